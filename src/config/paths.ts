@@ -1,0 +1,84 @@
+import { join } from "node:path";
+import type { ContainerId, PodSandboxId } from "../base/ids.ts";
+import type { Config } from "./schema.ts";
+
+/** Where everything lies that berth keeps on the host. The only place that knows these names. */
+export interface Paths {
+  readonly database: string;
+  readonly content: string;
+  readonly snapshots: string;
+  /** Cached CNI results and the lease sweep's notes; must survive a reboot. */
+  readonly cni: string;
+  readonly lock: string;
+  readonly socket: string;
+  readonly pods: string;
+  readonly containers: string;
+  /** conmon writes `<container id>` here, holding the exit code, when a container exits. */
+  readonly exits: string;
+  pod(id: PodSandboxId): PodPaths;
+  container(id: ContainerId): ContainerPaths;
+  /** The OCI runtime's own `--root`. */
+  runtimeRoot(handler: string): string;
+}
+
+export interface PodPaths {
+  readonly directory: string;
+  /** Pinned namespaces: `net`, `ipc`, `uts`, `user`, `pid` lie below it. */
+  readonly namespaces: string;
+  readonly shm: string;
+  readonly hostname: string;
+  readonly hosts: string;
+  readonly resolvConf: string;
+}
+
+export interface ContainerPaths {
+  /** The OCI bundle: config.json, and what the monitor leaves. */
+  readonly bundle: string;
+  readonly rootfs: string;
+  readonly pidFile: string;
+  readonly monitorPidFile: string;
+  readonly exitFile: string;
+  /** conmon writes `oom` here when the kernel killed a process of the container for memory. */
+  readonly oomFile: string;
+}
+
+export function pathsOf(config: Pick<Config, "root" | "state" | "grpc">): Paths {
+  const { root, state } = config;
+  const pods = join(state, "pods");
+  const containers = join(state, "containers");
+  const exits = join(state, "exits");
+  return {
+    database: join(root, "berth.db"),
+    content: join(root, "content"),
+    snapshots: join(root, "snapshots"),
+    cni: join(root, "cni"),
+    lock: join(state, "berth.lock"),
+    socket: config.grpc.socket,
+    pods,
+    containers,
+    exits,
+    pod(id) {
+      const directory = join(pods, id);
+      return {
+        directory,
+        namespaces: join(directory, "ns"),
+        shm: join(directory, "shm"),
+        hostname: join(directory, "hostname"),
+        hosts: join(directory, "hosts"),
+        resolvConf: join(directory, "resolv.conf"),
+      };
+    },
+    container(id) {
+      const bundle = join(containers, id);
+      return {
+        bundle,
+        rootfs: join(bundle, "rootfs"),
+        pidFile: join(bundle, "pid"),
+        monitorPidFile: join(bundle, "conmon.pid"),
+        exitFile: join(exits, id),
+        oomFile: join(bundle, "oom"),
+      };
+    },
+    runtimeRoot: (handler) => join(state, "runtime", handler),
+  };
+}

@@ -1,0 +1,49 @@
+import type { Bytes, Ms } from "../base/units.ts";
+
+/** The daemon's settings, merged and checked. `load.ts` makes one from TOML; `docs/config.md` explains each. */
+export interface Config {
+  /** What survives a reboot: database, content, snapshots, CNI results. */
+  root: string;
+  /** What a reboot clears: socket, lock, namespaces, bundles. */
+  state: string;
+  log: { level: "trace" | "debug" | "info" | "warn" | "error"; format: "json" | "text" };
+  grpc: { socket: string; group: string; maxMessage: Bytes };
+  cgroup: { driver: "cgroupfs" | "systemd"; /** Where pods without a cgroup parent go. */ parent: string };
+  runtime: {
+    /** The handler of pods that name none; when it cannot work here, the first in `handlers` that does is used. */
+    default: string;
+    handlers: Record<string, RuntimeHandlerConfig>;
+    conmon: string;
+    /** For conmon and the OCI runtime. */
+    path: string;
+  };
+  network: {
+    confDir: string;
+    binDirs: string[];
+    /** How many conf files are used, by name; the kubelet's convention is 1. */
+    maxConfs: number;
+    addDeadline: Ms;
+    delDeadline: Ms;
+  };
+  registry: { configPath: string; pullProgressTimeout: Ms; maxConcurrentLayers: number };
+  image: { snapshotter: "overlay" | "native"; keepLayerBlobs: boolean; maxManifest: Bytes; maxLayer: Bytes; maxLayers: number; maxFiles: number };
+  container: {
+    rlimits: { type: string; soft: number; hard: number }[];
+    capabilities: string[];
+    pidsLimit: number;
+    shmSize: Bytes;
+    seccompProfile: string;
+    logLineMax: Bytes;
+    execOutputMax: Bytes;
+  };
+  deadline: { runPod: Ms; stopPod: Ms; createContainer: Ms; startContainer: Ms; undo: Ms };
+}
+
+export interface RuntimeHandlerConfig {
+  type: "oci";
+  /** A name looked up in `runtime.path`, or an absolute path. */
+  binary: string;
+  args: string[];
+  /** Passed to privileged containers: every host device, or none. */
+  privilegedWithoutHostDevices: boolean;
+}

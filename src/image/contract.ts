@@ -1,0 +1,57 @@
+import type { BootId, ChainId, DiffId, Digest, ImageId } from "../base/ids.ts";
+import type { Bytes, UnixNanos } from "../base/units.ts";
+import type { ImageConfig } from "../spec/oci-image.ts";
+
+/** One layer of an image, as unpacked. */
+export interface ImageLayer {
+  readonly diffId: DiffId;
+  readonly chainId: ChainId;
+  /** The blob it came from, as named by the manifest. */
+  readonly blob: { readonly digest: Digest; readonly size: Bytes; readonly mediaType: string };
+}
+
+/** An image that is on this node, whole. Plain data: the image's record. */
+export interface ImageRecord {
+  readonly id: ImageId;
+  /** References by tag, normalised (`docker.io/library/busybox:1.36`). */
+  readonly tags: readonly string[];
+  /** References by digest (`docker.io/library/busybox@sha256:…`), the manifest or index as it was asked for. */
+  readonly digests: readonly string[];
+  readonly manifest: { readonly digest: Digest; readonly mediaType: string; readonly size: Bytes };
+  readonly config: ImageConfig;
+  readonly layers: readonly ImageLayer[];
+  /** Config and layers as unpacked. */
+  readonly size: Bytes;
+  readonly pulledAt: UnixNanos;
+  readonly pinned: boolean;
+  readonly snapshotter: string;
+  /** "synced" once a syncfs has covered every layer; until then the boot in which it was written. */
+  readonly durable: "synced" | BootId;
+}
+
+/** What the kubelet or the command gives for one pull. Never logged. */
+export interface RegistryAuth {
+  readonly username?: string;
+  readonly password?: string;
+  /** base64 of `username:password`. */
+  readonly auth?: string;
+  readonly identityToken?: string;
+  readonly registryToken?: string;
+}
+
+/** What a pull is doing, for logs and progress bars. */
+export type PullProgress =
+  | { readonly phase: "resolving" }
+  | { readonly phase: "layer"; readonly digest: Digest; readonly done: Bytes; readonly total: Bytes }
+  | { readonly phase: "committing" };
+
+/** The images of this node, as the layers above use them. */
+export interface Images {
+  /** By id, unique id prefix, tag or digest reference; undefined when it is not here. @throws {Fault} invalid for an ambiguous prefix */
+  find(reference: string): ImageRecord | undefined;
+  list(): Iterable<ImageRecord>;
+  /** Single-flight for each reference and credential; a caller's signal ends its own wait, the last one's the pull. */
+  pull(reference: string, auth: RegistryAuth | undefined, signal: AbortSignal): Promise<ImageRecord>;
+  /** Removes the image with all its references, or the one reference while others remain. Succeeds if it is not here. */
+  remove(reference: string, signal: AbortSignal): Promise<void>;
+}

@@ -1,0 +1,95 @@
+import type { Bytes, Ms } from "../base/units.ts";
+
+/** A program to run to its end. No shell; the environment is exactly `env`; every other fd is closed in it. */
+export interface Command {
+  /** An absolute path, or a name that is looked up in `env.PATH`. */
+  readonly path: string;
+  readonly args: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  readonly cwd?: string;
+  readonly stdin?: string | Uint8Array;
+  /** Output beyond this is read and dropped, for stdout and stderr each. */
+  readonly maxOutput: Bytes;
+}
+
+export interface Finished {
+  /** Null when a signal ended it. */
+  readonly code: number | null;
+  readonly signal: string | null;
+  readonly stdout: Uint8Array;
+  readonly stderr: Uint8Array;
+  readonly truncated: boolean;
+}
+
+/** Starts host programs, off the main thread (a spawn blocks its thread for 3 to 6 ms). */
+export interface Processes {
+  /**
+   * Runs to the end. An abort kills the whole process group (KILL) and rejects.
+   * @throws {Fault} notFound when there is no such program; deadline or cancelled as the signal says
+   */
+  run(command: Command, signal: AbortSignal): Promise<Finished>;
+}
+
+/** One line of /proc/self/mountinfo (proc(5)). */
+export interface MountEntry {
+  readonly id: number;
+  readonly parent: number;
+  readonly root: string;
+  readonly target: string;
+  readonly type: string;
+  readonly source: string;
+  readonly options: string;
+  readonly superOptions: string;
+}
+
+/** mount(2) and umount2(2). */
+export interface Mounts {
+  /** `options` as in fstab; flags and data are told apart here. @throws {Fault} internal naming the call and errno */
+  mount(source: string, target: string, type: string, options: readonly string[]): Promise<void>;
+  bind(source: string, target: string, options?: { recursive?: boolean; readonly?: boolean }): Promise<void>;
+  /** Takes away every mount stacked on `target`. Succeeds when there is none, or no such path. */
+  unmount(target: string): Promise<void>;
+  /** Every mount at or below `directory`, deepest first. */
+  below(directory: string): Promise<MountEntry[]>;
+}
+
+export type NamespaceKind = "net" | "ipc" | "uts";
+
+/** New namespaces, held by bind mounts at `<directory>/<kind>` instead of by a process. */
+export interface NamespaceRequest {
+  readonly directory: string;
+  readonly kinds: readonly NamespaceKind[];
+  /** Set in the new UTS namespace; empty: the host's. */
+  readonly hostname: string;
+  /** Written in the new namespaces: `net.…` in net, `kernel.shm…`, `kernel.msg…`, `kernel.sem`, `fs.mqueue.…` in ipc. */
+  readonly sysctls: Readonly<Record<string, string>>;
+}
+
+export interface Namespaces {
+  /** Makes and pins them in one worker call, `lo` up. Nothing is left when it throws. @throws {Fault} invalid for a sysctl that was refused */
+  pin(request: NamespaceRequest): Promise<void>;
+  /** Takes the pins and the directory away. Succeeds when there are none. */
+  unpin(directory: string): Promise<void>;
+  /** Contents of `files` (absolute paths, as of /proc/net/…) read from within the namespace at `netns`. */
+  readWithin(netns: string, files: readonly string[]): Promise<string[]>;
+}
+
+/** A cgroup as the CRI names it: `/kubepods/besteffort/pod…` (cgroupfs), or `kubepods-besteffort-pod….slice` (systemd). */
+export type CgroupParent = string;
+
+export interface Cgroups {
+  readonly version: 1 | 2;
+  /** Absolute directories that hold this cgroup's files: one for each v1 controller, one in all for v2. */
+  directories(cgroup: string): ReadonlyMap<string, string>;
+  /** Makes the group in every hierarchy. `cgroup` is a path from the root of the hierarchies, `/a/b`. */
+  create(cgroup: string): Promise<void>;
+  exists(cgroup: string): Promise<boolean>;
+  /** Processes in the group and below it. */
+  processes(cgroup: string): Promise<number[]>;
+  /** KILLs every process in the group and below, until none is left. */
+  killAll(cgroup: string, signal: AbortSignal): Promise<void>;
+  /** Removes the group and all below it; they must be empty of processes. Succeeds when it is not there. */
+  remove(cgroup: string, wait: Ms): Promise<void>;
+  /** Every group at or below, as paths from the root, for `doctor --leaks`. */
+  below(cgroup: string): Promise<string[]>;
+}

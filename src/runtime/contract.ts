@@ -1,0 +1,96 @@
+import type { ContainerId } from "../base/ids.ts";
+import type { Bytes, Ms, UnixNanos } from "../base/units.ts";
+import type { OciResources } from "../spec/oci-runtime.ts";
+
+/** A process whose identity survives pid reuse: start time in clock ticks since boot (proc(5), stat field 22). */
+export interface ProcessIdentity {
+  readonly pid: number;
+  readonly startTicks: number;
+}
+
+/** What the monitor holds of a container from create on. Recorded, so that a restarted daemon finds both again. */
+export interface MonitoredContainer {
+  readonly monitor: ProcessIdentity;
+  readonly init: ProcessIdentity;
+}
+
+/** Everything a monitor and an OCI runtime need to create one container; the bundle's config.json is written before. */
+export interface CreateRequest {
+  readonly id: ContainerId;
+  readonly handler: string;
+  readonly bundle: string;
+  readonly name: string;
+  /** Absolute; undefined: the output is dropped. */
+  readonly logPath: string | undefined;
+  readonly stdin: boolean;
+  readonly stdinOnce: boolean;
+  readonly tty: boolean;
+  /** Where the monitor itself is put: the pod's cgroup, or a scope below it. */
+  readonly monitorCgroup: string | undefined;
+}
+
+/** How a container ended. */
+export interface ContainerExit {
+  readonly id: ContainerId;
+  /** 0 to 255; 128 + n for signal n. 255 when the monitor was lost. */
+  readonly code: number;
+  readonly at: UnixNanos;
+  readonly cause: "exited" | "oomKilled" | "monitorLost";
+}
+
+export interface ExecRequest {
+  readonly id: ContainerId;
+  readonly handler: string;
+  readonly command: readonly string[];
+  readonly timeout: Ms | undefined;
+  readonly maxOutput: Bytes;
+}
+
+export interface ExecResult {
+  readonly exitCode: number;
+  readonly stdout: Uint8Array;
+  readonly stderr: Uint8Array;
+  /** True when output beyond `maxOutput` was dropped. */
+  readonly truncated: boolean;
+}
+
+/** What one configured handler can do on this host, found out at start. */
+export interface HandlerProbe {
+  readonly handler: string;
+  readonly path: string;
+  readonly version: string;
+  /** Why it cannot work here; undefined: it works. */
+  readonly problem: string | undefined;
+  readonly features: { readonly recursiveReadOnly: boolean; readonly userNamespaces: boolean };
+}
+
+/** Runs containers by conmon and an OCI runtime. All from the id and what is on disk; nothing is held in memory. */
+export interface ContainerRuntime {
+  probes(): readonly HandlerProbe[];
+  /** The handler to use for a pod that names `name` ("" for the default). @throws {Fault} invalid with the names there are, or wrongState with why it cannot work */
+  resolveHandler(name: string): HandlerProbe;
+  /** monitor + runtime `create`. @throws {Fault} internal with what the runtime said; nothing is left then but the bundle */
+  create(request: CreateRequest, signal: AbortSignal): Promise<MonitoredContainer>;
+  /** runtime `start`. @throws {Fault} internal with what the runtime said */
+  start(id: ContainerId, handler: string, signal: AbortSignal): Promise<void>;
+  /** Sends a signal to the container's init, or (`all`) to every process in it. Succeeds if it has exited. */
+  kill(id: ContainerId, handler: string, signalName: string, all: boolean, signal: AbortSignal): Promise<void>;
+  /** Takes away the container, its processes, its cgroup and its monitor, whatever state they are in. Idempotent. */
+  delete(id: ContainerId, handler: string, signal: AbortSignal): Promise<void>;
+  update(id: ContainerId, handler: string, resources: OciResources, signal: AbortSignal): Promise<void>;
+  /** @throws {Fault} deadline when `timeout` passed and the whole process tree was killed */
+  execSync(request: ExecRequest, signal: AbortSignal): Promise<ExecResult>;
+  /** Tells the monitor to open its log file anew. */
+  reopenLog(id: ContainerId, signal: AbortSignal): Promise<void>;
+  /** True while this very process lives. */
+  alive(process: ProcessIdentity): boolean;
+  /** Reads a container's exit from what its monitor left; undefined while it runs. `container` tells lost monitors. */
+  exitOf(id: ContainerId, container: MonitoredContainer): ContainerExit | undefined;
+  /**
+   * Watches for exits of containers that `running` names, from now on until disposed of; also finds those that
+   * happened before. The directory's watch is armed before it is read, and a slow sweep catches what it lost.
+   */
+  watchExits(running: () => Iterable<{ id: ContainerId; container: MonitoredContainer }>, exited: (exit: ContainerExit) => void): Disposable;
+  /** Ids that the runtimes or monitors have a trace of, for the sweep. */
+  traces(): Promise<ContainerId[]>;
+}

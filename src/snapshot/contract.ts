@@ -1,0 +1,49 @@
+import type { ChainId, SnapshotKey } from "../base/ids.ts";
+import type { Bytes } from "../base/units.ts";
+
+/** What a snapshot takes on disk. */
+export interface SnapshotUsage {
+  readonly bytes: Bytes;
+  readonly inodes: number;
+}
+
+/** A mount as mount(2) takes it; `options` are strings as in fstab (`lowerdir=…`, `ro`). */
+export interface SnapshotMount {
+  readonly type: string;
+  readonly source: string;
+  readonly options: readonly string[];
+}
+
+/**
+ * Keeps unpacked layers and containers' writable layers, as directories or devices.
+ *
+ * A layer is unpacked on its own into a fresh directory (`prepareLayer`), beside all others of its image, and then
+ * committed onto its parent (`commitLayer`), which puts right what it takes for granted from the layers below.
+ * Everything is found again from names alone: no state is held in memory that a restart would lose.
+ */
+export interface Snapshotter {
+  readonly name: string;
+  /** Why it cannot work on this host, or undefined. */
+  probe(): Promise<string | undefined>;
+  /** An empty directory for one layer's own files, on the snapshots' file system. `ingest` names it until commit. */
+  prepareLayer(ingest: string): Promise<string>;
+  /** Makes the unpacked `ingest` the snapshot `chain` on top of `parent`. Succeeds if `chain` is there already. */
+  commitLayer(ingest: string, chain: ChainId, parent: ChainId | undefined): Promise<SnapshotUsage>;
+  /** Drops an ingest, whatever is in it. Succeeds if it is not there. */
+  abortLayer(ingest: string): Promise<void>;
+  /** True if the committed snapshot is there. */
+  has(chain: ChainId): Promise<boolean>;
+  /** A writable snapshot on top of `parent`, for one container. Succeeds if it is there already. */
+  prepareContainer(key: SnapshotKey, parent: ChainId | undefined): Promise<void>;
+  /** How to mount a container's snapshot, or (`view`) a committed one read-only. */
+  mounts(key: SnapshotKey): Promise<readonly SnapshotMount[]>;
+  view(chain: ChainId): Promise<readonly SnapshotMount[]>;
+  /** What the container's own layer takes; walks the directory off the main thread. */
+  usage(key: SnapshotKey): Promise<SnapshotUsage>;
+  /** Removes a container's snapshot or a committed one without children. Succeeds if it is not there. */
+  remove(key: SnapshotKey | ChainId): Promise<void>;
+  /** Everything that lies on disk, for the sweep and for `doctor --leaks`. */
+  list(): Promise<{ committed: ChainId[]; containers: SnapshotKey[]; ingests: string[] }>;
+  /** Flushes the snapshots' file system (syncfs), off the main thread. */
+  sync(): Promise<void>;
+}
