@@ -69,7 +69,11 @@ export class KeyedLocks<Key extends string> {
 
 function waitEnded(key: string, signal: AbortSignal): Fault {
   const late = signal.reason instanceof Error && signal.reason.name === "TimeoutError";
-  return new Fault(late ? "deadline" : "cancelled", `gave up waiting for ${key}: another operation on it is still running`, {
-    cause: signal.reason,
-  });
+  return new Fault(
+    late ? "deadline" : "cancelled",
+    `gave up waiting for ${key}: another operation on it is still running`,
+    {
+      cause: signal.reason,
+    },
+  );
 }

@@ -1,5 +1,5 @@
-import { during } from "./fault.ts";
 import { throwIfEnded } from "./deadline.ts";
+import { during } from "./fault.ts";
 import type { Ms } from "./units.ts";
 
 /**

@@ -8,7 +8,7 @@ export interface Config {
   state: string;
   log: { level: "trace" | "debug" | "info" | "warn" | "error"; format: "json" | "text" };
   grpc: { socket: string; group: string; maxMessage: Bytes };
-  cgroup: { driver: "cgroupfs" | "systemd"; /** Where pods without a cgroup parent go. */ parent: string };
+  cgroup: { driver: "cgroupfs" | "systemd" /** Where pods without a cgroup parent go. */; parent: string };
   runtime: {
     /** The handler of pods that name none; when it cannot work here, the first in `handlers` that does is used. */
     default: string;
@@ -26,7 +26,14 @@ export interface Config {
     delDeadline: Ms;
   };
   registry: { configPath: string; pullProgressTimeout: Ms; maxConcurrentLayers: number };
-  image: { snapshotter: "overlay" | "native"; keepLayerBlobs: boolean; maxManifest: Bytes; maxLayer: Bytes; maxLayers: number; maxFiles: number };
+  image: {
+    snapshotter: "overlay" | "native";
+    keepLayerBlobs: boolean;
+    maxManifest: Bytes;
+    maxLayer: Bytes;
+    maxLayers: number;
+    maxFiles: number;
+  };
   container: {
     rlimits: { type: string; soft: number; hard: number }[];
     capabilities: string[];

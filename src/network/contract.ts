@@ -1,6 +1,6 @@
 import type { PodSandboxId } from "../base/ids.ts";
 import type { Bytes } from "../base/units.ts";
-import type { PodSandboxMetadata, PortMapping, DnsConfig } from "../spec/cri/pod-sandbox-config.ts";
+import type { DnsConfig, PodSandboxMetadata, PortMapping } from "../spec/cri/pod-sandbox-config.ts";
 
 /** What a network plugin needs to know of a pod. */
 export interface PodNetworkConfig {

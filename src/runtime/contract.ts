@@ -74,7 +74,13 @@ export interface ContainerRuntime {
   /** runtime `start`. @throws {Fault} internal with what the runtime said */
   start(id: ContainerId, handler: string, signal: AbortSignal): Promise<void>;
   /** Sends a signal to the container's init, or (`all`) to every process in it. Succeeds if it has exited. */
-  kill(id: ContainerId, handler: string, signalName: string, all: boolean, signal: AbortSignal): Promise<void>;
+  kill(
+    id: ContainerId,
+    handler: string,
+    signalName: string,
+    all: boolean,
+    signal: AbortSignal,
+  ): Promise<void>;
   /** Takes away the container, its processes, its cgroup and its monitor, whatever state they are in. Idempotent. */
   delete(id: ContainerId, handler: string, signal: AbortSignal): Promise<void>;
   update(id: ContainerId, handler: string, resources: OciResources, signal: AbortSignal): Promise<void>;
@@ -90,7 +96,10 @@ export interface ContainerRuntime {
    * Watches for exits of containers that `running` names, from now on until disposed of; also finds those that
    * happened before. The directory's watch is armed before it is read, and a slow sweep catches what it lost.
    */
-  watchExits(running: () => Iterable<{ id: ContainerId; container: MonitoredContainer }>, exited: (exit: ContainerExit) => void): Disposable;
+  watchExits(
+    running: () => Iterable<{ id: ContainerId; container: MonitoredContainer }>,
+    exited: (exit: ContainerExit) => void,
+  ): Disposable;
   /** Ids that the runtimes or monitors have a trace of, for the sweep. */
   traces(): Promise<ContainerId[]>;
 }

@@ -1,5 +1,11 @@
 import type { LinuxResources } from "./resources.ts";
-import type { IdMapping, NamespaceOptions, SecurityProfile, SELinuxOptions, SupplementalGroupsPolicy } from "./security.ts";
+import type {
+  IdMapping,
+  NamespaceOptions,
+  SELinuxOptions,
+  SecurityProfile,
+  SupplementalGroupsPolicy,
+} from "./security.ts";
 
 /** The name of a container within its pod, and which attempt to run it this is. */
 export interface ContainerMetadata {

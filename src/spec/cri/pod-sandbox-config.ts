@@ -1,6 +1,11 @@
 import type { Bytes } from "../../base/units.ts";
 import type { LinuxResources } from "./resources.ts";
-import type { NamespaceOptions, SecurityProfile, SELinuxOptions, SupplementalGroupsPolicy } from "./security.ts";
+import type {
+  NamespaceOptions,
+  SELinuxOptions,
+  SecurityProfile,
+  SupplementalGroupsPolicy,
+} from "./security.ts";
 
 /** Who the kubelet says the pod is. The four together name one attempt to run the pod. */
 export interface PodSandboxMetadata {

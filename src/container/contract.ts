@@ -1,0 +1,41 @@
+import type { ContainerId } from "../base/ids.ts";
+import type { Ms } from "../base/units.ts";
+import type { ExecResult } from "../runtime/contract.ts";
+import type { ContainerConfig } from "../spec/cri/container-config.ts";
+import type { LinuxResources } from "../spec/cri/resources.ts";
+import type { ContainerRecord } from "./state.ts";
+
+/** The containers of this node, as the API drives them. Reads never wait. */
+export interface Containers {
+  /**
+   * A repeat with the same pod, metadata and attempt joins the create in flight or returns its result.
+   * @throws {Fault} notFound (pod, image), wrongState (pod not ready), alreadyExists (same name, another config), invalid
+   */
+  create(podId: string, config: ContainerConfig, signal: AbortSignal): Promise<ContainerId>;
+  /** Starting what runs already succeeds. @throws {Fault} notFound, wrongState */
+  start(id: string, signal: AbortSignal): Promise<void>;
+  /** Stop signal, then KILL after `grace`. Idempotent; an unknown id succeeds. */
+  stop(id: string, grace: Ms, signal: AbortSignal): Promise<void>;
+  /** Kills it if it runs. Idempotent; an unknown id succeeds. */
+  remove(id: string, signal: AbortSignal): Promise<void>;
+  update(id: string, resources: LinuxResources, signal: AbortSignal): Promise<void>;
+  execSync(
+    id: string,
+    command: readonly string[],
+    timeout: Ms | undefined,
+    signal: AbortSignal,
+  ): Promise<ExecResult>;
+  reopenLog(id: string, signal: AbortSignal): Promise<void>;
+  /** By id or unique prefix. @throws {Fault} notFound; invalid for a prefix of several, naming them */
+  get(id: string): ContainerRecord;
+  list(): Iterable<ContainerRecord>;
+}
+
+/** What happened to a container or pod sandbox, in the order in which it was committed. */
+export interface LifecycleEvent {
+  readonly kind: "created" | "started" | "stopped" | "deleted";
+  /** The container's id, or the pod sandbox's own for its events (as the kubelet's evented PLEG has it). */
+  readonly containerId: string;
+  readonly podId: string;
+  readonly at: bigint;
+}

@@ -1,0 +1,116 @@
+import type { BootId, ChainId, ContainerId, ImageId, PodSandboxId } from "../base/ids.ts";
+import type { StepTime } from "../base/steps.ts";
+import type { UnixNanos } from "../base/units.ts";
+import type { MonitoredContainer } from "../runtime/contract.ts";
+import type { ContainerConfig } from "../spec/cri/container-config.ts";
+import type { LinuxResources } from "../spec/cri/resources.ts";
+
+/** Why a container is no longer running, as the CRI's ContainerStatus names it. */
+export type ExitReason = "Completed" | "Error" | "OOMKilled" | "StartError" | "MonitorLost";
+
+/**
+ * Where a container is in its life.
+ *
+ * - making: recorded, its steps are being made
+ * - created: the monitor holds it, its process waits for start
+ * - running
+ * - exited: its process is gone; the snapshot and log are there
+ * - removing: its steps are being undone
+ * - stranded: an undo failed at `step`
+ */
+export type ContainerState =
+  | { readonly kind: "making" }
+  | { readonly kind: "created"; readonly process: MonitoredContainer }
+  | { readonly kind: "running"; readonly process: MonitoredContainer; readonly startedAt: UnixNanos }
+  | {
+      readonly kind: "exited";
+      /** Absent when it never started. */
+      readonly startedAt?: UnixNanos;
+      readonly finishedAt: UnixNanos;
+      readonly exitCode: number;
+      readonly reason: ExitReason;
+      readonly message: string;
+    }
+  | { readonly kind: "removing"; readonly was: ExitedState }
+  | { readonly kind: "stranded"; readonly was: ExitedState; readonly step: string; readonly reason: string };
+
+export type ExitedState = Extract<ContainerState, { kind: "exited" }>;
+export type LiveState = Extract<ContainerState, { kind: "created" | "running" }>;
+
+/** The user that the container's process runs as, for ContainerStatus. */
+export interface ContainerUser {
+  readonly uid: number;
+  readonly gid: number;
+  readonly supplementalGroups: readonly number[];
+}
+
+/** What the database keeps of a container. Immutable: a transition makes a new one. */
+export interface ContainerRecord {
+  readonly id: ContainerId;
+  readonly podId: PodSandboxId;
+  readonly config: ContainerConfig;
+  /** The resources as last updated; at first those of the config. */
+  readonly resources: LinuxResources;
+  readonly imageId: ImageId;
+  /** The reference to show for the image: a digest reference where there is one. */
+  readonly imageRef: string;
+  /** The committed snapshot below its writable layer; undefined for an image without layers. */
+  readonly parent: ChainId | undefined;
+  readonly handler: string;
+  readonly createdAt: UnixNanos;
+  readonly bootId: BootId;
+  /** As a path from the root of the hierarchies. */
+  readonly cgroup: string;
+  /** Absolute; empty when there is no log. */
+  readonly logPath: string;
+  readonly user: ContainerUser;
+  /** `SIGTERM` and the like: the config's, the image's, or the default. */
+  readonly stopSignal: string;
+  readonly state: ContainerState;
+  /** How long each step of create and start took. */
+  readonly timeline: readonly StepTime[];
+}
+
+export function containerCreated(
+  record: ContainerRecord,
+  process: MonitoredContainer,
+  timeline: readonly StepTime[],
+): ContainerRecord {
+  return { ...record, timeline, state: { kind: "created", process } };
+}
+
+export function containerStarted(
+  record: ContainerRecord,
+  process: MonitoredContainer,
+  startedAt: UnixNanos,
+  timeline: readonly StepTime[],
+): ContainerRecord {
+  return {
+    ...record,
+    timeline: [...record.timeline, ...timeline],
+    state: { kind: "running", process, startedAt },
+  };
+}
+
+export function containerExited(
+  record: ContainerRecord,
+  exit: { exitCode: number; reason: ExitReason; message: string; finishedAt: UnixNanos },
+): ContainerRecord {
+  const startedAt = record.state.kind === "running" ? record.state.startedAt : undefined;
+  return { ...record, state: { kind: "exited", ...(startedAt === undefined ? {} : { startedAt }), ...exit } };
+}
+
+/** How the container ended, if it has. */
+export function exitedState(state: ContainerState): ExitedState | undefined {
+  switch (state.kind) {
+    case "exited":
+      return state;
+    case "removing":
+    case "stranded":
+      return state.was;
+    case "making":
+    case "created":
+    case "running":
+      return undefined;
+  }
+}

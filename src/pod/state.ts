@@ -1,0 +1,65 @@
+import type { BootId, PodSandboxId } from "../base/ids.ts";
+import type { StepTime } from "../base/steps.ts";
+import type { UnixNanos } from "../base/units.ts";
+import type { PodNetworkResult } from "../network/contract.ts";
+import type { PodSandboxConfig } from "../spec/cri/pod-sandbox-config.ts";
+
+/**
+ * Where a pod sandbox is in its life. Only "ready" is SANDBOX_READY to the kubelet.
+ *
+ * - making: recorded, its steps are being made (or the daemon was killed while they were)
+ * - ready: every step is made
+ * - stopping: its steps are being undone; `reason` says who asked
+ * - stranded: an undo failed at `step`; a later Stop, Remove or sweep goes on from there
+ * - stopped: nothing of it is left on the host but its record
+ */
+export type PodSandboxState =
+  | { readonly kind: "making" }
+  | { readonly kind: "ready"; readonly at: UnixNanos; readonly network: PodNetworkResult }
+  | { readonly kind: "stopping"; readonly at: UnixNanos; readonly reason: string }
+  | { readonly kind: "stranded"; readonly at: UnixNanos; readonly step: string; readonly reason: string }
+  | { readonly kind: "stopped"; readonly at: UnixNanos; readonly reason: string };
+
+/** What the database keeps of a pod sandbox. Immutable: a transition makes a new one. */
+export interface PodSandboxRecord {
+  readonly id: PodSandboxId;
+  readonly config: PodSandboxConfig;
+  /** As the caller named it; "" for the default. */
+  readonly runtimeHandler: string;
+  /** The handler that is really used. */
+  readonly handler: string;
+  readonly createdAt: UnixNanos;
+  readonly bootId: BootId;
+  /** The pod's cgroup as a path from the root of the hierarchies. */
+  readonly cgroup: string;
+  readonly state: PodSandboxState;
+  /** How long each step of the start took. */
+  readonly timeline: readonly StepTime[];
+}
+
+/** The sandbox with its network up. */
+export function podReady(
+  record: PodSandboxRecord,
+  network: PodNetworkResult,
+  timeline: readonly StepTime[],
+  at: UnixNanos,
+): PodSandboxRecord {
+  return { ...record, timeline, state: { kind: "ready", at, network } };
+}
+
+export function podStopping(record: PodSandboxRecord, reason: string, at: UnixNanos): PodSandboxRecord {
+  return { ...record, state: { kind: "stopping", at, reason } };
+}
+
+export function podStranded(
+  record: PodSandboxRecord,
+  step: string,
+  reason: string,
+  at: UnixNanos,
+): PodSandboxRecord {
+  return { ...record, state: { kind: "stranded", at, step, reason } };
+}
+
+export function podStopped(record: PodSandboxRecord, reason: string, at: UnixNanos): PodSandboxRecord {
+  return { ...record, state: { kind: "stopped", at, reason } };
+}
