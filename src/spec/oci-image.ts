@@ -1,0 +1,219 @@
+import { z } from "zod";
+import { Fault } from "../base/fault.ts";
+import type { DiffId, Digest } from "../base/ids.ts";
+import type { Bytes } from "../base/units.ts";
+import { isDigest } from "./digest.ts";
+
+/** Media types of the OCI image spec v1.1 and of Docker's image manifest version 2, schema 2. */
+export const mediaTypes = {
+  ociIndex: "application/vnd.oci.image.index.v1+json",
+  ociManifest: "application/vnd.oci.image.manifest.v1+json",
+  ociConfig: "application/vnd.oci.image.config.v1+json",
+  ociLayer: "application/vnd.oci.image.layer.v1.tar",
+  dockerIndex: "application/vnd.docker.distribution.manifest.list.v2+json",
+  dockerManifest: "application/vnd.docker.distribution.manifest.v2+json",
+  dockerConfig: "application/vnd.docker.container.image.v1+json",
+} as const;
+
+/** Where an image runs (OCI image spec, image index: platform). */
+export interface Platform {
+  readonly architecture: string;
+  readonly os: string;
+  readonly variant?: string | undefined;
+}
+
+/** Names a blob (OCI image spec, descriptor). */
+export interface Descriptor {
+  readonly mediaType: string;
+  readonly digest: Digest;
+  readonly size: Bytes;
+  readonly platform?: Platform | undefined;
+  readonly annotations?: Readonly<Record<string, string>> | undefined;
+}
+
+/** An OCI image index or a Docker manifest list. */
+export interface ImageIndex {
+  readonly kind: "index";
+  readonly mediaType: string;
+  readonly manifests: readonly Descriptor[];
+}
+
+/** An OCI image manifest or a Docker schema 2 one: the layers from the lowest to the topmost. */
+export interface ImageManifest {
+  readonly kind: "manifest";
+  readonly mediaType: string;
+  readonly config: Descriptor;
+  readonly layers: readonly Descriptor[];
+}
+
+/** What an image says of the containers made from it (OCI image spec, config). Absent parts are empty. */
+export interface ContainerDefaults {
+  /** `user`, `uid`, `user:group`, `uid:gid` and mixtures; empty: root. */
+  readonly User: string;
+  readonly Env: readonly string[];
+  readonly Entrypoint: readonly string[];
+  readonly Cmd: readonly string[];
+  readonly WorkingDir: string;
+  readonly Labels: Readonly<Record<string, string>>;
+  /** Keys are paths within the container. */
+  readonly Volumes: Readonly<Record<string, object>>;
+  /** A name (`SIGQUIT`) or a number; empty: SIGTERM. */
+  readonly StopSignal: string;
+  /** Keys are `80/tcp`. */
+  readonly ExposedPorts: Readonly<Record<string, object>>;
+}
+
+/** An image's config (OCI image spec, config; Docker's is the same). History is left out: it stays in the blob. */
+export interface ImageConfig extends Platform {
+  /** RFC 3339; absent in reproducible images. */
+  readonly created?: string | undefined;
+  readonly config: ContainerDefaults;
+  readonly rootfs: { readonly type: "layers"; readonly diff_ids: readonly DiffId[] };
+}
+
+/** How a layer blob is packed. */
+export type LayerCompression = "none" | "gzip" | "zstd";
+
+// Go writes an empty slice, map or pointer as null.
+const text = z.string().regex(/^[^\0]*$/, "holds a NUL byte");
+const texts = z.nullish(z.array(text)).transform((value) => value ?? []);
+const textMap = z.nullish(z.record(text, text)).transform((value) => value ?? undefined);
+const keySet = z
+  .nullish(z.record(text, z.unknown()))
+  .transform((value) => Object.fromEntries(Object.keys(value ?? {}).map((key) => [key, {}])));
+const textOrEmpty = z.nullish(text).transform((value) => value ?? "");
+const digest = z.string().refine(isDigest, "is not a sha256 digest");
+const optionalText = z
+  .nullish(text)
+  .transform((value) => (value === null || value === "" ? undefined : value));
+
+const platform = z.object({ architecture: text, os: text, variant: optionalText });
+
+const descriptor = z.object({
+  mediaType: z.string().max(255),
+  digest,
+  size: z.int().nonnegative(),
+  platform: z.nullish(platform).transform((value) => value ?? undefined),
+  annotations: textMap,
+});
+
+const header = z.object({
+  schemaVersion: z.optional(z.unknown()),
+  mediaType: z.optional(z.string()),
+  manifests: z.optional(z.unknown()),
+  layers: z.optional(z.unknown()),
+  fsLayers: z.optional(z.unknown()),
+  config: z.optional(z.unknown()),
+});
+const indexBody = z.object({ schemaVersion: z.literal(2), manifests: z.array(descriptor) });
+const manifestBody = z.object({
+  schemaVersion: z.literal(2),
+  config: descriptor,
+  layers: z.array(descriptor),
+});
+
+const containerDefaults = z.object({
+  User: textOrEmpty,
+  Env: texts,
+  Entrypoint: texts,
+  Cmd: texts,
+  WorkingDir: textOrEmpty,
+  Labels: z.nullish(z.record(text, text)).transform((value) => value ?? {}),
+  Volumes: keySet,
+  StopSignal: textOrEmpty,
+  ExposedPorts: keySet,
+});
+
+const imageConfig = z.object({
+  architecture: text,
+  os: text,
+  variant: optionalText,
+  created: optionalText,
+  config: z.nullish(containerDefaults).transform((value) => value ?? containerDefaults.parse({})),
+  rootfs: z.object({ type: z.literal("layers"), diff_ids: z.array(digest) }),
+});
+
+/** Reads JSON that came from outside. @throws {Fault} corrupt, naming `what` and the first field that is wrong */
+function parseAs<T>(schema: z.ZodType<T>, value: unknown, what: string): T {
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const issue = result.error.issues[0];
+  const field = issue === undefined || issue.path.length === 0 ? "" : `${issue.path.map(String).join(".")}: `;
+  throw new Fault("corrupt", `${what} is malformed: ${field}${issue?.message ?? "not as specified"}`);
+}
+
+function parseJson(bytes: Uint8Array, what: string): unknown {
+  try {
+    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+  } catch (cause) {
+    throw new Fault("corrupt", `${what} is not JSON in UTF-8`, { cause });
+  }
+}
+
+/**
+ * Reads a manifest or an index. `mediaType` is what the descriptor or the registry's Content-Type says; what the
+ * document says of itself must agree, so that one blob can't be taken for two things.
+ *
+ * @throws {Fault} corrupt when it is neither, or both; unimplemented for Docker schema 1
+ */
+export function parseManifest(bytes: Uint8Array, mediaType: string | undefined): ImageIndex | ImageManifest {
+  const json = parseJson(bytes, "manifest");
+  const said = parseAs(header, json, "manifest");
+  const outer = mediaType === undefined || isGeneric(mediaType) ? undefined : mediaType;
+  if (said.schemaVersion === 1 || said.fsLayers !== undefined || /manifest\.v1\+/.test(outer ?? "")) {
+    throw new Fault("unimplemented", "the image has a Docker schema 1 manifest, which is not supported", {
+      hint: "push the image again with a current tool: schema 1 has been out of use since 2017",
+    });
+  }
+  if (outer !== undefined && said.mediaType !== undefined && outer !== said.mediaType) {
+    throw new Fault("corrupt", `manifest says that it is ${said.mediaType}, but was given as ${outer}`);
+  }
+  if (said.manifests !== undefined && (said.layers !== undefined || said.config !== undefined)) {
+    throw new Fault("corrupt", "manifest is malformed: it holds both manifests and layers");
+  }
+  const type =
+    outer ?? said.mediaType ?? (said.manifests === undefined ? mediaTypes.ociManifest : mediaTypes.ociIndex);
+  if (type === mediaTypes.ociIndex || type === mediaTypes.dockerIndex) {
+    return { kind: "index", mediaType: type, manifests: parseAs(indexBody, json, "image index").manifests };
+  }
+  if (type === mediaTypes.ociManifest || type === mediaTypes.dockerManifest) {
+    const { config, layers } = parseAs(manifestBody, json, "image manifest");
+    return { kind: "manifest", mediaType: type, config, layers };
+  }
+  throw new Fault("corrupt", `${type.slice(0, 100)} is not the media type of an image manifest or index`);
+}
+
+/** What servers send that know nothing of media types. */
+function isGeneric(mediaType: string): boolean {
+  return ["", "application/json", "application/octet-stream", "text/plain"].includes(mediaType);
+}
+
+/**
+ * Reads an image's config.
+ *
+ * @throws {Fault} corrupt
+ */
+export function parseImageConfig(bytes: Uint8Array): ImageConfig {
+  return parseAs(imageConfig, parseJson(bytes, "image config"), "image config");
+}
+
+/**
+ * How a layer of this media type is packed (OCI image spec, layer; Docker's and the non-distributable ones too).
+ *
+ * @throws {Fault} unimplemented for encrypted layers and media types that are not layers
+ */
+export function layerCompression(mediaType: string): LayerCompression {
+  if (mediaType.endsWith("+encrypted")) {
+    throw new Fault("unimplemented", `encrypted layers are not supported (${mediaType})`);
+  }
+  const layer =
+    /^application\/vnd\.(?:oci\.image\.layer\.(?:nondistributable\.)?v1\.tar|docker\.image\.rootfs\.(?:foreign\.)?diff\.tar)(?:[.+](gzip|zstd))?$/.exec(
+      mediaType,
+    );
+  if (layer === null) {
+    throw new Fault("unimplemented", `${mediaType.slice(0, 100)} is not the media type of an image layer`, {
+      hint: "this is an artifact that is no container image, or one made by a newer tool",
+    });
+  }
+  return layer[1] === "gzip" || layer[1] === "zstd" ? layer[1] : "none";
+}
