@@ -160,7 +160,7 @@ export function parseManifest(bytes: Uint8Array, mediaType: string | undefined):
   const json = parseJson(bytes, "manifest");
   const said = parseAs(header, json, "manifest");
   const outer = mediaType === undefined || isGeneric(mediaType) ? undefined : mediaType;
-  if (said.schemaVersion === 1 || said.fsLayers !== undefined || /manifest\.v1\+/.test(outer ?? "")) {
+  if (said.schemaVersion === 1 || said.fsLayers !== undefined || /distribution\.manifest\.v1\+/.test(outer ?? "")) {
     throw new Fault("unimplemented", "the image has a Docker schema 1 manifest, which is not supported", {
       hint: "push the image again with a current tool: schema 1 has been out of use since 2017",
     });
