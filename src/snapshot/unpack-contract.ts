@@ -1,0 +1,61 @@
+import type { DiffId, Digest } from "../base/ids.ts";
+import type { Bytes } from "../base/units.ts";
+
+/**
+ * Where a layer's blob comes from, as it is stored (compressed or not).
+ *
+ * A stream is pulled from only as fast as the layer is written: at most `maxBuffered` bytes are in flight. Its chunks
+ * belong to the unpacker once yielded: their memory may be moved to another thread, so don't touch them afterwards. A
+ * file is read by the worker itself; the main thread does nothing for it.
+ */
+export type LayerSource = AsyncIterable<Uint8Array> | { readonly file: string };
+
+/** What a layer may take at most, whatever it claims. */
+export interface UnpackLimits {
+  /** Of the uncompressed tar, and of all files' apparent sizes together (a sparse file counts whole). */
+  readonly maxUnpacked: Bytes;
+  /** Entries of the tar. */
+  readonly maxFiles: number;
+}
+
+export interface UnpackRequest {
+  readonly source: LayerSource;
+  /** Of OCI or Docker; says how the blob is compressed: `…tar`, `…tar+gzip`, `…tar.gzip`, `…tar+zstd`. */
+  readonly mediaType: string;
+  /** What `Snapshotter.prepareLayer` gave. */
+  readonly directory: string;
+  readonly limits: UnpackLimits;
+  /** Also writes the blob as it came to this new file, for stores that keep blobs. The caller syncs or drops it. */
+  readonly keepBlobAt?: string;
+  /** Called as bytes of the blob have been unpacked, with their running total: progress that counts unpacking. */
+  readonly progress?: (done: Bytes) => void;
+}
+
+/** What came out. The caller compares the digests with what manifest and config promise, before it commits. */
+export interface UnpackedLayer {
+  /** Of the blob as it came. */
+  readonly blobDigest: Digest;
+  readonly blobSize: Bytes;
+  /** Of the uncompressed tar. */
+  readonly diffId: DiffId;
+  /** Size of the uncompressed tar. */
+  readonly unpackedBytes: Bytes;
+  /** Entries of the tar. */
+  readonly files: number;
+}
+
+/** Inflates, hashes and unpacks layers, each in one pass, on worker threads that start late and end when idle. */
+export interface LayerUnpacker {
+  /**
+   * Unpacks one layer into `directory`. When it throws, what is there is for `Snapshotter.abortLayer`.
+   *
+   * The source's iterator is returned (closed) however it ends; what the source throws comes back as the cause.
+   *
+   * @throws {Fault} corrupt: not valid gzip, zstd or tar, cut short, or followed by garbage; invalid: an entry that a
+   * layer may not hold (it leads outside, a whiteout of `..`, …), named, or an unknown media type; exhausted: a limit,
+   * or the disk is full; cancelled or deadline as `signal` says; else what the source threw
+   */
+  unpackLayer(request: UnpackRequest, signal: AbortSignal): Promise<UnpackedLayer>;
+  /** Ends the workers. Layers in work are aborted. */
+  close(): Promise<void>;
+}
