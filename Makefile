@@ -1,0 +1,58 @@
+# make run    starts a daemon, runs a pod from an image made here, shows it
+# make stop   takes all of that away again
+# make test   everything that CI runs; test-full adds the long loops; conformance runs critest
+SHELL := /bin/sh
+.DELETE_ON_ERROR:
+.PHONY: install install-test check unit e2e test test-full conformance run stop clean
+
+# What berth needs on a node, and what its tests need besides.
+RUN_PACKAGES := crun runc conmon containernetworking-plugins iptables isal busybox-static \
+  golang-github-containers-common iproute2 util-linux curl ca-certificates
+TEST_PACKAGES := docker-registry skopeo umoci apache2-utils openssl nginx-light attr libcap2-bin
+NPM_PACKAGES := $(if $(shell command -v npm),,nodejs npm)
+
+NODE := node_modules/.bin/node
+STAMP := node_modules/.berth-installed
+export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
+# The tests start their own daemons; settings of the caller's must not reach them.
+unexport BERTH_CONFIG BERTH_ENDPOINT BERTH_FAULT CONTAINER_RUNTIME_ENDPOINT
+
+install:
+	@packaging/dev/install-packages.sh $(RUN_PACKAGES) $(NPM_PACKAGES)
+	@$(MAKE) --no-print-directory $(STAMP)
+
+install-test:
+	@packaging/dev/install-packages.sh $(RUN_PACKAGES) $(TEST_PACKAGES) $(NPM_PACKAGES)
+	@$(MAKE) --no-print-directory $(STAMP)
+
+$(STAMP): package-lock.json
+	npm ci
+	@touch $@
+
+check: $(STAMP)
+	npm run --silent check
+
+unit: install-test
+	npm run --silent test:unit
+
+e2e: install-test
+	npm run --silent test:e2e
+
+test: install-test check
+	npm run --silent test
+
+test-full: install-test check
+	BERTH_TEST_FULL=1 npm run --silent test
+
+# CRITEST is the path of a critest 1.36 that was built elsewhere.
+conformance: install-test
+	@test/conformance/run.sh "$(CRITEST)"
+
+run: install
+	@packaging/dev/demo.sh up
+
+stop:
+	@packaging/dev/demo.sh down
+
+clean:
+	rm -rf node_modules
