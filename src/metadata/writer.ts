@@ -1,0 +1,153 @@
+import { extname } from "node:path";
+import { Worker } from "node:worker_threads";
+import { Fault } from "../base/fault.ts";
+import type { Ms } from "../base/units.ts";
+import type { Operation, WriterAnswer, WriterRequest } from "./operation.ts";
+
+interface Queued {
+  readonly operation: Operation;
+  committed(): void;
+  failed(error: Fault): void;
+}
+
+/** A thread that dies while it commits is started anew, so often in a row, before its writes are given up. */
+const attempts = 3;
+
+/**
+ * Hands operations to the writer thread. All that were queued while a batch was being committed go in the next
+ * transaction. The thread starts with the first write and ends after `idle` ms without one (0: it stays).
+ */
+export class Writer {
+  readonly #path: string;
+  readonly #idle: Ms;
+  #queue: Queued[] = [];
+  #inFlight: Queued[] | undefined;
+  #worker: Worker | undefined;
+  /** The worker, and those before it that have been told to end and have not yet. */
+  readonly #live = new Set<Worker>();
+  #deaths = 0;
+  #idleTimer: NodeJS.Timeout | undefined;
+  #closed: PromiseWithResolvers<void> | undefined;
+
+  constructor(path: string, idle: Ms) {
+    this.#path = path;
+    this.#idle = idle;
+  }
+
+  /**
+   * Calls `committed` as soon as the operation is durable against a kill of the process, then resolves.
+   *
+   * @throws {Fault} exhausted when the disk is full, internal when the database can't be written, wrongState once closed
+   */
+  write(operation: Operation, committed: () => void): Promise<void> {
+    if (this.#closed !== undefined) return Promise.reject(new Fault("wrongState", "the database is closed"));
+    return new Promise((resolve, reject) => {
+      this.#queue.push({
+        operation,
+        committed: () => {
+          committed();
+          resolve();
+        },
+        failed: reject,
+      });
+      // What is written in the same turn goes in one transaction.
+      if (this.#queue.length === 1 && this.#inFlight === undefined) queueMicrotask(() => this.#send());
+    });
+  }
+
+  /** Commits what is queued, then ends the thread. */
+  close(): Promise<void> {
+    this.#closed ??= Promise.withResolvers<void>();
+    if (this.#inFlight === undefined && this.#queue.length === 0) this.#end();
+    return this.#closed.promise;
+  }
+
+  #send(): void {
+    if (this.#inFlight !== undefined || this.#queue.length === 0) return;
+    this.#inFlight = this.#queue;
+    this.#queue = [];
+    this.#post();
+  }
+
+  #post(): void {
+    clearTimeout(this.#idleTimer);
+    this.#worker ??= this.#start();
+    this.#worker.ref();
+    const commit = (this.#inFlight ?? []).map((queued) => queued.operation);
+    this.#worker.postMessage({ commit } satisfies WriterRequest);
+  }
+
+  #start(): Worker {
+    // Where berth is installed its sources may be plain JavaScript.
+    const file = new URL(`./writer-thread${extname(import.meta.url)}`, import.meta.url);
+    const worker = new Worker(file, { workerData: { path: this.#path }, name: "berth-db" });
+    worker.on("message", (answer: WriterAnswer) => this.#answered(answer));
+    this.#live.add(worker);
+    // An error is followed by an exit, which is where it is dealt with.
+    let reason: unknown;
+    worker.on("error", (error) => {
+      reason = error;
+    });
+    worker.on("exit", () => this.#exited(worker, reason));
+    return worker;
+  }
+
+  #answered(answer: WriterAnswer): void {
+    const batch = this.#inFlight ?? [];
+    this.#inFlight = undefined;
+    this.#deaths = 0;
+    if (answer.committed) for (const queued of batch) queued.committed();
+    else {
+      const fault = new Fault(
+        answer.full ? "exhausted" : "internal",
+        `writing ${this.#path}: ${answer.reason}`,
+        {
+          hint: answer.full ? "free some disk space" : "see the database's file system and its log",
+        },
+      );
+      for (const queued of batch) queued.failed(fault);
+    }
+    this.#next();
+  }
+
+  #next(): void {
+    if (this.#queue.length > 0) this.#send();
+    else if (this.#closed !== undefined) this.#end();
+    else {
+      this.#worker?.unref();
+      if (this.#idle > 0) this.#idleTimer = setTimeout(() => this.#end(), this.#idle).unref();
+    }
+  }
+
+  #end(): void {
+    clearTimeout(this.#idleTimer);
+    const worker = this.#worker;
+    if (worker !== undefined) {
+      worker.ref();
+      this.#worker = undefined;
+      worker.postMessage({ end: true } satisfies WriterRequest);
+    } else if (this.#live.size === 0) this.#closed?.resolve();
+  }
+
+  #exited(worker: Worker, reason: unknown): void {
+    this.#live.delete(worker);
+    if (worker === this.#worker) this.#worker = undefined;
+    if (this.#inFlight !== undefined && this.#worker === undefined) {
+      // Whether it was committed is unknown; doing it again is harmless.
+      this.#deaths += 1;
+      if (this.#deaths < attempts) this.#post();
+      else this.#giveUp(reason);
+      return;
+    }
+    if (this.#live.size === 0) this.#closed?.resolve();
+  }
+
+  #giveUp(reason: unknown): void {
+    const batch = this.#inFlight ?? [];
+    this.#inFlight = undefined;
+    this.#deaths = 0;
+    const fault = new Fault("internal", `writing ${this.#path}: the writer thread ended`, { cause: reason });
+    for (const queued of batch) queued.failed(fault);
+    this.#next();
+  }
+}
