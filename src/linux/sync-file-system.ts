@@ -1,0 +1,29 @@
+import { check, libc, systemFault } from "./libc.ts";
+import { openDirectory } from "./open-beneath.ts";
+
+const syncfs = libc.func("int syncfs(int fd)");
+
+/**
+ * Writes out everything that is pending on the file system of `directory` (syncfs(2)). Runs on a thread of the pool.
+ * Since Linux 5.8 a write that failed since the last call makes this one fail.
+ *
+ * @throws {Fault} internal or exhausted, with what the kernel said
+ */
+export async function syncFileSystem(directory: string): Promise<void> {
+  try {
+    using root = openDirectory(directory);
+    await new Promise<void>((resolve, reject) => {
+      syncfs.async(root.fd, (error: unknown, result: number) => {
+        try {
+          if (error !== null) throw error;
+          check(result, "syncfs", directory); // koffi hands the errno of the thread over to the callback
+          resolve();
+        } catch (failure) {
+          reject(failure);
+        }
+      });
+    });
+  } catch (error) {
+    throw systemFault(`syncing the file system of ${directory}`, error);
+  }
+}
