@@ -1,0 +1,165 @@
+import type { Server, ServerUnaryCall, ServerWritableStream, sendUnaryData } from "@grpc/grpc-js";
+import { Fault } from "../../base/fault.ts";
+import type { Bytes, Ms } from "../../base/units.ts";
+import type { Handlers, MethodDefinition, ServiceDefinition, StreamHandler, UnaryHandler } from "./method.ts";
+
+/** A call that is over. */
+export interface EndedCall {
+  /** As in `PullImage`. */
+  readonly rpc: string;
+  /** The message as decoded; undefined when it could not be. */
+  readonly request: unknown;
+  readonly took: Ms;
+  /** True when the caller no longer waits for the answer. */
+  readonly abandoned: boolean;
+}
+
+/** What a failed call is answered with. */
+export interface CallStatus {
+  /** A gRPC status code. */
+  readonly code: number;
+  readonly message: string;
+}
+
+/** Where calls leave the daemon: told of each one, and asked what to answer for those that failed. */
+export interface CallEdge {
+  succeeded(call: EndedCall): void;
+  failed(call: EndedCall, error: unknown): CallStatus;
+}
+
+/** Messages travel percent-encoded in an HTTP/2 header block, which is limited. */
+const longestMessage: Bytes = 8 << 10;
+
+/** Stands for a request whose bytes are not what its type says. */
+class Undecodable {
+  readonly cause: unknown;
+  constructor(cause: unknown) {
+    this.cause = cause;
+  }
+}
+
+/** Adds `handlers` to `server`; `stopping` ends the streams. */
+export function serve<Service extends ServiceDefinition>(
+  server: Server,
+  service: Service,
+  handlers: Handlers<Service>,
+  edge: CallEdge,
+  stopping: AbortSignal,
+): void {
+  const definition: Record<string, MethodDefinition<unknown, unknown>> = {};
+  const implementation: Record<string, (call: never, callback: never) => void> = {};
+  for (const [name, method] of Object.entries(service)) {
+    definition[name] = { ...method, requestDeserialize: tolerant(method) };
+    const rpc = method.path.slice(method.path.lastIndexOf("/") + 1);
+    const handler = handlers[name as keyof Service];
+    implementation[name] = method.responseStream
+      ? streamCall(rpc, handler as StreamHandler<unknown, unknown>, edge, stopping)
+      : unaryCall(rpc, handler as UnaryHandler<unknown, unknown>, edge);
+  }
+  server.addService(definition, implementation as never);
+}
+
+/** Decodes a request without ever throwing: grpc-js would answer INTERNAL, and nobody would be told. */
+function tolerant(method: MethodDefinition<unknown, unknown>): (bytes: Buffer) => unknown {
+  return (bytes) => {
+    try {
+      return method.requestDeserialize(bytes);
+    } catch (error) {
+      return new Undecodable(error);
+    }
+  };
+}
+
+function decoded(rpc: string, request: unknown): unknown {
+  if (!(request instanceof Undecodable)) return request;
+  throw new Fault("invalid", `${rpc}: the request is not a valid protobuf message`, { cause: request.cause });
+}
+
+function unaryCall(rpc: string, handler: UnaryHandler<unknown, unknown>, edge: CallEdge) {
+  return async (call: ServerUnaryCall<unknown, unknown>, callback: sendUnaryData<unknown>) => {
+    const watch = watchCall(rpc, call);
+    try {
+      const response = await handler(decoded(rpc, call.request), watch.signal);
+      edge.succeeded(watch.ended());
+      callback(null, response);
+    } catch (error) {
+      callback(statusError(edge.failed(watch.ended(), error)));
+    }
+  };
+}
+
+function streamCall(
+  rpc: string,
+  handler: StreamHandler<unknown, unknown>,
+  edge: CallEdge,
+  stopping: AbortSignal,
+) {
+  return async (call: ServerWritableStream<unknown, unknown>) => {
+    const watch = watchCall(rpc, call);
+    const signal = AbortSignal.any([watch.signal, stopping]);
+    try {
+      for await (const message of handler(decoded(rpc, call.request), signal)) {
+        if (watch.signal.aborted) throw watch.signal.reason;
+        if (!call.write(message)) await drained(call, watch.signal);
+      }
+      edge.succeeded(watch.ended());
+      call.end();
+    } catch (error) {
+      call.emit("error", statusError(edge.failed(watch.ended(), error)));
+    }
+  };
+}
+
+/** What unary and streaming calls have in common. */
+interface AnyCall {
+  readonly request: unknown;
+  getDeadline(): Date | number;
+  once(event: "cancelled", listener: () => void): unknown;
+}
+
+function watchCall(rpc: string, call: AnyCall): { signal: AbortSignal; ended(): EndedCall } {
+  const began = performance.now();
+  const gone = new AbortController();
+  let over = false;
+  call.once("cancelled", () => {
+    // grpc-js says so after an ordinary end, too.
+    if (!over) gone.abort(new Fault(late(call) ? "deadline" : "cancelled", `${rpc}: the caller left`));
+  });
+  return {
+    signal: gone.signal,
+    ended() {
+      over = true;
+      const request = call.request instanceof Undecodable ? undefined : call.request;
+      return { rpc, request, took: performance.now() - began, abandoned: gone.signal.aborted };
+    },
+  };
+}
+
+function late(call: AnyCall): boolean {
+  return Date.now() >= Number(call.getDeadline());
+}
+
+/** Waits until the caller has read what was written. */
+function drained(call: ServerWritableStream<unknown, unknown>, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const onDrain = () => {
+      signal.removeEventListener("abort", onAbort);
+      resolve();
+    };
+    const onAbort = () => {
+      call.removeListener("drain", onDrain);
+      reject(signal.reason);
+    };
+    if (signal.aborted) return reject(signal.reason);
+    call.once("drain", onDrain);
+    signal.addEventListener("abort", onAbort, { once: true });
+  });
+}
+
+/** The error shape that grpc-js turns into a status. */
+function statusError({ code, message }: CallStatus): Error & { code: number; details: string } {
+  const whole = message.toWellFormed();
+  const details =
+    whole.length > longestMessage ? `${whole.slice(0, longestMessage - 1).toWellFormed()}…` : whole;
+  return Object.assign(new Error(details), { code, details });
+}
