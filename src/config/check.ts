@@ -1,0 +1,38 @@
+import type { Origins } from "./merge.ts";
+import type { Config } from "./schema.ts";
+
+/** sockaddr_un's path, without its final zero (unix(7)). */
+const maxSocketPath = 107;
+
+/** What is wrong with settings that are sound one by one; a line each, naming where the setting came from. */
+export function checkConfig(config: Config, origins: Origins): string[] {
+  const problems: string[] = [];
+  const refuse = (key: string, why: string) => problems.push(`${origins.get(key)}: ${key} ${why}`);
+  const { root, state, grpc, runtime, cgroup } = config;
+
+  if (within(root, state) || within(state, root)) {
+    refuse(origins.get("state") === "default" ? "root" : "state", "and root must not lie in one another");
+  }
+  if (Buffer.byteLength(grpc.socket) > maxSocketPath) {
+    refuse("grpc.socket", `must be at most ${maxSocketPath} bytes long: ${grpc.socket}`);
+  }
+  if (!Object.hasOwn(runtime.handlers, runtime.default)) {
+    const names = Object.keys(runtime.handlers);
+    refuse("runtime.default", `is "${runtime.default}", which is no handler; there are ${names.join(", ")}`);
+  }
+  for (const [name, { binary }] of Object.entries(runtime.handlers)) {
+    if (binary === "" || (binary.includes("/") && !binary.startsWith("/"))) {
+      refuse(`runtime.handlers.${name}.binary`, "must be a name or an absolute path");
+    }
+  }
+  const wanted = cgroup.driver === "systemd" ? /^[^/]+\.slice$/ : /^\/[^/]/;
+  if (!wanted.test(cgroup.parent)) {
+    const form = cgroup.driver === "systemd" ? "a slice's name, as in berth.slice" : "a path, as in /berth";
+    refuse("cgroup.parent", `must be ${form}, with the driver ${cgroup.driver}: ${cgroup.parent}`);
+  }
+  return problems;
+}
+
+function within(inner: string, outer: string): boolean {
+  return inner === outer || inner.startsWith(outer === "/" ? outer : `${outer}/`);
+}

@@ -1,0 +1,135 @@
+import assert from "node:assert/strict";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { type TestContext, test } from "node:test";
+import { loadConfig } from "./load.ts";
+
+/** A directory with these files; `config.toml` is the main one. */
+function write(t: TestContext, files: Readonly<Record<string, string>>): string {
+  const directory = mkdtempSync(join(tmpdir(), "berth-config-"));
+  t.after(() => rmSync(directory, { recursive: true }));
+  for (const [name, content] of Object.entries({ "config.toml": "", ...files })) {
+    mkdirSync(dirname(join(directory, name)), { recursive: true });
+    writeFileSync(join(directory, name), content);
+  }
+  return join(directory, "config.toml");
+}
+
+function refusal(t: TestContext, toml: string): string {
+  const config = write(t, { "config.toml": toml });
+  try {
+    loadConfig({ config }, {});
+  } catch (error) {
+    assert.equal((error as { kind?: string }).kind, "invalid");
+    return (error as Error).message.replaceAll(config, "FILE");
+  }
+  return assert.fail("nothing was refused");
+}
+
+test("the packaged file names every setting and shows its default", (t) => {
+  const packaged = readFileSync(join(import.meta.dirname, "../../packaging/config.toml"), "utf8");
+  const config = write(t, { "config.toml": packaged.replaceAll(/^#(?=[a-zA-Z[\]]| {2})/gm, "") });
+  const shown = loadConfig({ config }, {});
+  const defaults = loadConfig({ config: write(t, {}) }, {});
+  assert.deepEqual(shown.config, defaults.config);
+  for (const [key, origin] of shown.origins)
+    assert.equal(origin, config, `${key} is not in packaging/config.toml`);
+});
+
+test("layers are laid over one another: file, drop-ins by name, environment, options", (t) => {
+  const config = write(t, {
+    "config.toml": 'root = "/r1"\n[log]\nlevel = "warn"\nformat = "text"\n[network]\nbinDirs = ["/a", "/b"]',
+    "config.d/20-b.toml": 'root = "/r3"\n[network]\nbinDirs = ["/d"]',
+    "config.d/10-a.toml": 'root = "/r2"\nstate = "/s2"\n[network]\nbinDirs = ["/c"]\ndelDeadline = "1m30s"',
+    "config.d/30-c.toml.off": "nonsense",
+  });
+  const loaded = loadConfig({ config, state: "/s4" }, { BERTH_STATE: "/s3", BERTH_LOG_LEVEL: "debug" });
+  assert.equal(loaded.config.root, "/r3");
+  assert.equal(loaded.config.state, "/s4");
+  assert.equal(loaded.config.grpc.socket, "/s4/berth.sock");
+  assert.deepEqual(loaded.config.log, { level: "debug", format: "text" });
+  assert.deepEqual(loaded.config.network.binDirs, ["/d"]);
+  assert.equal(loaded.config.network.delDeadline, 90_000);
+  assert.equal(loaded.origins.get("root"), join(dirname(config), "config.d/20-b.toml"));
+  assert.equal(loaded.origins.get("state"), "--state");
+  assert.equal(loaded.origins.get("log.level"), "BERTH_LOG_LEVEL");
+  assert.equal(loaded.origins.get("log.format"), config);
+  assert.equal(loaded.origins.get("network.confDir"), "default");
+  assert.equal(loaded.files.length, 3);
+});
+
+test("handlers merge by name, and a new one gets the defaults", (t) => {
+  const config = write(t, {
+    "config.toml": '[runtime]\ndefault = "kata"\n[runtime.handlers.kata]\nargs = ["--debug"]',
+    "config.d/a.toml":
+      '[runtime.handlers.kata]\nbinary = "/opt/kata"\n[runtime.handlers.crun]\nargs = ["-x"]',
+  });
+  const { handlers } = loadConfig({ config }, {}).config.runtime;
+  assert.deepEqual(Object.keys(handlers), ["crun", "runc", "kata"]);
+  const rest = { type: "oci", privilegedWithoutHostDevices: false };
+  assert.deepEqual(handlers.kata, { ...rest, binary: "/opt/kata", args: ["--debug"] });
+  assert.deepEqual(handlers.crun, { ...rest, binary: "crun", args: ["-x"] });
+});
+
+test("an unknown key is refused with its file, its path and the name that was meant", (t) => {
+  assert.match(
+    refusal(t, "[network]\nconf_dir = '/x'"),
+    /FILE: .* network\.conf_dir; did you mean network\.confDir\?/,
+  );
+  assert.match(
+    refusal(t, "[runtime.handlers.crun]\nbin = 'x'"),
+    /did you mean runtime\.handlers\.crun\.binary\?/,
+  );
+  assert.match(refusal(t, "confDir = '/x'"), /no setting confDir; did you mean network\.confDir\?/);
+  assert.match(refusal(t, "[log]\nxyz = 1"), /no setting log\.xyz$/m);
+  assert.match(refusal(t, "__proto__ = 1"), /no setting __proto__/);
+});
+
+test("a wrong value is refused with what was expected, and every mistake is told at once", (t) => {
+  const said = refusal(
+    t,
+    ["root = 'here'", "log = 1", "[network]", "maxConfs = 0", "delDeadline = '5 min'", "binDirs = '/a'"].join(
+      "\n",
+    ),
+  );
+  assert.match(said, /FILE: root must be an absolute path, not "here"/);
+  assert.match(said, /FILE: log must be a table, not 1/);
+  assert.match(said, /network\.maxConfs must be a whole number, 1 or more, not 0/);
+  assert.match(said, /network\.delDeadline must be a duration/);
+  assert.match(said, /network\.binDirs must be a list, each of it an absolute path, not "\/a"/);
+  assert.match(refusal(t, "root = 1999-01-01"), /root must be an absolute path/);
+  assert.match(refusal(t, "[runtime.handlers.'a b']"), /runtime\.handlers\.a b: a name/);
+});
+
+test("settings that contradict one another are refused", (t) => {
+  assert.match(refusal(t, "[runtime]\ndefault = 'rucn'"), /no handler; there are crun, runc/);
+  assert.match(refusal(t, "root = '/x'\nstate = '/x/run'"), /must not lie in one another/);
+  assert.match(refusal(t, `[grpc]\nsocket = '/${"x".repeat(107)}'`), /at most 107 bytes/);
+  assert.match(refusal(t, "[cgroup]\ndriver = 'systemd'\nparent = '/a'"), /must be a slice's name/);
+  assert.match(refusal(t, "[runtime.handlers.x]\nbinary = './x'"), /a name or an absolute path/);
+});
+
+test("what is no TOML is refused with its line, and a named file must be there", (t) => {
+  assert.match(refusal(t, "root = '/x'\nlog = = 2"), /^FILE:2:\d+: /);
+  assert.throws(() => loadConfig({ config: "/nowhere/config.toml" }, {}), { kind: "notFound" });
+});
+
+test("sizes, durations, capabilities and limits are read in each of their forms", (t) => {
+  const config = write(t, {
+    "config.toml": [
+      "[grpc]\nmaxMessage = 1000",
+      "[image]\nmaxLayer = '1.5GiB'\nmaxManifest = '2 MB'",
+      "[deadline]\nundo = 1500\nrunPod = '1h'",
+      "[container]\ncapabilities = ['chown', 'CAP_KILL']\nrlimits = [{ type = 'NOFILE', soft = 5, hard = -1 }]",
+    ].join("\n"),
+  });
+  const { grpc, image, deadline, container, cgroup } = loadConfig({ config }, {}).config;
+  assert.deepEqual([grpc.maxMessage, image.maxLayer, image.maxManifest], [1000, 1.5 * 2 ** 30, 2_000_000]);
+  assert.deepEqual([deadline.undo, deadline.runPod], [1500, 3_600_000]);
+  assert.deepEqual(container.capabilities, ["CAP_CHOWN", "CAP_KILL"]);
+  assert.deepEqual(container.rlimits, [{ type: "RLIMIT_NOFILE", soft: 5, hard: -1 }]);
+  assert.equal(cgroup.parent, "/berth");
+  const systemd = loadConfig({ config: write(t, { "config.toml": "cgroup.driver = 'systemd'" }) }, {});
+  assert.equal(systemd.config.cgroup.parent, "berth.slice");
+});

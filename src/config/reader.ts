@@ -1,0 +1,122 @@
+import { isAbsolute, normalize } from "node:path";
+import type { Bytes, Ms } from "../base/units.ts";
+
+/** Reads one setting's value as TOML gives it. */
+export interface Reader<T> {
+  /** What it takes, for messages: "a duration, as in "60s" or milliseconds". */
+  readonly expected: string;
+  /** The value, or undefined when it is not what is expected. */
+  read(value: unknown): T | undefined;
+}
+
+export const text: Reader<string> = {
+  expected: "a text",
+  read: (value) => (typeof value === "string" ? value : undefined),
+};
+
+export const flag: Reader<boolean> = {
+  expected: "true or false",
+  read: (value) => (typeof value === "boolean" ? value : undefined),
+};
+
+/** Normalised, without a slash at its end. */
+export const absolutePath: Reader<string> = {
+  expected: "an absolute path",
+  read: (value) => {
+    if (typeof value !== "string" || !isAbsolute(value) || value.includes("\0")) return undefined;
+    return value === "/" ? value : normalize(value).replace(/\/$/, "");
+  },
+};
+
+/** `CAP_` may be left out. */
+export const capability: Reader<string> = {
+  expected: 'a capability, as in "CAP_CHOWN"',
+  read: (value) => {
+    if (typeof value !== "string" || !/^[A-Za-z_]+$/.test(value)) return undefined;
+    const name = value.toUpperCase();
+    return name.startsWith("CAP_") ? name : `CAP_${name}`;
+  },
+};
+
+export function oneOf<T extends string>(...names: readonly T[]): Reader<T> {
+  return {
+    expected: `one of ${names.map((name) => `"${name}"`).join(", ")}`,
+    read: (value) => names.find((name) => name === value),
+  };
+}
+
+/** A whole number from `least` on. */
+export function wholeNumber(least: number): Reader<number> {
+  return {
+    expected: `a whole number, ${least} or more`,
+    read: (value) => (Number.isSafeInteger(value) && Number(value) >= least ? Number(value) : undefined),
+  };
+}
+
+const sizeUnits: Readonly<Record<string, number>> = {
+  B: 1,
+  KB: 1e3,
+  MB: 1e6,
+  GB: 1e9,
+  TB: 1e12,
+  KiB: 2 ** 10,
+  MiB: 2 ** 20,
+  GiB: 2 ** 30,
+  TiB: 2 ** 40,
+};
+
+export const size: Reader<Bytes> = {
+  expected: 'a size, as in "16MiB" or bytes',
+  read: (value) => {
+    if (typeof value === "number") return Number.isSafeInteger(value) && value >= 0 ? value : undefined;
+    const parts = typeof value === "string" ? /^(\d+(?:\.\d+)?) ?([KMGT]i?B|B)$/.exec(value) : null;
+    const unit = sizeUnits[parts?.[2] ?? ""];
+    if (unit === undefined) return undefined;
+    const bytes = Math.round(Number(parts?.[1]) * unit);
+    return Number.isSafeInteger(bytes) ? bytes : undefined;
+  },
+};
+
+const durationUnits: Readonly<Record<string, Ms>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
+
+export const duration: Reader<Ms> = {
+  expected: 'a duration, as in "60s", "1m30s" or milliseconds',
+  read: (value) => {
+    if (typeof value === "number") return Number.isSafeInteger(value) && value >= 0 ? value : undefined;
+    if (typeof value !== "string" || !/^(\d+(\.\d+)?(ms|s|m|h))+$/.test(value)) return undefined;
+    let sum = 0;
+    for (const [, count, unit] of value.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h)/g)) {
+      sum += Number(count) * (durationUnits[unit ?? ""] ?? 0);
+    }
+    // Timers of the platform hold no more than 31 bits.
+    return sum < 2 ** 31 ? Math.round(sum) : undefined;
+  },
+};
+
+export function listOf<T>(item: Reader<T>): Reader<T[]> {
+  return {
+    expected: `a list, each of it ${item.expected}`,
+    read: (value) => {
+      if (!Array.isArray(value)) return undefined;
+      const items = value.map((each) => item.read(each));
+      return items.includes(undefined) ? undefined : (items as T[]);
+    },
+  };
+}
+
+const rlimitKeys = ["type", "soft", "hard"];
+
+/** Of a process (getrlimit(2)): `RLIMIT_` may be left out; -1 is no limit. */
+export const rlimit: Reader<{ type: string; soft: number; hard: number }> = {
+  expected: 'a limit, as in { type = "RLIMIT_NOFILE", soft = 1024, hard = 4096 }',
+  read: (value) => {
+    if (typeof value !== "object" || value === null) return undefined;
+    if (Object.keys(value).some((key) => !rlimitKeys.includes(key))) return undefined;
+    const { type, soft, hard } = value as Record<string, unknown>;
+    if (typeof type !== "string" || !/^(RLIMIT_)?[A-Z]+$/.test(type)) return undefined;
+    const [low, high] = [soft, hard].map((limit) => wholeNumber(-1).read(limit));
+    if (low === undefined || high === undefined) return undefined;
+    if (high !== -1 && (low === -1 || low > high)) return undefined;
+    return { type: type.startsWith("RLIMIT_") ? type : `RLIMIT_${type}`, soft: low, hard: high };
+  },
+};

@@ -1,0 +1,113 @@
+import * as read from "./reader.ts";
+import type { Config, RuntimeHandlerConfig } from "./schema.ts";
+
+/** One setting: what it takes, and what it is when nobody sets it. */
+export interface Setting<T> {
+  readonly kind: "setting";
+  readonly reader: read.Reader<T>;
+  readonly default: T;
+}
+
+/** A TOML table with known keys. */
+export interface Section<T> {
+  readonly kind: "section";
+  readonly keys: { readonly [Key in keyof T]: Node<T[Key]> };
+}
+
+/** A TOML table of sections by a name of the operator's choosing. */
+export interface Named<T> {
+  readonly kind: "named";
+  /** A section under a name that nothing was set for. */
+  readonly section: (name: string) => Section<T>;
+  readonly names: readonly string[];
+}
+
+export type Node<T> =
+  | Setting<T>
+  | (T extends readonly unknown[] ? never : T extends object ? Section<T> : never)
+  | (T extends Readonly<Record<string, infer Item>> ? Named<Item> : never);
+
+const second = 1000;
+const mebibyte = 2 ** 20;
+
+/** `default` is shown where the true one depends on another setting (`load.ts` fills it in). */
+function setting<T>(reader: read.Reader<T>, value: NoInfer<T>): Setting<T> {
+  return { kind: "setting", reader, default: value };
+}
+
+function section<T>(keys: Section<T>["keys"]): Section<T> {
+  return { kind: "section", keys };
+}
+
+const handler = (name: string): Section<RuntimeHandlerConfig> =>
+  section<RuntimeHandlerConfig>({
+    type: setting(read.oneOf("oci"), "oci"),
+    binary: setting(read.text, name),
+    args: setting(read.listOf(read.text), []),
+    privilegedWithoutHostDevices: setting(read.flag, false),
+  });
+
+/** Every setting there is. `packaging/config.toml` explains each to operators; a test holds the two together. */
+export const settings = section<Config>({
+  root: setting(read.absolutePath, "/var/lib/berth"),
+  state: setting(read.absolutePath, "/run/berth"),
+  log: section<Config["log"]>({
+    level: setting(read.oneOf("trace", "debug", "info", "warn", "error"), "info"),
+    format: setting(read.oneOf("json", "text"), "json"),
+  }),
+  grpc: section<Config["grpc"]>({
+    socket: setting(read.absolutePath, "/run/berth/berth.sock"),
+    group: setting(read.text, "berth"),
+    maxMessage: setting(read.size, 16 * mebibyte),
+  }),
+  cgroup: section<Config["cgroup"]>({
+    driver: setting(read.oneOf("cgroupfs", "systemd"), "cgroupfs"),
+    parent: setting(read.text, "/berth"),
+  }),
+  runtime: section<Config["runtime"]>({
+    default: setting(read.text, "crun"),
+    handlers: { kind: "named", section: handler, names: ["crun", "runc"] },
+    conmon: setting(read.text, "conmon"),
+    path: setting(read.text, "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"),
+  }),
+  network: section<Config["network"]>({
+    confDir: setting(read.absolutePath, "/etc/cni/net.d"),
+    binDirs: setting(read.listOf(read.absolutePath), ["/opt/cni/bin", "/usr/lib/cni"]),
+    maxConfs: setting(read.wholeNumber(1), 1),
+    addDeadline: setting(read.duration, 120 * second),
+    delDeadline: setting(read.duration, 60 * second),
+  }),
+  registry: section<Config["registry"]>({
+    configPath: setting(read.absolutePath, "/etc/berth/certs.d"),
+    pullProgressTimeout: setting(read.duration, 60 * second),
+    maxConcurrentLayers: setting(read.wholeNumber(1), 16),
+  }),
+  image: section<Config["image"]>({
+    snapshotter: setting(read.oneOf("overlay", "native"), "overlay"),
+    keepLayerBlobs: setting(read.flag, false),
+    maxManifest: setting(read.size, 4 * mebibyte),
+    maxLayer: setting(read.size, 64 * 2 ** 30),
+    maxLayers: setting(read.wholeNumber(1), 256),
+    maxFiles: setting(read.wholeNumber(1), 2_000_000),
+  }),
+  container: section<Config["container"]>({
+    rlimits: setting(read.listOf(read.rlimit), [{ type: "RLIMIT_NOFILE", soft: 1_048_576, hard: 1_048_576 }]),
+    capabilities: setting(read.listOf(read.capability), [
+      ...["CAP_AUDIT_WRITE", "CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FOWNER", "CAP_FSETID", "CAP_KILL"],
+      ...["CAP_MKNOD", "CAP_NET_BIND_SERVICE", "CAP_NET_RAW", "CAP_SETFCAP", "CAP_SETGID", "CAP_SETPCAP"],
+      ...["CAP_SETUID", "CAP_SYS_CHROOT"],
+    ]),
+    pidsLimit: setting(read.wholeNumber(0), 0),
+    shmSize: setting(read.size, 64 * mebibyte),
+    seccompProfile: setting(read.absolutePath, "/usr/share/containers/seccomp.json"),
+    logLineMax: setting(read.size, 16 * 1024),
+    execOutputMax: setting(read.size, 16 * mebibyte),
+  }),
+  deadline: section<Config["deadline"]>({
+    runPod: setting(read.duration, 240 * second),
+    stopPod: setting(read.duration, 120 * second),
+    createContainer: setting(read.duration, 240 * second),
+    startContainer: setting(read.duration, 240 * second),
+    undo: setting(read.duration, 120 * second),
+  }),
+});
