@@ -30,12 +30,3 @@ export interface Containers {
   get(id: string): ContainerRecord;
   list(): Iterable<ContainerRecord>;
 }
-
-/** What happened to a container or pod sandbox, in the order in which it was committed. */
-export interface LifecycleEvent {
-  readonly kind: "created" | "started" | "stopped" | "deleted";
-  /** The container's id, or the pod sandbox's own for its events (as the kubelet's evented PLEG has it). */
-  readonly containerId: string;
-  readonly podId: string;
-  readonly at: bigint;
-}

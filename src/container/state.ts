@@ -1,5 +1,6 @@
+import { describeFault } from "../base/fault.ts";
 import type { BootId, ChainId, ContainerId, ImageId, PodSandboxId } from "../base/ids.ts";
-import type { StepTime } from "../base/steps.ts";
+import type { StepTime, Stranded } from "../base/steps.ts";
 import type { UnixNanos } from "../base/units.ts";
 import type { MonitoredContainer } from "../runtime/contract.ts";
 import type { ContainerConfig } from "../spec/cri/container-config.ts";
@@ -113,4 +114,28 @@ export function exitedState(state: ContainerState): ExitedState | undefined {
     case "running":
       return undefined;
   }
+}
+
+/** How a container that is being taken away ended: as recorded, or, when it was still live, killed for it. */
+function endedBefore(record: ContainerRecord, at: UnixNanos): ExitedState {
+  const ended = exitedState(record.state);
+  if (ended !== undefined) return ended;
+  const message = "taken away before it ended by itself";
+  const startedAt = record.state.kind === "running" ? { startedAt: record.state.startedAt } : {};
+  return { kind: "exited", ...startedAt, finishedAt: at, exitCode: 137, reason: "Error", message };
+}
+
+export function containerRemoving(record: ContainerRecord, at: UnixNanos): ContainerRecord {
+  return { ...record, state: { kind: "removing", was: endedBefore(record, at) } };
+}
+
+export function containerStranded(
+  record: ContainerRecord,
+  { step, reason }: Stranded,
+  at: UnixNanos,
+): ContainerRecord {
+  return {
+    ...record,
+    state: { kind: "stranded", was: endedBefore(record, at), step, reason: describeFault(reason) },
+  };
 }

@@ -90,6 +90,10 @@ export interface ContainerRuntime {
   reopenLog(id: ContainerId, signal: AbortSignal): Promise<void>;
   /** True while this very process lives. */
   alive(process: ProcessIdentity): boolean;
+  /** What the runtime says of it; undefined: it knows no such container. Used after a restart of the daemon. */
+  state(id: ContainerId, handler: string, signal: AbortSignal): Promise<"created" | "running" | "stopped" | undefined>;
+  /** What the exit file of the container says, if there is one: code and time. */
+  recordedExit(id: ContainerId): ContainerExit | undefined;
   /** Reads a container's exit from what its monitor left; undefined while it runs. `container` tells lost monitors. */
   exitOf(id: ContainerId, container: MonitoredContainer): ContainerExit | undefined;
   /**

@@ -1,0 +1,48 @@
+import { Fault } from "./fault.ts";
+import type { Ms } from "./units.ts";
+
+interface Flight<Value> {
+  readonly result: Promise<Value>;
+  readonly abort: AbortController;
+}
+
+/**
+ * Operations that run once for each key, however many callers wait for them. An operation runs under its own
+ * deadline: a caller that leaves does not end it.
+ */
+export class Flights<Key, Value> {
+  readonly #flights = new Map<Key, Flight<Value>>();
+
+  /** The operation in flight for `key`, or a new one: `work` gets a signal that aborts at the deadline or by `abort`. */
+  join(key: Key, deadline: Ms, work: (signal: AbortSignal) => Promise<Value>): Promise<Value> {
+    const running = this.#flights.get(key);
+    if (running !== undefined) return running.result;
+    const abort = new AbortController();
+    const result = work(AbortSignal.any([abort.signal, AbortSignal.timeout(deadline)])).finally(() => {
+      this.#flights.delete(key);
+    });
+    result.catch(() => undefined);
+    this.#flights.set(key, { result, abort });
+    return result;
+  }
+
+  /** The operation in flight for `key`. */
+  get(key: Key): Promise<Value> | undefined {
+    return this.#flights.get(key)?.result;
+  }
+
+  /** Tells the operation in flight for `key` to end, and waits until it has, however it ends. */
+  async abort(key: Key, reason: string): Promise<void> {
+    const flight = this.#flights.get(key);
+    if (flight === undefined) return;
+    flight.abort.abort(new Fault("cancelled", reason));
+    await flight.result.then(
+      () => undefined,
+      () => undefined,
+    );
+  }
+
+  keys(): IterableIterator<Key> {
+    return this.#flights.keys();
+  }
+}

@@ -1,0 +1,34 @@
+import { mkdir, readdir, rm, writeFile } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import { Fault } from "../base/fault.ts";
+import type { ContainerAttempt } from "./parts.ts";
+import type { ContainerRecord } from "./state.ts";
+
+/** config.json, from the container's, the pod's and the image's config. */
+export async function writeBundle(record: ContainerRecord, attempt: ContainerAttempt): Promise<void> {
+  const { host, pod } = attempt;
+  if (pod === undefined) throw new Fault("internal", `container ${record.id}: its pod is not known`);
+  const image = host.images.find(record.imageId);
+  if (image === undefined) {
+    throw new Fault(
+      "notFound",
+      `image ${record.imageId} was removed while container ${record.id} was being made`,
+    );
+  }
+  const paths = host.paths.container(record.id);
+  const built = await host.spec.build({ record, pod, image: image.config, rootfs: paths.rootfs });
+  attempt.user = built.user;
+  await writeFile(join(paths.bundle, "config.json"), JSON.stringify(built.config), { mode: 0o600 });
+  if (record.logPath !== "") await mkdir(dirname(record.logPath), { recursive: true, mode: 0o755 });
+}
+
+/** Everything in the bundle but the root file system's mount point. */
+export async function removeBundle(record: ContainerRecord, { host }: ContainerAttempt): Promise<void> {
+  const { bundle, rootfs } = host.paths.container(record.id);
+  const entries = await readdir(bundle).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === "ENOENT") return [];
+    throw error;
+  });
+  const left = entries.filter((name) => name !== basename(rootfs));
+  await Promise.all(left.map((name) => rm(join(bundle, name), { recursive: true, force: true })));
+}

@@ -1,0 +1,226 @@
+import { join, normalize } from "node:path";
+import { during, Fault } from "../base/fault.ts";
+import { type ChainId, type ContainerId, newContainerId } from "../base/ids.ts";
+import { runSteps, StepsFailed, type StepTime, undoSteps } from "../base/steps.ts";
+import { nowNanos } from "../base/units.ts";
+import type { ImageRecord } from "../image/contract.ts";
+import type { ContainerConfig } from "../spec/cri/container-config.ts";
+import { parseSignal } from "../spec/signal.ts";
+import { containerKey, recordOfKey, requireSameRequest } from "./key.ts";
+import type { ContainerAttempt, ContainerHost, ContainerParts } from "./parts.ts";
+import type { ContainerPod } from "./pod.ts";
+import { type ContainerRecord, containerCreated, containerStranded } from "./state.ts";
+import { containerSteps } from "./steps.ts";
+import { publish, stepWatch } from "./watch.ts";
+
+/** Creates a container, or joins or returns the create of the same pod, name and attempt. */
+export function createContainer(
+  podId: string,
+  config: ContainerConfig,
+  parts: ContainerParts,
+): Promise<ContainerId> {
+  const { book, host } = parts;
+  const pod = parts.pods.get(podId);
+  const key = containerKey(pod.id, config);
+  const standing = recordOfKey(book, key);
+  const inFlight = book.creates.get(key);
+  if (inFlight !== undefined) {
+    if (standing !== undefined) requireSameRequest(standing, config);
+    return inFlight;
+  }
+  requireAccepting(pod, config);
+  return book.creates.join(key, host.config.deadline.createContainer, async (signal) => {
+    if (standing !== undefined) {
+      const done = await resumeStanding(standing, config, parts, signal);
+      if (done !== undefined) return done;
+    }
+    return await createAnew(pod, config, parts, signal);
+  });
+}
+
+function requireAccepting(pod: ContainerPod, config: ContainerConfig): void {
+  if (pod.refuses === undefined) return;
+  throw new Fault(
+    "wrongState",
+    `container ${config.metadata.name}: pod sandbox ${pod.id} takes no containers: ${pod.refuses}`,
+  );
+}
+
+/** What to do with the record of an earlier call: its id when it is there; undefined when it is out of the way. */
+async function resumeStanding(
+  standing: ContainerRecord,
+  config: ContainerConfig,
+  parts: ContainerParts,
+  signal: AbortSignal,
+): Promise<ContainerId | undefined> {
+  using _container = await parts.book.locks.hold(standing.id, signal);
+  const record = parts.book.records.get(standing.id);
+  if (record === undefined) return undefined;
+  switch (record.state.kind) {
+    case "created":
+    case "running":
+    case "exited":
+      requireSameRequest(record, config);
+      return record.id;
+    case "making":
+    case "removing":
+    case "stranded":
+      await clearFailed(record, parts);
+      return undefined;
+  }
+}
+
+/** Undoes what an earlier operation left, and forgets the container. @throws {Fault} when it still can't be taken away */
+export async function clearFailed(record: ContainerRecord, { host, book }: ContainerParts): Promise<void> {
+  const stranded = await undoSteps(
+    containerSteps,
+    record,
+    undoAttempt(host),
+    stepWatch("CreateContainer", record, book),
+  );
+  if (stranded !== undefined) {
+    await book.records.put(record.id, containerStranded(record, stranded, nowNanos()));
+    throw during(
+      `clearing away an earlier attempt at container ${record.config.metadata.name} (${record.id})`,
+      stranded.reason,
+    );
+  }
+  await book.records.delete(record.id);
+}
+
+/** What the undoing of a container's steps works with: it needs no pod. */
+export function undoAttempt(host: ContainerHost): ContainerAttempt {
+  return { host, pod: undefined, user: { uid: 0, gid: 0, supplementalGroups: [] }, process: undefined };
+}
+
+async function createAnew(
+  pod: ContainerPod,
+  config: ContainerConfig,
+  parts: ContainerParts,
+  signal: AbortSignal,
+): Promise<ContainerId> {
+  const { book, host } = parts;
+  const image = requireImage(config, host);
+  const parent = image.layers.at(-1)?.chainId;
+  using _parent = keepParent(book.pendingParents, parent);
+  const record = newRecord(pod, config, image, parts);
+  using _container = await book.locks.hold(record.id, signal);
+  const timeline: StepTime[] = [];
+  const began = performance.now();
+  await book.records.put(record.id, record); // recorded first
+  timeline.push({ step: "record", ms: performance.now() - began });
+  const attempt: ContainerAttempt = { ...undoAttempt(host), pod };
+  try {
+    await runSteps(
+      containerSteps,
+      record,
+      attempt,
+      stepWatch("CreateContainer", record, book, timeline),
+      signal,
+    );
+    if (attempt.process === undefined) throw new Fault("internal", "the runtime named no process");
+  } catch (error) {
+    await settleFailed(record, error, parts);
+    throw during(`creating container ${config.metadata.name} in pod ${pod.id}`, error);
+  }
+  await book.records.put(
+    record.id,
+    containerCreated({ ...record, user: attempt.user }, attempt.process, timeline),
+  );
+  publish(book, "created", record);
+  const ms = performance.now() - began;
+  book.log.info(
+    { pod: pod.id, container: record.id, name: config.metadata.name, ms, timeline },
+    "container is created",
+  );
+  return record.id;
+}
+
+function requireImage(config: ContainerConfig, host: ContainerHost): ImageRecord {
+  if (config.image.image === "") throw new Fault("invalid", "config.image.image: missing");
+  const image = host.images.find(config.image.image);
+  if (image !== undefined) return image;
+  throw new Fault(
+    "notFound",
+    `container ${config.metadata.name}: image "${config.image.image}" is not on this node`,
+    {
+      hint: "pull it first",
+    },
+  );
+}
+
+/** Keeps the image's snapshots from being collected between now and the record's commit. */
+function keepParent(pending: Map<ChainId, number>, parent: ChainId | undefined): Disposable {
+  if (parent !== undefined) pending.set(parent, (pending.get(parent) ?? 0) + 1);
+  return {
+    [Symbol.dispose]() {
+      if (parent === undefined) return;
+      const left = (pending.get(parent) ?? 1) - 1;
+      if (left === 0) pending.delete(parent);
+      else pending.set(parent, left);
+    },
+  };
+}
+
+function newRecord(
+  pod: ContainerPod,
+  config: ContainerConfig,
+  image: ImageRecord,
+  { book }: ContainerParts,
+): ContainerRecord {
+  const id = newContainerId();
+  const stopSignal = config.stopSignal || image.config.config?.StopSignal || "SIGTERM";
+  return {
+    id,
+    podId: pod.id,
+    config,
+    resources: config.resources,
+    imageId: image.id,
+    imageRef: image.digests[0] ?? image.id,
+    parent: image.layers.at(-1)?.chainId,
+    handler: pod.handler,
+    createdAt: nowNanos(),
+    bootId: book.bootId,
+    cgroup: join(pod.cgroup, id),
+    logPath: logPath(pod, config),
+    user: { uid: 0, gid: 0, supplementalGroups: [] },
+    stopSignal: parseSignal(stopSignal).name,
+    state: { kind: "making" },
+    timeline: [],
+  };
+}
+
+/** @throws {Fault} invalid when the path leads out of the pod's log directory */
+function logPath(pod: ContainerPod, config: ContainerConfig): string {
+  if (config.logPath === "" || pod.config.logDirectory === "") return "";
+  if (normalize(config.logPath).startsWith("..") || config.logPath.startsWith("/")) {
+    throw new Fault("invalid", `config.log_path: "${config.logPath}" leads out of the pod's log directory`);
+  }
+  return join(pod.config.logDirectory, config.logPath);
+}
+
+/** The record of a create that failed: forgotten when all is undone, else kept with the step where the undoing ended. */
+async function settleFailed(
+  record: ContainerRecord,
+  error: unknown,
+  { book, host }: ContainerParts,
+): Promise<void> {
+  const stranded =
+    error instanceof StepsFailed
+      ? error.stranded
+      : await undoSteps(
+          containerSteps,
+          record,
+          undoAttempt(host),
+          stepWatch("CreateContainer", record, book),
+        );
+  if (stranded === undefined) {
+    await book.records.delete(record.id);
+    return;
+  }
+  book.log.error(
+    { pod: record.podId, container: record.id, step: stranded.step, err: stranded.reason },
+    "a failed create could not be undone",
+  );
+  await book.records.put(record.id, containerStranded(record, stranded, nowNanos()));
+}

@@ -1,0 +1,22 @@
+import type { ContainerId } from "../base/ids.ts";
+
+/** Who waits for which container to be recorded as exited. */
+export class ExitWaits {
+  readonly #waits = new Map<ContainerId, PromiseWithResolvers<void>>();
+
+  /** Settles when `id` is next recorded as exited. */
+  next(id: ContainerId): Promise<void> {
+    let wait = this.#waits.get(id);
+    if (wait === undefined) {
+      wait = Promise.withResolvers<void>();
+      this.#waits.set(id, wait);
+    }
+    return wait.promise;
+  }
+
+  /** Called after the exit of `id` is committed. */
+  exited(id: ContainerId): void {
+    this.#waits.get(id)?.resolve();
+    this.#waits.delete(id);
+  }
+}

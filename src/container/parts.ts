@@ -1,0 +1,70 @@
+import type { Logger } from "pino";
+import type { Flights } from "../base/flights.ts";
+import type { BootId, ChainId, ContainerId } from "../base/ids.ts";
+import type { KeyedLocks } from "../base/lock.ts";
+import type { FaultPort } from "../base/steps.ts";
+import type { Paths } from "../config/paths.ts";
+import type { Config } from "../config/schema.ts";
+import type { EventBus } from "../events/bus.ts";
+import type { LifecycleEvent } from "../events/lifecycle.ts";
+import type { Images } from "../image/contract.ts";
+import type { Cgroups, Mounts } from "../linux/contract.ts";
+import type { RecordTable } from "../metadata/contract.ts";
+import type { ContainerRuntime, MonitoredContainer } from "../runtime/contract.ts";
+import type { Snapshotter } from "../snapshot/contract.ts";
+import type { ExitWaits } from "./exit-waits.ts";
+import type { ContainerPod } from "./pod.ts";
+import type { SpecBuilder } from "./spec/contract.ts";
+import type { ContainerRecord, ContainerUser } from "./state.ts";
+import type { StopsInFlight } from "./stops-in-flight.ts";
+
+/** The pods, as containers see them. */
+export interface ContainerPods {
+  /** By id or unique prefix. @throws {Fault} notFound */
+  get(id: string): ContainerPod;
+}
+
+/** What the steps of a container work with: the host's side. */
+export interface ContainerHost {
+  readonly paths: Paths;
+  readonly config: Config;
+  readonly mounts: Mounts;
+  readonly cgroups: Cgroups;
+  readonly snapshotter: Snapshotter;
+  readonly runtime: ContainerRuntime;
+  readonly images: Images;
+  readonly spec: SpecBuilder;
+}
+
+/** The bookkeeping of the containers: records, who works on which, and who hears of it. */
+export interface ContainerBook {
+  readonly records: RecordTable<ContainerId, ContainerRecord>;
+  readonly locks: KeyedLocks<ContainerId>;
+  /** Creates by container key, so that a repeat joins. */
+  readonly creates: Flights<string, ContainerId>;
+  readonly starts: Flights<ContainerId, void>;
+  readonly removes: Flights<ContainerId, void>;
+  readonly stops: StopsInFlight;
+  readonly exits: ExitWaits;
+  /** Snapshots that a create in flight is about to use, though no record says so yet. */
+  readonly pendingParents: Map<ChainId, number>;
+  readonly events: EventBus<LifecycleEvent>;
+  readonly faults: FaultPort;
+  readonly bootId: BootId;
+  readonly log: Logger;
+}
+
+export interface ContainerParts {
+  readonly host: ContainerHost;
+  readonly book: ContainerBook;
+  readonly pods: ContainerPods;
+}
+
+/** The host's side, the pod, and what one run of the steps brings about besides what it leaves on the host. */
+export interface ContainerAttempt {
+  readonly host: ContainerHost;
+  /** Undefined when only undoing: that works from the record alone. */
+  readonly pod: ContainerPod | undefined;
+  user: ContainerUser;
+  process: MonitoredContainer | undefined;
+}

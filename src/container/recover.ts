@@ -1,0 +1,82 @@
+import { describeFault } from "../base/fault.ts";
+import { nowNanos } from "../base/units.ts";
+import { clearFailed } from "./create.ts";
+import type { ContainerParts } from "./parts.ts";
+import { removeContainer } from "./remove.ts";
+import { adoptStarted } from "./start.ts";
+import { type ContainerRecord, containerExited, type LiveState } from "./state.ts";
+import { publish } from "./watch.ts";
+
+/** The exit code of a container that a reboot ended. */
+const REBOOT_CODE = 255;
+
+/**
+ * Brings the records that an earlier daemon left back in line with the host: creates that it was killed in are undone,
+ * removals finished, starts that went unrecorded found, containers of another boot ended. Exits are `watchExits`' part.
+ */
+export async function recoverContainers(parts: ContainerParts): Promise<void> {
+  await Promise.all(
+    [...parts.book.records.values()].map((record) =>
+      recoverOne(record, parts).catch((error: unknown) => {
+        const err = describeFault(error);
+        parts.book.log.error(
+          { container: record.id, err },
+          "the container could not be recovered; it stays for Remove",
+        );
+      }),
+    ),
+  );
+}
+
+async function recoverOne(record: ContainerRecord, parts: ContainerParts): Promise<void> {
+  const { book } = parts;
+  switch (record.state.kind) {
+    case "making": {
+      const name = record.config.metadata.name;
+      book.log.info({ container: record.id, name }, "undoing a create that the last daemon was killed in");
+      using _container = await book.locks.hold(
+        record.id,
+        AbortSignal.timeout(parts.host.config.deadline.undo),
+      );
+      if (book.records.get(record.id)?.state.kind === "making") await clearFailed(record, parts);
+      return;
+    }
+    case "created":
+    case "running":
+      return await recoverLive(record, record.state, parts);
+    case "removing":
+      return await removeContainer(record.id, parts);
+    case "exited":
+    case "stranded":
+      return;
+  }
+}
+
+async function recoverLive(record: ContainerRecord, state: LiveState, parts: ContainerParts): Promise<void> {
+  const { book, host } = parts;
+  using _container = await book.locks.hold(record.id, AbortSignal.timeout(host.config.deadline.undo));
+  if (record.bootId !== book.bootId) {
+    const left = host.runtime.recordedExit(record.id);
+    const exit = {
+      exitCode: left?.code ?? REBOOT_CODE,
+      reason: left?.code === 0 ? "Completed" : "Error",
+      message: left === undefined ? "the node was rebooted while it ran" : "",
+      finishedAt: left?.at ?? nowNanos(),
+    } as const;
+    await book.records.put(record.id, containerExited(record, exit));
+    publish(book, "stopped", record);
+    return;
+  }
+  if (state.kind === "running") return;
+  const found = await host.runtime.state(
+    record.id,
+    record.handler,
+    AbortSignal.timeout(host.config.deadline.undo),
+  );
+  if (found !== "running") return;
+  book.log.info(
+    { container: record.id },
+    "the container was started, though the last daemon did not record it",
+  );
+  await adoptStarted(record, state, parts);
+}

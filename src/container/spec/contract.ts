@@ -1,0 +1,22 @@
+import type { ImageConfig } from "../../spec/oci-image.ts";
+import type { LinuxResources } from "../../spec/cri/resources.ts";
+import type { OciConfig, OciResources } from "../../spec/oci-runtime.ts";
+import type { ContainerPod } from "../pod.ts";
+import type { ContainerRecord, ContainerUser } from "../state.ts";
+
+/** What a container's OCI config is made from. */
+export interface SpecRequest {
+  readonly record: ContainerRecord;
+  readonly pod: ContainerPod;
+  readonly image: ImageConfig;
+  /** Where the container's root file system is mounted: users and mount targets are looked up beneath it. */
+  readonly rootfs: string;
+}
+
+/** Makes OCI configs; knows the host's facts and the daemon's settings. */
+export interface SpecBuilder {
+  /** @throws {Fault} invalid naming the field */
+  build(request: SpecRequest): Promise<{ config: OciConfig; user: ContainerUser }>;
+  /** The cgroup settings of an update. @throws {Fault} invalid naming the field */
+  resources(resources: LinuxResources): OciResources;
+}

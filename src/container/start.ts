@@ -1,0 +1,81 @@
+import { describeFault, during, Fault } from "../base/fault.ts";
+import type { ContainerId } from "../base/ids.ts";
+import type { StepTime } from "../base/steps.ts";
+import { nowNanos } from "../base/units.ts";
+import type { ContainerParts } from "./parts.ts";
+import { type ContainerRecord, containerExited, containerStarted, type LiveState } from "./state.ts";
+import { publish } from "./watch.ts";
+
+/** The exit code of a container whose process could not be started, as other runtimes report it. */
+const START_ERROR_CODE = 128;
+
+/** Starts a created container. A repeat joins; starting what runs succeeds. */
+export function startContainer(record: ContainerRecord, parts: ContainerParts): Promise<void> {
+  const { book, host } = parts;
+  return book.starts.join(record.id, host.config.deadline.startContainer, async (signal) => {
+    using _container = await book.locks.hold(record.id, signal);
+    await startHeld(record.id, parts, signal);
+  });
+}
+
+async function startHeld(id: ContainerId, parts: ContainerParts, signal: AbortSignal): Promise<void> {
+  const { book, host } = parts;
+  const record = book.records.get(id);
+  if (record === undefined) throw new Fault("notFound", `container ${id} was removed`);
+  const { state } = record;
+  if (state.kind === "running") return;
+  if (state.kind !== "created")
+    throw new Fault("wrongState", `container ${id} can't be started: it is ${state.kind}`);
+  const pod = parts.pods.get(record.podId);
+  if (pod.refuses !== undefined) {
+    throw new Fault("wrongState", `container ${id} can't be started: its pod ${pod.id} ${pod.refuses}`);
+  }
+  const began = performance.now();
+  await book.faults.at("StartContainer/start/before");
+  try {
+    await host.runtime.start(id, record.handler, signal);
+  } catch (error) {
+    await recordStartError(record, error, parts);
+    throw during(`starting container ${record.config.metadata.name} (${id})`, error);
+  }
+  await book.faults.at("StartContainer/start/after");
+  await recordStarted(record, state, [{ step: "start", ms: performance.now() - began }], parts);
+}
+
+async function recordStarted(
+  record: ContainerRecord,
+  state: LiveState,
+  timeline: readonly StepTime[],
+  { book }: ContainerParts,
+): Promise<void> {
+  await book.records.put(record.id, containerStarted(record, state.process, nowNanos(), timeline));
+  publish(book, "started", record);
+  book.log.info({ pod: record.podId, container: record.id, timeline }, "container is started");
+}
+
+/** The process never ran: what the runtime left of it ends, and the status says why. */
+async function recordStartError(
+  record: ContainerRecord,
+  error: unknown,
+  { book, host }: ContainerParts,
+): Promise<void> {
+  const message = describeFault(error);
+  book.log.warn({ pod: record.podId, container: record.id, err: message }, "container could not be started");
+  const killing = AbortSignal.timeout(host.config.deadline.undo);
+  await host.runtime.kill(record.id, record.handler, "SIGKILL", true, killing).catch((cause: unknown) => {
+    book.log.warn({ container: record.id, err: describeFault(cause) }, "its process could not be killed");
+  });
+  const exit = { exitCode: START_ERROR_CODE, reason: "StartError", message, finishedAt: nowNanos() } as const;
+  await book.records.put(record.id, containerExited(record, exit));
+  book.exits.exited(record.id);
+  publish(book, "stopped", record);
+}
+
+/** Records that a container was found running whose daemon was killed between the start and its record. */
+export async function adoptStarted(
+  record: ContainerRecord,
+  state: LiveState,
+  parts: ContainerParts,
+): Promise<void> {
+  await recordStarted(record, state, [], parts);
+}

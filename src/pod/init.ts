@@ -1,0 +1,115 @@
+import { access, mkdir, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { Fault } from "../base/fault.ts";
+import type { ContainerId, PodSandboxId } from "../base/ids.ts";
+import { type OciConfig, type OciNamespace, oldestOciVersion } from "../spec/oci-runtime.ts";
+import { monitorCgroup, podCgroupsPath } from "./cgroup.ts";
+import { podNamespaceKinds } from "./namespaces.ts";
+import type { PodAttempt, PodHost } from "./parts.ts";
+import type { PodSandboxRecord } from "./state.ts";
+
+/** A static init from Debian's package of that name; `-P` only waits and reaps. */
+const INIT_BINARY = "/usr/bin/catatonit";
+
+/** How long the kernel may take to let go of the init's cgroup. */
+const REMOVE_WAIT_MS = 2_000;
+
+/** The pod's init is a container to the monitor and the runtime: one by the pod's own id. */
+export function initContainerId(id: PodSandboxId): ContainerId {
+  return id as string as ContainerId;
+}
+
+function sharesPidNamespace(record: PodSandboxRecord): boolean {
+  return record.config.security.namespaces.pid === "pod";
+}
+
+/**
+ * A pod that shares its PID namespace needs a process 1 in it that lives as long as the pod: the namespace dies with
+ * that process, so a bind mount alone can't hold it.
+ */
+export async function startPodInit(
+  record: PodSandboxRecord,
+  { host }: PodAttempt,
+  signal: AbortSignal,
+): Promise<void> {
+  if (!sharesPidNamespace(record)) return;
+  await access(INIT_BINARY).catch((error: unknown) => {
+    throw new Fault("unavailable", `a shared PID namespace needs ${INIT_BINARY}`, {
+      cause: error,
+      hint: "install the package catatonit",
+    });
+  });
+  const id = initContainerId(record.id);
+  const { bundle, rootfs } = host.paths.container(id);
+  await mkdir(join(rootfs, "proc"), { recursive: true, mode: 0o755 });
+  await mkdir(join(rootfs, "dev"), { mode: 0o755 });
+  await writeFile(join(rootfs, "init"), "", { mode: 0o755 });
+  await writeFile(join(bundle, "config.json"), JSON.stringify(initConfig(record, host, rootfs)), {
+    mode: 0o600,
+  });
+  const { init } = await host.runtime.create(
+    {
+      id,
+      handler: record.handler,
+      bundle,
+      name: `init-${record.config.metadata.name}`,
+      logPath: undefined,
+      stdin: false,
+      stdinOnce: false,
+      tty: false,
+      monitorCgroup: monitorCgroup(record),
+    },
+    signal,
+  );
+  await host.runtime.start(id, record.handler, signal);
+  const pin = join(host.paths.pod(record.id).namespaces, "pid");
+  await writeFile(pin, "", { mode: 0o600 });
+  await host.mounts.bind(`/proc/${init.pid}/ns/pid`, pin);
+}
+
+export async function removePodInit(
+  record: PodSandboxRecord,
+  { host }: PodAttempt,
+  signal: AbortSignal,
+): Promise<void> {
+  if (!sharesPidNamespace(record)) return;
+  const id = initContainerId(record.id);
+  const { bundle } = host.paths.container(id);
+  const pin = join(host.paths.pod(record.id).namespaces, "pid");
+  await host.mounts.unmount(pin);
+  await rm(pin, { force: true });
+  await host.runtime.delete(id, record.handler, signal);
+  await host.cgroups.remove(join(record.cgroup, id), REMOVE_WAIT_MS);
+  await rm(bundle, { recursive: true, force: true });
+}
+
+function initConfig(record: PodSandboxRecord, host: PodHost, rootfs: string): OciConfig {
+  const pins = host.paths.pod(record.id).namespaces;
+  const ociType = { net: "network", ipc: "ipc", uts: "uts" } as const;
+  const namespaces: OciNamespace[] = [
+    { type: "pid" },
+    { type: "mount" },
+    ...podNamespaceKinds(record.config).map((kind) => ({ type: ociType[kind], path: join(pins, kind) })),
+  ];
+  const config: Omit<OciConfig, "ociVersion"> = {
+    process: {
+      user: { uid: 65534, gid: 65534 },
+      args: ["/init", "-P"],
+      env: [],
+      cwd: "/",
+      noNewPrivileges: true,
+      capabilities: { bounding: [], effective: [], permitted: [], inheritable: [], ambient: [] },
+    },
+    root: { path: rootfs, readonly: true },
+    mounts: [
+      { destination: "/proc", type: "proc", source: "proc", options: ["nosuid", "noexec", "nodev"] },
+      { destination: "/init", type: "bind", source: INIT_BINARY, options: ["bind", "ro", "nosuid", "nodev"] },
+    ],
+    linux: {
+      namespaces,
+      cgroupsPath: podCgroupsPath(record, host.config.cgroup.driver),
+      resources: { devices: [{ allow: false, access: "rwm" }] },
+    },
+  };
+  return { ociVersion: oldestOciVersion(config), ...config };
+}

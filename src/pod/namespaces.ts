@@ -1,0 +1,75 @@
+import { mkdir, rm } from "node:fs/promises";
+import { hostname } from "node:os";
+import { Fault } from "../base/fault.ts";
+import type { NamespaceKind } from "../linux/contract.ts";
+import type { PodSandboxConfig } from "../spec/cri/pod-sandbox-config.ts";
+import type { PodAttempt } from "./parts.ts";
+import type { PodSandboxRecord } from "./state.ts";
+
+/** The namespaces that the pod has for itself. A pod on the host's network keeps the host's name too. */
+export function podNamespaceKinds(config: PodSandboxConfig): NamespaceKind[] {
+  const { network, ipc } = config.security.namespaces;
+  const kinds: NamespaceKind[] = [];
+  if (network !== "node") kinds.push("net", "uts");
+  if (ipc !== "node") kinds.push("ipc");
+  return kinds;
+}
+
+/** The host name that the pod sees. */
+export function podHostname(config: PodSandboxConfig): string {
+  return config.security.namespaces.network === "node" || config.hostname === ""
+    ? hostname()
+    : config.hostname;
+}
+
+/**
+ * Which namespace a sysctl belongs to (Kubernetes: namespaced sysctls), or undefined for one of the whole node.
+ */
+function sysctlNamespace(name: string): NamespaceKind | undefined {
+  if (name.startsWith("net.")) return "net";
+  if (/^(kernel\.(shm|msg|sem)|fs\.mqueue\.)/.test(name)) return "ipc";
+  return undefined;
+}
+
+/** @throws {Fault} invalid for a sysctl of a namespace that the pod shares with the node */
+function requirePodSysctls(config: PodSandboxConfig, kinds: readonly NamespaceKind[]): void {
+  for (const name of Object.keys(config.sysctls)) {
+    const dotted = name.replaceAll("/", ".");
+    const kind = sysctlNamespace(dotted);
+    if (kind === undefined) {
+      throw new Fault(
+        "invalid",
+        `config.linux.sysctls: "${name}" is a setting of the whole node, not of a pod`,
+      );
+    }
+    if (!kinds.includes(kind)) {
+      throw new Fault(
+        "invalid",
+        `config.linux.sysctls: "${name}" needs a ${kind} namespace of the pod's own`,
+      );
+    }
+  }
+}
+
+export async function pinPodNamespaces(record: PodSandboxRecord, { host }: PodAttempt): Promise<void> {
+  const kinds = podNamespaceKinds(record.config);
+  requirePodSysctls(record.config, kinds);
+  const directory = host.paths.pod(record.id).namespaces;
+  await mkdir(host.paths.pod(record.id).directory, { recursive: true, mode: 0o711 });
+  await mkdir(directory, { mode: 0o700 });
+  if (kinds.length === 0) return;
+  const sysctls = Object.fromEntries(
+    Object.entries(record.config.sysctls).map(([name, value]) => [name.replaceAll("/", "."), value]),
+  );
+  await host.namespaces.pin({
+    directory,
+    kinds,
+    hostname: kinds.includes("uts") ? podHostname(record.config) : "",
+    sysctls,
+  });
+}
+
+export async function unpinPodNamespaces(record: PodSandboxRecord, { host }: PodAttempt): Promise<void> {
+  await host.namespaces.unpin(host.paths.pod(record.id).namespaces);
+  await rm(host.paths.pod(record.id).directory, { recursive: true, force: true });
+}

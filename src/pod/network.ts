@@ -1,0 +1,48 @@
+import { join } from "node:path";
+import { withDeadline } from "../base/deadline.ts";
+import { describeFault } from "../base/fault.ts";
+import type { PodAttempt } from "./parts.ts";
+import type { PodSandboxRecord } from "./state.ts";
+
+function hasOwnNetwork(record: PodSandboxRecord): boolean {
+  return record.config.security.namespaces.network !== "node";
+}
+
+export async function attachNetwork(
+  record: PodSandboxRecord,
+  attempt: PodAttempt,
+  signal: AbortSignal,
+): Promise<void> {
+  if (!hasOwnNetwork(record)) return;
+  const { paths, config, network } = attempt.host;
+  attempt.network = await network.attach(
+    {
+      id: record.id,
+      metadata: record.config.metadata,
+      netns: join(paths.pod(record.id).namespaces, "net"),
+      portMappings: record.config.portMappings,
+      ...(record.config.dns === undefined ? {} : { dns: record.config.dns }),
+      annotations: record.config.annotations,
+      cgroupPath: record.cgroup,
+    },
+    withDeadline(config.network.addDeadline, signal),
+  );
+}
+
+/**
+ * A plugin that fails or is gone must not keep the pod from being removed: what it could not give back is left to the
+ * network's retries in the background.
+ */
+export async function detachNetwork(
+  record: PodSandboxRecord,
+  { host }: PodAttempt,
+  signal: AbortSignal,
+): Promise<void> {
+  if (!hasOwnNetwork(record)) return;
+  const netns = join(host.paths.pod(record.id).namespaces, "net");
+  try {
+    await host.network.detach(record.id, netns, withDeadline(host.config.network.delDeadline, signal));
+  } catch (error) {
+    await host.network.abandon(record.id, describeFault(error));
+  }
+}

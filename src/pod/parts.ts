@@ -1,0 +1,68 @@
+import type { Logger } from "pino";
+import type { Flights } from "../base/flights.ts";
+import type { BootId, PodSandboxId } from "../base/ids.ts";
+import type { KeyedLocks } from "../base/lock.ts";
+import type { FaultPort } from "../base/steps.ts";
+import type { Paths } from "../config/paths.ts";
+import type { Config } from "../config/schema.ts";
+import type { EventBus } from "../events/bus.ts";
+import type { LifecycleEvent } from "../events/lifecycle.ts";
+import type { Cgroups, Mounts, Namespaces } from "../linux/contract.ts";
+import type { RecordTable } from "../metadata/contract.ts";
+import type { PodNetwork, PodNetworkResult } from "../network/contract.ts";
+import type { ContainerRuntime } from "../runtime/contract.ts";
+import type { PodSandboxRecord } from "./state.ts";
+
+/** What the steps of a pod sandbox work with: the host's side. */
+export interface PodHost {
+  readonly paths: Paths;
+  readonly config: Config;
+  readonly namespaces: Namespaces;
+  readonly mounts: Mounts;
+  readonly cgroups: Cgroups;
+  readonly network: PodNetwork;
+  readonly runtime: ContainerRuntime;
+}
+
+/** What pods ask of the containers in them. */
+export interface PodContainers {
+  /** Ends creates in flight and stops every container of the pod, without grace. */
+  stopAll(pod: PodSandboxId, signal: AbortSignal): Promise<void>;
+  removeAll(pod: PodSandboxId, signal: AbortSignal): Promise<void>;
+}
+
+/** What RunPodSandbox was asked for; the id once it is known. */
+export type PodRequest = Pick<PodSandboxRecord, "config" | "runtimeHandler"> &
+  Partial<Pick<PodSandboxRecord, "id">>;
+
+/** The bookkeeping of the pod sandboxes: records, who works on which, and who hears of it. */
+export interface PodBook {
+  readonly records: RecordTable<PodSandboxId, PodSandboxRecord>;
+  /** By pod sandbox id. */
+  readonly locks: KeyedLocks<PodSandboxId>;
+  /** Runs by pod key, so that a repeat joins. */
+  readonly runs: Flights<string, PodSandboxId>;
+  /** What the runs in flight were asked for. */
+  readonly asked: Map<string, PodRequest>;
+  /** Stops by id. */
+  readonly stops: Flights<PodSandboxId, void>;
+  readonly removes: Flights<PodSandboxId, void>;
+  /** Pods that take no more containers, from the moment when their stop begins. */
+  readonly closing: Set<PodSandboxId>;
+  readonly events: EventBus<LifecycleEvent>;
+  readonly faults: FaultPort;
+  readonly bootId: BootId;
+  readonly log: Logger;
+}
+
+export interface PodParts {
+  readonly host: PodHost;
+  readonly book: PodBook;
+  readonly containers: PodContainers;
+}
+
+/** The host's side, and what one run of the steps brings about besides what it leaves on the host. */
+export interface PodAttempt {
+  readonly host: PodHost;
+  network: PodNetworkResult;
+}

@@ -1,0 +1,150 @@
+import { during, Fault } from "../base/fault.ts";
+import { newPodSandboxId, type PodSandboxId } from "../base/ids.ts";
+import { runSteps, StepsFailed, type StepTime, undoSteps } from "../base/steps.ts";
+import { nowNanos } from "../base/units.ts";
+import type { PodSandboxConfig } from "../spec/cri/pod-sandbox-config.ts";
+import { podCgroup } from "./cgroup.ts";
+import { podKey, podName, recordOfKey, requireSameRequest } from "./key.ts";
+import type { PodAttempt, PodParts } from "./parts.ts";
+import { type PodSandboxRecord, podReady, podStranded } from "./state.ts";
+import { podSandboxSteps } from "./steps.ts";
+import { publish, stepWatch } from "./watch.ts";
+
+/** Runs a pod sandbox, or joins or returns the run of the same metadata and attempt. */
+export async function runPodSandbox(
+  config: PodSandboxConfig,
+  runtimeHandler: string,
+  parts: PodParts,
+): Promise<PodSandboxId> {
+  const { book, host } = parts;
+  const key = podKey(config);
+  const inFlight = book.runs.get(key);
+  const earlier = book.asked.get(key);
+  if (inFlight !== undefined && earlier !== undefined) {
+    requireSameRequest(earlier, config, runtimeHandler);
+    return await inFlight;
+  }
+  book.asked.set(key, { config, runtimeHandler });
+  return await book.runs.join(key, host.config.deadline.runPod, async (signal) => {
+    try {
+      const standing = recordOfKey(book, key);
+      const done = standing && (await resumeStanding(standing, config, runtimeHandler, parts, signal));
+      return done ?? (await runAnew(config, runtimeHandler, parts, signal));
+    } finally {
+      book.asked.delete(key);
+    }
+  });
+}
+
+/** What to do with the record of an earlier call: its id when it is up; undefined when it is out of the way. */
+async function resumeStanding(
+  standing: PodSandboxRecord,
+  config: PodSandboxConfig,
+  runtimeHandler: string,
+  parts: PodParts,
+  signal: AbortSignal,
+): Promise<PodSandboxId | undefined> {
+  const { book } = parts;
+  using _pod = await book.locks.hold(standing.id, signal);
+  const record = book.records.get(standing.id);
+  if (record === undefined) return undefined;
+  switch (record.state.kind) {
+    case "ready":
+      requireSameRequest(record, config, runtimeHandler);
+      return record.id;
+    case "stopping":
+    case "stopped":
+      throw new Fault(
+        "alreadyExists",
+        `pod ${podName(config)}, attempt ${config.metadata.attempt}: sandbox ${record.id} had the same metadata and was stopped`,
+        { hint: `remove sandbox ${record.id.slice(0, 13)} first, or ask with a higher attempt` },
+      );
+    case "making":
+    case "stranded":
+      await clearFailed(record, parts);
+      return undefined;
+  }
+}
+
+/** Undoes what an earlier, failed run left, and forgets it. @throws {Fault} when it still can't be taken away */
+export async function clearFailed(record: PodSandboxRecord, { host, book }: PodParts): Promise<void> {
+  const attempt: PodAttempt = { host, network: { addresses: [], interfaces: [] } };
+  const stranded = await undoSteps(
+    podSandboxSteps,
+    record,
+    attempt,
+    stepWatch("RunPodSandbox", record, book),
+  );
+  if (stranded !== undefined) {
+    await book.records.put(
+      record.id,
+      podStranded(record, stranded.step, String(stranded.reason), nowNanos()),
+    );
+    throw during(
+      `clearing away an earlier, failed run of pod ${podName(record.config)} (${record.id})`,
+      stranded.reason,
+    );
+  }
+  await book.records.delete(record.id);
+}
+
+async function runAnew(
+  config: PodSandboxConfig,
+  runtimeHandler: string,
+  parts: PodParts,
+  signal: AbortSignal,
+): Promise<PodSandboxId> {
+  const { book, host } = parts;
+  const id = newPodSandboxId();
+  const record: PodSandboxRecord = {
+    id,
+    config,
+    runtimeHandler,
+    handler: host.runtime.resolveHandler(runtimeHandler).handler,
+    createdAt: nowNanos(),
+    bootId: book.bootId,
+    cgroup: podCgroup(id, config.cgroupParent, host.config.cgroup),
+    state: { kind: "making" },
+    timeline: [],
+  };
+  using _pod = await book.locks.hold(id, signal);
+  const timeline: StepTime[] = [];
+  const began = performance.now();
+  await book.records.put(id, record); // recorded first
+  timeline.push({ step: "record", ms: performance.now() - began });
+  const attempt: PodAttempt = { host, network: { addresses: [], interfaces: [] } };
+  try {
+    await runSteps(
+      podSandboxSteps,
+      record,
+      attempt,
+      stepWatch("RunPodSandbox", record, book, timeline),
+      signal,
+    );
+  } catch (error) {
+    await settleFailed(record, error, parts);
+    throw during(`running pod ${podName(config)}`, error);
+  }
+  await book.records.put(id, podReady(record, attempt.network, timeline, nowNanos()));
+  publish(book, "created", id);
+  publish(book, "started", id);
+  book.log.info(
+    { pod: id, name: podName(config), ms: performance.now() - began, timeline },
+    "pod sandbox is up",
+  );
+  return id;
+}
+
+/** The record of a run that failed: forgotten when all is undone, else kept with the step at which the undoing ended. */
+async function settleFailed(record: PodSandboxRecord, error: unknown, { book }: PodParts): Promise<void> {
+  const stranded = error instanceof StepsFailed ? error.stranded : undefined;
+  if (stranded === undefined) {
+    await book.records.delete(record.id);
+    return;
+  }
+  book.log.error(
+    { pod: record.id, step: stranded.step, err: stranded.reason },
+    "a failed run could not be undone",
+  );
+  await book.records.put(record.id, podStranded(record, stranded.step, String(stranded.reason), nowNanos()));
+}

@@ -1,0 +1,17 @@
+import type { Step } from "../base/steps.ts";
+import { createPodCgroup, removePodCgroup } from "./cgroup.ts";
+import { removePodFiles, writePodFiles } from "./files.ts";
+import { removePodInit, startPodInit } from "./init.ts";
+import { pinPodNamespaces, unpinPodNamespaces } from "./namespaces.ts";
+import { attachNetwork, detachNetwork } from "./network.ts";
+import type { PodAttempt } from "./parts.ts";
+import type { PodSandboxRecord } from "./state.ts";
+
+/** What RunPodSandbox leaves on the host, in the order it is made. Undone from the last to the first. */
+export const podSandboxSteps: readonly Step<PodSandboxRecord, PodAttempt>[] = [
+  { name: "namespaces", do: pinPodNamespaces, undo: unpinPodNamespaces },
+  { name: "network", do: attachNetwork, undo: detachNetwork },
+  { name: "cgroup", do: createPodCgroup, undo: removePodCgroup },
+  { name: "files", do: writePodFiles, undo: removePodFiles },
+  { name: "init", do: startPodInit, undo: removePodInit },
+];

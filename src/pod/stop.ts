@@ -1,0 +1,54 @@
+import { describeFault, during } from "../base/fault.ts";
+import type { PodSandboxId } from "../base/ids.ts";
+import { undoSteps } from "../base/steps.ts";
+import { nowNanos } from "../base/units.ts";
+import { podKey, podName } from "./key.ts";
+import type { PodAttempt, PodParts } from "./parts.ts";
+import { podStopped, podStopping, podStranded } from "./state.ts";
+import { podSandboxSteps } from "./steps.ts";
+import { publish, stepWatch } from "./watch.ts";
+
+/**
+ * Ends a run in flight, stops the pod's containers and takes away everything that the pod has on the host; its record
+ * stays. A repeat joins, or returns at once when the pod is stopped.
+ */
+export function stopPodSandbox(id: PodSandboxId, parts: PodParts): Promise<void> {
+  const { book, host } = parts;
+  return book.stops.join(id, host.config.deadline.stopPod, (signal) => stopNow(id, parts, signal));
+}
+
+async function stopNow(id: PodSandboxId, parts: PodParts, signal: AbortSignal): Promise<void> {
+  const { book, host, containers } = parts;
+  const standing = book.records.get(id);
+  if (standing === undefined || standing.state.kind === "stopped") return;
+  book.closing.add(id);
+  try {
+    if (standing.state.kind === "making") {
+      await book.runs.abort(podKey(standing.config), `pod ${podName(standing.config)} is being stopped`);
+    }
+    using _pod = await book.locks.hold(id, signal);
+    const record = book.records.get(id);
+    if (record === undefined || record.state.kind === "stopped") return;
+    const wasReady = record.state.kind === "ready";
+    const stopping = podStopping(record, "StopPodSandbox", nowNanos());
+    await book.records.put(id, stopping);
+    await containers.stopAll(id, signal);
+    const attempt: PodAttempt = { host, network: { addresses: [], interfaces: [] } };
+    const stranded = await undoSteps(
+      podSandboxSteps,
+      stopping,
+      attempt,
+      stepWatch("StopPodSandbox", record, book),
+    );
+    if (stranded !== undefined) {
+      const reason = describeFault(stranded.reason);
+      await book.records.put(id, podStranded(stopping, stranded.step, reason, nowNanos()));
+      throw during(`stopping pod ${podName(record.config)} (${id})`, stranded.reason);
+    }
+    await book.records.put(id, podStopped(stopping, "StopPodSandbox", nowNanos()));
+    if (wasReady) publish(book, "stopped", id);
+    book.log.info({ pod: id, name: podName(record.config) }, "pod sandbox is stopped");
+  } finally {
+    book.closing.delete(id);
+  }
+}
