@@ -1,5 +1,6 @@
-import { check, libc, systemFault } from "./libc.ts";
+import { libc, systemFault } from "./libc.ts";
 import { openDirectory } from "./open-beneath.ts";
+import { callOnPool } from "./pool-calls.ts";
 
 const syncfs = libc.func("int syncfs(int fd)");
 
@@ -12,17 +13,7 @@ const syncfs = libc.func("int syncfs(int fd)");
 export async function syncFileSystem(directory: string): Promise<void> {
   try {
     using root = openDirectory(directory);
-    await new Promise<void>((resolve, reject) => {
-      syncfs.async(root.fd, (error: unknown, result: number) => {
-        try {
-          if (error !== null) throw error;
-          check(result, "syncfs", directory); // koffi hands the errno of the thread over to the callback
-          resolve();
-        } catch (failure) {
-          reject(failure);
-        }
-      });
-    });
+    await callOnPool(syncfs, "syncfs", directory, root.fd);
   } catch (error) {
     throw systemFault(`syncing the file system of ${directory}`, error);
   }
