@@ -1,20 +1,27 @@
 import { Fault } from "./fault.ts";
 import type { Ms } from "./units.ts";
 
-interface Flight<Value> {
+interface Flight<Value, Request> {
+  readonly request: Request;
   readonly result: Promise<Value>;
   readonly abort: AbortController;
 }
 
 /**
  * Operations that run once for each key, however many callers wait for them. An operation runs under its own
- * deadline: a caller that leaves does not end it.
+ * deadline: a caller that leaves does not end it. `Request` is what the first caller asked for, so that a later one
+ * can tell whether it asks for the same.
  */
-export class Flights<Key, Value> {
-  readonly #flights = new Map<Key, Flight<Value>>();
+export class Flights<Key, Value, Request = Key> {
+  readonly #flights = new Map<Key, Flight<Value, Request>>();
 
   /** The operation in flight for `key`, or a new one: `work` gets a signal that aborts at the deadline or by `abort`. */
-  join(key: Key, deadline: Ms, work: (signal: AbortSignal) => Promise<Value>): Promise<Value> {
+  join(
+    key: Key,
+    request: Request,
+    deadline: Ms,
+    work: (signal: AbortSignal) => Promise<Value>,
+  ): Promise<Value> {
     const running = this.#flights.get(key);
     if (running !== undefined) return running.result;
     const abort = new AbortController();
@@ -22,13 +29,13 @@ export class Flights<Key, Value> {
       this.#flights.delete(key);
     });
     result.catch(() => undefined);
-    this.#flights.set(key, { result, abort });
+    this.#flights.set(key, { request, result, abort });
     return result;
   }
 
-  /** The operation in flight for `key`. */
-  get(key: Key): Promise<Value> | undefined {
-    return this.#flights.get(key)?.result;
+  /** The operation in flight for `key`, and what it was asked for. */
+  get(key: Key): { readonly request: Request; readonly result: Promise<Value> } | undefined {
+    return this.#flights.get(key);
   }
 
   /** Tells the operation in flight for `key` to end, and waits until it has, however it ends. */
@@ -40,9 +47,5 @@ export class Flights<Key, Value> {
       () => undefined,
       () => undefined,
     );
-  }
-
-  keys(): IterableIterator<Key> {
-    return this.#flights.keys();
   }
 }

@@ -80,6 +80,6 @@ test("each step's time is told in order", async () => {
       assert.ok(ms >= 0);
     },
   };
-  await runSteps(steps({}), {}, { there: new Set(), undone: [] }, telling, never);
+  await runSteps(steps({}), {}, { there: new Set<string>(), undone: [] }, telling, never);
   assert.deepEqual(told, names);
 });

@@ -14,7 +14,7 @@ import { containerSteps } from "./steps.ts";
 import { publish, stepWatch } from "./watch.ts";
 
 /** Creates a container, or joins or returns the create of the same pod, name and attempt. */
-export function createContainer(
+export async function createContainer(
   podId: string,
   config: ContainerConfig,
   parts: ContainerParts,
@@ -22,19 +22,16 @@ export function createContainer(
   const { book, host } = parts;
   const pod = parts.pods.get(podId);
   const key = containerKey(pod.id, config);
-  const standing = recordOfKey(book, key);
   const inFlight = book.creates.get(key);
   if (inFlight !== undefined) {
-    if (standing !== undefined) requireSameRequest(standing, config);
-    return inFlight;
+    requireSameRequest({ config: inFlight.request }, config);
+    return await inFlight.result;
   }
   requireAccepting(pod, config);
-  return book.creates.join(key, host.config.deadline.createContainer, async (signal) => {
-    if (standing !== undefined) {
-      const done = await resumeStanding(standing, config, parts, signal);
-      if (done !== undefined) return done;
-    }
-    return await createAnew(pod, config, parts, signal);
+  return await book.creates.join(key, config, host.config.deadline.createContainer, async (signal) => {
+    const standing = recordOfKey(book, key);
+    const done = standing && (await resumeStanding(standing, config, parts, signal));
+    return done ?? (await createAnew(pod, config, parts, signal));
   });
 }
 

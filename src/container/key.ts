@@ -17,21 +17,24 @@ export function recordOfKey(book: ContainerBook, key: string): ContainerRecord |
   return undefined;
 }
 
+/** What CreateContainer was asked for; the id once it is known. */
+type ContainerRequest = Pick<ContainerRecord, "config"> & Partial<Pick<ContainerRecord, "id">>;
+
 /**
  * Checks that a repeat asks for what the first call did.
  *
  * @throws {Fault} alreadyExists naming the container that stands in the way and the fields that differ
  */
-export function requireSameRequest(record: ContainerRecord, config: ContainerConfig): void {
-  const differing = Object.keys({ ...record.config, ...config }).filter((field) => {
+export function requireSameRequest(earlier: ContainerRequest, config: ContainerConfig): void {
+  const differing = Object.keys({ ...earlier.config, ...config }).filter((field) => {
     const name = field as keyof ContainerConfig;
-    return !isDeepStrictEqual(record.config[name], config[name]);
+    return !isDeepStrictEqual(earlier.config[name], config[name]);
   });
   if (differing.length === 0) return;
   const { name, attempt } = config.metadata;
   throw new Fault(
     "alreadyExists",
-    `container ${name}, attempt ${attempt}: ${record.id} in this pod has the same name but another config (${differing.join(", ")})`,
-    { hint: `remove container ${record.id.slice(0, 13)} first, or ask with a higher attempt` },
+    `container ${name}, attempt ${attempt}: ${earlier.id ?? "a create in flight"} in this pod has the same name but another config (${differing.join(", ")})`,
+    { hint: "remove that one first, or ask with a higher attempt" },
   );
 }

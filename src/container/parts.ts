@@ -12,6 +12,7 @@ import type { Cgroups, Mounts } from "../linux/contract.ts";
 import type { RecordTable } from "../metadata/contract.ts";
 import type { ContainerRuntime, MonitoredContainer } from "../runtime/contract.ts";
 import type { Snapshotter } from "../snapshot/contract.ts";
+import type { ContainerConfig } from "../spec/cri/container-config.ts";
 import type { ExitWaits } from "./exit-waits.ts";
 import type { ContainerPod } from "./pod.ts";
 import type { SpecBuilder } from "./spec/contract.ts";
@@ -41,7 +42,7 @@ export interface ContainerBook {
   readonly records: RecordTable<ContainerId, ContainerRecord>;
   readonly locks: KeyedLocks<ContainerId>;
   /** Creates by container key, so that a repeat joins. */
-  readonly creates: Flights<string, ContainerId>;
+  readonly creates: Flights<string, ContainerId, ContainerConfig>;
   readonly starts: Flights<ContainerId, void>;
   readonly removes: Flights<ContainerId, void>;
   readonly stops: StopsInFlight;

@@ -13,7 +13,7 @@ import { publish, stepWatch } from "./watch.ts";
 /** Kills the container if it runs, takes away all that it has on the host, and forgets it. A repeat joins. */
 export function removeContainer(id: ContainerId, parts: ContainerParts): Promise<void> {
   const { book, host } = parts;
-  return book.removes.join(id, host.config.deadline.stopPod, (signal) => removeNow(id, parts, signal));
+  return book.removes.join(id, id, host.config.deadline.stopPod, (signal) => removeNow(id, parts, signal));
 }
 
 async function removeNow(id: ContainerId, parts: ContainerParts, signal: AbortSignal): Promise<void> {

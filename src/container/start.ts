@@ -12,7 +12,7 @@ const START_ERROR_CODE = 128;
 /** Starts a created container. A repeat joins; starting what runs succeeds. */
 export function startContainer(record: ContainerRecord, parts: ContainerParts): Promise<void> {
   const { book, host } = parts;
-  return book.starts.join(record.id, host.config.deadline.startContainer, async (signal) => {
+  return book.starts.join(record.id, record.id, host.config.deadline.startContainer, async (signal) => {
     using _container = await book.locks.hold(record.id, signal);
     await startHeld(record.id, parts, signal);
   });

@@ -57,7 +57,7 @@ class KillTimer {
 /** Holds no lock while it waits: the exit is recorded under it. */
 async function stopNow(id: ContainerId, grace: Ms, timer: KillTimer, parts: ContainerParts): Promise<void> {
   const { book, host } = parts;
-  await book.starts.get(id)?.catch(() => undefined);
+  await book.starts.get(id)?.result.catch(() => undefined);
   const exited = book.exits.next(id);
   const record = book.records.get(id);
   if (record === undefined || (record.state.kind !== "created" && record.state.kind !== "running")) return;

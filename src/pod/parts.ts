@@ -41,9 +41,7 @@ export interface PodBook {
   /** By pod sandbox id. */
   readonly locks: KeyedLocks<PodSandboxId>;
   /** Runs by pod key, so that a repeat joins. */
-  readonly runs: Flights<string, PodSandboxId>;
-  /** What the runs in flight were asked for. */
-  readonly asked: Map<string, PodRequest>;
+  readonly runs: Flights<string, PodSandboxId, PodRequest>;
   /** Stops by id. */
   readonly stops: Flights<PodSandboxId, void>;
   readonly removes: Flights<PodSandboxId, void>;

@@ -1,9 +1,8 @@
 import { describeFault } from "../base/fault.ts";
-import { nowNanos } from "../base/units.ts";
 import { podName } from "./key.ts";
 import type { PodParts } from "./parts.ts";
 import { clearFailed } from "./run.ts";
-import { type PodSandboxRecord, podStranded } from "./state.ts";
+import type { PodSandboxRecord } from "./state.ts";
 import { stopPodSandbox } from "./stop.ts";
 
 /**
@@ -26,29 +25,35 @@ export async function recoverPodSandboxes(parts: PodParts): Promise<void> {
 async function recoverOne(record: PodSandboxRecord, parts: PodParts): Promise<void> {
   const { book } = parts;
   switch (record.state.kind) {
-    case "making": {
-      book.log.info(
-        { pod: record.id, name: podName(record.config) },
-        "undoing a run that the last daemon was killed in",
-      );
-      using _pod = await book.locks.hold(record.id, AbortSignal.timeout(parts.host.config.deadline.undo));
-      if (book.records.get(record.id)?.state.kind === "making") await clearFailed(record, parts);
-      return;
-    }
+    case "making":
+      return await undoRun(record, parts);
     case "stopping":
       return await stopPodSandbox(record.id, parts);
-    case "ready": {
+    case "ready":
       if (record.bootId === book.bootId) return;
       book.log.info(
         { pod: record.id, name: podName(record.config) },
-        "the pod ran in an earlier boot: not ready any more",
+        "the pod ran in an earlier boot: stopping it",
       );
-      const lost = podStranded(record, "boot", "the node was rebooted while the pod ran", nowNanos());
-      await book.records.put(record.id, lost);
       return await stopPodSandbox(record.id, parts);
-    }
     case "stranded":
+      return record.state.from === "run"
+        ? await undoRun(record, parts)
+        : await stopPodSandbox(record.id, parts);
     case "stopped":
       return;
   }
+}
+
+async function undoRun(standing: PodSandboxRecord, parts: PodParts): Promise<void> {
+  const { book, host } = parts;
+  book.log.info(
+    { pod: standing.id, name: podName(standing.config) },
+    "undoing a run that did not come to its end",
+  );
+  using _pod = await book.locks.hold(standing.id, AbortSignal.timeout(host.config.deadline.undo));
+  const record = book.records.get(standing.id);
+  const { state } = record ?? {};
+  if (record !== undefined && (state?.kind === "making" || state?.kind === "stranded"))
+    await clearFailed(record, parts);
 }

@@ -7,7 +7,7 @@ import { publish } from "./watch.ts";
 /** Stops the pod if it is not, removes its containers, and forgets it. A repeat joins. */
 export function removePodSandbox(id: PodSandboxId, parts: PodParts): Promise<void> {
   const { book, host, containers } = parts;
-  return book.removes.join(id, host.config.deadline.stopPod, async (signal) => {
+  return book.removes.join(id, id, host.config.deadline.stopPod, async (signal) => {
     await stopPodSandbox(id, parts);
     using _pod = await book.locks.hold(id, signal);
     const record = book.records.get(id);

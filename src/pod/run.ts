@@ -19,20 +19,15 @@ export async function runPodSandbox(
   const { book, host } = parts;
   const key = podKey(config);
   const inFlight = book.runs.get(key);
-  const earlier = book.asked.get(key);
-  if (inFlight !== undefined && earlier !== undefined) {
-    requireSameRequest(earlier, config, runtimeHandler);
-    return await inFlight;
+  if (inFlight !== undefined) {
+    requireSameRequest(inFlight.request, config, runtimeHandler);
+    return await inFlight.result;
   }
-  book.asked.set(key, { config, runtimeHandler });
-  return await book.runs.join(key, host.config.deadline.runPod, async (signal) => {
-    try {
-      const standing = recordOfKey(book, key);
-      const done = standing && (await resumeStanding(standing, config, runtimeHandler, parts, signal));
-      return done ?? (await runAnew(config, runtimeHandler, parts, signal));
-    } finally {
-      book.asked.delete(key);
-    }
+  const request = { config, runtimeHandler };
+  return await book.runs.join(key, request, host.config.deadline.runPod, async (signal) => {
+    const standing = recordOfKey(book, key);
+    const done = standing && (await resumeStanding(standing, config, runtimeHandler, parts, signal));
+    return done ?? (await runAnew(config, runtimeHandler, parts, signal));
   });
 }
 
@@ -48,19 +43,21 @@ async function resumeStanding(
   using _pod = await book.locks.hold(standing.id, signal);
   const record = book.records.get(standing.id);
   if (record === undefined) return undefined;
-  switch (record.state.kind) {
+  const { state } = record;
+  switch (state.kind === "stranded" ? state.from : state.kind) {
     case "ready":
       requireSameRequest(record, config, runtimeHandler);
       return record.id;
     case "stopping":
     case "stopped":
+    case "stop":
       throw new Fault(
         "alreadyExists",
         `pod ${podName(config)}, attempt ${config.metadata.attempt}: sandbox ${record.id} had the same metadata and was stopped`,
         { hint: `remove sandbox ${record.id.slice(0, 13)} first, or ask with a higher attempt` },
       );
     case "making":
-    case "stranded":
+    case "run":
       await clearFailed(record, parts);
       return undefined;
   }
@@ -76,10 +73,7 @@ export async function clearFailed(record: PodSandboxRecord, { host, book }: PodP
     stepWatch("RunPodSandbox", record, book),
   );
   if (stranded !== undefined) {
-    await book.records.put(
-      record.id,
-      podStranded(record, stranded.step, String(stranded.reason), nowNanos()),
-    );
+    await book.records.put(record.id, podStranded(record, stranded, nowNanos()));
     throw during(
       `clearing away an earlier, failed run of pod ${podName(record.config)} (${record.id})`,
       stranded.reason,
@@ -146,5 +140,5 @@ async function settleFailed(record: PodSandboxRecord, error: unknown, { book }: 
     { pod: record.id, step: stranded.step, err: stranded.reason },
     "a failed run could not be undone",
   );
-  await book.records.put(record.id, podStranded(record, stranded.step, String(stranded.reason), nowNanos()));
+  await book.records.put(record.id, podStranded(record, stranded, nowNanos()));
 }

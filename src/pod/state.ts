@@ -1,5 +1,6 @@
+import { describeFault } from "../base/fault.ts";
 import type { BootId, PodSandboxId } from "../base/ids.ts";
-import type { StepTime } from "../base/steps.ts";
+import type { StepTime, Stranded } from "../base/steps.ts";
 import type { UnixNanos } from "../base/units.ts";
 import type { PodNetworkResult } from "../network/contract.ts";
 import type { PodSandboxConfig } from "../spec/cri/pod-sandbox-config.ts";
@@ -10,14 +11,21 @@ import type { PodSandboxConfig } from "../spec/cri/pod-sandbox-config.ts";
  * - making: recorded, its steps are being made (or the daemon was killed while they were)
  * - ready: every step is made
  * - stopping: its steps are being undone; `reason` says who asked
- * - stranded: an undo failed at `step`; a later Stop, Remove or sweep goes on from there
+ * - stranded: an undo failed at `step`; a later Stop, Remove or sweep goes on from there. `from` is what was undone:
+ *   a run that failed, or the pod itself
  * - stopped: nothing of it is left on the host but its record
  */
 export type PodSandboxState =
   | { readonly kind: "making" }
   | { readonly kind: "ready"; readonly at: UnixNanos; readonly network: PodNetworkResult }
   | { readonly kind: "stopping"; readonly at: UnixNanos; readonly reason: string }
-  | { readonly kind: "stranded"; readonly at: UnixNanos; readonly step: string; readonly reason: string }
+  | {
+      readonly kind: "stranded";
+      readonly from: "run" | "stop";
+      readonly at: UnixNanos;
+      readonly step: string;
+      readonly reason: string;
+    }
   | { readonly kind: "stopped"; readonly at: UnixNanos; readonly reason: string };
 
 /** What the database keeps of a pod sandbox. Immutable: a transition makes a new one. */
@@ -53,11 +61,13 @@ export function podStopping(record: PodSandboxRecord, reason: string, at: UnixNa
 
 export function podStranded(
   record: PodSandboxRecord,
-  step: string,
-  reason: string,
+  { step, reason }: Stranded,
   at: UnixNanos,
 ): PodSandboxRecord {
-  return { ...record, state: { kind: "stranded", at, step, reason } };
+  const { state } = record;
+  const from =
+    state.kind === "making" || (state.kind === "stranded" && state.from === "run") ? "run" : "stop";
+  return { ...record, state: { kind: "stranded", from, at, step, reason: describeFault(reason) } };
 }
 
 export function podStopped(record: PodSandboxRecord, reason: string, at: UnixNanos): PodSandboxRecord {

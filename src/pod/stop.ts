@@ -1,4 +1,4 @@
-import { describeFault, during } from "../base/fault.ts";
+import { during } from "../base/fault.ts";
 import type { PodSandboxId } from "../base/ids.ts";
 import { undoSteps } from "../base/steps.ts";
 import { nowNanos } from "../base/units.ts";
@@ -14,7 +14,7 @@ import { publish, stepWatch } from "./watch.ts";
  */
 export function stopPodSandbox(id: PodSandboxId, parts: PodParts): Promise<void> {
   const { book, host } = parts;
-  return book.stops.join(id, host.config.deadline.stopPod, (signal) => stopNow(id, parts, signal));
+  return book.stops.join(id, id, host.config.deadline.stopPod, (signal) => stopNow(id, parts, signal));
 }
 
 async function stopNow(id: PodSandboxId, parts: PodParts, signal: AbortSignal): Promise<void> {
@@ -41,8 +41,7 @@ async function stopNow(id: PodSandboxId, parts: PodParts, signal: AbortSignal): 
       stepWatch("StopPodSandbox", record, book),
     );
     if (stranded !== undefined) {
-      const reason = describeFault(stranded.reason);
-      await book.records.put(id, podStranded(stopping, stranded.step, reason, nowNanos()));
+      await book.records.put(id, podStranded(stopping, stranded, nowNanos()));
       throw during(`stopping pod ${podName(record.config)} (${id})`, stranded.reason);
     }
     await book.records.put(id, podStopped(stopping, "StopPodSandbox", nowNanos()));
