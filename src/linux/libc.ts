@@ -64,3 +64,13 @@ export function systemFault(doing: string, error: unknown, hint?: string): Fault
     ...(hint === undefined ? {} : { hint }),
   });
 }
+
+const close = libc.func("int close(int fd)");
+
+/**
+ * Closes a descriptor that came from a C call. Node's own close complains, on a worker thread, of one that it did not
+ * open itself.
+ */
+export function closeFd(fd: number): void {
+  close(fd);
+}

@@ -1,10 +1,10 @@
-import { closeSync, constants } from "node:fs";
+import { constants } from "node:fs";
 import { open, readFile, realpath } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Fault } from "../base/fault.ts";
 import { cString } from "./c-string.ts";
 import type { MountEntry, Mounts } from "./contract.ts";
-import { errnoOf, libc } from "./libc.ts";
+import { closeFd, errnoOf, libc } from "./libc.ts";
 import {
   lowerDirectories,
   maxMountData,
@@ -123,7 +123,7 @@ async function bind(
       cString(source),
       flags,
     );
-    using _closed = { [Symbol.dispose]: () => closeSync(tree) };
+    using _closed = { [Symbol.dispose]: () => closeFd(tree) };
     if (options.readonly === true) {
       const attributes = new BigUint64Array([MOUNT_ATTR_RDONLY, 0n, 0n, 0n]);
       const at = AT_EMPTY_PATH | recursive;

@@ -1,8 +1,8 @@
-import { closeSync, constants } from "node:fs";
+import { constants } from "node:fs";
 import { constants as os } from "node:os";
 import koffi from "koffi";
 import { cString, type PathBytes, shown } from "./c-string.ts";
-import { check, libc } from "./libc.ts";
+import { check, closeFd, libc } from "./libc.ts";
 
 const openat = libc.func("int openat(int dirfd, const char *path, int flags, uint32_t mode)");
 const openat2 = libc.func("syscall", "long", ["long", "int", "const char *", "void *", "size_t"]);
@@ -44,7 +44,7 @@ function owned(fd: number): OwnedFd {
     [Symbol.dispose]() {
       if (!open) return;
       open = false;
-      closeSync(fd);
+      closeFd(fd);
     },
   };
 }

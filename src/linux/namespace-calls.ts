@@ -1,0 +1,198 @@
+import {
+  closeSync,
+  constants,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  rmdirSync,
+  unlinkSync,
+  writeSync,
+} from "node:fs";
+import { join } from "node:path";
+import { Fault } from "../base/fault.ts";
+import { cString } from "./c-string.ts";
+import type { NamespaceKind, NamespaceRequest } from "./contract.ts";
+import { check, closeFd, errnoOf, libc, systemFault } from "./libc.ts";
+import { sysctlFile } from "./sysctl.ts";
+
+const unshare = libc.func("int unshare(int flags)");
+const setns = libc.func("int setns(int fd, int kind)");
+const socket = libc.func("int socket(int domain, int type, int protocol)");
+const ioctl = libc.func("int ioctl(int fd, unsigned long request, void *argument)");
+const sethostname = libc.func("int sethostname(const char *name, size_t length)");
+const mount = libc.func(
+  "int mount(const char *source, const char *target, const char *type, unsigned long flags, const char *data)",
+);
+const umount2 = libc.func("int umount2(const char *target, int flags)");
+
+const cloneFlags: Readonly<Record<NamespaceKind, number>> = {
+  net: 0x40000000,
+  ipc: 0x08000000,
+  uts: 0x04000000,
+};
+const MS_BIND = 0x1000;
+const MNT_DETACH = 0x2;
+const AF_INET = 2;
+const SOCK_DGRAM_CLOEXEC = 0o2000002;
+const SIOCGIFFLAGS = 0x8913;
+const SIOCSIFFLAGS = 0x8914;
+const IFF_UP = 0x1;
+/** struct ifreq: a name of 16 bytes, then what the request takes. */
+const ifreqBytes = 40;
+const flagsOffset = 16;
+
+/**
+ * The namespaces that this thread began in, to come back to. Everything here acts on the calling thread alone, and is
+ * for a worker thread that does nothing else.
+ */
+export interface OwnNamespaces {
+  readonly fds: Readonly<Record<NamespaceKind, number>>;
+}
+
+/** The namespaces of the calling thread. */
+export function ownNamespaces(): OwnNamespaces {
+  const open = (kind: NamespaceKind) => openSync(`/proc/thread-self/ns/${kind}`, "r");
+  return { fds: { net: open("net"), ipc: open("ipc"), uts: open("uts") } };
+}
+
+/** Thrown when the thread could not go back to its own namespaces: it must end, and do nothing more. */
+export class LostThread extends Error {
+  override readonly name = "LostThread";
+}
+
+function goBack(own: OwnNamespaces, kinds: readonly NamespaceKind[]): void {
+  try {
+    for (const kind of kinds) check(setns(own.fds[kind], cloneFlags[kind]), "setns", kind);
+  } catch (error) {
+    throw new LostThread("the thread can not go back to its namespaces", { cause: error });
+  }
+}
+
+/**
+ * Makes new namespaces and holds them by bind mounts; `lo` is up in a new network namespace. What it made is taken away
+ * when it throws.
+ *
+ * The pins lie on whatever mount holds the directory and share its propagation: where that is shared, as under systemd,
+ * taking a pin away takes it away in every mount namespace that got a copy, which a private mount would not.
+ *
+ * @throws {Fault} alreadyExists when a pin is there; invalid for a hostname or sysctl that was refused
+ * @throws {LostThread}
+ */
+export function pinNamespaces(request: NamespaceRequest, own: OwnNamespaces): void {
+  const { directory, kinds } = request;
+  const settings = Object.entries(request.sysctls).map(([name, value]) => ({
+    name,
+    value,
+    file: sysctlFile(name, kinds),
+  }));
+  using undo = new DisposableStack();
+  try {
+    if (mkdirSync(directory, { recursive: true, mode: 0o700 }) !== undefined)
+      undo.defer(() => rmdirSync(directory));
+    const pins = kinds.map((kind) => ({ kind, path: join(directory, kind) }));
+    for (const { path } of pins) {
+      closeSync(openSync(path, constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY, 0o444));
+      undo.defer(() => unpinSync(path));
+    }
+    const flags = kinds.reduce((all, kind) => all | cloneFlags[kind], 0);
+    check(unshare(flags), "unshare", kinds.join(","));
+    try {
+      if (kinds.includes("net")) loopbackUp();
+      if (kinds.includes("uts") && request.hostname !== "") setHostname(request.hostname);
+      for (const setting of settings) writeSetting(setting);
+      for (const { kind, path } of pins) {
+        check(mount(`/proc/thread-self/ns/${kind}`, cString(path), null, MS_BIND, null), "mount", path);
+      }
+    } finally {
+      goBack(own, kinds);
+    }
+  } catch (error) {
+    if (error instanceof Fault || error instanceof LostThread) throw error;
+    throw systemFault(`making the namespaces ${kinds.join(", ")} at ${directory}`, error);
+  }
+  undo.move();
+}
+
+function unpinSync(path: string): void {
+  umount2(cString(path), MNT_DETACH); // fails when it was not mounted yet
+  unlinkSync(path);
+}
+
+function loopbackUp(): void {
+  const fd = check(socket(AF_INET, SOCK_DGRAM_CLOEXEC, 0), "socket", "AF_INET");
+  try {
+    const request = Buffer.alloc(ifreqBytes);
+    request.write("lo", "latin1");
+    check(ioctl(fd, SIOCGIFFLAGS, request), "ioctl", "SIOCGIFFLAGS of lo");
+    request.writeUInt16LE(request.readUInt16LE(flagsOffset) | IFF_UP, flagsOffset);
+    check(ioctl(fd, SIOCSIFFLAGS, request), "ioctl", "SIOCSIFFLAGS of lo");
+  } finally {
+    closeFd(fd);
+  }
+}
+
+function setHostname(hostname: string): void {
+  const name = cString(hostname);
+  try {
+    check(sethostname(name, Buffer.byteLength(hostname)), "sethostname", hostname);
+  } catch (error) {
+    const kind = errnoOf(error) === "EINVAL" ? "invalid" : "internal";
+    throw new Fault(kind, `setting the hostname ${JSON.stringify(hostname)}`, { cause: error });
+  }
+}
+
+/** What the kernel says to a value or name that it does not take, as opposed to a right that the daemon lacks. */
+const refusals: readonly (string | undefined)[] = [
+  "EINVAL",
+  "ENOENT",
+  "ERANGE",
+  "EACCES",
+  "EPERM",
+  "ENOTDIR",
+  "EISDIR",
+];
+
+function writeSetting({ name, value, file }: { name: string; value: string; file: string }): void {
+  try {
+    const fd = openSync(file, constants.O_WRONLY); // some can only be written
+    try {
+      writeSync(fd, value);
+    } finally {
+      closeSync(fd);
+    }
+  } catch (error) {
+    if (refusals.includes(errnoOf(error)))
+      throw new Fault("invalid", `sysctl ${name}=${value}: refused`, { cause: error });
+    throw systemFault(`setting sysctl ${name}=${value}`, error);
+  }
+}
+
+/** `/proc/net` stands for the namespace of the process's first thread; this is the calling thread's. */
+function ownView(file: string): string {
+  return file.startsWith("/proc/net/") ? `/proc/thread-self/net/${file.slice("/proc/net/".length)}` : file;
+}
+
+/**
+ * Reads files within a pinned network namespace.
+ *
+ * @throws {Fault} notFound when there is no such namespace or file
+ * @throws {LostThread}
+ */
+export function readFilesWithin(netns: string, files: readonly string[], own: OwnNamespaces): string[] {
+  try {
+    const fd = openSync(netns, "r");
+    try {
+      check(setns(fd, cloneFlags.net), "setns", netns);
+    } finally {
+      closeSync(fd);
+    }
+    try {
+      return files.map((file) => readFileSync(ownView(file), "utf8"));
+    } finally {
+      goBack(own, ["net"]);
+    }
+  } catch (error) {
+    if (error instanceof LostThread) throw error;
+    throw systemFault(`reading within the network namespace ${netns}`, error);
+  }
+}
