@@ -1,0 +1,34 @@
+import { during } from "../base/fault.ts";
+import type { Define } from "./context.ts";
+import { findContainer } from "./find.ts";
+import { addConnection, parseDuration } from "./options.ts";
+
+interface ExecOptions {
+  readonly timeout?: number;
+}
+
+/** `berth exec`: runs a program in a container to its end, then shows what it wrote. Exits with its code. */
+export const defineExec: Define = (command, context) => {
+  addConnection(command)
+    .argument("<container>", "id, prefix of an id, or name")
+    .argument("<command...>", "the program and its arguments")
+    .option("--timeout <duration>", "kill it after this time", parseDuration)
+    .passThroughOptions()
+    .addHelpText("after", "\nThe program gets no input and its output is shown when it has ended.")
+    .action(async (id: string, program: string[], options: ExecOptions) => {
+      const runtime = await context.connect(command);
+      const container = await findContainer(runtime, id);
+      const answer = await runtime.pods
+        .execSync({
+          containerId: container.id,
+          cmd: program,
+          timeout: BigInt(Math.ceil((options.timeout ?? 0) / 1000)),
+        })
+        .catch((error) => {
+          throw during(`running ${program[0]} in ${container.metadata?.name ?? id}`, error);
+        });
+      process.stdout.write(answer.stdout);
+      process.stderr.write(answer.stderr);
+      context.exitWith(answer.exitCode);
+    });
+};

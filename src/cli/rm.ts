@@ -1,0 +1,52 @@
+import { Fault } from "../base/fault.ts";
+import { ContainerState, PodSandboxState } from "../wire/gen/runtime.v1.ts";
+import type { Define, Runtime } from "./context.ts";
+import { type Found, findObject, listObjects, type Objects } from "./find.ts";
+import { forEach } from "./for-each.ts";
+import { addConnection } from "./options.ts";
+import { removePod } from "./remove-pod.ts";
+
+interface RmOptions {
+  readonly force?: boolean;
+  readonly all?: boolean;
+}
+
+/** `berth rm`: removes containers, or pod sandboxes with all in them. */
+export const defineRm: Define = (command, context) => {
+  addConnection(command)
+    .argument("[id...]", "ids, prefixes of ids, or names")
+    .option("-f, --force", "also what is running")
+    .option("-a, --all", "every pod sandbox")
+    .action(async (ids: string[], options: RmOptions) => {
+      if (ids.length === 0 && !options.all) throw new Fault("invalid", "name what to remove, or say --all");
+      const runtime = await context.connect(command);
+      const objects = await listObjects(runtime);
+      const wanted = options.all ? objects.pods.map((pod) => pod.id) : ids;
+      await forEach(wanted, async (id) => {
+        const found = findObject(objects, id, "pod");
+        if (!options.force) refuseRunning(found, objects);
+        await remove(runtime, found);
+        process.stdout.write(`${id}\n`);
+      });
+    });
+};
+
+async function remove(runtime: Runtime, found: Found): Promise<void> {
+  if (found.kind === "container") await runtime.pods.removeContainer({ containerId: found.id });
+  else await removePod(runtime, found.id);
+}
+
+function refuseRunning(found: Found, { containers }: Objects): void {
+  const running = (id: string) =>
+    containers.some(
+      (container) =>
+        (container.id === id || container.podSandboxId === id) &&
+        container.state === ContainerState.CONTAINER_RUNNING,
+    );
+  const ready = found.kind === "pod" && found.pod.state === PodSandboxState.SANDBOX_READY;
+  if (!running(found.id) && !(ready && containers.every((container) => container.podSandboxId !== found.id)))
+    return;
+  throw new Fault("wrongState", `${found.kind} ${found.id} is running`, {
+    hint: "stop it first, or remove it with --force",
+  });
+}

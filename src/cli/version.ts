@@ -1,0 +1,34 @@
+import { readFileSync } from "node:fs";
+import type { Define } from "./context.ts";
+import { addConnection, addOutput, type OutputOptions } from "./options.ts";
+import { print } from "./output/print.ts";
+
+/** `berth version`: the command's own version and that of the runtime that answers. */
+export const defineVersion: Define = (command, context) => {
+  addOutput(addConnection(command))
+    .option("--client", "only the command's own")
+    .action(async (options: OutputOptions & { readonly client?: boolean }) => {
+      const own = { berth: ownVersion(), node: process.versions.node };
+      if (options.client) {
+        print(options.output, own, () => `berth ${own.berth} on Node ${own.node}\n`);
+        return;
+      }
+      const runtime = await context.connect(command);
+      const answer = await runtime.pods.version({ version: "v1" });
+      print(options.output, { command: own, runtime: answer }, () =>
+        [
+          `command  berth ${own.berth} on Node ${own.node}`,
+          `runtime  ${answer.runtimeName} ${answer.runtimeVersion}, CRI ${answer.runtimeApiVersion}`,
+          `socket   ${runtime.endpoint}`,
+          "",
+        ].join("\n"),
+      );
+    });
+};
+
+function ownVersion(): string {
+  const manifest: { version: string } = JSON.parse(
+    readFileSync(new URL("../../package.json", import.meta.url), "utf8"),
+  );
+  return manifest.version;
+}
