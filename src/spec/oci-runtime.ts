@@ -218,6 +218,8 @@ const mountOptionsOf11 = new Set([
   "tmpcopyup",
 ]);
 
+const actionsOf11 = new Set(["SCMP_ACT_KILL_PROCESS", "SCMP_ACT_KILL_THREAD", "SCMP_ACT_NOTIFY"]);
+
 /**
  * The oldest `ociVersion` that has everything `config` uses. Runtimes refuse a version above the one they know, even
  * when they know every field of it.
@@ -225,7 +227,7 @@ const mountOptionsOf11 = new Set([
 export function oldestOciVersion(config: Omit<OciConfig, "ociVersion">): string {
   const options = config.mounts.flatMap((mount) => mount.options ?? []);
   if (options.some((option) => option === "idmap" || option === "ridmap")) return "1.2.0";
-  const { hooks, linux, mounts } = config;
+  const { linux, mounts } = config;
   const newInOneOne =
     options.some((option) => mountOptionsOf11.has(option)) ||
     mounts.some((mount) => mount.uidMappings !== undefined || mount.gidMappings !== undefined) ||
@@ -233,19 +235,16 @@ export function oldestOciVersion(config: Omit<OciConfig, "ociVersion">): string 
     linux.resources?.unified !== undefined ||
     linux.resources?.cpu?.idle !== undefined ||
     linux.resources?.cpu?.burst !== undefined ||
-    seccompNeedsOneOne(linux.seccomp) ||
-    hooks?.createRuntime !== undefined ||
-    hooks?.createContainer !== undefined ||
-    hooks?.startContainer !== undefined;
+    seccompNeedsOneOne(linux.seccomp);
   return newInOneOne ? "1.1.0" : "1.0.2";
 }
 
 function seccompNeedsOneOne(seccomp: OciSeccomp | undefined): boolean {
   if (seccomp === undefined) return false;
   return (
+    actionsOf11.has(seccomp.defaultAction) ||
     seccomp.defaultErrnoRet !== undefined ||
-    seccomp.flags !== undefined ||
     seccomp.listenerPath !== undefined ||
-    (seccomp.syscalls ?? []).some((rule) => rule.errnoRet !== undefined || rule.action === "SCMP_ACT_NOTIFY")
+    (seccomp.syscalls ?? []).some((rule) => rule.errnoRet !== undefined || actionsOf11.has(rule.action))
   );
 }

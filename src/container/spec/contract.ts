@@ -1,5 +1,5 @@
-import type { ImageConfig } from "../../spec/oci-image.ts";
 import type { LinuxResources } from "../../spec/cri/resources.ts";
+import type { ImageConfig } from "../../spec/oci-image.ts";
 import type { OciConfig, OciResources } from "../../spec/oci-runtime.ts";
 import type { ContainerPod } from "../pod.ts";
 import type { ContainerRecord, ContainerUser } from "../state.ts";

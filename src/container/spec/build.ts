@@ -1,0 +1,115 @@
+import { Fault } from "../../base/fault.ts";
+import { type OciConfig, type OciLinux, type OciProcess, oldestOciVersion } from "../../spec/oci-runtime.ts";
+import { ociAnnotations } from "./annotations.ts";
+import { processArgs } from "./args.ts";
+import { processCapabilities } from "./capabilities.ts";
+import { ociCgroupsPath } from "./cgroups-path.ts";
+import { ociIdMapping } from "./cri-mount.ts";
+import { processCwd } from "./cwd.ts";
+import { containerDevices } from "./devices.ts";
+import { processEnv } from "./env.ts";
+import { hiddenPaths } from "./hidden-paths.ts";
+import type { OciConfigInput } from "./input.ts";
+import { type ContainerMounts, containerMounts } from "./mounts.ts";
+import { ociNamespaces } from "./namespaces.ts";
+import { oomScoreAdj } from "./oom-score.ts";
+import { ociResources } from "./resources.ts";
+import { processRlimits } from "./rlimits.ts";
+import { ociSeccomp } from "./seccomp.ts";
+import { type SelinuxLabels, selinuxLabels } from "./selinux.ts";
+import { containerSysctls } from "./sysctls.ts";
+
+/**
+ * The OCI runtime configuration of a container. Reads nothing: equal input gives an equal configuration.
+ *
+ * @throws {Fault} invalid naming the field; unimplemented for what berth or the pod's runtime doesn't have
+ */
+export function buildOciConfig(input: OciConfigInput): OciConfig {
+  const { config, pod, host } = input;
+  const { security } = config;
+  if (security.privileged && !pod.config.security.privileged) {
+    throw new Fault(
+      "invalid",
+      "config.linux.securityContext.privileged is set, but the pod is not privileged",
+    );
+  }
+  const labels = selinuxLabels({
+    options: security.selinux ?? pod.config.security.selinux,
+    privileged: security.privileged,
+    podId: pod.id,
+    enabled: host.selinux,
+  });
+  const process = ociProcess(input, labels);
+  const mounts = containerMounts(input);
+  const parts = {
+    process,
+    root: { path: input.rootfs, ...(security.readonlyRootfs ? { readonly: true } : {}) },
+    mounts: mounts.mounts,
+    annotations: ociAnnotations(input),
+    linux: ociLinux(input, process.capabilities?.bounding ?? [], mounts.rootfsPropagation, labels),
+  };
+  return { ociVersion: oldestOciVersion(parts), ...parts };
+}
+
+function ociProcess(input: OciConfigInput, labels: SelinuxLabels | undefined): OciProcess {
+  const { config, pod, image, settings, host, found } = input;
+  const { security } = config;
+  return {
+    ...(config.tty ? { terminal: true } : {}),
+    user: { uid: found.user.uid, gid: found.user.gid, additionalGids: [...found.user.supplementalGroups] },
+    args: processArgs(config, image.defaults),
+    env: processEnv(config, image.defaults.Env, pod.hostname),
+    cwd: processCwd(config.workingDir, image.defaults.WorkingDir),
+    capabilities: processCapabilities({
+      wanted: security.capabilities,
+      privileged: security.privileged,
+      defaults: settings.container.capabilities,
+      held: host.capabilities,
+    }),
+    rlimits: processRlimits(settings.container.rlimits, host),
+    noNewPrivileges: security.noNewPrivs,
+    ...(found.apparmorProfile === undefined ? {} : { apparmorProfile: found.apparmorProfile }),
+    oomScoreAdj: oomScoreAdj(config.resources.oomScoreAdj, host),
+    ...(labels?.process === undefined ? {} : { selinuxLabel: labels.process }),
+  };
+}
+
+function ociLinux(
+  input: OciConfigInput,
+  capabilities: readonly string[],
+  rootfsPropagation: ContainerMounts["rootfsPropagation"],
+  labels: SelinuxLabels | undefined,
+): OciLinux {
+  const { config, pod, settings, host, found } = input;
+  const { security } = config;
+  const sysctl = containerSysctls(pod.config.sysctls, security.namespaces);
+  const { devices, rules } = containerDevices(input);
+  const hidden = hiddenPaths(security);
+  const { pidsLimit } = settings.container;
+  const user = pod.namespaces.user === undefined ? undefined : pod.config.security.namespaces.user;
+  return {
+    ...(user === undefined
+      ? {}
+      : { uidMappings: user.uids.map(ociIdMapping), gidMappings: user.gids.map(ociIdMapping) }),
+    ...(Object.keys(sysctl).length === 0 ? {} : { sysctl }),
+    resources: {
+      devices: rules,
+      ...ociResources(config.resources, host),
+      ...(pidsLimit > 0 ? { pids: { limit: pidsLimit } } : {}),
+    },
+    cgroupsPath: ociCgroupsPath(settings.cgroupDriver, pod.cgroup, input.id),
+    namespaces: ociNamespaces({
+      wanted: security.namespaces,
+      privileged: security.privileged,
+      pod,
+      host,
+      found,
+    }),
+    ...(devices.length === 0 ? {} : { devices }),
+    ...(found.seccomp === undefined ? {} : { seccomp: ociSeccomp(found.seccomp, { capabilities, host }) }),
+    ...(rootfsPropagation === undefined ? {} : { rootfsPropagation }),
+    ...(hidden.masked.length === 0 ? {} : { maskedPaths: hidden.masked }),
+    ...(hidden.readonly.length === 0 ? {} : { readonlyPaths: hidden.readonly }),
+    ...(labels === undefined ? {} : { mountLabel: labels.mount }),
+  };
+}

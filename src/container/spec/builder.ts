@@ -1,0 +1,106 @@
+import { Fault } from "../../base/fault.ts";
+import type { PodSandboxId } from "../../base/ids.ts";
+import type { Config } from "../../config/schema.ts";
+import type { ContainerConfig } from "../../spec/cri/container-config.ts";
+import { findApparmorProfile } from "./apparmor-lookup.ts";
+import { buildOciConfig } from "./build.ts";
+import type { SpecBuilder, SpecRequest } from "./contract.ts";
+import { findDevices, findHostDevices } from "./device-lookup.ts";
+import type { FoundFacts, HostFacts, RuntimeFeatures, SpecSettings } from "./input.ts";
+import { findMounts } from "./mount-lookup.ts";
+import { ociResources } from "./resources.ts";
+import { findSeccomp } from "./seccomp-lookup.ts";
+import { findUser } from "./user-lookup.ts";
+
+/** What OCI configs are made with, for as long as the daemon runs. */
+export interface SpecParts {
+  readonly config: Pick<Config, "container" | "cgroup" | "runtime">;
+  readonly host: HostFacts;
+  /** What the runtime handler of that name can do. */
+  features(handler: string): RuntimeFeatures;
+  /**
+   * The process that a container of the pod was started with, by the container's id.
+   * @throws {Fault} invalid when the pod has no such container; wrongState when it doesn't run
+   */
+  initOf(containerId: string, podId: PodSandboxId): number;
+}
+
+/** Makes OCI configs: looks up what a container's config names on the host, then puts the sections together. */
+export function createSpecBuilder(parts: SpecParts): SpecBuilder {
+  return {
+    async build(request) {
+      const { record, pod, image, rootfs } = request;
+      const { config } = record;
+      requireSupported(config);
+      const runtime = parts.features(record.handler);
+      const settings = specSettings(parts.config, record.handler);
+      const found = await lookUp(request, parts, runtime, settings);
+      const input = {
+        id: record.id,
+        config,
+        pod,
+        image: { name: config.image.userSpecifiedImage || config.image.image, defaults: image.config },
+        rootfs,
+        settings,
+        host: parts.host,
+        runtime,
+        found,
+      };
+      return { config: buildOciConfig(input), user: found.user };
+    },
+    resources: (resources) => ociResources(resources, parts.host),
+  };
+}
+
+function specSettings(config: SpecParts["config"], handler: string): SpecSettings {
+  return {
+    container: config.container,
+    cgroupDriver: config.cgroup.driver,
+    privilegedWithoutHostDevices: config.runtime.handlers[handler]?.privilegedWithoutHostDevices ?? false,
+  };
+}
+
+function requireSupported(config: ContainerConfig): void {
+  if (config.cdiDevices.length === 0) return;
+  throw new Fault(
+    "unimplemented",
+    `config.cdiDevices (${config.cdiDevices.join(", ")}): CDI is not supported yet`,
+  );
+}
+
+async function lookUp(
+  { record, pod, image, rootfs }: SpecRequest,
+  parts: SpecParts,
+  runtime: RuntimeFeatures,
+  settings: SpecSettings,
+): Promise<FoundFacts> {
+  const { config } = record;
+  const { security } = config;
+  const { privileged } = security;
+  const allDevices = privileged && !settings.privilegedWithoutHostDevices;
+  const [user, mounts, devices, hostDevices, seccomp, apparmorProfile] = await Promise.all([
+    findUser(rootfs, security, image.config.User),
+    findMounts(config, runtime),
+    findDevices(config),
+    allDevices ? findHostDevices() : [],
+    findSeccomp({
+      wanted: security.seccomp,
+      privileged,
+      host: parts.host,
+      defaultProfile: parts.config.container.seccompProfile,
+    }),
+    findApparmorProfile(security.apparmor, privileged, parts.host),
+  ]);
+  const { pid, targetId } = security.namespaces;
+  return {
+    user,
+    mounts,
+    devices,
+    hostDevices,
+    ...(seccomp === undefined ? {} : { seccomp }),
+    ...(apparmorProfile === undefined ? {} : { apparmorProfile }),
+    ...(pid === "target"
+      ? { targetPidNamespace: `/proc/${parts.initOf(targetId ?? "", pod.id)}/ns/pid` }
+      : {}),
+  };
+}

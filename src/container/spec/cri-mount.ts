@@ -1,0 +1,111 @@
+import { posix } from "node:path";
+import { Fault } from "../../base/fault.ts";
+import type { Mount } from "../../spec/cri/container-config.ts";
+import type { IdMapping } from "../../spec/cri/security.ts";
+import type { OciIdMapping, OciMount } from "../../spec/oci-runtime.ts";
+import type { FoundMount, RuntimeFeatures } from "./input.ts";
+
+/** Where in the container a mount goes: absolute and clean. A relative path counts from the root, as for the kubelet. */
+export function containerDestination(mount: Pick<Mount, "containerPath">): string {
+  return posix.resolve("/", mount.containerPath);
+}
+
+/** A user or group id mapping in the OCI's words. */
+export function ociIdMapping({ hostId, containerId, length }: IdMapping): OciIdMapping {
+  return { hostID: hostId, containerID: containerId, size: length };
+}
+
+/**
+ * A mount that the caller asks for, as a bind mount. Its destination is resolved by the OCI runtime within the root
+ * file system. A `selinuxRelabel` changes nothing on a host without SELinux.
+ *
+ * @throws {Fault} invalid for options that contradict each other or that the host's mount can't give; unimplemented
+ *   for images as mounts, and for mapped ids when the runtime can't do them
+ */
+export function criMount(
+  mount: Mount,
+  index: number,
+  found: FoundMount | undefined,
+  runtime: RuntimeFeatures,
+): OciMount {
+  const field = `config.mounts[${index}]`;
+  requireMountable(mount, field, runtime);
+  if (found === undefined) throw new Fault("internal", `${field}: the source was not looked up`);
+  const options = ["rbind", propagationOption(mount, field, found), accessOption(mount)];
+  return {
+    destination: containerDestination(mount),
+    type: "bind",
+    source: found.source,
+    options,
+    ...(mount.uidMappings.length === 0 ? {} : { uidMappings: mount.uidMappings.map(ociIdMapping) }),
+    ...(mount.gidMappings.length === 0 ? {} : { gidMappings: mount.gidMappings.map(ociIdMapping) }),
+  };
+}
+
+/**
+ * Checks what can be known of a mount before the host is looked at.
+ *
+ * @throws {Fault} as `criMount`
+ */
+export function requireMountable(mount: Mount, field: string, runtime: RuntimeFeatures): void {
+  if (mount.containerPath === "") throw new Fault("invalid", `${field}.containerPath is not set`);
+  if (mount.containerPath.includes("\0"))
+    throw new Fault("invalid", `${field}.containerPath holds a NUL byte`);
+  if (containerDestination(mount) === "/")
+    throw new Fault("invalid", `${field}.containerPath is the root itself`);
+  if (mount.image !== undefined) {
+    throw new Fault("unimplemented", `${field}.image: images as mounts are not supported yet`);
+  }
+  if (!posix.isAbsolute(mount.hostPath) || mount.hostPath.includes("\0")) {
+    throw new Fault("invalid", `${field}.hostPath "${mount.hostPath}" is not an absolute path`);
+  }
+  if (mount.recursiveReadOnly) requireRecursiveReadOnly(mount, field, runtime);
+  if (mount.uidMappings.length + mount.gidMappings.length > 0 && !runtime.idmappedMounts) {
+    throw new Fault("unimplemented", `${field}: the pod's runtime can't map user and group ids of mounts`, {
+      hint: "use a runtime handler with a newer runc or crun",
+    });
+  }
+}
+
+function requireRecursiveReadOnly(mount: Mount, field: string, runtime: RuntimeFeatures): void {
+  if (!mount.readonly) throw new Fault("invalid", `${field}.recursiveReadOnly is set, but readonly is not`);
+  if (mount.propagation !== "private") {
+    throw new Fault("invalid", `${field}.recursiveReadOnly needs private propagation`);
+  }
+  if (!runtime.recursiveReadOnly) {
+    throw new Fault(
+      "invalid",
+      `${field}.recursiveReadOnly: the pod's runtime has no recursive read-only mounts`,
+      {
+        hint: "use a runtime handler with crun 1.4, runc 1.1 or newer, on Linux 5.12 or newer",
+      },
+    );
+  }
+}
+
+function accessOption(mount: Mount): string {
+  if (!mount.readonly) return "rw";
+  return mount.recursiveReadOnly ? "rro" : "ro";
+}
+
+function propagationOption(mount: Mount, field: string, found: FoundMount): string {
+  switch (mount.propagation) {
+    case "private":
+      return "rprivate";
+    case "hostToContainer":
+      if (found.propagation === "private") throw notShared(mount, field, found, "a shared or slave mount");
+      return "rslave";
+    case "bidirectional":
+      if (found.propagation !== "shared") throw notShared(mount, field, found, "a shared mount");
+      return "rshared";
+  }
+}
+
+function notShared(mount: Mount, field: string, found: FoundMount, needed: string): Fault {
+  return new Fault(
+    "invalid",
+    `${field}: ${mount.propagation} propagation needs ${needed}, but ${found.source} lies on ${found.mountPoint}, ` +
+      `which is ${found.propagation}`,
+    { hint: `mount --make-rshared ${found.mountPoint}` },
+  );
+}

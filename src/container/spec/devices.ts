@@ -1,0 +1,40 @@
+import { Fault } from "../../base/fault.ts";
+import type { OciDevice, OciDeviceRule } from "../../spec/oci-runtime.ts";
+import type { OciConfigInput } from "./input.ts";
+
+/** The device nodes in a container, and which devices its cgroup lets it use. */
+export interface ContainerDevices {
+  readonly devices: OciDevice[];
+  readonly rules: OciDeviceRule[];
+}
+
+/**
+ * The devices of the config, each with the access it was given; for privileged containers all of the node's, with all
+ * access. The OCI runtime adds those that every container has (null, zero, full, random, urandom, tty, console, ptmx).
+ *
+ * @throws {Fault} invalid for permissions other than `r`, `w`, `m`
+ */
+export function containerDevices({
+  config,
+  settings,
+  found,
+}: Pick<OciConfigInput, "config" | "settings" | "found">): ContainerDevices {
+  const all = config.security.privileged && !settings.privilegedWithoutHostDevices;
+  const devices = new Map<string, OciDevice>();
+  if (all) for (const device of found.hostDevices) devices.set(device.path, device);
+  const rules: OciDeviceRule[] = [all ? { allow: true, access: "rwm" } : { allow: false, access: "rwm" }];
+  for (const [index, { permissions }] of config.devices.entries()) {
+    if (!/^[rwm]{1,3}$/.test(permissions)) {
+      throw new Fault(
+        "invalid",
+        `config.devices[${index}].permissions "${permissions}" is not made of r, w and m`,
+      );
+    }
+    for (const device of found.devices[index] ?? []) {
+      devices.set(device.path, device);
+      const { type, major, minor } = device;
+      if (!all && type !== "p") rules.push({ allow: true, type, major, minor, access: permissions });
+    }
+  }
+  return { devices: [...devices.values()], rules };
+}

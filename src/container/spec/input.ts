@@ -1,0 +1,125 @@
+import type { ContainerId, PodSandboxId } from "../../base/ids.ts";
+import type { Config } from "../../config/schema.ts";
+import type { ContainerConfig } from "../../spec/cri/container-config.ts";
+import type { PodSandboxConfig } from "../../spec/cri/pod-sandbox-config.ts";
+import type { ContainerDefaults } from "../../spec/oci-image.ts";
+import type { OciDevice } from "../../spec/oci-runtime.ts";
+import type { ContainerUser } from "../state.ts";
+import type { SeccompProfile } from "./seccomp-profile.ts";
+
+/** Everything that a container's OCI configuration is made from. Plain data: making it reads nothing. */
+export interface OciConfigInput {
+  readonly id: ContainerId;
+  readonly config: ContainerConfig;
+  readonly pod: PodFacts;
+  readonly image: ImageFacts;
+  /** Where the container's root file system is mounted; absolute. */
+  readonly rootfs: string;
+  readonly settings: SpecSettings;
+  readonly host: HostFacts;
+  readonly runtime: RuntimeFeatures;
+  readonly found: FoundFacts;
+}
+
+/** What a container takes from its image. */
+export interface ImageFacts {
+  /** The reference to show; used when the caller named none. */
+  readonly name: string;
+  readonly defaults: ContainerDefaults;
+}
+
+/** What a container takes from its pod. */
+export interface PodFacts {
+  readonly id: PodSandboxId;
+  readonly config: PodSandboxConfig;
+  /** Where the pod's own namespaces are pinned; one that is absent is the node's (`pid`: not shared). */
+  readonly namespaces: PodNamespacePaths;
+  readonly hostname: string;
+  readonly files: PodFiles;
+  /** As a path from the root of the cgroup hierarchies. */
+  readonly cgroup: string;
+}
+
+export interface PodNamespacePaths {
+  readonly network?: string;
+  readonly ipc?: string;
+  readonly uts?: string;
+  readonly pid?: string;
+  readonly user?: string;
+}
+
+/** Files and directories on the host that all containers of the pod see. */
+export interface PodFiles {
+  readonly hostname: string;
+  readonly hosts: string;
+  readonly resolvConf: string;
+  /** Mounted at /dev/shm, unless the pod uses the node's IPC namespace. */
+  readonly shm: string;
+}
+
+/** The daemon's settings that matter here. */
+export interface SpecSettings {
+  readonly container: Pick<Config["container"], "rlimits" | "capabilities" | "pidsLimit">;
+  readonly cgroupDriver: Config["cgroup"]["driver"];
+  readonly privilegedWithoutHostDevices: boolean;
+}
+
+/** What the runtime handler of the pod can do. */
+export interface RuntimeFeatures {
+  readonly recursiveReadOnly: boolean;
+  readonly idmappedMounts: boolean;
+}
+
+/** What this host can do; read once by `readHostFacts`. */
+export interface HostFacts {
+  readonly cgroupVersion: 1 | 2;
+  /** Mount options of the host's cgroup2 that a mount in its own cgroup namespace must repeat, or it clears them. */
+  readonly cgroup2Options: readonly string[];
+  /** Capabilities that the kernel knows and that the daemon can hand on, as in `CAP_CHOWN`. */
+  readonly capabilities: readonly string[];
+  readonly seccomp: boolean;
+  readonly apparmor: boolean;
+  readonly selinux: boolean;
+  /** As in `2MB`; empty when there is no hugetlb controller. */
+  readonly hugepageSizes: ReadonlySet<string>;
+  /** True when the memory controller accounts swap. */
+  readonly swap: boolean;
+  /** The lowest oom_score_adj that the daemon may give to a process. */
+  readonly oomScoreAdjMin: number;
+  /** The highest hard limits that the daemon may set, by `RLIMIT_NOFILE` and the like; absent: any. */
+  readonly rlimitMax: ReadonlyMap<string, number>;
+  /** As Go and the OCI name it: `amd64`. */
+  readonly architecture: string;
+  readonly kernel: KernelVersion;
+}
+
+export interface KernelVersion {
+  readonly major: number;
+  readonly minor: number;
+}
+
+/** What was looked up for one container; made by `lookUp`. */
+export interface FoundFacts {
+  readonly user: ContainerUser;
+  /** One for each mount of the config, in its order. */
+  readonly mounts: readonly FoundMount[];
+  /** For each device of the config the device nodes it stands for, with their paths in the container. */
+  readonly devices: readonly (readonly OciDevice[])[];
+  /** Every device of the node; empty for containers that don't get them. */
+  readonly hostDevices: readonly OciDevice[];
+  /** The profile that was asked for; absent: unconfined. */
+  readonly seccomp?: SeccompProfile;
+  /** The AppArmor profile to run under; absent: none. */
+  readonly apparmorProfile?: string;
+  /** The PID namespace of the container that `pid: "target"` names. */
+  readonly targetPidNamespace?: string;
+}
+
+/** The host's side of a mount, after its symbolic links were resolved. */
+export interface FoundMount {
+  readonly source: string;
+  /** Where changes to the mount that holds `source` spread to, or come from (mount_namespaces(7)). */
+  readonly propagation: "private" | "shared" | "slave";
+  /** The mount point that holds `source`. */
+  readonly mountPoint: string;
+}
