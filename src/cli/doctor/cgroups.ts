@@ -1,0 +1,75 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { join, sep } from "node:path";
+import type { Config } from "../../config/schema.ts";
+import { parseMountinfo } from "../../linux/mountinfo.ts";
+import { expandSlice } from "../../linux/slice.ts";
+import type { Leak } from "./leak.ts";
+import { type Records, unaccounted } from "./records.ts";
+
+/** Where a kubelet puts pods, by cgroupfs and by systemd. */
+const kubeletParents = ["/kubepods", "/kubepods.slice"];
+
+/** Control groups of pods and containers that are over, in every hierarchy, with the processes in them. */
+export function leakedCgroups(config: Config, records: Records): Leak[] {
+  const own =
+    config.cgroup.driver === "systemd" ? expandSlice(config.cgroup.parent) : join("/", config.cgroup.parent);
+  const parents = new Set([own, ...kubeletParents]);
+  return hierarchies().flatMap((hierarchy) =>
+    [...parents].flatMap((parent) => leakedBelow(hierarchy, parent, parent === own, records)),
+  );
+}
+
+/** Where the hierarchies are mounted: each of v1, or the one of v2. */
+function hierarchies(): string[] {
+  return parseMountinfo(readFileSync("/proc/self/mountinfo"))
+    .filter(({ type }) => type === "cgroup" || type === "cgroup2")
+    .map(({ target }) => target);
+}
+
+function leakedBelow(hierarchy: string, cgroup: string, isOwn: boolean, records: Records): Leak[] {
+  return groupsIn(join(hierarchy, cgroup)).flatMap((name) => {
+    const path = join(cgroup, name);
+    const id = ownerId(name, isOwn);
+    const why = id === undefined ? undefined : whyOver(records, id);
+    if (why === undefined) return leakedBelow(hierarchy, path, isOwn, records);
+    const where = join(hierarchy, path);
+    const pids = processesIn(where);
+    const holds = pids.length === 0 ? "" : ` (holds pid ${pids.slice(0, 8).join(", ")})`;
+    const kill = pids.length === 0 ? "" : `kill -9 ${pids.join(" ")}; `;
+    return [
+      { what: "cgroup", where, why: `${why}${holds}`, remedy: `${kill}find ${where} -depth -type d -delete` },
+    ];
+  });
+}
+
+/** The id in a group's name. Elsewhere than below berth's own parent, only names that no other runtime gives. */
+function ownerId(name: string, isOwn: boolean): string | undefined {
+  const pattern = isOwn ? /(?:^|[-_])([0-9a-f]{64})(?:\.|$)/ : /^berth-([0-9a-f]{64})/;
+  return pattern.exec(name)?.[1];
+}
+
+/** A group may stay while its container is kept: what counts then is that no process runs in it (see processes). */
+function whyOver(records: Records, id: string): string | undefined {
+  return unaccounted(records, id, "recorded");
+}
+
+function groupsIn(directory: string): string[] {
+  try {
+    return readdirSync(directory, { withFileTypes: true })
+      .filter((entry) => entry.isDirectory())
+      .map(({ name }) => name);
+  } catch {
+    // Not there, or gone meanwhile: another process may remove groups at any time.
+    return [];
+  }
+}
+
+function processesIn(directory: string): string[] {
+  const below = groupsIn(directory).flatMap((name) => processesIn(`${directory}${sep}${name}`));
+  try {
+    const own = readFileSync(join(directory, "cgroup.procs"), "utf8").split("\n");
+    return [...own.filter((pid) => pid !== ""), ...below];
+  } catch {
+    return below;
+  }
+}

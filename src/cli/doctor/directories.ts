@@ -1,0 +1,35 @@
+import { join } from "node:path";
+import { pathsOf } from "../../config/paths.ts";
+import type { Config } from "../../config/schema.ts";
+import type { Leak } from "./leak.ts";
+import { namesIn } from "./names-in.ts";
+import { type Records, unaccounted } from "./records.ts";
+
+/** Directories and files named by an id, in the state directory, that belong to nothing. */
+export function leakedDirectories(config: Config, records: Records): Leak[] {
+  const paths = pathsOf(config);
+  const runtimeRoots = namesIn(join(config.state, "runtime")).map((handler) =>
+    join(config.state, "runtime", handler),
+  );
+  const looks: readonly [string, Leak["what"], string][] = [
+    [paths.pods, "directory", "files of a pod"],
+    [paths.containers, "directory", "a bundle"],
+    [paths.exits, "file", "an exit code"],
+    ...runtimeRoots.map((root): [string, Leak["what"], string] => [
+      root,
+      "directory",
+      "an OCI runtime's state",
+    ]),
+  ];
+  return looks.flatMap(([directory, what, meaning]) =>
+    namesIn(directory).flatMap((name) => {
+      const id = /[0-9a-f]{64}/.exec(name)?.[0];
+      if (id === undefined) return [];
+      const why = unaccounted(records, id, "recorded");
+      const where = join(directory, name);
+      return why === undefined
+        ? []
+        : [{ what, where, why: `${meaning}: ${why}`, remedy: `rm -r --one-file-system ${where}` }];
+    }),
+  );
+}

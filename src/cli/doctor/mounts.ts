@@ -1,0 +1,32 @@
+import { readFileSync } from "node:fs";
+import { join, relative } from "node:path";
+import { pathsOf } from "../../config/paths.ts";
+import type { Config } from "../../config/schema.ts";
+import { mountsBelow, parseMountinfo } from "../../linux/mountinfo.ts";
+import type { Leak } from "./leak.ts";
+import { type Records, unaccounted } from "./records.ts";
+
+/** Mounts below berth's directories, pinned namespaces among them, that belong to nothing. */
+export function leakedMounts(config: Config, records: Records): Leak[] {
+  const { pods, containers } = pathsOf(config);
+  const mounts = parseMountinfo(readFileSync("/proc/self/mountinfo"));
+  const below = [config.state, join(config.root, "snapshots")].flatMap((directory) =>
+    mountsBelow(mounts, directory),
+  );
+  return below.flatMap(({ target, type }) => {
+    const id = firstName(pods, target) ?? firstName(containers, target);
+    // The state directory may itself be a mount: a tmpfs of its own, or bound onto itself for its propagation.
+    if (id === undefined && (target === config.state || target === pods || target === containers)) return [];
+    const why = id === undefined ? "berth keeps no mount there" : unaccounted(records, id, "recorded");
+    const what = type === "nsfs" ? "a pinned namespace" : `a mount of type ${type}`;
+    return why === undefined
+      ? []
+      : [{ what: "mount", where: target, why: `${what}: ${why}`, remedy: `umount ${target}` }];
+  });
+}
+
+/** The first name on the way from `directory` to `path`; undefined when that lies elsewhere. */
+function firstName(directory: string, path: string): string | undefined {
+  const way = relative(directory, path);
+  return way === "" || way.startsWith("..") ? undefined : way.split("/")[0];
+}

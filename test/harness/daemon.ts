@@ -1,0 +1,189 @@
+import { type ChildProcess, execFile, spawn } from "node:child_process";
+import { closeSync, openSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { BerthService } from "../../src/wire/gen/berth.v1.ts";
+import { ImageServiceService, RuntimeServiceService } from "../../src/wire/gen/runtime.v1.ts";
+import { type Connection, connect } from "../../src/wire/grpc/client.ts";
+import type { Calls } from "../../src/wire/grpc/method.ts";
+import { hostNamespace, type MountNamespace, privateNamespace } from "./mount-namespace.ts";
+import { makeWorkspace, quietly, removeWorkspace, type Workspace } from "./workspace.ts";
+
+const berth = fileURLToPath(new URL("../../bin/berth", import.meta.url));
+const startDeadlineMs = 30_000;
+
+export interface DaemonOptions {
+  /** The default handler. crun gets a private mount namespace, runc the host's. */
+  readonly runtime?: "crun" | "runc";
+  readonly extraConfig?: string;
+}
+
+/** What a command line ended with. */
+export interface CommandResult {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** A real daemon with directories, cgroup and bridge of its own, which tests may kill and start again. */
+export class TestDaemon {
+  readonly workspace: Workspace;
+  readonly #namespace: MountNamespace;
+  #child: ChildProcess | undefined;
+  #connection: Connection | undefined;
+
+  private constructor(workspace: Workspace, namespace: MountNamespace) {
+    this.workspace = workspace;
+    this.#namespace = namespace;
+  }
+
+  /** Makes the surroundings and starts the daemon in them. */
+  static async start(options: DaemonOptions = {}): Promise<TestDaemon> {
+    const runtime = options.runtime ?? "crun";
+    const workspace = makeWorkspace({ runtime, extraConfig: options.extraConfig ?? "" });
+    const namespace = runtime === "crun" ? await privateNamespace() : hostNamespace;
+    const daemon = new TestDaemon(workspace, namespace);
+    try {
+      await daemon.launch();
+    } catch (error) {
+      await daemon.close();
+      throw error;
+    }
+    return daemon;
+  }
+
+  get pid(): number {
+    const pid = this.#child?.pid;
+    if (pid === undefined) throw new Error("the daemon is not running");
+    return pid;
+  }
+
+  get logFile(): string {
+    return join(this.workspace.directory, "daemon.log");
+  }
+
+  /** Starts the process and waits until it answers. `fault` is planted in its fault port. */
+  async launch(fault?: string): Promise<void> {
+    const [program = "", ...args] = this.#namespace.wrap([
+      berth,
+      "serve",
+      "--config",
+      this.workspace.configFile,
+    ]);
+    const log = openSync(this.logFile, "a");
+    const env = { ...process.env, ...(fault === undefined ? {} : { BERTH_FAULT: fault }) };
+    const child = spawn(program, args, { stdio: ["ignore", log, log], env });
+    closeSync(log);
+    this.#child = child;
+    const until = Date.now() + startDeadlineMs;
+    for (;;) {
+      if (child.exitCode !== null || child.signalCode !== null)
+        throw new Error(`the daemon ended: ${this.logTail()}`);
+      if (await this.#answers()) return;
+      if (Date.now() > until) throw new Error(`the daemon does not answer: ${this.logTail()}`);
+      await sleep(20);
+    }
+  }
+
+  async #answers(): Promise<boolean> {
+    this.#disconnect();
+    try {
+      await this.pods.version({ version: "v1" }, { timeout: 1000 });
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  /** kill -9, as a crash would. */
+  async kill(): Promise<void> {
+    this.#child?.kill("SIGKILL");
+    await this.ended();
+  }
+
+  /** SIGTERM, as an init system would. @returns its exit code */
+  async stop(): Promise<number | null> {
+    this.#child?.kill("SIGTERM");
+    return this.ended();
+  }
+
+  /** Waits until the process is gone, by whatever made it end. */
+  async ended(): Promise<number | null> {
+    const child = this.#child;
+    this.#disconnect();
+    if (child === undefined) return null;
+    if (child.exitCode === null && child.signalCode === null) {
+      await new Promise((resolve) => child.once("exit", resolve));
+    }
+    this.#child = undefined;
+    return child.exitCode;
+  }
+
+  get #calls(): Connection {
+    this.#connection ??= connect(this.workspace.socket);
+    return this.#connection;
+  }
+
+  get pods(): Calls<typeof RuntimeServiceService> {
+    return this.#calls.calls(RuntimeServiceService);
+  }
+
+  get images(): Calls<typeof ImageServiceService> {
+    return this.#calls.calls(ImageServiceService);
+  }
+
+  get berth(): Calls<typeof BerthService> {
+    return this.#calls.calls(BerthService);
+  }
+
+  #disconnect(): void {
+    this.#connection?.close();
+    this.#connection = undefined;
+  }
+
+  /** Runs the `berth` command against this daemon, where the daemon runs. */
+  command(...args: readonly string[]): Promise<CommandResult> {
+    return this.inside(berth, args[0] ?? "", "--config", this.workspace.configFile, ...args.slice(1));
+  }
+
+  /** Runs any program in the daemon's mount namespace. */
+  inside(...command: readonly string[]): Promise<CommandResult> {
+    const [program = "", ...args] = this.#namespace.wrap(command);
+    return new Promise((resolve) => {
+      execFile(program, args, { maxBuffer: 64 << 20 }, (error, stdout, stderr) => {
+        const code = error === null ? 0 : typeof error.code === "number" ? error.code : -1;
+        resolve({ code, stdout, stderr });
+      });
+    });
+  }
+
+  logTail(lines = 30): string {
+    return readFileSync(this.logFile, "utf8").split("\n").slice(-lines).join("\n");
+  }
+
+  /** Ends the daemon and takes its surroundings away. */
+  async close(): Promise<void> {
+    await this.kill();
+    await this.#sweep();
+    await this.#namespace.close();
+    if (process.env.BERTH_TEST_KEEP === undefined) removeWorkspace(this.workspace);
+  }
+
+  /** What failing tests left running or mounted must not stay on the host. */
+  async #sweep(): Promise<void> {
+    const { cgroupParent, directory } = this.workspace;
+    const script = `
+      for procs in $(find /sys/fs/cgroup/*${cgroupParent} /sys/fs/cgroup${cgroupParent} -name cgroup.procs 2>/dev/null)
+      do for pid in $(cat $procs 2>/dev/null); do kill -9 $pid 2>/dev/null; done; done
+      for try in 1 2 3 4 5 6 7 8 9 10
+      do
+        awk '$5 ~ "^${directory}/" { print $5 }' /proc/self/mountinfo | sort -r | xargs -r -n1 umount -l 2>/dev/null
+        find /sys/fs/cgroup/*${cgroupParent} /sys/fs/cgroup${cgroupParent} -depth -type d -delete 2>/dev/null
+        ls -d /sys/fs/cgroup/*${cgroupParent} /sys/fs/cgroup${cgroupParent} >/dev/null 2>&1 || exit 0
+        sleep 0.05
+      done`;
+    await this.inside("sh", "-c", script);
+    quietly("sh", ["-c", `find /sys/fs/cgroup/unified${cgroupParent} -depth -type d -delete`]);
+  }
+}

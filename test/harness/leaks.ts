@@ -1,0 +1,70 @@
+import assert from "node:assert/strict";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import type { TestDaemon } from "./daemon.ts";
+
+/**
+ * Fails unless nothing is left of any pod: what `doctor --leaks` says, and what this file finds without any of
+ * berth's code. Call it when every pod is removed.
+ */
+export async function assertNoLeaks(daemon: TestDaemon): Promise<void> {
+  const doctor = await daemon.command("doctor", "--leaks");
+  assert.equal(doctor.code, 0, `doctor --leaks: ${doctor.stdout}${doctor.stderr}`);
+  assert.deepEqual(await foundOnHost(daemon), [], `left on the host; the daemon's log: ${daemon.logTail()}`);
+}
+
+/** Everything on the host that only a pod can have left there. */
+async function foundOnHost(daemon: TestDaemon): Promise<string[]> {
+  const { workspace } = daemon;
+  const mounts = (await daemon.inside("cat", "/proc/self/mountinfo")).stdout
+    .split("\n")
+    .map((line) => line.split(" ")[4] ?? "")
+    .filter(
+      (target) => /\/(pods|containers|snapshots)\//.test(target) && target.startsWith(workspace.directory),
+    );
+  const { stdout: groups } = await daemon.inside(
+    "sh",
+    "-c",
+    `find /sys/fs/cgroup -path '*${workspace.cgroupParent}/*' -type d`,
+  );
+  const leases = namesIn(join(workspace.leases, workspace.networkName)).filter((name) => /^\d/.test(name));
+  const { stdout: veths } = await daemon.inside(
+    "sh",
+    "-c",
+    `ip -o link show master ${workspace.bridge} 2>/dev/null`,
+  );
+  const { stdout: rules } = await daemon.inside("sh", "-c", "iptables-save -t nat 2>/dev/null");
+  return [
+    ...mounts.map((target) => `mount ${target}`),
+    ...lines(groups).map((path) => `cgroup ${path}`),
+    ...processesOf(daemon),
+    ...leases.map((address) => `lease of ${address}`),
+    ...lines(veths).map((link) => `interface ${link}`),
+    ...lines(rules).filter((rule) => rule.includes(`"${workspace.networkName}"`)),
+    ...["pods", "containers", "exits"].flatMap((name) =>
+      namesIn(join(workspace.state, name)).map((found) => `${name}/${found}`),
+    ),
+  ];
+}
+
+function processesOf(daemon: TestDaemon): string[] {
+  const marked = `${daemon.workspace.state}/`;
+  return readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name))
+    .flatMap((pid) => {
+      try {
+        const words = readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0");
+        return words.some((word) => word.startsWith(marked)) ? [`process ${pid}: ${words.join(" ")}`] : [];
+      } catch {
+        return []; // it has ended
+      }
+    });
+}
+
+function namesIn(directory: string): string[] {
+  return existsSync(directory) ? readdirSync(directory) : [];
+}
+
+function lines(text: string): string[] {
+  return text.split("\n").filter((line) => line !== "");
+}

@@ -1,0 +1,147 @@
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { connect } from "node:tls";
+import { type ImageRecipe, writeOciArchive } from "../images/image.ts";
+
+/** Debian's docker-registry on loopback, over TLS with a certificate authority of its own, and basic auth. */
+export class TestRegistry {
+  /** As in `127.0.0.1:40123`. */
+  readonly host: string;
+  readonly username = "mary";
+  readonly password = "had a little lamb";
+  /** Path of the authority's certificate. */
+  readonly authority: string;
+  readonly #directory: string;
+  readonly #child: ChildProcess;
+
+  private constructor(directory: string, host: string, child: ChildProcess) {
+    this.#directory = directory;
+    this.host = host;
+    this.#child = child;
+    this.authority = join(directory, "certs", "ca.crt");
+  }
+
+  static async start(): Promise<TestRegistry> {
+    const directory = mkdtempSync("/tmp/berth-registry-");
+    const port = await freePort();
+    makeCertificates(join(directory, "certs"));
+    const htpasswd = execFileSync("htpasswd", ["-Bbn", "mary", "had a little lamb"], { encoding: "utf8" });
+    writeFileSync(join(directory, "htpasswd"), htpasswd);
+    writeFileSync(join(directory, "config.yml"), configOf(directory, port));
+    const child = spawn("docker-registry", ["serve", join(directory, "config.yml")], { stdio: "ignore" });
+    const registry = new TestRegistry(directory, `127.0.0.1:${port}`, child);
+    try {
+      await untilListening(port, child);
+    } catch (error) {
+      await registry.close();
+      throw error;
+    }
+    return registry;
+  }
+
+  /** Builds and pushes. @returns the reference to pull it by */
+  async push(recipe: Omit<ImageRecipe, "name">, repositoryAndTag: string): Promise<string> {
+    const reference = `${this.host}/${repositoryAndTag}`;
+    const archive = join(this.#directory, "push.tar");
+    await writeOciArchive({ ...recipe, name: reference }, archive);
+    execFileSync("skopeo", [
+      "copy",
+      "--quiet",
+      "--insecure-policy",
+      `--dest-creds=${this.username}:${this.password}`,
+      `--dest-cert-dir=${join(this.#directory, "certs")}`,
+      `oci-archive:${archive}`,
+      `docker://${reference}`,
+    ]);
+    return reference;
+  }
+
+  /** Tells a daemon whose authority to trust, in its directory of registry hosts. */
+  trustIn(certsDir: string): void {
+    const directory = join(certsDir, this.host);
+    mkdirSync(directory, { recursive: true });
+    writeFileSync(
+      join(directory, "hosts.toml"),
+      `server = "https://${this.host}"\n\n[host."https://${this.host}"]\ncapabilities = ["pull", "resolve"]\nca = "${this.authority}"\n`,
+    );
+  }
+
+  async close(): Promise<void> {
+    if (this.#child.exitCode === null && this.#child.signalCode === null) {
+      const gone = new Promise((resolve) => this.#child.once("exit", resolve));
+      this.#child.kill("SIGKILL");
+      await gone;
+    }
+    rmSync(this.#directory, { recursive: true, force: true });
+  }
+}
+
+function makeCertificates(directory: string): void {
+  mkdirSync(directory);
+  const at = (name: string) => join(directory, name);
+  const openssl = (...args: string[]) => execFileSync("openssl", args, { stdio: "pipe" });
+  const key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
+  openssl(
+    "req",
+    "-x509",
+    ...key,
+    "-keyout",
+    at("ca-key.pem"),
+    "-out",
+    at("ca.crt"),
+    "-subj",
+    "/CN=test authority",
+  );
+  openssl("req", ...key, "-keyout", at("server-key.pem"), "-out", at("server.csr"), "-subj", "/CN=registry");
+  writeFileSync(at("names"), "subjectAltName=IP:127.0.0.1,DNS:localhost\n");
+  const signer = ["-CA", at("ca.crt"), "-CAkey", at("ca-key.pem"), "-CAcreateserial", "-days", "2"];
+  openssl(
+    "x509",
+    "-req",
+    "-in",
+    at("server.csr"),
+    ...signer,
+    "-extfile",
+    at("names"),
+    "-out",
+    at("server.pem"),
+  );
+}
+
+function configOf(directory: string, port: number): string {
+  return `version: 0.1
+log: {level: error}
+storage: {filesystem: {rootdirectory: ${directory}/data}, delete: {enabled: true}}
+auth: {htpasswd: {realm: test, path: ${directory}/htpasswd}}
+http:
+  addr: 127.0.0.1:${port}
+  tls: {certificate: ${directory}/certs/server.pem, key: ${directory}/certs/server-key.pem}
+`;
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer().once("error", reject);
+    server.listen(0, "127.0.0.1", () => {
+      const address = server.address();
+      server.close(() => resolve(typeof address === "object" && address !== null ? address.port : 0));
+    });
+  });
+}
+
+async function untilListening(port: number, child: ChildProcess): Promise<void> {
+  for (let tries = 0; tries < 500; tries++) {
+    if (child.exitCode !== null) throw new Error(`docker-registry ended with ${child.exitCode}`);
+    const isUp = await new Promise<boolean>((resolve) => {
+      const socket = connect({ port, host: "127.0.0.1", rejectUnauthorized: false });
+      socket.once("secureConnect", () => resolve(true)).once("error", () => resolve(false));
+      socket.once("secureConnect", () => socket.destroy());
+    });
+    if (isUp) return;
+    await sleep(20);
+  }
+  throw new Error("docker-registry does not answer");
+}
