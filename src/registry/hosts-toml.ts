@@ -1,0 +1,146 @@
+import { readdir, readFile } from "node:fs/promises";
+import { dirname, join, resolve } from "node:path";
+import { parse } from "smol-toml";
+import { z } from "zod";
+import { Fault } from "../base/fault.ts";
+import { defaultHost, type RegistryHost } from "./host.ts";
+import type { TlsFiles } from "./tls.ts";
+
+const fileMax = 1 << 20;
+const capability = z.enum(["pull", "resolve", "push"]);
+const oneOrMore = z.union([z.string().transform((value) => [value]), z.array(z.string())]);
+const clientPair = z.union([z.string().transform((value) => [value]), z.array(z.string()).min(1).max(2)]);
+const host = {
+  capabilities: z.optional(z.array(capability)),
+  ca: z.optional(oneOrMore),
+  client: z.optional(z.union([z.string().transform((value) => [[value]]), z.array(clientPair)])),
+  skip_verify: z.optional(z.boolean()),
+  header: z.optional(z.record(z.string().regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/), oneOrMore)),
+  override_path: z.optional(z.boolean()),
+  // Known to containerd; berth's own limits hold.
+  dial_timeout: z.optional(z.string()),
+};
+const hostTable = z.strictObject(host);
+const hostsFile = z.strictObject({
+  ...host,
+  server: z.optional(z.string()),
+  host: z.optional(z.record(z.string(), hostTable)),
+});
+type HostTable = z.infer<typeof hostTable>;
+
+/**
+ * The hosts to ask for the content of the registry `name`, in order: mirrors, then the registry. They come from
+ * `<directory>/<host>_<port>_/hosts.toml`, `<directory>/<host>:<port>/hosts.toml` or `<directory>/_default/hosts.toml`,
+ * the first that exists, in containerd's format; a directory without that file may hold certificates in Docker's way.
+ *
+ * @throws {Fault} invalid when a file there is malformed, naming it
+ */
+export async function readRegistryHosts(directory: string, name: string): Promise<RegistryHost[]> {
+  const withPort = /^(.*):([0-9]+)$/.exec(name);
+  const names = [...(withPort === null ? [] : [`${withPort[1]}_${withPort[2]}_`]), name, "_default"];
+  for (const candidate of names) {
+    const at = join(directory, candidate);
+    const text = await readIfThere(join(at, "hosts.toml"));
+    if (text !== undefined) return parseHosts(text, join(at, "hosts.toml"), name);
+    const tls = await dockerCertificates(at);
+    if (tls !== undefined) return [defaultHost(name, tls)];
+  }
+  return [defaultHost(name, {})];
+}
+
+function parseHosts(text: string, file: string, name: string): RegistryHost[] {
+  let table: unknown;
+  try {
+    table = parse(text);
+  } catch (cause) {
+    throw new Fault("invalid", `${file} is not TOML`, { cause });
+  }
+  const read = hostsFile.safeParse(table);
+  if (!read.success) {
+    const issue = read.error.issues[0];
+    throw new Fault(
+      "invalid",
+      `${file}: ${issue?.path.map(String).join(".") ?? ""}: ${issue?.message ?? "malformed"}`,
+    );
+  }
+  const { server, host: mirrors = {}, ...ofServer } = read.data;
+  const hosts = Object.entries(mirrors).map(([url, settings]) => fromTable(url, settings, file, name));
+  const upstream = defaultHost(name, {});
+  if (server !== undefined)
+    return [...hosts, { ...fromTable(server, ofServer, file, name), mirrorOf: undefined }];
+  const settings = fromTable(upstream.base, ofServer, file, name);
+  return [...hosts, { ...settings, mirrorOf: undefined, plainBase: upstream.plainBase }];
+}
+
+function fromTable(address: string, settings: HostTable, file: string, name: string): RegistryHost {
+  let url: URL;
+  try {
+    url = new URL(/^[a-z]+:\/\//.test(address) ? address : `https://${address}`);
+  } catch (cause) {
+    throw new Fault("invalid", `${file}: a host is not a URL`, { cause });
+  }
+  const plain = url.protocol === "http:";
+  if (
+    (url.protocol !== "https:" && !plain) ||
+    url.username !== "" ||
+    url.password !== "" ||
+    url.search !== ""
+  ) {
+    throw new Fault(
+      "invalid",
+      `${file}: ${url.host}: a host is http:// or https://, a name, perhaps a path, and no more`,
+    );
+  }
+  const path = url.pathname.replace(/\/+$/, "");
+  const base = `${url.origin}${settings.override_path || path.endsWith("/v2") ? path : `${path}/v2`}`;
+  const within = (path: string) => resolve(dirname(file), path);
+  return {
+    base,
+    capabilities: new Set(
+      settings.capabilities?.length ? settings.capabilities : ["pull", "resolve", "push"],
+    ),
+    tls: {
+      ca: settings.ca?.map(within),
+      client: settings.client?.map(([cert = "", key]) => ({ cert: within(cert), key: within(key ?? cert) })),
+      skipVerify: settings.skip_verify,
+    },
+    headers: settings.header ?? {},
+    mirrorOf: name,
+    plainBase: undefined,
+  };
+}
+
+/** `*.crt` are authorities, `*.cert` with `*.key` client certificates. Undefined when there is no such directory. */
+async function dockerCertificates(directory: string): Promise<TlsFiles | undefined> {
+  let names: string[];
+  try {
+    names = (await readdir(directory)).sort();
+  } catch (cause) {
+    if (isMissing(cause)) return undefined;
+    throw new Fault("invalid", `${directory} can't be read`, { cause });
+  }
+  const ending = (end: string) =>
+    names.filter((name) => name.endsWith(end)).map((name) => join(directory, name));
+  const keys = new Set(ending(".key"));
+  const client = ending(".cert")
+    .map((cert) => ({ cert, key: cert.replace(/\.cert$/, ".key") }))
+    .filter(({ key }) => keys.has(key));
+  return { ca: ending(".crt"), client };
+}
+
+async function readIfThere(file: string): Promise<string | undefined> {
+  try {
+    const bytes = await readFile(file);
+    if (bytes.length > fileMax) throw new Fault("invalid", `${file} is larger than ${fileMax} bytes`);
+    return bytes.toString();
+  } catch (cause) {
+    if (cause instanceof Fault) throw cause;
+    if (isMissing(cause)) return undefined;
+    throw new Fault("invalid", `${file} can't be read`, { cause });
+  }
+}
+
+function isMissing(error: unknown): boolean {
+  const code = (error as NodeJS.ErrnoException).code;
+  return code === "ENOENT" || code === "ENOTDIR";
+}

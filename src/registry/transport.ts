@@ -1,0 +1,179 @@
+import { type IncomingMessage, Agent as PlainAgent, request as plainRequest } from "node:http";
+import { Agent as TlsAgent, request as tlsRequest } from "node:https";
+import { throwIfEnded } from "../base/deadline.ts";
+import { Fault } from "../base/fault.ts";
+import type { Bytes, Ms } from "../base/units.ts";
+import type { TlsSettings } from "./tls.ts";
+
+/** One request, to be sent as it is. */
+export interface HttpRequest {
+  readonly method: "GET" | "HEAD" | "POST";
+  readonly url: URL;
+  readonly headers: Readonly<Record<string, string | string[]>>;
+  readonly body?: string;
+  readonly tls: TlsSettings;
+}
+
+/** A connection that failed before or within an answer: trying again may help. */
+export class ConnectionLost extends Error {
+  override readonly name = "ConnectionLost";
+  /** The system's or OpenSSL's name of what happened: `ECONNREFUSED`. */
+  readonly code: string;
+
+  constructor(url: URL, cause: unknown) {
+    const code = (cause as NodeJS.ErrnoException | undefined)?.code;
+    super(`${showUrl(url)}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+    this.code = code ?? "";
+  }
+}
+
+/** Sends requests over connections that are kept for the next ones. Takes no decisions: no retry, no redirect. */
+export class Transport {
+  readonly #plain: PlainAgent;
+  readonly #secure = new Map<string, TlsAgent>();
+  readonly #answerWithin: Ms;
+  readonly #proxyEnv: NodeJS.ProcessEnv | undefined;
+
+  /** `answerWithin`: until the head of an answer is there. `proxyEnv`: HTTPS_PROXY, HTTP_PROXY and NO_PROXY. */
+  constructor(answerWithin: Ms, proxyEnv: NodeJS.ProcessEnv | undefined) {
+    this.#answerWithin = answerWithin;
+    this.#proxyEnv = proxyEnv;
+    this.#plain = new PlainAgent({ keepAlive: true, timeout: 15_000, ...this.#proxies() });
+  }
+
+  /**
+   * Sends the request; resolves with the head of the answer, whose body must be read or destroyed.
+   *
+   * @throws {ConnectionLost} or {Fault} cancelled or deadline, as the signal says
+   */
+  send(request: HttpRequest, signal: AbortSignal): Promise<IncomingMessage> {
+    throwIfEnded(signal, `asking ${showUrl(request.url)}`);
+    const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
+    const options = { method: request.method, headers: request.headers, agent: this.#agentFor(request) };
+    const sent = (request.url.protocol === "https:" ? tlsRequest : plainRequest)(request.url, options);
+    const late = setTimeout(
+      () => sent.destroy(new Error(`no answer within ${this.#answerWithin} ms`)),
+      this.#answerWithin,
+    );
+    const abort = () => sent.destroy(new Error("given up"));
+    signal.addEventListener("abort", abort, { once: true });
+    const settle = () => {
+      clearTimeout(late);
+      signal.removeEventListener("abort", abort);
+    };
+    sent.on("error", (cause) => {
+      settle();
+      reject(signal.aborted ? endedFault(signal, request.url) : new ConnectionLost(request.url, cause));
+    });
+    sent.on("response", (answer) => {
+      clearTimeout(late);
+      answer.on("close", settle);
+      // Errors of a body come to whoever reads it; one that nobody reads any more must not end the process.
+      answer.on("error", () => undefined);
+      resolve(answer);
+    });
+    sent.end(request.body);
+    return promise;
+  }
+
+  /** Ends all connections, the idle and the busy. */
+  close(): void {
+    this.#plain.destroy();
+    for (const agent of this.#secure.values()) agent.destroy();
+  }
+
+  #agentFor(request: HttpRequest): PlainAgent {
+    if (request.url.protocol === "http:") return this.#plain;
+    const known = this.#secure.get(request.tls.key);
+    if (known !== undefined) return known;
+    const agent = new TlsAgent({
+      keepAlive: true,
+      timeout: 15_000,
+      secureContext: request.tls.context,
+      rejectUnauthorized: request.tls.verify,
+      ...this.#proxies(),
+    });
+    this.#secure.set(request.tls.key, agent);
+    return agent;
+  }
+
+  #proxies(): { proxyEnv?: NodeJS.ProcessEnv } {
+    return this.#proxyEnv === undefined ? {} : { proxyEnv: this.#proxyEnv };
+  }
+}
+
+/** What an error may say of a URL: queries and user names can hold secrets. */
+export function showUrl(url: URL): string {
+  return `${url.origin}${url.pathname}`;
+}
+
+/**
+ * Reads a whole body.
+ *
+ * @throws {Fault} exhausted beyond `max`; {ConnectionLost} when it breaks off
+ */
+export async function readBody(
+  answer: IncomingMessage,
+  url: URL,
+  max: Bytes,
+  stall: Ms,
+  signal: AbortSignal,
+): Promise<Buffer> {
+  const chunks: Uint8Array[] = [];
+  let total = 0;
+  for await (const chunk of bodyChunks(answer, url, stall, signal)) {
+    total += chunk.length;
+    if (total > max) {
+      throw new Fault("exhausted", `${showUrl(url)} answers with more than ${max} bytes`, {
+        hint: "the limit is image.maxManifest",
+      });
+    }
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}
+
+/**
+ * The body as it comes. The connection is ended when the reader leaves early, when `signal` aborts, and when nothing
+ * comes for `stall` while the reader waits; a reader that takes its time stalls nothing.
+ *
+ * @throws {ConnectionLost} when it breaks off or stalls
+ */
+export async function* bodyChunks(
+  answer: IncomingMessage,
+  url: URL,
+  stall: Ms,
+  signal: AbortSignal,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const abort = () => answer.destroy(new Error("given up"));
+  signal.addEventListener("abort", abort, { once: true });
+  let timer: NodeJS.Timeout | undefined;
+  const iterator: AsyncIterator<Uint8Array> = answer[Symbol.asyncIterator]();
+  try {
+    throwIfEnded(signal, `reading ${showUrl(url)}`);
+    for (;;) {
+      timer = setTimeout(() => answer.destroy(new Error(`nothing came for ${stall} ms`)), stall);
+      const next = await iterator.next();
+      clearTimeout(timer);
+      if (next.done) break;
+      yield next.value;
+    }
+    if (!answer.complete) throw new Error("the connection was closed before the end");
+  } catch (cause) {
+    if (signal.aborted) throw endedFault(signal, url);
+    throw new ConnectionLost(url, cause);
+  } finally {
+    clearTimeout(timer);
+    signal.removeEventListener("abort", abort);
+    if (!answer.complete) answer.destroy();
+  }
+}
+
+function endedFault(signal: AbortSignal, url: URL): Fault {
+  try {
+    throwIfEnded(signal, `reading ${showUrl(url)}`);
+  } catch (error) {
+    if (error instanceof Fault) return error;
+  }
+  return new Fault("cancelled", `reading ${showUrl(url)}: given up`);
+}
