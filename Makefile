@@ -7,7 +7,7 @@ SHELL := /bin/sh
 
 # What berth needs on a node, and what its tests need besides.
 RUN_PACKAGES := crun runc conmon containernetworking-plugins iptables isal busybox-static \
-  golang-github-containers-common iproute2 util-linux curl ca-certificates
+  golang-github-containers-common catatonit iproute2 util-linux curl ca-certificates
 TEST_PACKAGES := docker-registry skopeo umoci apache2-utils openssl nginx-light attr libcap2-bin
 NPM_PACKAGES := $(if $(shell command -v npm),,nodejs npm)
 
@@ -46,7 +46,7 @@ test-full: install-test check
 
 # CRITEST is the path of a critest 1.36 that was built elsewhere.
 conformance: install-test
-	@test/conformance/run.sh "$(CRITEST)"
+	@REGISTRY="$(REGISTRY)" IMAGES="$(IMAGES)" FOCUS="$(FOCUS)" SKIP="$(SKIP)" test/conformance/run.sh "$(CRITEST)"
 
 run: install
 	@packaging/dev/demo.sh up
