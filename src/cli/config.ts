@@ -14,8 +14,8 @@ export const defineConfig: Define = (command) => {
       const { config, origins, files } = loadConfig({ config: options.config });
       print(options.output, { config, files, origins: Object.fromEntries(origins) }, () =>
         table(
-          ["SETTING", "VALUE", "FROM"],
-          flatten(config).map(([key, value]) => [key, JSON.stringify(value), origins.get(key) ?? "default"]),
+          ["SETTING", "FROM", "VALUE"],
+          flatten(config).map(([key, value]) => [key, origins.get(key) ?? "default", JSON.stringify(value)]),
         ),
       );
     });

@@ -143,8 +143,10 @@ function facts(rows: readonly [string, string][], info: Record<string, unknown>)
   return [table(first, rest), ...(timeline.length === 0 ? [] : [timelineTable(timeline)])].join("\n");
 }
 
-function timelineOf(info: Record<string, unknown>): StepTime[] {
-  const { timeline } = info;
+/** berth tells it in the value named `info`, other runtimes don't have one. */
+function timelineOf({ info }: Record<string, unknown>): StepTime[] {
+  const timeline =
+    typeof info === "object" && info !== null && "timeline" in info ? info.timeline : undefined;
   if (!Array.isArray(timeline)) return [];
   return timeline.filter((at) => typeof at?.step === "string" && typeof at?.ms === "number");
 }

@@ -4,6 +4,7 @@ import { leakedCgroups } from "./cgroups.ts";
 import { leakedDirectories } from "./directories.ts";
 import type { Leak } from "./leak.ts";
 import { leakedMounts } from "./mounts.ts";
+import { leakedNetwork } from "./network.ts";
 import { leakedProcesses } from "./processes.ts";
 import { type Owner, type Records, readRecords, united } from "./records.ts";
 
@@ -12,6 +13,7 @@ const looks: readonly ((config: Config, records: Records) => Leak[] | Promise<Le
   leakedProcesses,
   leakedCgroups,
   leakedMounts,
+  leakedNetwork,
   leakedDirectories,
 ];
 
