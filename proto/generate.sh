@@ -5,7 +5,7 @@ set -eu
 cd "$(dirname "$0")"
 out=../src/wire/gen
 mkdir -p "$out"
-options=esModuleInterop=true,importSuffix=.ts,env=node,enumsAsLiterals=true,unrecognizedEnum=false,forceLong=bigint
+options=esModuleInterop=true,importSuffix=.ts,env=both,enumsAsLiterals=true,unrecognizedEnum=false,forceLong=bigint
 options=$options,outputServices=grpc-js,oneof=unions-value,useOptionals=none,outputJsonMethods=false
 options=$options,snakeToCamel=keys,useExactTypes=false,exportCommonSymbols=false,comments=false
 options=$options,annotateFilesWithVersion=false,usePrototypeForDefaults=false
