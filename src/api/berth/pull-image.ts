@@ -1,0 +1,56 @@
+import type { PullProgress } from "../../image/contract.ts";
+import type { PullImageProgress, PullImageRequest } from "../../wire/gen/berth.v1.ts";
+import { decodeAuth } from "../convert/decode-auth.ts";
+import { encodeImage } from "../convert/encode-image.ts";
+import { requireText } from "../convert/field.ts";
+import type { ImageTransfer } from "../parts.ts";
+
+/**
+ * RPC PullImage of berth's own API: the pull's progress, then the image. A reader that is slow gets the latest state
+ * of each layer, not all that were.
+ */
+export async function* pullImageWithProgress(
+  request: PullImageRequest,
+  transfer: ImageTransfer,
+  signal: AbortSignal,
+): AsyncGenerator<PullImageProgress> {
+  const reference = requireText(request.reference, "reference");
+  const auth = decodeAuth(request.auth, reference);
+  // By layer, or by phase: a later step of the same one takes the place of one that is still unread.
+  const unread = new Map<string, PullProgress>();
+  let news = Promise.withResolvers<void>();
+  const left = new AbortController();
+  const pull = transfer.pull(
+    reference,
+    auth,
+    (step) => {
+      unread.set(step.phase === "layer" ? step.digest : step.phase, step);
+      news.resolve();
+    },
+    AbortSignal.any([signal, left.signal]),
+  );
+  let over = false;
+  const end = () => {
+    over = true;
+    news.resolve();
+  };
+  pull.then(end, end);
+  try {
+    while (!over) {
+      await news.promise;
+      news = Promise.withResolvers();
+      const steps = [...unread.values()];
+      unread.clear();
+      for (const step of steps) yield encodeProgress(step);
+    }
+    yield { step: { $case: "image", value: encodeImage(await pull) } };
+  } finally {
+    left.abort();
+  }
+}
+
+function encodeProgress(step: PullProgress): PullImageProgress {
+  if (step.phase !== "layer") return { step: { $case: step.phase, value: {} } };
+  const { digest, done, total } = step;
+  return { step: { $case: "layer", value: { digest, doneBytes: BigInt(done), totalBytes: BigInt(total) } } };
+}

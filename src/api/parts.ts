@@ -1,0 +1,104 @@
+import type { Logger } from "pino";
+import type { ContainerId, PodSandboxId } from "../base/ids.ts";
+import type { Bytes, UnixNanos } from "../base/units.ts";
+import type { Config } from "../config/schema.ts";
+import type { Containers } from "../container/contract.ts";
+import type { ContainerRecord } from "../container/state.ts";
+import type { EventBus } from "../events/bus.ts";
+import type { LifecycleEvent } from "../events/lifecycle.ts";
+import type { ImageRecord, Images, PullProgress, RegistryAuth } from "../image/contract.ts";
+import type { SetAside } from "../metadata/contract.ts";
+import type { InterfaceCounters, PodNetwork } from "../network/contract.ts";
+import type { PodSandboxes } from "../pod/contract.ts";
+import type { PodSandboxRecord } from "../pod/state.ts";
+import type { ContainerRuntime } from "../runtime/contract.ts";
+import type { CgroupStats } from "../stats/contract.ts";
+
+/** What something takes of a file system. */
+export interface FileSystemUsage {
+  readonly at: UnixNanos;
+  /** A directory on that file system. */
+  readonly mountpoint: string;
+  readonly bytes: Bytes;
+  readonly inodes: number;
+}
+
+/** The figures of a running container. */
+export interface ContainerFigures {
+  readonly cgroup: CgroupStats;
+  /** CPU nanoseconds a second, since the reading before; absent at the first. */
+  readonly usageNanoCores?: bigint;
+  /** As last counted; absent before the first count. */
+  readonly writableLayer?: FileSystemUsage;
+}
+
+/** The figures of a pod sandbox that is ready. */
+export interface PodFigures {
+  readonly cgroup: CgroupStats;
+  readonly usageNanoCores?: bigint;
+  /** Absent for pods in the node's network. */
+  readonly network?: { readonly at: UnixNanos; readonly interfaces: readonly InterfaceCounters[] };
+}
+
+/** Reads figures. What can't be read is left out of the answer: it is stopping, or gone. */
+export interface Figures {
+  containers(
+    records: readonly ContainerRecord[],
+    signal: AbortSignal,
+  ): Promise<ReadonlyMap<ContainerId, ContainerFigures>>;
+  pods(
+    records: readonly PodSandboxRecord[],
+    signal: AbortSignal,
+  ): Promise<ReadonlyMap<PodSandboxId, PodFigures>>;
+  /** What images and writable layers take, as last counted. */
+  fileSystems(signal: AbortSignal): Promise<{
+    readonly images: readonly FileSystemUsage[];
+    readonly containers: readonly FileSystemUsage[];
+  }>;
+}
+
+/** What pulls with progress, imports and exports images, for berth's own API. */
+export interface ImageTransfer {
+  pull(
+    reference: string,
+    auth: RegistryAuth | undefined,
+    progress: (step: PullProgress) => void,
+    signal: AbortSignal,
+  ): Promise<ImageRecord>;
+  /** `path`: an OCI layout (directory or tar) or a docker archive. @throws {Fault} notFound, corrupt, exhausted */
+  import(path: string, signal: AbortSignal): Promise<readonly ImageRecord[]>;
+  /** Writes an OCI layout as a tar. @throws {Fault} notFound, alreadyExists */
+  export(references: readonly string[], path: string, signal: AbortSignal): Promise<void>;
+}
+
+/** What the daemon knows of itself and of its host. */
+export interface DaemonFacts {
+  readonly version: string;
+  readonly startedAt: UnixNanos;
+  readonly config: Config;
+  readonly cgroupVersion: 1 | 2;
+  readonly setAside: readonly SetAside[];
+  /** What the kubelet may use whatever the handler. */
+  readonly features: { readonly supplementalGroupsPolicy: boolean; readonly mountOptions: boolean };
+}
+
+/** The node's side of the API: what serves pods, but is none. */
+export interface NodeParts {
+  readonly facts: DaemonFacts;
+  readonly runtime: Pick<ContainerRuntime, "probes" | "resolveHandler">;
+  readonly network: Pick<PodNetwork, "status" | "setPodCidrs">;
+  readonly figures: Figures;
+  /** The OCI config of a container's bundle, as text; undefined when it is not there. */
+  readBundleConfig(id: ContainerId): Promise<string | undefined>;
+}
+
+/** Everything that the API drives. Each RPC takes only those that it uses. */
+export interface ApiParts {
+  readonly podSandboxes: PodSandboxes;
+  readonly containers: Containers;
+  readonly images: Images;
+  readonly transfer: ImageTransfer;
+  readonly events: EventBus<LifecycleEvent>;
+  readonly node: NodeParts;
+  readonly log: Logger;
+}

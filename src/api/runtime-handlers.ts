@@ -1,0 +1,80 @@
+import type { RuntimeServiceService } from "../wire/gen/runtime.v1.ts";
+import type { Handlers } from "../wire/grpc/method.ts";
+import { EventFeed } from "./event-feed.ts";
+import type { ApiParts } from "./parts.ts";
+import { containerStats } from "./runtime/container-stats.ts";
+import { containerStatus } from "./runtime/container-status.ts";
+import { createContainer } from "./runtime/create-container.ts";
+import { execSync } from "./runtime/exec-sync.ts";
+import { getContainerEvents } from "./runtime/get-container-events.ts";
+import { listContainerStats, streamContainerStats } from "./runtime/list-container-stats.ts";
+import { listContainers, streamContainers } from "./runtime/list-containers.ts";
+import { listPodSandbox, streamPodSandboxes } from "./runtime/list-pod-sandbox.ts";
+import { listPodSandboxStats, streamPodSandboxStats } from "./runtime/list-pod-sandbox-stats.ts";
+import { notImplemented, notImplementedStream } from "./runtime/not-implemented.ts";
+import { podSandboxStats } from "./runtime/pod-sandbox-stats.ts";
+import { podSandboxStatus } from "./runtime/pod-sandbox-status.ts";
+import { removeContainer } from "./runtime/remove-container.ts";
+import { removePodSandbox } from "./runtime/remove-pod-sandbox.ts";
+import { reopenContainerLog } from "./runtime/reopen-container-log.ts";
+import { runPodSandbox } from "./runtime/run-pod-sandbox.ts";
+import { runtimeConfig } from "./runtime/runtime-config.ts";
+import { startContainer } from "./runtime/start-container.ts";
+import { status } from "./runtime/status.ts";
+import { stopContainer } from "./runtime/stop-container.ts";
+import { stopPodSandbox } from "./runtime/stop-pod-sandbox.ts";
+import { updateContainerResources } from "./runtime/update-container-resources.ts";
+import { updateRuntimeConfig } from "./runtime/update-runtime-config.ts";
+import { version } from "./runtime/version.ts";
+
+/** The handler of each RPC of the CRI's RuntimeService. */
+export function runtimeHandlers(parts: ApiParts): Handlers<typeof RuntimeServiceService> {
+  const { podSandboxes, containers, node } = parts;
+  const { figures } = node;
+  const { config } = node.facts;
+  const podStats = { podSandboxes, containers, figures };
+  const feed = new EventFeed(parts.events, podSandboxes, containers);
+  return {
+    version: () => version(node.facts),
+    status: (request) => status(request, node),
+    runtimeConfig: () => runtimeConfig(config),
+    updateRuntimeConfig: (request) => updateRuntimeConfig(request, node.network),
+
+    runPodSandbox: (request, signal) => runPodSandbox(request, podSandboxes, signal),
+    stopPodSandbox: (request, signal) => stopPodSandbox(request, podSandboxes, signal),
+    removePodSandbox: (request, signal) => removePodSandbox(request, podSandboxes, signal),
+    podSandboxStatus: (request) => podSandboxStatus(request, podSandboxes, containers),
+    listPodSandbox: (request) => listPodSandbox(request, podSandboxes),
+    streamPodSandboxes: (request) => streamPodSandboxes(request, podSandboxes),
+    updatePodSandboxResources: notImplemented("UpdatePodSandboxResources"),
+
+    createContainer: (request, signal) => createContainer(request, containers, signal),
+    startContainer: (request, signal) => startContainer(request, containers, signal),
+    stopContainer: (request, signal) => stopContainer(request, containers, signal),
+    removeContainer: (request, signal) => removeContainer(request, containers, signal),
+    listContainers: (request) => listContainers(request, containers),
+    streamContainers: (request) => streamContainers(request, containers),
+    containerStatus: (request) => containerStatus(request, containers, node),
+    updateContainerResources: (request, signal) => updateContainerResources(request, containers, signal),
+    reopenContainerLog: (request, signal) => reopenContainerLog(request, containers, signal),
+    execSync: (request, signal) => execSync(request, containers, config.grpc.maxMessage, signal),
+    exec: notImplemented("Exec"),
+    attach: notImplemented("Attach"),
+    portForward: notImplemented("PortForward"),
+
+    containerStats: (request, signal) => containerStats(request, containers, figures, signal),
+    listContainerStats: (request, signal) => listContainerStats(request, containers, figures, signal),
+    streamContainerStats: (request, signal) => streamContainerStats(request, containers, figures, signal),
+    podSandboxStats: (request, signal) => podSandboxStats(request, podStats, signal),
+    listPodSandboxStats: (request, signal) => listPodSandboxStats(request, podStats, signal),
+    streamPodSandboxStats: (request, signal) => streamPodSandboxStats(request, podStats, signal),
+    listMetricDescriptors: notImplemented("ListMetricDescriptors"),
+    listPodSandboxMetrics: notImplemented("ListPodSandboxMetrics"),
+    streamPodSandboxMetrics: notImplementedStream("StreamPodSandboxMetrics"),
+
+    getContainerEvents: (_request, signal) => getContainerEvents(feed, signal),
+    checkpointContainer: notImplemented("CheckpointContainer"),
+    checkpointPod: notImplemented("CheckpointPod"),
+    restorePod: notImplemented("RestorePod"),
+  };
+}

@@ -1,0 +1,52 @@
+import type { Containers } from "../../container/contract.ts";
+import type { ContainerRecord } from "../../container/state.ts";
+import type { ContainerStatusRequest, ContainerStatusResponse } from "../../wire/gen/runtime.v1.ts";
+import { encodeContainerStatus } from "../convert/encode-container.ts";
+import { requireText } from "../convert/field.ts";
+import { infoText } from "../convert/info.ts";
+import type { NodeParts } from "../parts.ts";
+
+/** RPC ContainerStatus. */
+export async function containerStatus(
+  request: ContainerStatusRequest,
+  containers: Containers,
+  node: Pick<NodeParts, "readBundleConfig">,
+): Promise<ContainerStatusResponse> {
+  const record = containers.get(requireText(request.containerId, "container_id"));
+  return {
+    status: encodeContainerStatus(record),
+    info: request.verbose ? { info: infoText(await verboseInfo(record, node)) } : {},
+  };
+}
+
+/** For `crictl inspect` and `berth inspect`: what berth knows and the CRI has no field for. */
+async function verboseInfo(
+  record: ContainerRecord,
+  node: Pick<NodeParts, "readBundleConfig">,
+): Promise<object> {
+  const { podId, state, handler, cgroup, bootId, parent, timeline, config, resources } = record;
+  const live = state.kind === "created" || state.kind === "running";
+  const bundleConfig = await node.readBundleConfig(record.id);
+  return {
+    sandboxID: podId,
+    pid: live ? state.process.init.pid : 0,
+    state,
+    handler,
+    cgroup,
+    bootId,
+    parent,
+    timeline,
+    config,
+    resources,
+    runtimeSpec: bundleConfig === undefined ? null : jsonOr(bundleConfig),
+  };
+}
+
+/** What lies in the bundle may be half of a file, after a crash. */
+function jsonOr(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}

@@ -1,0 +1,106 @@
+import { describeFault } from "../../base/fault.ts";
+import type { HandlerProbe } from "../../runtime/contract.ts";
+import type {
+  RuntimeCondition,
+  RuntimeHandler,
+  StatusRequest,
+  StatusResponse,
+} from "../../wire/gen/runtime.v1.ts";
+import { infoText } from "../convert/info.ts";
+import type { NodeParts } from "../parts.ts";
+
+/** RPC Status: whether pods can run here, with and without a network of their own, and if not, why. */
+export async function status(request: StatusRequest, node: NodeParts): Promise<StatusResponse> {
+  const networkProblem = await problemOf(() => node.network.status());
+  const { features } = node.facts;
+  return {
+    status: { conditions: [runtimeCondition(node.runtime), networkCondition(networkProblem)] },
+    info: request.verbose ? verboseInfo(node, networkProblem) : {},
+    runtimeHandlers: runtimeHandlers(node.runtime),
+    features: {
+      supplementalGroupsPolicy: features.supplementalGroupsPolicy,
+      userNamespacesHostNetwork: false,
+      mountOptions: features.mountOptions,
+    },
+  };
+}
+
+type Runtime = NodeParts["runtime"];
+
+function runtimeCondition(runtime: Runtime): RuntimeCondition {
+  const problem = defaultProblem(runtime);
+  return {
+    type: "RuntimeReady",
+    status: problem === undefined,
+    reason: problem === undefined ? "" : "NoWorkingRuntime",
+    message: problem ?? "",
+  };
+}
+
+function networkCondition(problem: string | undefined): RuntimeCondition {
+  return {
+    type: "NetworkReady",
+    status: problem === undefined,
+    reason: problem === undefined ? "" : "NetworkPluginNotReady",
+    message: problem ?? "",
+  };
+}
+
+function defaultProblem(runtime: Runtime): string | undefined {
+  try {
+    runtime.resolveHandler("");
+    return undefined;
+  } catch (error) {
+    const problems = runtime.probes().map(({ handler, problem }) => `${handler}: ${problem ?? "works"}`);
+    return [describeFault(error), ...problems].join("; ");
+  }
+}
+
+/** The handlers that work, by name; "" is the one that pods get which name none. */
+function runtimeHandlers(runtime: Runtime): RuntimeHandler[] {
+  const working = runtime.probes().filter(({ problem }) => problem === undefined);
+  const handlers = working.map((probe) => encodeHandler(probe.handler, probe));
+  if (defaultProblem(runtime) === undefined) {
+    handlers.unshift(encodeHandler("", runtime.resolveHandler("")));
+  }
+  return handlers;
+}
+
+function encodeHandler(name: string, { features }: HandlerProbe): RuntimeHandler {
+  return {
+    name,
+    features: {
+      recursiveReadOnlyMounts: features.recursiveReadOnly,
+      userNamespaces: features.userNamespaces,
+    },
+  };
+}
+
+async function problemOf(status: () => Promise<string | undefined>): Promise<string | undefined> {
+  try {
+    return await status();
+  } catch (error) {
+    return describeFault(error);
+  }
+}
+
+function verboseInfo(
+  { facts, runtime }: NodeParts,
+  networkProblem: string | undefined,
+): Record<string, string> {
+  // critest looks for the state directory under the name that containerd gives it.
+  const config = { ...facts.config, rootDir: facts.config.root, stateDir: facts.config.state };
+  return {
+    config: infoText(config),
+    runtimes: infoText({ handlers: runtime.probes() }),
+    network: infoText({ problem: networkProblem ?? null }),
+    daemon: infoText({
+      version: facts.version,
+      node: process.version,
+      pid: process.pid,
+      startedAt: facts.startedAt,
+      cgroupVersion: facts.cgroupVersion,
+      setAside: facts.setAside,
+    }),
+  };
+}

@@ -1,0 +1,46 @@
+import { BerthService } from "../wire/gen/berth.v1.ts";
+import { ImageServiceService, RuntimeServiceService } from "../wire/gen/runtime.v1.ts";
+import type { Handlers } from "../wire/grpc/method.ts";
+import { createGrpcServer, type GrpcServer } from "../wire/grpc/server.ts";
+import { exportImages } from "./berth/export.ts";
+import { importImages } from "./berth/import.ts";
+import { info } from "./berth/info.ts";
+import { pullImageWithProgress } from "./berth/pull-image.ts";
+import { imageFsInfo } from "./images/image-fs-info.ts";
+import { imageStatus } from "./images/image-status.ts";
+import { listImages, streamImages } from "./images/list-images.ts";
+import { pullImage } from "./images/pull-image.ts";
+import { removeImage } from "./images/remove-image.ts";
+import type { ApiParts } from "./parts.ts";
+import { runtimeHandlers } from "./runtime-handlers.ts";
+import { loggingEdge } from "./status.ts";
+
+/** Builds the daemon's API, CRI and berth's own, on the socket of the config. It answers once it is told to listen. */
+export function createApiServer(parts: ApiParts): GrpcServer {
+  const server = createGrpcServer(parts.node.facts.config.grpc);
+  const edge = loggingEdge(parts.log);
+  server.add(RuntimeServiceService, runtimeHandlers(parts), edge);
+  server.add(ImageServiceService, imageHandlers(parts), edge);
+  server.add(BerthService, berthHandlers(parts), edge);
+  return server;
+}
+
+function imageHandlers({ images, node }: ApiParts): Handlers<typeof ImageServiceService> {
+  return {
+    listImages: (request) => listImages(request, images),
+    streamImages: (request) => streamImages(request, images),
+    imageStatus: (request) => imageStatus(request, images),
+    pullImage: (request, signal) => pullImage(request, images, signal),
+    removeImage: (request, signal) => removeImage(request, images, signal),
+    imageFsInfo: (_request, signal) => imageFsInfo(node.figures, signal),
+  };
+}
+
+function berthHandlers({ transfer, node }: ApiParts): Handlers<typeof BerthService> {
+  return {
+    info: () => info(node),
+    pullImage: (request, signal) => pullImageWithProgress(request, transfer, signal),
+    import: (request, signal) => importImages(request, transfer, signal),
+    export: (request, signal) => exportImages(request, transfer, signal),
+  };
+}
