@@ -1,0 +1,123 @@
+import assert from "node:assert/strict";
+import { closeSync, existsSync, mkdtempSync, openSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, it } from "node:test";
+import type { Command } from "./contract.ts";
+import { closeFd } from "./libc.ts";
+import { closeOnExecPipe } from "./posix-spawn.ts";
+import { hostProcesses } from "./processes.ts";
+
+describe("hostProcesses", () => {
+  const processes = hostProcesses();
+  const env = { PATH: "/usr/bin:/bin:/usr/sbin:/sbin" };
+  const soon = () => AbortSignal.timeout(20_000);
+  const run = (command: Partial<Command>, signal = soon()) =>
+    processes.run({ path: "sh", args: [], env, maxOutput: 65536, ...command }, signal);
+  const sh = (script: string, more: Partial<Command> = {}, signal = soon()) =>
+    run({ args: ["-c", script], ...more }, signal);
+  let base: string;
+  before(() => {
+    base = mkdtempSync(join(tmpdir(), "berth-run-"));
+  });
+  after(() => rmSync(base, { recursive: true }));
+
+  it("gives output, code and signal", async () => {
+    const done = await sh("echo out; echo err >&2; exit 3");
+    assert.deepEqual(
+      [`${done.stdout}`, `${done.stderr}`, done.code, done.signal],
+      ["out\n", "err\n", 3, null],
+    );
+    const killed = await sh("kill -TERM $$");
+    assert.deepEqual([killed.code, killed.signal], [null, "SIGTERM"]);
+  });
+
+  it("feeds stdin, also to a program that does not read it", async () => {
+    const text = "ä".repeat(200_000);
+    assert.equal(`${(await run({ path: "wc", args: ["-c"], stdin: text })).stdout}`.trim(), "400000");
+    assert.equal((await run({ path: "true", stdin: text })).code, 0);
+    assert.equal(`${(await run({ path: "cat" })).stdout}`, "");
+  });
+
+  it("keeps the beginning of too much output, and lets the program end", async () => {
+    const done = await sh("yes | head -c 3000000; echo end >&2", { maxOutput: 100 });
+    assert.equal(done.stdout.length, 100);
+    assert.equal(done.truncated, true);
+    assert.equal(`${done.stderr}`, "end\n");
+    const exact = await sh("printf 12345", { maxOutput: 5 });
+    assert.deepEqual([exact.stdout.length, exact.truncated], [5, false]);
+  });
+
+  it("passes on exactly the environment, real pipes, the directory, and no other descriptor or ignored signal", async () => {
+    const fd = openSync("/dev/null", "r");
+    const [read, write] = closeOnExecPipe();
+    try {
+      assert.equal(`${(await run({ path: "/usr/bin/env", env: { ONLY: "this" } })).stdout}`, "ONLY=this\n");
+      assert.equal(`${(await run({ path: "ls", args: ["/proc/self/fd"] })).stdout}`, "0\n1\n2\n3\n");
+      assert.equal(`${(await sh("echo through > /dev/stdout")).stdout}`, "through\n");
+      assert.equal(`${(await sh("pwd", { cwd: base })).stdout}`, `${base}\n`);
+      const ignored = `${(await run({ path: "grep", args: ["SigIgn", "/proc/self/status"] })).stdout}`;
+      const mask = BigInt(`0x${ignored.split("\t")[1]?.trim()}`);
+      assert.equal(mask & 0x7fffffffn, 0n); // the two above are the C library's own
+    } finally {
+      closeSync(fd);
+      closeFd(read);
+      closeFd(write);
+    }
+  });
+
+  it("does not wait for what the program leaves behind", async () => {
+    const file = join(base, "left");
+    const began = performance.now();
+    const done = await sh(`(sleep 0.3; echo > ${file}) & echo started`);
+    assert.ok(performance.now() - began < 290);
+    assert.equal(`${done.stdout}`, "started\n");
+    for (const until = Date.now() + 5000; !existsSync(file) && Date.now() < until; ) await sh("sleep 0.05");
+    assert.ok(existsSync(file), "it was not killed");
+  });
+
+  it("kills the whole group when aborted", async () => {
+    const file = join(base, "alive");
+    const ended = new AbortController();
+    const running = sh(`(while :; do touch ${file}; sleep 0.01; done) & sleep 100`, {}, ended.signal);
+    for (const until = Date.now() + 5000; !existsSync(file) && Date.now() < until; ) await sh("sleep 0.02");
+    ended.abort();
+    await assert.rejects(running, { kind: "cancelled" });
+    rmSync(file, { force: true });
+    await sh("sleep 0.1");
+    assert.ok(!existsSync(file));
+    await assert.rejects(sh("sleep 100", {}, AbortSignal.timeout(20)), { kind: "deadline" });
+    await assert.rejects(sh("sleep 100", {}, AbortSignal.abort()), { kind: "cancelled" });
+  });
+
+  it("says what can not be started", async () => {
+    await assert.rejects(run({ path: "no-such-program" }), {
+      kind: "notFound",
+      message: /no-such-program in \/usr/,
+    });
+    await assert.rejects(run({ path: "/no/such" }), { kind: "notFound" });
+    await assert.rejects(run({ path: "true", env: {} }), { kind: "notFound" });
+    await assert.rejects(run({ path: "true", cwd: join(base, "none") }), {
+      kind: "notFound",
+      message: /no directory/,
+    });
+    writeFileSync(join(base, "plain"), "");
+    await assert.rejects(run({ path: join(base, "plain") }), { kind: "forbidden" });
+    await assert.rejects(run({ path: "true", args: ["a\0b"] }), { kind: "invalid" });
+    await assert.rejects(run({ path: "true", args: ["x".repeat(200_000)] }), { kind: "exhausted" });
+  });
+
+  it("runs many at once and leaves no descriptor open", async () => {
+    await run({ path: "true" });
+    const before = readdirSync("/proc/self/fd").length;
+    const codes = await Promise.all(
+      Array.from({ length: 60 }, async (_, at) => (await sh(`exit ${at}`)).code),
+    );
+    assert.deepEqual(
+      codes,
+      Array.from({ length: 60 }, (_, at) => at),
+    );
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    assert.equal(readdirSync("/proc/self/fd").length, before);
+  });
+});
