@@ -1,0 +1,64 @@
+import { describeFault, during, Fault, type FaultKind, faultKind } from "../base/fault.ts";
+import { ConnectionLost } from "./transport.ts";
+
+/** What one host had to say. */
+export interface HostFailure {
+  readonly host: string;
+  readonly error: unknown;
+}
+
+/**
+ * The error when every host failed: names each and what it said, and what to do. The kind is that of the last one: the
+ * registry itself, after its mirrors.
+ */
+export function noHostServes(
+  doing: string,
+  failures: readonly HostFailure[],
+  settings: { readonly anonymous: boolean; readonly configPath: string },
+): Fault {
+  const last = failures.at(-1);
+  if (last === undefined) {
+    return new Fault("invalid", `${doing}: no host is configured that may be asked for it`, {
+      hint: `capabilities in ${settings.configPath}/<host>/hosts.toml`,
+    });
+  }
+  const kind = kindOf(last.error);
+  const hint = hintFor(kind, last, settings);
+  if (failures.length === 1) {
+    return new Fault(kind, doing, { cause: last.error, ...(hint === undefined ? {} : { hint }) });
+  }
+  const story = failures.map(({ host, error }) => `${host}: ${describeFault(error)}`).join("; ");
+  return new Fault(
+    kind,
+    `${doing}: all of ${failures.length} hosts failed: ${story}`,
+    hint === undefined ? {} : { hint },
+  );
+}
+
+function kindOf(error: unknown): FaultKind {
+  return error instanceof ConnectionLost ? "unavailable" : faultKind(error);
+}
+
+function hintFor(
+  kind: FaultKind,
+  { host, error }: HostFailure,
+  settings: { readonly anonymous: boolean; readonly configPath: string },
+): string | undefined {
+  const file = `${settings.configPath}/${host}/hosts.toml`;
+  if (error instanceof ConnectionLost) {
+    if (/^(EPROTO|ERR_SSL_(WRONG_VERSION|PACKET_LENGTH))/.test(error.code)) {
+      return `the host doesn't speak TLS; to allow plain HTTP, write server = "http://${host}" in ${file}`;
+    }
+    if (/SELF_SIGNED|UNABLE_TO|DEPTH_ZERO|CERT_|ERR_TLS/.test(error.code)) {
+      return `to trust its certificate, name the authority as ca in ${file}`;
+    }
+  }
+  if (kind === "unauthenticated") {
+    return settings.anonymous
+      ? "no credential was given, and the registry wants one"
+      : "check the credential";
+  }
+  if (kind === "notFound")
+    return "check the name; some registries say so, too, of what a credential may not see";
+  return undefined;
+}

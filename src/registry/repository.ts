@@ -1,0 +1,178 @@
+import { throwIfEnded } from "../base/deadline.ts";
+import { during, Fault, isFault } from "../base/fault.ts";
+import type { Digest } from "../base/ids.ts";
+import type { Bytes, Ms } from "../base/units.ts";
+import { digestOf, isDigest } from "../spec/digest.ts";
+import { type Descriptor, mediaTypes } from "../spec/oci-image.ts";
+import { type Reference, repositoryName } from "../spec/reference.ts";
+import { Refused } from "./answer.ts";
+import { type BackOff, retrying } from "./back-off.ts";
+import { blobFrom } from "./blob-stream.ts";
+import { type HostFailure, noHostServes } from "./failures.ts";
+import type { HostCapability } from "./host.ts";
+import type { HostSession } from "./host-session.ts";
+import { drain } from "./redirect.ts";
+import { readBody } from "./transport.ts";
+
+/** A manifest or an index as a registry gave it; its bytes have the digest. */
+export interface FetchedManifest {
+  readonly digest: Digest;
+  /** The Content-Type, without parameters. Undefined when there was none. */
+  readonly mediaType: string | undefined;
+  readonly bytes: Buffer;
+}
+
+export interface RepositorySettings {
+  readonly stall: Ms;
+  readonly backOff: BackOff;
+  readonly maxManifest: Bytes;
+  readonly anonymous: boolean;
+  readonly configPath: string;
+}
+
+const accept = [
+  mediaTypes.ociIndex,
+  mediaTypes.dockerIndex,
+  mediaTypes.ociManifest,
+  mediaTypes.dockerManifest,
+  "*/*;q=0.1",
+].join(", ");
+
+/** One repository, asked at each of its hosts in order until one serves. */
+export class RemoteRepository {
+  readonly #reference: Reference;
+  readonly #sessions: readonly HostSession[];
+  readonly #settings: RepositorySettings;
+
+  constructor(reference: Reference, sessions: readonly HostSession[], settings: RepositorySettings) {
+    this.#reference = reference;
+    this.#sessions = sessions;
+    this.#settings = settings;
+  }
+
+  /**
+   * What a tag or digest stands for now, without its content; undefined when no host will say so short.
+   *
+   * @throws {Fault} unavailable and others, as `manifest` does
+   */
+  async resolve(named: string, signal: AbortSignal): Promise<Digest | undefined> {
+    try {
+      return await this.#atAnyHost(
+        `resolving ${this.#shown(named)}`,
+        capabilityFor(named),
+        signal,
+        async (session) => {
+          const { answer } = await session.ask("HEAD", `manifests/${named}`, { accept }, signal);
+          drain(answer);
+          const digest = answer.headers["docker-content-digest"];
+          return typeof digest === "string" && isDigest(digest) ? digest : undefined;
+        },
+      );
+    } catch (error) {
+      // An answer to HEAD has no text: let GET tell what is wrong.
+      if (isFault(error, "notFound", "internal", "unauthenticated", "forbidden")) return undefined;
+      throw error;
+    }
+  }
+
+  /**
+   * Fetches a manifest or an index by tag or digest.
+   *
+   * @throws {Fault} notFound, unauthenticated, forbidden, unavailable, corrupt (another digest), exhausted (too large):
+   * what the last host said, with what each said in the message
+   */
+  manifest(named: string, signal: AbortSignal): Promise<FetchedManifest> {
+    const doing = `fetching the manifest of ${this.#shown(named)}`;
+    return this.#atAnyHost(doing, capabilityFor(named), signal, async (session) => {
+      const { answer, url } = await session.ask("GET", `manifests/${named}`, { accept }, signal);
+      const bytes = await readBody(answer, url, this.#settings.maxManifest, this.#settings.stall, signal);
+      const digest = digestOf(bytes);
+      const said = answer.headers["docker-content-digest"];
+      const expected = isDigest(named) ? named : typeof said === "string" && isDigest(said) ? said : digest;
+      if (digest !== expected)
+        throw new Fault("corrupt", `the manifest has digest ${digest}, not ${expected}`);
+      return {
+        digest,
+        mediaType: answer.headers["content-type"]?.split(";")[0]?.trim().toLowerCase(),
+        bytes,
+      };
+    });
+  }
+
+  /** Fetches a whole small blob: an image's config. @throws {Fault} as `manifest` does */
+  smallBlob(blob: Descriptor, signal: AbortSignal): Promise<Buffer> {
+    const { maxManifest, stall } = this.#settings;
+    if (blob.size > maxManifest) {
+      throw new Fault(
+        "exhausted",
+        `${blob.digest} is announced with ${blob.size} bytes; at most ${maxManifest} are taken`,
+      );
+    }
+    return this.#atAnyHost(`fetching ${this.#shown(blob.digest)}`, "pull", signal, async (session) => {
+      const { answer, url } = await session.ask("GET", `blobs/${blob.digest}`, {}, signal);
+      const bytes = await readBody(answer, url, blob.size, stall, signal);
+      if (digestOf(bytes) !== blob.digest)
+        throw new Fault("corrupt", `what came for ${blob.digest} has another digest`);
+      return bytes;
+    });
+  }
+
+  /**
+   * Streams a blob; after a break it goes on where it stopped, at the same host or the next. Exactly `blob.size` bytes
+   * come, not verified: the reader compares the digest.
+   *
+   * @throws {Fault} as `manifest` does
+   */
+  async *blob(blob: Descriptor, signal: AbortSignal): AsyncGenerator<Uint8Array, void, undefined> {
+    const failures: HostFailure[] = [];
+    let done = 0;
+    for (const [session, backOff] of this.#able("pull")) {
+      try {
+        for await (const chunk of blobFrom(session, blob, done, { ...this.#settings, backOff }, signal)) {
+          done += chunk.length;
+          yield chunk;
+        }
+        return;
+      } catch (error) {
+        throwIfEnded(signal, `fetching ${this.#shown(blob.digest)}`);
+        failures.push({ host: session.name, error });
+      }
+    }
+    throw noHostServes(`fetching ${this.#shown(blob.digest)}`, failures, this.#settings);
+  }
+
+  async #atAnyHost<T>(
+    doing: string,
+    capability: HostCapability,
+    signal: AbortSignal,
+    attempt: (session: HostSession) => Promise<T>,
+  ): Promise<T> {
+    const failures: HostFailure[] = [];
+    for (const [session, backOff] of this.#able(capability)) {
+      try {
+        return await retrying(() => attempt(session), backOff, signal);
+      } catch (error) {
+        throwIfEnded(signal, doing);
+        failures.push({ host: session.name, error });
+      }
+    }
+    throw noHostServes(doing, failures, this.#settings);
+  }
+
+  /** The hosts to ask, in order. While there is another one to ask, one that fails is not asked many times. */
+  #able(capability: HostCapability): [HostSession, BackOff][] {
+    const able = this.#sessions.filter((session) => session.host.capabilities.has(capability));
+    const { backOff } = this.#settings;
+    const hasty = { ...backOff, tries: Math.min(2, backOff.tries), longestAsked: backOff.longest };
+    return able.map((session, index) => [session, index === able.length - 1 ? backOff : hasty]);
+  }
+
+  #shown(named: string): string {
+    return `${repositoryName(this.#reference)}${isDigest(named) ? "@" : ":"}${named}`;
+  }
+}
+
+/** A tag may mean something else at a mirror that is behind; a digest can't. */
+function capabilityFor(named: string): HostCapability {
+  return isDigest(named) ? "pull" : "resolve";
+}
