@@ -1,4 +1,4 @@
-import { describeFault, during, Fault, type FaultKind, faultKind } from "../base/fault.ts";
+import { describeFault, Fault, type FaultKind, faultKind } from "../base/fault.ts";
 import { ConnectionLost } from "./transport.ts";
 
 /** What one host had to say. */

@@ -1,11 +1,10 @@
 import { throwIfEnded } from "../base/deadline.ts";
-import { during, Fault, isFault } from "../base/fault.ts";
+import { Fault, isFault } from "../base/fault.ts";
 import type { Digest } from "../base/ids.ts";
 import type { Bytes, Ms } from "../base/units.ts";
 import { digestOf, isDigest } from "../spec/digest.ts";
 import { type Descriptor, mediaTypes } from "../spec/oci-image.ts";
 import { type Reference, repositoryName } from "../spec/reference.ts";
-import { Refused } from "./answer.ts";
 import { type BackOff, retrying } from "./back-off.ts";
 import { blobFrom } from "./blob-stream.ts";
 import { type HostFailure, noHostServes } from "./failures.ts";
