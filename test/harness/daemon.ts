@@ -17,6 +17,8 @@ export interface DaemonOptions {
   /** The default handler. crun gets a private mount namespace, runc the host's. */
   readonly runtime?: "crun" | "runc";
   readonly extraConfig?: string;
+  /** Opens Node's inspector on a free port, so that tests can ask for the daemon's memory. */
+  readonly inspect?: boolean;
 }
 
 /** What a command line ended with. */
@@ -30,12 +32,14 @@ export interface CommandResult {
 export class TestDaemon {
   readonly workspace: Workspace;
   readonly #namespace: MountNamespace;
+  readonly #inspect: boolean;
   #child: ChildProcess | undefined;
   #connection: Connection | undefined;
 
-  private constructor(workspace: Workspace, namespace: MountNamespace) {
+  private constructor(workspace: Workspace, namespace: MountNamespace, inspect: boolean) {
     this.workspace = workspace;
     this.#namespace = namespace;
+    this.#inspect = inspect;
   }
 
   /** Makes the surroundings and starts the daemon in them. */
@@ -43,7 +47,7 @@ export class TestDaemon {
     const runtime = options.runtime ?? "crun";
     const workspace = makeWorkspace({ runtime, extraConfig: options.extraConfig ?? "" });
     const namespace = runtime === "crun" ? await privateNamespace() : hostNamespace;
-    const daemon = new TestDaemon(workspace, namespace);
+    const daemon = new TestDaemon(workspace, namespace, options.inspect ?? false);
     try {
       await daemon.launch();
     } catch (error) {
@@ -72,7 +76,11 @@ export class TestDaemon {
       this.workspace.configFile,
     ]);
     const log = openSync(this.logFile, "a");
-    const env = { ...process.env, ...(fault === undefined ? {} : { BERTH_FAULT: fault }) };
+    const env = {
+      ...process.env,
+      ...(fault === undefined ? {} : { BERTH_FAULT: fault }),
+      ...(this.#inspect ? { NODE_OPTIONS: "--inspect=127.0.0.1:0" } : {}),
+    };
     const child = spawn(program, args, { stdio: ["ignore", log, log], env });
     closeSync(log);
     this.#child = child;

@@ -1,0 +1,145 @@
+import assert from "node:assert/strict";
+import { type ChildProcess, spawn } from "node:child_process";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { TestDaemon } from "../harness/daemon.ts";
+import { busyboxImage, importBusybox } from "../harness/images.ts";
+import { assertNoLeaks } from "../harness/leaks.ts";
+import { runContainer, runPod, shellConfig } from "../harness/pods.ts";
+import { privileged } from "../harness/privileged.ts";
+
+const ghost = "abcdef0123456789".repeat(4);
+
+interface Reported {
+  readonly leaks: readonly { what: string; where: string; why: string; remedy: string }[];
+}
+
+describe("berth doctor --leaks", privileged, () => {
+  let daemon: TestDaemon;
+  let process: ChildProcess | undefined;
+
+  before(async () => {
+    daemon = await TestDaemon.start({ runtime: "crun" });
+    await importBusybox(daemon);
+    const pod = await runPod(daemon, "kept");
+    await runContainer(daemon, pod, shellConfig("main", busyboxImage, "sleep 999"));
+  });
+
+  after(async () => {
+    process?.kill("SIGKILL");
+    await daemon.close();
+  });
+
+  async function leaks(): Promise<Reported["leaks"]> {
+    const { stdout, stderr } = await daemon.command("doctor", "--leaks", "-o", "json");
+    assert.equal(stderr, "");
+    return (JSON.parse(stdout) as Reported).leaks;
+  }
+
+  test("a running pod is no leak, with the daemon or without", async () => {
+    assert.deepEqual(await leaks(), []);
+    await daemon.kill();
+    assert.deepEqual(await leaks(), []);
+  });
+
+  test("every planted leak is found without the daemon, and its remedy takes it away", async () => {
+    const { state, root, leases, networkName, subnet, cgroupParent } = daemon.workspace;
+    const podDirectory = join(state, "pods", ghost);
+    const planted: [string, string, string][] = [
+      [
+        "mount",
+        join(podDirectory, "shm"),
+        `mkdir -p ${podDirectory}/shm && mount -t tmpfs shm ${podDirectory}/shm`,
+      ],
+      [
+        "mount",
+        join(podDirectory, "ns", "net"),
+        `mkdir -p ${podDirectory}/ns && touch ${podDirectory}/ns/net && unshare --net=${podDirectory}/ns/net true`,
+      ],
+      ["directory", join(state, "containers", ghost), `mkdir -p ${state}/containers/${ghost}/rootfs`],
+      ["file", join(state, "exits", ghost), `echo 0 > ${state}/exits/${ghost}`],
+      [
+        "cgroup",
+        `${cgroupParent}/${ghost}`,
+        `mkdir -p /sys/fs/cgroup/memory${cgroupParent}/${ghost}/berth-${ghost}`,
+      ],
+      [
+        "network",
+        join(leases, networkName, `${subnet}.250`),
+        `printf '${ghost}\\r\\neth0' > ${leases}/${networkName}/${subnet}.250`,
+      ],
+      [
+        "network",
+        "iptables",
+        `iptables -t nat -A POSTROUTING -s ${subnet}.250/32 -m comment --comment 'name: "${networkName}" id: "${ghost}"' -j ACCEPT`,
+      ],
+      [
+        "network",
+        join(root, "cni", "attached", `${ghost}.json`),
+        `echo '{}' > ${root}/cni/attached/${ghost}.json`,
+      ],
+    ];
+    for (const [, , script] of planted) {
+      const done = await daemon.inside("sh", "-ec", script);
+      assert.equal(done.code, 0, `${script}: ${done.stderr}`);
+    }
+    process = spawn("sleep", ["999", `${state}/containers/${ghost}`], { argv0: "conmon", stdio: "ignore" });
+    planted.push(["process", `pid ${process.pid}`, ""]);
+
+    const found = await leaks();
+    for (const [what, where] of planted) {
+      const match = found.find((leak) => leak.what === what && leak.where.includes(where));
+      assert.ok(match?.why.includes(ghost), `${what} ${where} is in ${JSON.stringify(found, null, 1)}`);
+    }
+    assert.ok(
+      found.every(({ why }) => why.includes(ghost)),
+      `nothing else is: ${JSON.stringify(found, null, 1)}`,
+    );
+    const table = await daemon.command("doctor", "--leaks");
+    assert.equal(table.code, 1);
+    assert.match(table.stdout, new RegExp(`${found.length} leaked`));
+  });
+
+  test("a snapshot of no container, an unfinished layer and a layer of no image are found", async () => {
+    const snapshots = join(daemon.workspace.root, "snapshots", "overlay");
+    for (const kind of ["containers", "ingests"])
+      mkdirSync(join(snapshots, kind, ghost), { recursive: true });
+    const found = (await leaks()).filter(({ what }) => what === "snapshot").map(({ where }) => where);
+    for (const kind of ["containers", "ingests"])
+      assert.ok(found.includes(join(snapshots, kind, ghost)), kind);
+  });
+
+  test("a database that is damaged is said to be so", async () => {
+    writeFileSync(
+      join(daemon.workspace.directory, "broken.toml"),
+      `root = "${daemon.workspace.directory}/broken"\n`,
+    );
+    mkdirSync(join(daemon.workspace.directory, "broken"));
+    writeFileSync(
+      join(daemon.workspace.directory, "broken", "berth.db"),
+      "no database at all, but long enough to be read",
+    );
+    const said = await daemon.inside(
+      "sh",
+      "-c",
+      `BERTH_CONFIG= ${berthPath} doctor --leaks --config ${daemon.workspace.directory}/broken.toml`,
+    );
+    assert.equal(said.code, 1);
+    assert.match(said.stderr, /reading the records in .*broken\/berth\.db/);
+  });
+
+  test("the daemon, started again, takes the planted leaks away itself", async () => {
+    process?.kill("SIGKILL");
+    process = undefined;
+    await daemon.launch();
+    const { items } = await daemon.pods.listPodSandbox({});
+    for (const { id } of items) {
+      await daemon.pods.stopPodSandbox({ podSandboxId: id });
+      await daemon.pods.removePodSandbox({ podSandboxId: id });
+    }
+    await assertNoLeaks(daemon);
+  });
+});
+
+const berthPath = new URL("../../bin/berth", import.meta.url).pathname;

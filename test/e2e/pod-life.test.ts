@@ -1,0 +1,362 @@
+import assert from "node:assert/strict";
+import { existsSync, readFileSync, renameSync } from "node:fs";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { isFault } from "../../src/base/fault.ts";
+import {
+  ContainerEventType,
+  ContainerState,
+  NamespaceMode,
+  PodSandboxState,
+  Protocol,
+} from "../../src/wire/gen/runtime.v1.ts";
+import { TestDaemon } from "../harness/daemon.ts";
+import { busyboxImage, importBusybox } from "../harness/images.ts";
+import { assertNoLeaks } from "../harness/leaks.ts";
+import {
+  containerStatus,
+  eventually,
+  exited,
+  type MadePod,
+  podConfig,
+  removeAllPods,
+  removePod,
+  runContainer,
+  runPod,
+  shellConfig,
+} from "../harness/pods.ts";
+import { privileged } from "../harness/privileged.ts";
+
+const logOf = (pod: MadePod, name: string) =>
+  readFileSync(join(pod.config.logDirectory, `${name}.log`), "utf8");
+
+// crun in a mount namespace of its own, runc in the host's.
+for (const runtime of ["crun", "runc"] as const) {
+  describe(`pods on ${runtime}`, privileged, () => {
+    let daemon: TestDaemon;
+
+    before(async () => {
+      daemon = await TestDaemon.start({ runtime });
+      await importBusybox(daemon);
+    });
+
+    after(async () => {
+      try {
+        await removeAllPods(daemon);
+        await assertNoLeaks(daemon);
+      } finally {
+        await daemon.close();
+      }
+    });
+
+    const sleeper = (name = "main") =>
+      shellConfig(name, busyboxImage, "trap 'exit 0' TERM; echo up; while :; do sleep 1 & wait $!; done");
+
+    async function exec(containerId: string, script: string) {
+      const cmd = ["/bin/sh", "-c", script];
+      const answer = await daemon.pods.execSync({ containerId, cmd, timeout: 10n });
+      return { code: answer.exitCode, out: answer.stdout.toString(), err: answer.stderr.toString() };
+    }
+
+    test("the runtime that was asked for is the one in use", async () => {
+      const { handlers } = await daemon.berth.info({});
+      const chosen = handlers.find((handler) => handler.default);
+      assert.deepEqual([chosen?.name, chosen?.problem], [runtime, ""]);
+      const { status } = await daemon.pods.status({ verbose: true });
+      assert.deepEqual(
+        status?.conditions.map(({ type, status: isTrue }) => [type, isTrue]),
+        [
+          ["RuntimeReady", true],
+          ["NetworkReady", true],
+        ],
+      );
+    });
+
+    test("a pod has its own name, address and files; its container logs, execs and ends with its code", async () => {
+      const pod = await runPod(daemon, "whole", { hostname: "whole-host" });
+      const { status } = await daemon.pods.podSandboxStatus({ podSandboxId: pod.id, verbose: true });
+      assert.equal(status?.state, PodSandboxState.SANDBOX_READY);
+      assert.ok(status.network?.ip.startsWith(daemon.workspace.subnet), `address ${status.network?.ip}`);
+
+      const script = "echo out; echo err >&2; hostname; cat /etc/hostname; exit 3";
+      const short = await runContainer(daemon, pod, shellConfig("short", busyboxImage, script));
+      const ended = await exited(daemon, short);
+      assert.deepEqual([ended.exitCode, ended.reason], [3, "Error"]);
+      assert.ok(ended.createdAt <= ended.startedAt && ended.startedAt <= ended.finishedAt);
+      const entries = logOf(pod, "short").trimEnd().split("\n");
+      const shown = entries.map((line) => line.split(" ").slice(1).join(" "));
+      assert.deepEqual(shown.toSorted(), [
+        "stderr F err",
+        "stdout F out",
+        "stdout F whole-host",
+        "stdout F whole-host",
+      ]);
+
+      const long = await runContainer(daemon, pod, sleeper());
+      const inside = await exec(long, "cat /etc/hosts; ip -4 -o addr show eth0; echo oops >&2; exit 5");
+      assert.equal(inside.code, 5);
+      assert.equal(inside.err, "oops\n");
+      assert.match(inside.out, new RegExp(`^${status.network?.ip}\\s+whole-host$`, "m"));
+      assert.match(inside.out, new RegExp(`inet ${status.network?.ip}/`));
+
+      await daemon.pods.stopContainer({ containerId: long, timeout: 10n });
+      const stopped = await containerStatus(daemon, long);
+      assert.deepEqual(
+        [stopped.state, stopped.exitCode, stopped.reason],
+        [ContainerState.CONTAINER_EXITED, 0, "Completed"],
+      );
+
+      await removePod(daemon, pod.id);
+      const { items } = await daemon.pods.listPodSandbox({});
+      assert.ok(items.every(({ id }) => id !== pod.id));
+      await assert.rejects(daemon.pods.podSandboxStatus({ podSandboxId: pod.id }), (error) =>
+        isFault(error, "notFound"),
+      );
+    });
+
+    test("a container that ignores its stop signal is killed after the grace; one without memory is OOMKilled", async () => {
+      const pod = await runPod(daemon, "deaf");
+      const deaf = await runContainer(
+        daemon,
+        pod,
+        shellConfig("deaf", busyboxImage, "trap '' TERM; while :; do sleep 1; done"),
+      );
+      const began = Date.now();
+      await daemon.pods.stopContainer({ containerId: deaf, timeout: 1n });
+      assert.ok(Date.now() - began >= 900, "it had its grace");
+      assert.equal((await containerStatus(daemon, deaf)).exitCode, 137);
+
+      const hungry = shellConfig("hungry", busyboxImage, "x=a; while :; do x=$x$x$x$x; done", {
+        linux: { resources: { memoryLimitInBytes: 16n << 20n } },
+      });
+      const status = await exited(daemon, await runContainer(daemon, pod, hungry));
+      assert.deepEqual([status.exitCode, status.reason], [137, "OOMKilled"]);
+      await removePod(daemon, pod.id);
+    });
+
+    test("exec: a time-out kills the whole tree of processes", async () => {
+      const pod = await runPod(daemon, "exec");
+      const id = await runContainer(daemon, pod, sleeper());
+      const cmd = ["/bin/sh", "-c", "sleep 7654 & sleep 7654"];
+      await assert.rejects(daemon.pods.execSync({ containerId: id, cmd, timeout: 1n }), (error) =>
+        isFault(error, "deadline"),
+      );
+      const left = await exec(id, "ps | grep -c '[s]leep 7654'");
+      assert.equal(left.out.trim(), "0");
+      const missing = daemon.pods.execSync({ containerId: id, cmd: ["/no/such"], timeout: 5n });
+      const outcome = await missing.then(
+        ({ exitCode }) => exitCode,
+        (error: Error) => error.message,
+      );
+      assert.match(String(outcome), /^12[67]$|no such/i);
+      await removePod(daemon, pod.id);
+    });
+
+    test("a repeat joins what is in flight and returns what is done; another config is told what stands in the way", async () => {
+      const config = podConfig(daemon, "again");
+      const request = { config, runtimeHandler: "" };
+      const ids = await Promise.all(
+        [1, 2, 3].map(async () => (await daemon.pods.runPodSandbox(request)).podSandboxId),
+      );
+      ids.push((await daemon.pods.runPodSandbox(request)).podSandboxId);
+      assert.equal(new Set(ids).size, 1);
+      const [podSandboxId = ""] = ids;
+
+      const other = { ...config, hostname: "other" };
+      await assert.rejects(
+        daemon.pods.runPodSandbox({ config: other, runtimeHandler: "" }),
+        (error) => isFault(error, "alreadyExists") && error.message.includes(podSandboxId.slice(0, 12)),
+      );
+
+      const container = { podSandboxId, config: sleeper(), sandboxConfig: config };
+      const containers = await Promise.all(
+        [1, 2].map(async () => (await daemon.pods.createContainer(container)).containerId),
+      );
+      containers.push((await daemon.pods.createContainer(container)).containerId);
+      assert.equal(new Set(containers).size, 1);
+      const [containerId = ""] = containers;
+      await Promise.all([1, 2].map(() => daemon.pods.startContainer({ containerId })));
+      await daemon.pods.startContainer({ containerId });
+      await removePod(daemon, podSandboxId);
+    });
+
+    test("stop and remove can be repeated, and succeed for what is not there", async () => {
+      const pod = await runPod(daemon, "twice");
+      const containerId = await runContainer(daemon, pod, sleeper());
+      for (const _ of [1, 2]) await daemon.pods.stopContainer({ containerId, timeout: 5n });
+      for (const _ of [1, 2]) await daemon.pods.removeContainer({ containerId });
+      for (const _ of [1, 2]) await daemon.pods.stopPodSandbox({ podSandboxId: pod.id });
+      const { status } = await daemon.pods.podSandboxStatus({ podSandboxId: pod.id });
+      assert.equal(status?.state, PodSandboxState.SANDBOX_NOTREADY);
+      for (const _ of [1, 2]) await daemon.pods.removePodSandbox({ podSandboxId: pod.id });
+    });
+
+    test("namespaces: a shared PID namespace shows the pod's processes, the node's network is the node's", async () => {
+      const shared = { network: NamespaceMode.POD, pid: NamespaceMode.POD, ipc: NamespaceMode.POD };
+      const inPod = { linux: { securityContext: { namespaceOptions: shared } } };
+      const pod = await runPod(daemon, "shared", inPod);
+      await runContainer(daemon, pod, { ...sleeper("one"), command: ["/bin/sleep", "4321"] });
+      const two = await runContainer(daemon, pod, {
+        ...sleeper("two"),
+        ...shellConfig("two", busyboxImage, "sleep 999", inPod),
+      });
+      assert.match((await exec(two, "ps")).out, /sleep 4321/);
+      await removePod(daemon, pod.id);
+
+      const node = { network: NamespaceMode.NODE, pid: NamespaceMode.CONTAINER, ipc: NamespaceMode.POD };
+      const onNode = { hostname: "", linux: { securityContext: { namespaceOptions: node } } };
+      const host = await runPod(daemon, "hostnet", onNode);
+      const id = await runContainer(daemon, host, shellConfig("net", busyboxImage, "sleep 999", onNode));
+      assert.match((await exec(id, "ip -o link")).out, new RegExp(daemon.workspace.bridge));
+      await removePod(daemon, host.id);
+    });
+
+    test("port mappings: the host's port leads into the pod", async () => {
+      const hostPort = 20_000 + (process.pid % 10_000) + (runtime === "crun" ? 0 : 10_000);
+      const portMappings = [{ protocol: Protocol.TCP, containerPort: 80, hostPort, hostIp: "" }];
+      const pod = await runPod(daemon, "web", { portMappings });
+      await runContainer(daemon, pod, shellConfig("httpd", busyboxImage, "exec httpd -f -p 80 -h /www"));
+      const { status } = await daemon.pods.podSandboxStatus({ podSandboxId: pod.id });
+      for (const url of [`http://${status?.network?.ip}/`, `http://127.0.0.1:${hostPort}/`]) {
+        const page = await eventually(url, 5000, async () =>
+          fetch(url).then(
+            (answer) => answer.text(),
+            () => undefined,
+          ),
+        );
+        assert.equal(page, "hello from berth\n");
+      }
+      await removePod(daemon, pod.id);
+    });
+
+    test("statistics: CPU, memory, processes, network, writable layer", async () => {
+      const pod = await runPod(daemon, "stats");
+      const script = "dd if=/dev/zero of=/big bs=1M count=3 2>/dev/null; sync; touch /done; sleep 999";
+      const containerId = await runContainer(daemon, pod, shellConfig("main", busyboxImage, script));
+      await eventually("the file to be written", 10_000, async () =>
+        (await exec(containerId, "test -e /done")).code === 0 ? true : undefined,
+      );
+      const { stats } = await daemon.pods.containerStats({ containerId });
+      assert.ok((stats?.cpu?.usageCoreNanoSeconds?.value ?? 0n) > 0n);
+      assert.ok((stats?.memory?.workingSetBytes?.value ?? 0n) > 0n);
+      assert.ok(
+        (stats?.writableLayer?.usedBytes?.value ?? 0n) >= 3n << 20n,
+        `${stats?.writableLayer?.usedBytes?.value}`,
+      );
+      const ofPod = await daemon.pods.podSandboxStats({ podSandboxId: pod.id });
+      assert.equal(ofPod.stats?.linux?.network?.defaultInterface?.name, "eth0");
+      assert.ok((ofPod.stats?.linux?.process?.processCount?.value ?? 0n) >= 1n);
+      assert.deepEqual(
+        ofPod.stats?.linux?.containers.map(({ attributes }) => attributes?.id),
+        [containerId],
+      );
+      const all = await daemon.pods.listContainerStats({});
+      assert.ok(all.stats.some(({ attributes }) => attributes?.id === containerId));
+      await removePod(daemon, pod.id);
+    });
+
+    test("events come in order, none missing, with the pod's status", async () => {
+      const seen: [ContainerEventType, string][] = [];
+      const ending = new AbortController();
+      const reading = (async () => {
+        for await (const event of daemon.pods.getContainerEvents({}, { signal: ending.signal })) {
+          assert.ok(
+            event.podSandboxStatus !== undefined ||
+              event.containerEventType === ContainerEventType.CONTAINER_DELETED_EVENT,
+          );
+          seen.push([event.containerEventType, event.containerId]);
+        }
+      })().catch(() => undefined);
+      await new Promise((resolve) => setTimeout(resolve, 200));
+      const pod = await runPod(daemon, "events");
+      const id = await runContainer(daemon, pod, shellConfig("main", busyboxImage, "exit 0"));
+      await exited(daemon, id);
+      await daemon.pods.removeContainer({ containerId: id });
+      await removePod(daemon, pod.id);
+      const of = (wanted: string) =>
+        seen.filter(([, containerId]) => containerId === wanted).map(([type]) => type);
+      const {
+        CONTAINER_CREATED_EVENT,
+        CONTAINER_STARTED_EVENT,
+        CONTAINER_STOPPED_EVENT,
+        CONTAINER_DELETED_EVENT,
+      } = ContainerEventType;
+      const whole = [
+        CONTAINER_CREATED_EVENT,
+        CONTAINER_STARTED_EVENT,
+        CONTAINER_STOPPED_EVENT,
+        CONTAINER_DELETED_EVENT,
+      ];
+      await eventually("the pod's last event", 5000, async () =>
+        of(pod.id).includes(CONTAINER_DELETED_EVENT) ? true : undefined,
+      );
+      assert.deepEqual(of(id), whole);
+      assert.deepEqual(of(pod.id), whole);
+      ending.abort();
+      await reading;
+    });
+
+    test("lists filter by state, pod and label; the Stream calls give the same", async () => {
+      const pod = await runPod(daemon, "listed", { labels: { tier: "one" } });
+      const other = await runPod(daemon, "unlisted", { labels: { tier: "two" } });
+      const id = await runContainer(daemon, pod, sleeper());
+      const filter = { id: "", state: undefined, labelSelector: { tier: "one" } };
+      const { items } = await daemon.pods.listPodSandbox({ filter });
+      assert.deepEqual(
+        items.map((item) => item.id),
+        [pod.id],
+      );
+      const ofPod = {
+        id: "",
+        podSandboxId: pod.id,
+        state: { state: ContainerState.CONTAINER_RUNNING },
+        labelSelector: {},
+      };
+      const { containers } = await daemon.pods.listContainers({ filter: ofPod });
+      assert.deepEqual(
+        containers.map((container) => container.id),
+        [id],
+      );
+      const streamed: string[] = [];
+      for await (const page of daemon.pods.streamPodSandboxes({}))
+        streamed.push(...page.podSandboxes.map((item) => item.id));
+      assert.ok(streamed.includes(pod.id) && streamed.includes(other.id));
+      await Promise.all([removePod(daemon, pod.id), removePod(daemon, other.id)]);
+    });
+
+    test("a container's resources can be changed, and its log rotated", async () => {
+      const pod = await runPod(daemon, "change");
+      const id = await runContainer(
+        daemon,
+        pod,
+        shellConfig("main", busyboxImage, "while :; do echo tick; sleep 0.1; done"),
+      );
+      await daemon.pods.updateContainerResources({
+        containerId: id,
+        linux: {
+          ...(await resourcesOf(id)),
+          cpuPeriod: 100_000n,
+          cpuQuota: 20_000n,
+          memoryLimitInBytes: 64n << 20n,
+        },
+      });
+      const changed = await resourcesOf(id);
+      assert.deepEqual([changed.cpuQuota, changed.memoryLimitInBytes], [20_000n, 64n << 20n]);
+
+      const log = join(pod.config.logDirectory, "main.log");
+      await eventually("the first lines", 5000, async () => (existsSync(log) ? true : undefined));
+      renameSync(log, `${log}.1`);
+      await daemon.pods.reopenContainerLog({ containerId: id });
+      await eventually("lines in the new log", 5000, async () =>
+        existsSync(log) && readFileSync(log, "utf8").includes("tick") ? true : undefined,
+      );
+      await removePod(daemon, pod.id);
+    });
+
+    async function resourcesOf(containerId: string) {
+      const linux = (await containerStatus(daemon, containerId)).resources?.linux;
+      assert.ok(linux !== undefined, "the status has the resources");
+      return linux;
+    }
+  });
+}
