@@ -2,7 +2,7 @@ import type { Bytes } from "../base/units.ts";
 
 /**
  * The OCI runtime configuration (`config.json`), as berth writes it: OCI runtime spec v1.2, config and config-linux.
- * Field names are the format's own. What berth never writes (Windows, Solaris, VM, RDT) is left out.
+ * Field names are the format's own. What berth never writes (hooks, RDT, other systems) is left out.
  */
 export interface OciConfig {
   ociVersion: string;
@@ -11,7 +11,6 @@ export interface OciConfig {
   hostname?: string;
   mounts: OciMount[];
   annotations?: Record<string, string>;
-  hooks?: OciHooks;
   linux: OciLinux;
 }
 
@@ -33,7 +32,7 @@ export interface OciProcess {
 }
 
 /** config, User (POSIX). */
-export interface OciUser {
+interface OciUser {
   uid: number;
   gid: number;
   umask?: number;
@@ -70,24 +69,6 @@ export interface OciIdMapping {
   containerID: number;
   hostID: number;
   size: number;
-}
-
-/** config, POSIX-platform hooks. */
-export interface OciHooks {
-  prestart?: OciHook[];
-  createRuntime?: OciHook[];
-  createContainer?: OciHook[];
-  startContainer?: OciHook[];
-  poststart?: OciHook[];
-  poststop?: OciHook[];
-}
-
-export interface OciHook {
-  path: string;
-  args?: string[];
-  env?: string[];
-  /** Seconds. */
-  timeout?: number;
 }
 
 /** config-linux. */
@@ -189,7 +170,7 @@ export interface OciSyscallRule {
   args?: OciSyscallArg[];
 }
 
-export interface OciSyscallArg {
+interface OciSyscallArg {
   index: number;
   value: number;
   valueTwo?: number;

@@ -22,7 +22,7 @@ export interface OciConfigInput {
 }
 
 /** What a container takes from its image. */
-export interface ImageFacts {
+interface ImageFacts {
   /** The reference to show; used when the caller named none. */
   readonly name: string;
   readonly defaults: ContainerDefaults;
@@ -49,7 +49,7 @@ export interface PodNamespacePaths {
 }
 
 /** Files and directories on the host that all containers of the pod see. */
-export interface PodFiles {
+interface PodFiles {
   readonly hostname: string;
   readonly hosts: string;
   readonly resolvConf: string;

@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { constants, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, test } from "node:test";
 import { isFault } from "../../base/fault.ts";
+import { mknodAt } from "../../linux/files-at.ts";
+import { openDirectory } from "../../linux/open-beneath.ts";
 import { exampleSecurity } from "./testing/example.ts";
 import { findUser } from "./user-lookup.ts";
 
@@ -20,6 +21,11 @@ beforeEach(() => {
   writeFileSync(at("outside/passwd"), "app:x:1:1:::\n");
 });
 afterEach(() => rmSync(base, { recursive: true }));
+
+function makePipe(directory: string, name: string): void {
+  using parent = openDirectory(directory);
+  mknodAt(parent.fd, name, constants.S_IFIFO | 0o644, 0n);
+}
 
 test("an image without users has root and every number", async () => {
   assert.deepEqual(await find(""), { uid: 0, gid: 0, supplementalGroups: [0] });
@@ -42,7 +48,7 @@ test("links are followed as the container would, never out of its root", async (
 });
 
 test("what is no regular file of bounded size is refused without being opened", async () => {
-  assert.equal(spawnSync("mkfifo", [at("rootfs/etc/passwd")]).status, 0);
+  makePipe(at("rootfs/etc"), "passwd");
   await assert.rejects(find("app"), (error) => isFault(error, "invalid") && /regular/.test(error.message));
   rmSync(at("rootfs/etc/passwd"));
   mkdirSync(at("rootfs/etc/passwd"));

@@ -4,13 +4,7 @@ import type { PodSandboxConfig } from "../../../spec/cri/pod-sandbox-config.ts";
 import type { ContainerDefaults, ImageConfig } from "../../../spec/oci-image.ts";
 import type { HostFacts, OciConfigInput, PodFacts } from "../input.ts";
 
-export const defaultCapabilities = [
-  "CAP_CHOWN",
-  "CAP_KILL",
-  "CAP_NET_BIND_SERVICE",
-  "CAP_SETGID",
-  "CAP_SETUID",
-];
+const defaultCapabilities = ["CAP_CHOWN", "CAP_KILL", "CAP_NET_BIND_SERVICE", "CAP_SETGID", "CAP_SETUID"];
 
 export const exampleSecurity: ContainerSecurity = {
   capabilities: { add: [], drop: [], addAmbient: [] },
@@ -92,7 +86,7 @@ export const examplePod: PodFacts = {
   cgroup: "/kubepods/pod1",
 };
 
-export const exampleDefaults: ContainerDefaults = {
+const exampleDefaults: ContainerDefaults = {
   User: "",
   Env: [],
   Entrypoint: ["/bin/web"],
@@ -111,7 +105,7 @@ export const exampleImage: ImageConfig = {
   rootfs: { type: "layers", diff_ids: [`sha256:${"0".repeat(64)}` as Digest as never] },
 };
 
-export const exampleHost: HostFacts = {
+const exampleHost: HostFacts = {
   cgroupVersion: 2,
   cgroup2Options: [],
   capabilities: [...defaultCapabilities, "CAP_NET_ADMIN", "CAP_SYS_ADMIN"],

@@ -1,0 +1,131 @@
+import assert from "node:assert/strict";
+import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { ContainerId } from "../../../base/ids.ts";
+import type { Cgroups } from "../../../linux/contract.ts";
+import { hostMounts } from "../../../linux/mounts.ts";
+import { hostNamespaces } from "../../../linux/namespaces.ts";
+import type { ContainerConfig } from "../../../spec/cri/container-config.ts";
+import type { OciConfig } from "../../../spec/oci-runtime.ts";
+import type { ContainerPod } from "../../pod.ts";
+import type { ContainerRecord } from "../../state.ts";
+import { createSpecBuilder, type SpecParts } from "../builder.ts";
+import { readHostFacts } from "../host.ts";
+import type { HostFacts } from "../input.ts";
+import { exampleConfig, exampleImage, examplePod } from "./example.ts";
+import { type OciRun, type OciRunResult, prepareOciRun } from "./oci-run.ts";
+
+/** This host's cgroups, as far as reading its facts needs them. */
+const cgroups: Pick<Cgroups, "version" | "directories"> = {
+  version: readdirSync("/sys/fs/cgroup").includes("cgroup.controllers") ? 2 : 1,
+  directories() {
+    if (cgroups.version === 2) return new Map([["", "/sys/fs/cgroup"]]);
+    const controllers = readdirSync("/sys/fs/cgroup").filter((name) => name !== "unified");
+    return new Map(controllers.map((name) => [name, `/sys/fs/cgroup/${name}`]));
+  },
+};
+
+/** A pod with pinned namespaces and files on this host, and containers that really run in it. */
+export interface PodRun extends AsyncDisposable {
+  readonly facts: HostFacts;
+  readonly pod: ContainerPod;
+  readonly privilegedPod: ContainerPod;
+  readonly rootfs: string;
+  /** A path in the run's own temporary directory. */
+  at(...path: string[]): string;
+  build(config: ContainerConfig, inPod?: ContainerPod): Promise<OciConfig>;
+  /** Runs a shell script as the container's process. */
+  sh(script: string, config?: ContainerConfig, inPod?: ContainerPod): Promise<OciRunResult>;
+  /** Asserts that the script ends well and what it writes. */
+  says(script: string, expected: string, config?: ContainerConfig, inPod?: ContainerPod): Promise<void>;
+}
+
+/** Makes the pod; all of it is taken away again on disposal. */
+export async function startPodRun(runtime: string): Promise<PodRun> {
+  const host = prepareOciRun(runtime);
+  const at = (...path: string[]) => join(host.directory, ...path);
+  const namespaces = hostNamespaces(hostMounts(), { idleMs: 1000 });
+  const request = { directory: at("ns"), kinds: ["net", "ipc", "uts"], hostname: "pod-host" } as const;
+  await namespaces.pin({ ...request, sysctls: {} });
+  const facts = await readHostFacts(cgroups);
+  const pod = makePod(host, runtime);
+  const { security } = pod.config;
+  const builder = createSpecBuilder(specParts(runtime, facts));
+  let count = 0;
+  const run: PodRun = {
+    facts,
+    pod,
+    privilegedPod: { ...pod, config: { ...pod.config, security: { ...security, privileged: true } } },
+    rootfs: host.rootfs,
+    at,
+    async build(config, inPod = pod) {
+      const id = (++count).toString(16).padStart(64, "0") as ContainerId;
+      const record = { id, config, handler: runtime } as ContainerRecord;
+      const image = { ...exampleImage, config: { ...exampleImage.config, Entrypoint: [], Cmd: [] } };
+      return (await builder.build({ record, pod: inPod, image, rootfs: host.rootfs })).config;
+    },
+    async sh(script, config = exampleConfig, inPod = pod) {
+      const built = await run.build({ ...config, command: ["sh", "-c", script] }, inPod);
+      return host.run(built, `${runtime}-${count}`);
+    },
+    async says(script, expected, config, inPod) {
+      const { code, output } = await run.sh(script, config, inPod);
+      assert.deepEqual({ code, output: output.trim() }, { code: 0, output: expected });
+    },
+    async [Symbol.asyncDispose]() {
+      await namespaces.unpin(at("ns"));
+      await namespaces[Symbol.asyncDispose]();
+      host[Symbol.dispose]();
+    },
+  };
+  return run;
+}
+
+function makePod({ directory, cgroup }: OciRun, handler: string): ContainerPod {
+  const file = (name: string, text: string) => {
+    writeFileSync(join(directory, name), text);
+    return join(directory, name);
+  };
+  const namespaces = join(directory, "ns");
+  mkdirSync(join(directory, "shm"));
+  return {
+    ...examplePod,
+    refuses: undefined,
+    handler,
+    monitorCgroup: "",
+    namespaces: {
+      network: join(namespaces, "net"),
+      ipc: join(namespaces, "ipc"),
+      uts: join(namespaces, "uts"),
+    },
+    files: {
+      hostname: file("hostname", "pod-host\n"),
+      hosts: file("hosts", "127.0.0.1 localhost\n"),
+      resolvConf: file("resolv.conf", "nameserver 192.0.2.1\n"),
+      shm: join(directory, "shm"),
+    },
+    cgroup,
+  };
+}
+
+function specParts(runtime: string, host: HostFacts): SpecParts {
+  const capabilities = ["CHOWN", "DAC_OVERRIDE", "SETUID", "SETGID", "NET_RAW", "MKNOD", "SYS_CHROOT"];
+  return {
+    config: {
+      container: {
+        rlimits: [{ type: "RLIMIT_NOFILE", soft: 1024, hard: 1_048_576 }],
+        capabilities,
+        pidsLimit: 100,
+        shmSize: 1 << 26,
+        seccompProfile: "/usr/share/containers/seccomp.json",
+        logLineMax: 1 << 14,
+        execOutputMax: 1 << 24,
+      },
+      cgroup: { driver: "cgroupfs", parent: "" },
+      runtime: { default: runtime, handlers: {}, conmon: "", path: "" },
+    },
+    host,
+    features: () => ({ recursiveReadOnly: runtime === "crun", idmappedMounts: false }),
+    initOf: () => process.pid,
+  };
+}
