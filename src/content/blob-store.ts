@@ -1,0 +1,185 @@
+import { createHash, randomBytes } from "node:crypto";
+import { createReadStream } from "node:fs";
+import { access, mkdir, open, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { Fault } from "../base/fault.ts";
+import type { Digest } from "../base/ids.ts";
+import type { Bytes } from "../base/units.ts";
+import { digestFromHex, digestOf, hexOf, isDigest } from "../spec/digest.ts";
+
+const layoutFile = "oci-layout";
+const indexFile = "index.json";
+
+/**
+ * Blobs by digest, in an OCI image layout (OCI image spec v1.1, image layout). A blob gets its name once its digest and
+ * size are verified; nothing is synced: whether a blob survived a power cut is for the caller's records to know.
+ */
+export class BlobStore {
+  readonly #directory: string;
+
+  private constructor(directory: string) {
+    this.#directory = directory;
+  }
+
+  /** Opens the store at `directory`, made if it isn't there, and drops what was being written when the daemon died. */
+  static async open(directory: string): Promise<BlobStore> {
+    const store = new BlobStore(directory);
+    await mkdir(join(directory, "blobs", "sha256"), { recursive: true, mode: 0o700 });
+    await rm(join(directory, "ingest"), { recursive: true, force: true });
+    await mkdir(join(directory, "ingest"), { mode: 0o700 });
+    await store.#replace(layoutFile, JSON.stringify({ imageLayoutVersion: "1.0.0" }));
+    const index = join(directory, indexFile);
+    const empty = { schemaVersion: 2, mediaType: "application/vnd.oci.image.index.v1+json", manifests: [] };
+    await access(index).catch(() => store.#replace(indexFile, JSON.stringify(empty)));
+    return store;
+  }
+
+  /** Where the blob lies, or would. */
+  pathOf(digest: Digest): string {
+    return join(this.#directory, "blobs", "sha256", hexOf(digest));
+  }
+
+  /** Undefined when the blob is not here. */
+  async size(digest: Digest): Promise<Bytes | undefined> {
+    try {
+      return (await stat(this.pathOf(digest))).size;
+    } catch (error) {
+      if (isMissing(error)) return undefined;
+      throw new Fault("internal", `the blob ${digest} can't be read`, { cause: error });
+    }
+  }
+
+  /**
+   * Reads a whole small blob, and verifies it.
+   *
+   * @throws {Fault} notFound; exhausted beyond `max`; corrupt when it isn't what its name says
+   */
+  async read(digest: Digest, max: Bytes): Promise<Buffer> {
+    let bytes: Buffer;
+    try {
+      await using file = await open(this.pathOf(digest), "r");
+      const { size } = await file.stat();
+      if (size > max)
+        throw new Fault("exhausted", `the blob ${digest} has ${size} bytes; at most ${max} are read`);
+      bytes = await file.readFile();
+    } catch (error) {
+      if (error instanceof Fault) throw error;
+      if (isMissing(error)) throw new Fault("notFound", `the blob ${digest} is not on this node`);
+      throw new Fault("internal", `the blob ${digest} can't be read`, { cause: error });
+    }
+    if (digestOf(bytes) !== digest)
+      throw new Fault("corrupt", `the stored blob ${digest} has another content`);
+    return bytes;
+  }
+
+  /**
+   * A large blob's bytes, verified as they pass: the reading fails at the end when they weren't what the name says.
+   *
+   * @throws {Fault} notFound, corrupt
+   */
+  async *stream(digest: Digest, signal: AbortSignal): AsyncGenerator<Uint8Array, void, undefined> {
+    if ((await this.size(digest)) === undefined)
+      throw new Fault("notFound", `the blob ${digest} is not on this node`);
+    const hash = createHash("sha256");
+    for await (const chunk of createReadStream(this.pathOf(digest), { signal, highWaterMark: 1 << 18 })) {
+      hash.update(chunk);
+      yield chunk;
+    }
+    if (digestFromHex(hash.digest("hex")) !== digest) {
+      throw new Fault("corrupt", `the stored blob ${digest} has another content`);
+    }
+  }
+
+  /** Stores a small blob under its digest. */
+  async put(bytes: Uint8Array): Promise<Digest> {
+    const digest = digestOf(bytes);
+    if ((await this.size(digest)) === bytes.length) return digest;
+    const path = this.ingestPath();
+    await this.#whole(path, digest, () => writeFile(path, bytes, { mode: 0o600, flag: "wx" }));
+    return digest;
+  }
+
+  /**
+   * Stores a blob from a stream. Nothing is left when it fails.
+   *
+   * @throws {Fault} corrupt for another digest or size; exhausted when the disk is full; what the stream throws
+   */
+  async write(chunks: AsyncIterable<Uint8Array>, expected: { digest: Digest; size: Bytes }): Promise<void> {
+    const path = this.ingestPath();
+    await this.#whole(path, expected.digest, async () => {
+      await using file = await open(path, "wx", 0o600);
+      const hash = createHash("sha256");
+      let size = 0;
+      for await (const chunk of chunks) {
+        size += chunk.length;
+        if (size > expected.size) break;
+        hash.update(chunk);
+        await file.appendFile(chunk);
+      }
+      if (size !== expected.size) {
+        const came = size > expected.size ? "more" : `${size} bytes`;
+        throw new Fault("corrupt", `${expected.digest}: ${came} came, ${expected.size} bytes are announced`);
+      }
+      const digest = digestFromHex(hash.digest("hex"));
+      if (digest !== expected.digest)
+        throw new Fault("corrupt", `${expected.digest}: what came has digest ${digest}`);
+    });
+  }
+
+  /** A new name for a file that is being written, on the store's file system; `adopt` or `drop` it. */
+  ingestPath(): string {
+    return join(this.#directory, "ingest", randomBytes(12).toString("hex"));
+  }
+
+  /** Takes a file that the caller wrote at an `ingestPath` and whose digest it has verified. */
+  async adopt(path: string, digest: Digest): Promise<void> {
+    await rename(path, this.pathOf(digest));
+  }
+
+  /** Drops what was written at an `ingestPath`. Succeeds if there is nothing. */
+  async drop(path: string): Promise<void> {
+    await rm(path, { force: true });
+  }
+
+  /** Succeeds if the blob is not here. */
+  async delete(digest: Digest): Promise<void> {
+    await rm(this.pathOf(digest), { force: true });
+  }
+
+  /** Every blob here; `undefined` digests are files that have no business in the store. */
+  async list(): Promise<{ digest: Digest | undefined; path: string }[]> {
+    const directory = join(this.#directory, "blobs", "sha256");
+    return (await readdir(directory)).map((name) => {
+      const digest = `sha256:${name}`;
+      return { digest: isDigest(digest) ? digest : undefined, path: join(directory, name) };
+    });
+  }
+
+  /** Replaces the layout's index.json. */
+  async writeIndex(index: object): Promise<void> {
+    await this.#replace(indexFile, JSON.stringify(index));
+  }
+
+  async #replace(name: string, text: string): Promise<void> {
+    const path = this.ingestPath();
+    await writeFile(path, text, { mode: 0o600 });
+    await rename(path, join(this.#directory, name));
+  }
+
+  async #whole(path: string, digest: Digest, write: () => Promise<void>): Promise<void> {
+    try {
+      await write();
+      await this.adopt(path, digest);
+    } catch (error) {
+      await this.drop(path);
+      if (error instanceof Fault) throw error;
+      const code = (error as NodeJS.ErrnoException).code;
+      const full = code === "ENOSPC" || code === "EDQUOT";
+      throw new Fault(full ? "exhausted" : "internal", `storing ${digest}`, { cause: error });
+    }
+  }
+}
+
+function isMissing(error: unknown): boolean {
+  return (error as NodeJS.ErrnoException).code === "ENOENT";
+}
