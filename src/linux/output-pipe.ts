@@ -15,6 +15,8 @@ export class OutputPipe {
   readonly #max: Bytes;
   #size: Bytes = 0;
   truncated = false;
+  /** Resolves when every process that held the write end has closed it. */
+  readonly ended: Promise<void>;
 
   /** Takes over `fd`, the read end. */
   constructor(fd: number, max: Bytes) {
@@ -34,6 +36,8 @@ export class OutputPipe {
       },
     });
     this.#socket.on("error", () => this.#socket.destroy());
+    this.ended = new Promise((resolve) => this.#socket.once("close", () => resolve()));
+    this.#socket.resume();
   }
 
   #keep(data: Buffer): void {

@@ -35,6 +35,8 @@ export interface Spawn {
   readonly stdin: number | undefined;
   readonly stdout: number;
   readonly stderr: number;
+  /** Become 3, 4, … in the new process. */
+  readonly more?: readonly number[];
 }
 
 let shared: Buffer | undefined;
@@ -59,7 +61,9 @@ function fileActions(spawn: Spawn): Buffer {
   else actionsDup2(actions, spawn.stdin, 0);
   actionsDup2(actions, spawn.stdout, 1);
   actionsDup2(actions, spawn.stderr, 2);
-  actionsCloseFrom(actions, 3);
+  const more = spawn.more ?? [];
+  for (const [index, fd] of more.entries()) actionsDup2(actions, fd, 3 + index);
+  actionsCloseFrom(actions, 3 + more.length);
   if (spawn.cwd !== undefined) actionsChdir(actions, spawn.cwd);
   return actions;
 }

@@ -1,0 +1,46 @@
+import { closeSync } from "node:fs";
+import { Socket } from "node:net";
+import type { Bytes } from "../base/units.ts";
+import { closeOnExecPipe } from "./posix-spawn.ts";
+
+/** A pipe between this process and one that it starts. Both ends are close-on-exec, and closed when disposed of. */
+export class Pipe {
+  readonly read: number;
+  readonly write: number;
+  readonly #open: Set<number>;
+
+  /** @throws {SystemCallError} when there are no descriptors left */
+  constructor() {
+    [this.read, this.write] = closeOnExecPipe();
+    this.#open = new Set([this.read, this.write]);
+  }
+
+  close(end: "read" | "write"): void {
+    if (this.#open.delete(this[end])) closeSync(this[end]);
+  }
+
+  /**
+   * The first line that is written into it, without its end; what was written when the writers are gone, or when it is
+   * longer than `max`. Rejects when `signal` aborts. Closes the read end.
+   */
+  async firstLine(max: Bytes, signal: AbortSignal): Promise<string> {
+    signal.throwIfAborted();
+    this.#open.delete(this.read);
+    const socket = new Socket({ fd: this.read, readable: true, writable: false, signal });
+    let text = "";
+    try {
+      for await (const data of socket) {
+        text += (data as Buffer).toString("latin1");
+        if (text.includes("\n") || text.length > max) break;
+      }
+    } finally {
+      socket.destroy();
+    }
+    return Buffer.from(text.split("\n", 1)[0] ?? "", "latin1").toString("utf8");
+  }
+
+  [Symbol.dispose](): void {
+    for (const fd of this.#open) closeSync(fd);
+    this.#open.clear();
+  }
+}

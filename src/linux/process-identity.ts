@@ -1,0 +1,35 @@
+import { readFileSync } from "node:fs";
+
+/** A process that can't be confused with a later one of the same pid: start time in clock ticks since boot (proc(5), stat). */
+export interface ProcessStart {
+  readonly pid: number;
+  readonly startTicks: number;
+  readonly parent: number;
+  readonly session: number;
+}
+
+/** Fields of /proc/<pid>/stat, counted from the one after the command's name. */
+const stateField = 0;
+const parentField = 1;
+const sessionField = 3;
+const startField = 19;
+
+/** Who runs under `pid` now. Undefined when nobody does; a zombie is nobody. */
+export function processIdentity(pid: number): ProcessStart | undefined {
+  let text: string;
+  try {
+    text = readFileSync(`/proc/${pid}/stat`, "latin1");
+  } catch {
+    return undefined;
+  }
+  // the name may hold blanks and parentheses: the last one ends it
+  const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
+  const state = fields[stateField];
+  if (state === undefined || state === "Z" || state === "X") return undefined;
+  return {
+    pid,
+    startTicks: Number(fields[startField]),
+    parent: Number(fields[parentField]),
+    session: Number(fields[sessionField]),
+  };
+}
