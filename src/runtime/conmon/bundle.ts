@@ -1,0 +1,32 @@
+import { readFileSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { join, posix } from "node:path";
+import { expandSlice } from "../../linux/slice.ts";
+import type { OciConfig } from "../../spec/oci-runtime.ts";
+
+/** The bundle's own config.json, which berth itself wrote. Undefined when it is not there. */
+export async function readBundle(bundle: string): Promise<OciConfig | undefined> {
+  try {
+    return JSON.parse(await readFile(join(bundle, "config.json"), "utf8"));
+  } catch {
+    return undefined; // never written, or half written when the daemon was killed: no container can be made of it
+  }
+}
+
+/** As readBundle, at once: for an exit that is being told. */
+export function readBundleNow(bundle: string): OciConfig | undefined {
+  try {
+    return JSON.parse(readFileSync(join(bundle, "config.json"), "utf8"));
+  } catch {
+    return undefined;
+  }
+}
+
+/** The container's cgroup as a path from the root of the hierarchies. Undefined: the config leaves it to the runtime. */
+export function cgroupOf(config: OciConfig): string | undefined {
+  const path = config.linux.cgroupsPath;
+  if (path === undefined || path === "") return undefined;
+  const [slice, prefix, name] = path.split(":");
+  if (slice === undefined || prefix === undefined || name === undefined) return path;
+  return posix.join(expandSlice(slice), `${prefix}-${name}.scope`);
+}

@@ -1,0 +1,160 @@
+import { constants, writeSync } from "node:fs";
+import { mkdir, open, readFile, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { throwIfEnded, waitFor } from "../../base/deadline.ts";
+import { describeFault, during, Fault } from "../../base/fault.ts";
+import type { Bytes, Ms } from "../../base/units.ts";
+import type { Cgroups } from "../../linux/contract.ts";
+import type { Launched } from "../../linux/launcher.ts";
+import { Pipe } from "../../linux/pipe.ts";
+import { type ProcessStart, processIdentity } from "../../linux/process-identity.ts";
+import type { CreateRequest, MonitoredContainer, ProcessIdentity } from "../contract.ts";
+import { deleteContainer } from "./delete.ts";
+import { killIfThere, monitorArgs, monitorEnvironment, recordedMonitor, runtimeLog } from "./monitors.ts";
+import type { ConmonParts } from "./parts.ts";
+import { wordsOf } from "./runtime-words.ts";
+
+/** conmon's own report holds 8 KiB of what the runtime said. */
+const maxReport: Bytes = 64 << 10;
+/** How long the clean-up after a failed create may take. */
+const undoDeadline: Ms = 20_000;
+/** The kubelet's own rotation and the log collectors read as root or as this group. */
+const logMode = 0o640;
+
+/**
+ * Starts a monitor, which has the runtime create the container. The monitor lives in a session of its own, in the
+ * cgroup that is asked for, and needs nothing of this process from then on.
+ *
+ * @throws {Fault} internal with what monitor or runtime said; nothing is left then but the bundle
+ */
+export async function createContainer(
+  request: CreateRequest,
+  parts: ConmonParts,
+  signal: AbortSignal,
+): Promise<MonitoredContainer> {
+  if (request.logPath !== undefined) await prepareLog(request.logPath);
+  try {
+    const init = await launchMonitor(request, parts, signal);
+    const monitor = await recordedMonitor(request.id, parts.paths);
+    return {
+      monitor: identityOf(monitor, "the monitor"),
+      init: identityOf(init, "the container's first process"),
+    };
+  } catch (error) {
+    const undo = AbortSignal.timeout(undoDeadline);
+    await deleteContainer(request.id, request.handler, parts, undo).catch((cause: unknown) => {
+      const err = describeFault(cause);
+      parts.host.log.error({ container: request.id, err }, "a failed create could not be cleaned up");
+    });
+    throw during(`creating container ${request.id}`, error);
+  }
+}
+
+function identityOf(pid: number | undefined, what: string): ProcessIdentity {
+  const found: ProcessStart | undefined = pid === undefined ? undefined : processIdentity(pid);
+  if (found === undefined) throw new Fault("internal", `${what} ended as soon as it was created`);
+  return { pid: found.pid, startTicks: found.startTicks };
+}
+
+/** @throws {Fault} invalid for a path that conmon can't be told */
+async function prepareLog(path: string): Promise<void> {
+  if (!path.startsWith("/") || /[:\0\n]/.test(path)) {
+    throw new Fault(
+      "invalid",
+      `log path ${JSON.stringify(path)}: must be absolute, without ":" or a newline`,
+    );
+  }
+  await mkdir(dirname(path), { recursive: true, mode: 0o755 });
+  const flags = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_NOFOLLOW;
+  await using file = await open(path, flags, logMode);
+  await file.chmod(logMode); // the umask may have taken bits away
+}
+
+/** @returns the pid of the container's first process */
+async function launchMonitor(
+  request: CreateRequest,
+  parts: ConmonParts,
+  signal: AbortSignal,
+): Promise<number> {
+  const { host, monitor, paths, handlers } = parts;
+  using sync = new Pipe();
+  using start = new Pipe();
+  const launched = await host.launcher.launch(
+    {
+      path: monitor.path,
+      args: monitorArgs(request, handlers.get(request.handler), paths),
+      env: monitorEnvironment(request.bundle, monitor),
+      cwd: request.bundle,
+      more: [sync.write, start.read],
+      maxOutput: maxReport,
+    },
+    signal,
+  );
+  try {
+    sync.close("write");
+    start.close("read");
+    if (request.monitorCgroup !== undefined) await enter(request.monitorCgroup, launched.pid, host.cgroups);
+    release(start);
+    await waitFor(forked(launched), signal, "starting the monitor");
+    return await createdPid(await sync.firstLine(maxReport, signal), request);
+  } catch (error) {
+    killIfThere(-launched.pid); // before it forks it has its own process group; after, it is found by its id
+    throwIfEnded(signal, "waiting for the OCI runtime");
+    throw error;
+  } finally {
+    launched.stdout.finish();
+    launched.stderr.finish();
+  }
+}
+
+/** The monitor waits for this before it forks, so that all it starts is in its cgroup, too. */
+async function enter(cgroup: string, pid: number, cgroups: Cgroups): Promise<void> {
+  for (const directory of new Set(cgroups.directories(cgroup).values())) {
+    try {
+      await writeFile(join(directory, "cgroup.procs"), String(pid), { flag: constants.O_WRONLY });
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === "ESRCH") return; // ended: its exit code tells
+      throw new Fault("internal", `moving the monitor to cgroup ${cgroup}`, { cause: error });
+    }
+  }
+}
+
+function release(start: Pipe): void {
+  try {
+    writeSync(start.write, "\n");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EPIPE") throw error; // ended: its exit code tells
+  }
+  start.close("write");
+}
+
+/** The program that was started ends once its fork has its pid file. */
+async function forked({ exited, stderr }: Launched): Promise<void> {
+  const { code, signal } = await exited;
+  if (code === 0) return;
+  const said = wordsOf(stderr.finish().toString("utf8"));
+  const how = signal === null ? `exit code ${code}` : `killed by ${signal}`;
+  throw new Fault("internal", `conmon: ${said === "" ? how : said}`);
+}
+
+/** Reads conmon's report: `{"data": <pid>}`, or -1 with what the runtime wrote to stderr. */
+async function createdPid(line: string, { bundle }: CreateRequest): Promise<number> {
+  const report = parseReport(line);
+  if (report.pid !== undefined) return report.pid;
+  const log = await readFile(runtimeLog(bundle), "utf8").catch(() => "");
+  const words = wordsOf(log.slice(-maxReport)) || wordsOf(report.message);
+  throw new Fault("internal", words === "" ? "the monitor ended before the container was created" : words);
+}
+
+function parseReport(line: string): { pid: number | undefined; message: string } {
+  let report: unknown;
+  try {
+    report = JSON.parse(line);
+  } catch {
+    return { pid: undefined, message: line }; // cut off, or what the runtime wrote can't be read back
+  }
+  if (report === null || typeof report !== "object") return { pid: undefined, message: line };
+  const pid =
+    "data" in report && typeof report.data === "number" && report.data > 0 ? report.data : undefined;
+  return { pid, message: "message" in report ? String(report.message) : "" };
+}

@@ -1,0 +1,99 @@
+import { access, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { throwIfEnded } from "../../base/deadline.ts";
+import { describeFault } from "../../base/fault.ts";
+import type { ContainerId } from "../../base/ids.ts";
+import type { Ms } from "../../base/units.ts";
+import { cgroupOf, readBundle } from "./bundle.ts";
+import type { Handler } from "./handlers.ts";
+import { killMonitors, runtimeLog, settleMonitors } from "./monitors.ts";
+import type { ConmonParts } from "./parts.ts";
+import { requireRuntime } from "./runtime-command.ts";
+
+/** How long the kernel may take to let go of a cgroup whose processes were just killed. */
+const removeWait: Ms = 2000;
+
+/**
+ * Takes away the container, its processes, its cgroup and its monitor, whatever state they are in, from its id and
+ * what is on disk alone. Tells the runtime where that knows the container, and does the same without it where it is
+ * confused.
+ *
+ * @throws {Fault} wrongState when processes can't be killed; what `signal` says
+ */
+export async function deleteContainer(
+  id: ContainerId,
+  handlerName: string,
+  parts: ConmonParts,
+  signal: AbortSignal,
+): Promise<void> {
+  const { paths, host } = parts;
+  const files = paths.container(id);
+  // A monitor without the container's pid is still creating it, and what it makes must not come after its removal.
+  if (!(await isThere(files.pidFile))) await killMonitors(id, paths, signal);
+  const config = await readBundle(files.bundle);
+  const cgroup = config === undefined ? undefined : cgroupOf(config);
+  // Before the runtime does: runc looks only every 100 ms whether what it killed is dead.
+  if (cgroup !== undefined) await host.cgroups.killAll(cgroup, signal);
+  const holding = await holders(id, handlerName, parts);
+  let failed = await deleteByRuntime(id, holding, parts, signal);
+  if (cgroup !== undefined && (await host.cgroups.exists(cgroup))) {
+    await host.cgroups.killAll(cgroup, signal);
+    await host.cgroups.remove(cgroup, removeWait);
+    if (failed.length > 0) failed = await deleteByRuntime(id, failed, parts, signal);
+  }
+  for (const handler of failed) await forget(id, handler, parts);
+  await settleMonitors(id, paths, signal);
+  await removeTraces(id, parts);
+}
+
+/** The handlers whose runtime has the container on its books. */
+async function holders(id: ContainerId, named: string, { handlers }: ConmonParts): Promise<Handler[]> {
+  const found: Handler[] = [];
+  for (const handler of handlers.all()) {
+    const holds = handler.kind === "other" ? handler.name === named : await isThere(join(handler.root, id));
+    if (holds) found.push(handler);
+  }
+  return found;
+}
+
+/** Those handlers whose runtime did not manage. */
+async function deleteByRuntime(
+  id: ContainerId,
+  holding: readonly Handler[],
+  { host }: ConmonParts,
+  signal: AbortSignal,
+): Promise<Handler[]> {
+  const failed: Handler[] = [];
+  for (const handler of holding) {
+    try {
+      await requireRuntime(handler, { args: ["delete", "--force", id] }, host, signal);
+      if (handler.kind !== "other") await rm(join(handler.root, id), { recursive: true, force: true });
+    } catch (error) {
+      throwIfEnded(signal, `deleting container ${id}`);
+      host.log.warn({ container: id, err: describeFault(error) }, "the runtime could not delete a container");
+      failed.push(handler);
+    }
+  }
+  return failed;
+}
+
+/** Its processes and cgroup are gone: what the runtime has on its books is about nothing. */
+async function forget(id: ContainerId, handler: Handler, { host }: ConmonParts): Promise<void> {
+  if (handler.kind === "other") return;
+  host.log.warn({ container: id, handler: handler.name }, "removing what a runtime recorded of a container");
+  await rm(join(handler.root, id), { recursive: true, force: true });
+}
+
+/** What monitor and runtime left in the bundle and beside it. */
+async function removeTraces(id: ContainerId, { paths }: ConmonParts): Promise<void> {
+  const { bundle, pidFile, monitorPidFile, exitFile, oomFile } = paths.container(id);
+  const inBundle = ["exit", "attach", "ctl", "winsz"].map((name) => join(bundle, name));
+  const left = [pidFile, monitorPidFile, exitFile, oomFile, runtimeLog(bundle), ...inBundle];
+  await Promise.all(left.map((file) => rm(file, { force: true })));
+}
+
+async function isThere(path: string): Promise<boolean> {
+  return await access(path)
+    .then(() => true)
+    .catch(() => false);
+}

@@ -1,0 +1,172 @@
+import { randomBytes } from "node:crypto";
+import { constants } from "node:fs";
+import { mkdir, readdir, readFile, rmdir, stat, writeFile } from "node:fs/promises";
+import { join, posix } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { Fault } from "../../base/fault.ts";
+import type { Ms } from "../../base/units.ts";
+import type { Cgroups } from "../../linux/contract.ts";
+import { processIdentity } from "../../linux/process-identity.ts";
+import type { Handler } from "./handlers.ts";
+
+/** The names of the cgroups that hold a command's processes: a start of the daemon finds what is left by this. */
+const prefix = "berth-exec-";
+/** How long the kernel may take to let go of a cgroup whose processes were just killed. */
+const removeWait: Ms = 1000;
+/** How many generations a process may lie below the command that started it. */
+const maxDepth = 64;
+
+/**
+ * The cgroup of one command that runs in a container, below the container's own: so that all it started, in whatever
+ * session, can be killed. On cgroup v1 it is made in one hierarchy alone, the freezer's, as that can hold processes
+ * still; limits and counts stay with the container's own group.
+ */
+export interface ExecCgroup {
+  /** From the root of the hierarchies. */
+  readonly path: string;
+  readonly directory: string;
+  /** Has the runtime start the command in it. Empty: it can't, and `gather` moves the processes. */
+  readonly options: readonly string[];
+}
+
+/** The group that commands' groups are made in. */
+interface Home {
+  /** On v1: the hierarchy's name. */
+  readonly controller: string | undefined;
+  readonly path: string;
+  readonly directory: string;
+}
+
+/** @throws {Fault} wrongState when the container has no cgroup any more */
+export async function createExecCgroup(
+  container: string,
+  handler: Handler,
+  cgroups: Cgroups,
+): Promise<ExecCgroup> {
+  const name = `${prefix}${randomBytes(6).toString("hex")}`;
+  const { controller, path, directory } = await homeOf(container, cgroups);
+  try {
+    await mkdir(join(directory, name));
+  } catch (error) {
+    const kind = codeOf(error) === "ENOENT" ? "wrongState" : "internal";
+    throw new Fault(kind, `making a cgroup for the command below ${path}`, { cause: error });
+  }
+  return {
+    path: posix.join(path, name),
+    directory: join(directory, name),
+    options: optionsFor(handler, name, controller),
+  };
+}
+
+/** crun on v1 joins the groups of that name in all hierarchies, and leaves its own where there is none: of no use. */
+function optionsFor(handler: Handler, name: string, controller: string | undefined): string[] {
+  if (controller === undefined) return ["--cgroup", name];
+  return handler.kind === "runc" ? ["--cgroup", `${controller}:${name}`] : [];
+}
+
+async function homeOf(container: string, cgroups: Cgroups): Promise<Home> {
+  const directories = cgroups.directories(container);
+  const names = cgroups.version === 1 ? ["freezer", "pids", "memory"] : ["unified"];
+  for (const controller of names) {
+    const directory = directories.get(controller);
+    if (directory === undefined) continue;
+    if (cgroups.version === 1) return { controller, path: container, directory };
+    // below a systemd scope, crun puts the container into a group of this name
+    const inner = join(directory, "container");
+    const nested = container.endsWith(".scope") && (await stat(inner).catch(() => undefined)) !== undefined;
+    return nested
+      ? { controller: undefined, path: posix.join(container, "container"), directory: inner }
+      : { controller: undefined, path: container, directory };
+  }
+  throw new Fault("unavailable", `cgroup ${container}: none of ${names.join(", ")} is mounted`);
+}
+
+/**
+ * Moves a command's process and all it has started by now into its cgroup, where the runtime could not start it there.
+ * A process that left both its parents and its session within this first moment is missed.
+ */
+export async function gather(cgroup: ExecCgroup, pid: number): Promise<void> {
+  if (cgroup.options.length > 0) return;
+  for (let moved = true; moved; ) {
+    moved = false;
+    for (const candidate of await processesIn(join(cgroup.directory, ".."))) {
+      if (candidate === pid || descendsFrom(candidate, pid)) {
+        moved = (await enter(cgroup.directory, candidate)) || moved;
+      }
+    }
+  }
+}
+
+function descendsFrom(candidate: number, ancestor: number): boolean {
+  for (let at = candidate, depth = 0; depth < maxDepth && at > 1; depth++) {
+    const found = processIdentity(at);
+    if (found === undefined) return false;
+    if (found.parent === ancestor || found.session === ancestor) return true;
+    at = found.parent;
+  }
+  return false;
+}
+
+/** The command has ended: what it left running on purpose goes on as the container's. */
+export async function dissolve(cgroup: ExecCgroup): Promise<void> {
+  const until = performance.now() + removeWait;
+  while (!(await removed(cgroup.directory))) {
+    const left = await processesIn(cgroup.directory);
+    for (const pid of left) await enter(join(cgroup.directory, ".."), pid);
+    if (left.length > 0) continue;
+    if (performance.now() > until) return; // empty, yet busy: it goes with the container's own group
+    await sleep(1);
+  }
+}
+
+/** Kills the command and all it started. */
+export async function killWhole(cgroup: ExecCgroup, cgroups: Cgroups, signal: AbortSignal): Promise<void> {
+  await cgroups.killAll(cgroup.path, signal);
+  await cgroups.remove(cgroup.path, removeWait);
+}
+
+/** Kills the commands in a container that a daemon left which was killed itself: nobody waits for them any more. */
+export async function sweepExecs(container: string, cgroups: Cgroups, signal: AbortSignal): Promise<void> {
+  const { path, directory } = await homeOf(container, cgroups);
+  const groups = await readdir(directory).catch(() => []);
+  for (const name of groups.filter((group) => group.startsWith(prefix))) {
+    const options: string[] = [];
+    await killWhole(
+      { path: posix.join(path, name), directory: join(directory, name), options },
+      cgroups,
+      signal,
+    );
+  }
+}
+
+/** False when the group is busy. */
+async function removed(directory: string): Promise<boolean> {
+  try {
+    await rmdir(directory);
+    return true;
+  } catch (error) {
+    if (codeOf(error) === "ENOENT") return true; // gone with the container
+    if (codeOf(error) === "EBUSY") return false;
+    throw error;
+  }
+}
+
+async function processesIn(directory: string): Promise<number[]> {
+  const text = await readFile(join(directory, "cgroup.procs"), "latin1").catch(() => "");
+  return text.split("\n").filter(Boolean).map(Number);
+}
+
+/** False when the process is gone, or the group. */
+async function enter(directory: string, pid: number): Promise<boolean> {
+  try {
+    await writeFile(join(directory, "cgroup.procs"), String(pid), { flag: constants.O_WRONLY });
+    return true;
+  } catch (error) {
+    if (codeOf(error) === "ESRCH" || codeOf(error) === "ENOENT" || codeOf(error) === "ENODEV") return false;
+    throw error;
+  }
+}
+
+function codeOf(error: unknown): string | undefined {
+  return (error as NodeJS.ErrnoException).code;
+}

@@ -1,0 +1,87 @@
+import { readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
+import type { ContainerId } from "../../base/ids.ts";
+import type { UnixNanos } from "../../base/units.ts";
+import type { Paths } from "../../config/paths.ts";
+import type { Cgroups } from "../../linux/contract.ts";
+import { processIdentity } from "../../linux/process-identity.ts";
+import type { ContainerExit, MonitoredContainer, ProcessIdentity } from "../contract.ts";
+import { cgroupOf, readBundleNow } from "./bundle.ts";
+
+/** What is written in place of an exit code when the monitor was lost. */
+export const lostNote = "255 monitorLost";
+
+/** True while this very process lives; a zombie does not. */
+export function alive({ pid, startTicks }: ProcessIdentity): boolean {
+  return processIdentity(pid)?.startTicks === startTicks;
+}
+
+/** What the exit file says: the code, and its own time. Undefined when there is none. */
+export function recordedExit(id: ContainerId, paths: Paths, cgroups: Cgroups): ContainerExit | undefined {
+  const { bundle, exitFile } = paths.container(id);
+  // the monitor writes both, this one first; the other may have failed for want of space
+  const noted = readNote(exitFile) ?? readNote(join(bundle, "exit"));
+  if (noted === undefined) return undefined;
+  const [code, lost] = noted.text.trim().split(" ");
+  if (lost !== undefined) return { id, code: 255, at: noted.at, cause: "monitorLost" };
+  const exit = { id, code: exitCode(code), at: noted.at };
+  return { ...exit, cause: exit.code !== 0 && wasOomKilled(id, paths, cgroups) ? "oomKilled" : "exited" };
+}
+
+/** The exit, once container or monitor are gone: of a monitor that is lost, what is known is that it is over. */
+export function exitOf(
+  id: ContainerId,
+  container: MonitoredContainer,
+  paths: Paths,
+  cgroups: Cgroups,
+): ContainerExit | undefined {
+  const monitored = alive(container.monitor);
+  const exit = recordedExit(id, paths, cgroups); // after that: a monitor writes it before it ends
+  if (exit !== undefined || monitored || alive(container.init)) return exit;
+  return { id, code: 255, at: BigInt(Date.now()) * 1_000_000n, cause: "monitorLost" };
+}
+
+function readNote(file: string): { text: string; at: UnixNanos } | undefined {
+  try {
+    const text = readFileSync(file, "latin1");
+    return { text, at: statSync(file, { bigint: true }).mtimeNs };
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw error;
+  }
+}
+
+/** conmon writes -1 when it never got to know it. */
+function exitCode(text: string | undefined): number {
+  const code = Number(text);
+  return Number.isInteger(code) && code >= 0 && code <= 255 ? code : 255;
+}
+
+/**
+ * conmon's note, or the kernel's own count: conmon may hear of the exit before it hears of the kill.
+ */
+function wasOomKilled(id: ContainerId, paths: Paths, cgroups: Cgroups): boolean {
+  const { bundle, oomFile } = paths.container(id);
+  try {
+    statSync(oomFile);
+    return true;
+  } catch {
+    const config = readBundleNow(bundle);
+    const cgroup = config === undefined ? undefined : cgroupOf(config);
+    return cgroup !== undefined && oomKills(cgroup, cgroups) > 0;
+  }
+}
+
+function oomKills(cgroup: string, cgroups: Cgroups): number {
+  const directories = cgroups.directories(cgroup);
+  const [controller, name] =
+    cgroups.version === 1 ? ["memory", "memory.oom_control"] : ["unified", "memory.events"];
+  const directory = directories.get(controller);
+  if (directory === undefined) return 0;
+  try {
+    const text = readFileSync(join(directory, name), "latin1");
+    return Number(/^oom_kill ([0-9]+)$/m.exec(text)?.[1] ?? 0);
+  } catch {
+    return 0; // gone with the container
+  }
+}

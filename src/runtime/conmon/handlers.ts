@@ -1,0 +1,80 @@
+import { Fault } from "../../base/fault.ts";
+import type { HandlerProbe } from "../contract.ts";
+
+/** A configured OCI runtime whose program is there. */
+export interface Handler {
+  readonly name: string;
+  /** As configured; for messages. */
+  readonly binary: string;
+  /** Absolute. */
+  readonly path: string;
+  /** What goes before the command: `--root`, `--systemd-cgroup`, the configured ones. */
+  readonly args: readonly string[];
+  /** Its state: a directory `<id>` for each container, with runc and crun. */
+  readonly root: string;
+  readonly env: Readonly<Record<string, string>>;
+  /**
+   * What the program says it is. crun and runc run a container as processes of this host, so that a signal to its init
+   * and its cgroup reach it; of others that is not known.
+   */
+  readonly kind: "crun" | "runc" | "other";
+}
+
+/** The configured handlers with their probes, and which one a pod gets. */
+export class Handlers {
+  readonly probes: readonly HandlerProbe[];
+  readonly #handlers: ReadonlyMap<string, Handler>;
+  readonly #default: string;
+
+  /** In the order of the config. */
+  constructor(probed: readonly { handler: Handler; probe: HandlerProbe }[], defaultName: string) {
+    this.probes = probed.map(({ probe }) => probe);
+    this.#handlers = new Map(probed.map(({ handler }) => [handler.name, handler]));
+    this.#default = defaultName;
+  }
+
+  /** @throws {Fault} wrongState when it is configured no longer */
+  get(name: string): Handler {
+    const handler = this.#handlers.get(name);
+    if (handler !== undefined) return handler;
+    throw new Fault("wrongState", `runtime handler "${name}" is not configured`, { hint: this.#names() });
+  }
+
+  find(name: string): Handler | undefined {
+    return this.#handlers.get(name);
+  }
+
+  all(): Iterable<Handler> {
+    return this.#handlers.values();
+  }
+
+  /**
+   * The handler for a pod that names `name`; "" stands for the default, in whose place the first that works is taken.
+   *
+   * @throws {Fault} invalid with the names there are; wrongState with why it can't work
+   */
+  resolve(name: string): HandlerProbe {
+    if (name !== "") return usable(this.#probe(name, `runtime handler "${name}" is not configured`));
+    const preferred = this.#probe(
+      this.#default,
+      `the default runtime handler "${this.#default}" is not configured`,
+    );
+    if (preferred.problem === undefined) return preferred;
+    return this.probes.find((probe) => probe.problem === undefined) ?? usable(preferred);
+  }
+
+  #probe(name: string, missing: string): HandlerProbe {
+    const probe = this.probes.find(({ handler }) => handler === name);
+    if (probe === undefined) throw new Fault("invalid", missing, { hint: this.#names() });
+    return probe;
+  }
+
+  #names(): string {
+    return `configured: ${this.probes.map(({ handler }) => handler).join(", ") || "none"}`;
+  }
+}
+
+function usable(probe: HandlerProbe): HandlerProbe {
+  if (probe.problem === undefined) return probe;
+  throw new Fault("wrongState", `runtime handler "${probe.handler}" can't work here: ${probe.problem}`);
+}

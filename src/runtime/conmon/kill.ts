@@ -1,0 +1,60 @@
+import type { ContainerId } from "../../base/ids.ts";
+import { processIdentity } from "../../linux/process-identity.ts";
+import { parseSignal } from "../../spec/signal.ts";
+import { cgroupOf, readBundle } from "./bundle.ts";
+import type { Handler } from "./handlers.ts";
+import { killIfThere, pidIn, recordedMonitor } from "./monitors.ts";
+import type { ConmonParts } from "./parts.ts";
+import { state } from "./runtime-calls.ts";
+import { callRuntime, runtimeFault } from "./runtime-command.ts";
+
+/** Which signal, and to whom: the container's init, or every process in it. */
+export interface KillRequest {
+  readonly id: ContainerId;
+  readonly signalName: string;
+  readonly all: boolean;
+}
+
+/**
+ * Signals a container. Straight to its processes where those are the host's: a runtime that is started for it takes
+ * tens of milliseconds to do the same. Its init is known by its parent, the container's monitor.
+ *
+ * @throws {Fault} invalid when there is no such signal; internal with what the runtime said
+ */
+export async function kill(
+  request: KillRequest,
+  handler: Handler,
+  parts: ConmonParts,
+  signal: AbortSignal,
+): Promise<void> {
+  const { number, name } = parseSignal(request.signalName);
+  if (handler.kind !== "other" && (await signalled(request, number, parts, signal))) return;
+  const { id, all } = request;
+  const args = ["kill", ...(all ? ["--all"] : []), id, name.startsWith("SIGRTMIN") ? String(number) : name];
+  const finished = await callRuntime(handler, { args }, parts.host, signal);
+  if (finished.code === 0) return;
+  const found = await state(id, handler, parts.host, signal);
+  if (found === "created" || found === "running") throw runtimeFault(handler, "kill", finished);
+}
+
+/** False when it takes the runtime to know the container's processes. */
+async function signalled(
+  { id, all }: KillRequest,
+  number: number,
+  { paths, host }: ConmonParts,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const { bundle, pidFile } = paths.container(id);
+  if (all) {
+    const config = await readBundle(bundle);
+    const cgroup = config === undefined ? undefined : cgroupOf(config);
+    if (cgroup === undefined) return false;
+    if (number === 9) await host.cgroups.killAll(cgroup, signal);
+    else for (const pid of await host.cgroups.processes(cgroup)) killIfThere(pid, number);
+    return true;
+  }
+  const [init, monitor] = await Promise.all([pidIn(pidFile), recordedMonitor(id, paths)]);
+  if (init === undefined || monitor === undefined || processIdentity(init)?.parent !== monitor) return false;
+  killIfThere(init, number);
+  return true;
+}

@@ -1,0 +1,137 @@
+import { readFileSync } from "node:fs";
+import { readdir, readFile } from "node:fs/promises";
+import { setTimeout as sleep } from "node:timers/promises";
+import { throwIfEnded } from "../../base/deadline.ts";
+import type { ContainerId } from "../../base/ids.ts";
+import type { Ms } from "../../base/units.ts";
+import type { Paths } from "../../config/paths.ts";
+import { reapOrphan } from "../../linux/orphans.ts";
+import { processIdentity } from "../../linux/process-identity.ts";
+import type { CreateRequest } from "../contract.ts";
+import type { Handler } from "./handlers.ts";
+import type { MonitorProgram } from "./parts.ts";
+
+/** How long a monitor whose container is gone may take to note the exit and end. */
+const lingerMs: Ms = 1000;
+
+/** The longest path that a socket's address holds (unix(7)), with the name that conmon makes there. */
+const maxSocketDirectory = 107 - "/conmon-term.XXXXXX".length;
+
+/** The monitor's command line. Its fds 3 and 4 are the sync and the start pipe. */
+export function monitorArgs(request: CreateRequest, handler: Handler, paths: Paths): string[] {
+  const { id, bundle, logPath } = request;
+  const files = paths.container(id);
+  const runtimeArgs = [...handler.args, `--log=${runtimeLog(bundle)}`, "--log-format=json"];
+  return [
+    ...["--api-version", "1", "--cid", id, "--cuuid", id, "--name", request.name],
+    ...["--runtime", handler.path, ...runtimeArgs.map((arg) => `--runtime-arg=${arg}`)],
+    ...["--bundle", bundle, "--container-pidfile", files.pidFile, "--conmon-pidfile", files.monitorPidFile],
+    ...["--log-path", logPath === undefined ? "off" : `k8s-file:${logPath}`, "--log-size-max", "-1"],
+    ...["--exit-dir", paths.exits, "--persist-dir", bundle, "--full-attach"],
+    // a sync of the log at the exit would hold up the exit by what else the disk has to write
+    ...["--log-level", "warn", "--no-sync-log"],
+    ...(request.stdin ? ["--stdin"] : []),
+    ...(request.stdin && !request.stdinOnce ? ["--leave-stdin-open"] : []),
+    ...(request.tty ? ["--terminal"] : []),
+  ];
+}
+
+/** What the monitor inherits: fds by number, and where it makes the socket that takes a tty over. */
+export function monitorEnvironment(bundle: string, { env }: MonitorProgram): Record<string, string> {
+  const TMPDIR = bundle.length <= maxSocketDirectory ? bundle : "/tmp";
+  return { ...env, TMPDIR, _OCI_SYNCPIPE: "3", _OCI_STARTPIPE: "4" };
+}
+
+/** Where the OCI runtime logs while it creates. */
+export function runtimeLog(bundle: string): string {
+  return `${bundle}/runtime.log`;
+}
+
+/** The container that the process `pid` monitors for the daemon with these paths. Undefined: it is no monitor of ours. */
+export function monitoredBy(
+  pid: number,
+  { exits }: Paths,
+): { id: string; logPath: string | undefined } | undefined {
+  let args: string[];
+  try {
+    args = readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0");
+  } catch {
+    return undefined;
+  }
+  const after = (option: string) => args[args.indexOf(option) + 1] ?? "";
+  if (!args.includes("--cuuid") || !args.includes("--exit-dir") || after("--exit-dir") !== exits)
+    return undefined;
+  const log = after("--log-path");
+  return {
+    id: after("--cid"),
+    logPath: log.startsWith("k8s-file:") ? log.slice("k8s-file:".length) : undefined,
+  };
+}
+
+/** The pid in a file that conmon or a runtime wrote; undefined when there is none. */
+export async function pidIn(file: string): Promise<number | undefined> {
+  const text = await readFile(file, "latin1").catch(() => "");
+  return /^[1-9][0-9]*$/.test(text.trim()) ? Number(text) : undefined;
+}
+
+/** The container's monitor as its pid file names it, if that is still it. */
+export async function recordedMonitor(id: ContainerId, paths: Paths): Promise<number | undefined> {
+  const pid = await pidIn(paths.container(id).monitorPidFile);
+  return pid !== undefined && monitoredBy(pid, paths)?.id === id ? pid : undefined;
+}
+
+/** Every monitor of ours on this host: pid and container id. */
+export async function allMonitors(paths: Paths): Promise<{ pid: number; id: string }[]> {
+  const found: { pid: number; id: string }[] = [];
+  for (const name of await readdir("/proc")) {
+    if (!/^[0-9]+$/.test(name)) continue;
+    const monitored = monitoredBy(Number(name), paths);
+    if (monitored !== undefined) found.push({ pid: Number(name), id: monitored.id });
+  }
+  return found;
+}
+
+/**
+ * The container's monitors: by the pid file, or by their command lines where the daemon was killed before that was
+ * written; a monitor that is just forking counts twice.
+ */
+async function monitorsOf(id: ContainerId, paths: Paths): Promise<number[]> {
+  const recorded = await recordedMonitor(id, paths);
+  if (recorded !== undefined) return [recorded];
+  const pidFile = await pidIn(paths.container(id).monitorPidFile);
+  if (pidFile !== undefined && processIdentity(pidFile) === undefined) {
+    reapOrphan(pidFile);
+    return [];
+  }
+  return (await allMonitors(paths)).filter((monitor) => monitor.id === id).map(({ pid }) => pid);
+}
+
+/** Kills the container's monitors at once, and with each the runtime that it has running. */
+export async function killMonitors(id: ContainerId, paths: Paths, signal: AbortSignal): Promise<void> {
+  await endMonitors(id, paths, 0, signal);
+}
+
+/** Waits for the container's monitors to end, a moment and no longer; then kills them. */
+export async function settleMonitors(id: ContainerId, paths: Paths, signal: AbortSignal): Promise<void> {
+  await endMonitors(id, paths, lingerMs, signal);
+}
+
+async function endMonitors(id: ContainerId, paths: Paths, patience: Ms, signal: AbortSignal): Promise<void> {
+  const killAt = performance.now() + patience;
+  for (let wait = 1; ; wait = Math.min(wait * 2, 50)) {
+    const monitors = await monitorsOf(id, paths);
+    if (monitors.length === 0) return;
+    throwIfEnded(signal, `ending the monitor of container ${id}`);
+    if (performance.now() >= killAt) for (const pid of monitors) killIfThere(pid);
+    await sleep(wait);
+  }
+}
+
+/** KILL, where the process may have gone meanwhile. */
+export function killIfThere(pid: number, signal: number | "SIGKILL" = "SIGKILL"): void {
+  try {
+    process.kill(pid, signal);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+  }
+}

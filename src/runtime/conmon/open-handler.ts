@@ -1,0 +1,37 @@
+import type { Config } from "../../config/schema.ts";
+import type { HandlerProbe } from "../contract.ts";
+import type { Handler } from "./handlers.ts";
+import type { RuntimeHost } from "./parts.ts";
+import { type ProbePlace, probeHandler, versionOf } from "./probe.ts";
+import { programPath } from "./program-path.ts";
+
+/** A configured handler, tried out on this host. Where its program is missing, that is its problem. */
+export async function openHandler(
+  { name, root }: { name: string; root: string },
+  config: Pick<Config, "runtime" | "cgroup">,
+  place: ProbePlace,
+  host: RuntimeHost,
+): Promise<{ handler: Handler; probe: HandlerProbe }> {
+  const configured = config.runtime.handlers[name] ?? { binary: name, args: [] };
+  const { binary } = configured;
+  const env = { PATH: config.runtime.path };
+  const path = await programPath(binary, config.runtime.path);
+  const version = path === undefined ? "" : await versionOf({ path, env }, host);
+  const handler: Handler = {
+    name,
+    binary,
+    path: path ?? binary,
+    args: [
+      `--root=${root}`,
+      ...(config.cgroup.driver === "systemd" ? ["--systemd-cgroup"] : []),
+      ...configured.args,
+    ],
+    root,
+    env,
+    kind: (/^(crun|runc) version/.exec(version)?.[1] as "crun" | "runc" | undefined) ?? "other",
+  };
+  if (path !== undefined) return { handler, probe: await probeHandler(handler, version, place, host) };
+  const features = { recursiveReadOnly: false, userNamespaces: false };
+  const problem = `there is no ${binary} in ${config.runtime.path} (install it, or take it out of the config)`;
+  return { handler, probe: { handler: name, path: binary, version, problem, features } };
+}

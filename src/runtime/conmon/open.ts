@@ -1,0 +1,107 @@
+import { mkdir, readdir } from "node:fs/promises";
+import { dirname } from "node:path";
+import { describeFault } from "../../base/fault.ts";
+import type { ContainerId } from "../../base/ids.ts";
+import type { Ms } from "../../base/units.ts";
+import type { Paths } from "../../config/paths.ts";
+import type { Config } from "../../config/schema.ts";
+import type { ContainerRuntime } from "../contract.ts";
+import { cgroupOf, readBundle } from "./bundle.ts";
+import { createContainer } from "./create.ts";
+import { deleteContainer } from "./delete.ts";
+import { execSync } from "./exec.ts";
+import { sweepExecs } from "./exec-cgroup.ts";
+import { alive, exitOf, recordedExit } from "./exits.ts";
+import { Handlers } from "./handlers.ts";
+import { kill } from "./kill.ts";
+import { openHandler } from "./open-handler.ts";
+import type { ConmonParts, RuntimeHost } from "./parts.ts";
+import { programPath } from "./program-path.ts";
+import { reopenLog } from "./reopen-log.ts";
+import { start, state, update } from "./runtime-calls.ts";
+import { traces } from "./traces.ts";
+import { ExitWatch } from "./watch-exits.ts";
+
+/** How long ending the commands that an earlier daemon left may take. */
+const sweepDeadline: Ms = 20_000;
+
+/**
+ * Containers by conmon and OCI runtimes. Tries out every configured handler first, and ends the commands (ExecSync) that
+ * an earlier daemon was killed in. For the main thread: it waits for processes that runtimes leave behind.
+ */
+export async function openContainerRuntime(
+  config: Pick<Config, "runtime" | "cgroup">,
+  paths: Paths,
+  host: RuntimeHost,
+): Promise<ContainerRuntime> {
+  const { conmon, path } = config.runtime;
+  await mkdir(paths.exits, { recursive: true, mode: 0o700 });
+  const program = await programPath(conmon, path);
+  const missing = program === undefined ? `there is no ${conmon} (install the package conmon)` : undefined;
+  const names = Object.keys(config.runtime.handlers);
+  const place = { state: dirname(paths.exits), cgroup: config.cgroup };
+  const opened = await Promise.all(
+    names.map(async (name) => {
+      const { handler, probe } = await openHandler(
+        { name, root: paths.runtimeRoot(name) },
+        config,
+        place,
+        host,
+      );
+      return { handler, probe: { ...probe, problem: missing ?? probe.problem } };
+    }),
+  );
+  for (const { probe } of opened) {
+    if (probe.problem === undefined) host.log.info(probe, "runtime handler works");
+    else host.log.warn(probe, "runtime handler can't work here");
+  }
+  const parts: ConmonParts = {
+    host,
+    paths,
+    handlers: new Handlers(opened, config.runtime.default),
+    monitor: {
+      path: program ?? conmon,
+      env: { PATH: path },
+    },
+  };
+  await endLeftExecs(parts);
+  return operations(parts);
+}
+
+function operations(parts: ConmonParts): ContainerRuntime {
+  const { host, paths, handlers } = parts;
+  return {
+    probes: () => handlers.probes,
+    resolveHandler: (name) => handlers.resolve(name),
+    create: (request, signal) => createContainer(request, parts, signal),
+    start: (id, handler, signal) => start(id, handlers.get(handler), host, signal),
+    kill: (id, handler, signalName, all, signal) =>
+      kill({ id, signalName, all }, handlers.get(handler), parts, signal),
+    delete: (id, handler, signal) => deleteContainer(id, handler, parts, signal),
+    update: (id, handler, resources, signal) =>
+      update({ id, resources }, handlers.get(handler), host, signal),
+    execSync: (request, signal) => execSync(request, parts, signal),
+    reopenLog: (id, signal) => reopenLog(id, paths, signal),
+    state: (id, handler, signal) => state(id, handlers.get(handler), host, signal),
+    recordedExit: (id) => recordedExit(id, paths, host.cgroups),
+    alive,
+    exitOf: (id, container) => exitOf(id, container, paths, host.cgroups),
+    watchExits: (running, exited) => new ExitWatch(parts, running, exited),
+    traces: () => traces(parts),
+  };
+}
+
+/** Nobody waits any more for the commands that were running when an earlier daemon was killed. */
+async function endLeftExecs({ host, paths }: ConmonParts): Promise<void> {
+  const ids = (await readdir(paths.containers).catch(() => [])) as ContainerId[];
+  const signal = AbortSignal.timeout(sweepDeadline);
+  for (const id of ids) {
+    const config = await readBundle(paths.container(id).bundle);
+    const cgroup = config === undefined ? undefined : cgroupOf(config);
+    if (cgroup === undefined) continue;
+    await sweepExecs(cgroup, host.cgroups, signal).catch((error: unknown) => {
+      const err = describeFault(error);
+      host.log.error({ container: id, err }, "a command that an earlier daemon left could not be ended");
+    });
+  }
+}
