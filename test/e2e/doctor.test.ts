@@ -44,51 +44,15 @@ describe("berth doctor --leaks", privileged, () => {
   });
 
   test("every planted leak is found without the daemon, and its remedy takes it away", async () => {
-    const { state, root, leases, networkName, subnet, cgroupParent } = daemon.workspace;
-    const podDirectory = join(state, "pods", ghost);
-    const planted: [string, string, string][] = [
-      [
-        "mount",
-        join(podDirectory, "shm"),
-        `mkdir -p ${podDirectory}/shm && mount -t tmpfs shm ${podDirectory}/shm`,
-      ],
-      [
-        "mount",
-        join(podDirectory, "ns", "net"),
-        `mkdir -p ${podDirectory}/ns && touch ${podDirectory}/ns/net && unshare --net=${podDirectory}/ns/net true`,
-      ],
-      ["directory", join(state, "containers", ghost), `mkdir -p ${state}/containers/${ghost}/rootfs`],
-      ["file", join(state, "exits", ghost), `echo 0 > ${state}/exits/${ghost}`],
-      [
-        "cgroup",
-        `${cgroupParent}/${ghost}`,
-        `mkdir -p /sys/fs/cgroup/memory${cgroupParent}/${ghost}/berth-${ghost}`,
-      ],
-      [
-        "network",
-        join(leases, networkName, `${subnet}.250`),
-        `printf '${ghost}\\r\\neth0' > ${leases}/${networkName}/${subnet}.250`,
-      ],
-      [
-        "network",
-        "iptables",
-        `iptables -t nat -A POSTROUTING -s ${subnet}.250/32 -m comment --comment 'name: "${networkName}" id: "${ghost}"' -j ACCEPT`,
-      ],
-      [
-        "network",
-        join(root, "cni", "attached", `${ghost}.json`),
-        `echo '{}' > ${root}/cni/attached/${ghost}.json`,
-      ],
-    ];
-    for (const [, , script] of planted) {
-      const done = await daemon.inside("sh", "-ec", script);
-      assert.equal(done.code, 0, `${script}: ${done.stderr}`);
-    }
-    process = spawn("sleep", ["999", `${state}/containers/${ghost}`], { argv0: "conmon", stdio: "ignore" });
-    planted.push(["process", `pid ${process.pid}`, ""]);
+    const planted = await plant();
+    const child = spawn("sleep", ["999", `${daemon.workspace.state}/containers/${ghost}`], {
+      stdio: "ignore",
+    });
+    process = child;
+    const wanted: [string, string][] = [...planted, ["process", `pid ${child.pid}`]];
 
     const found = await leaks();
-    for (const [what, where] of planted) {
+    for (const [what, where] of wanted) {
       const match = found.find((leak) => leak.what === what && leak.where.includes(where));
       assert.ok(match?.why.includes(ghost), `${what} ${where} is in ${JSON.stringify(found, null, 1)}`);
     }
@@ -99,7 +63,49 @@ describe("berth doctor --leaks", privileged, () => {
     const table = await daemon.command("doctor", "--leaks");
     assert.equal(table.code, 1);
     assert.match(table.stdout, new RegExp(`${found.length} leaked`));
+
+    for (const { remedy } of found.filter((leak) => !leak.remedy.startsWith("the daemon"))) {
+      const done = await daemon.inside("sh", "-ec", remedy);
+      assert.equal(done.code, 0, `${remedy}: ${done.stderr}`);
+    }
+    assert.deepEqual(
+      (await leaks()).filter(({ remedy }) => !remedy.startsWith("the daemon")),
+      [],
+    );
   });
+
+  /** One of each kind, as a pod would have left it. @returns what and where it is */
+  async function plant(): Promise<[string, string][]> {
+    const { state, root, leases, networkName, subnet, cgroupParent } = daemon.workspace;
+    const pod = join(state, "pods", ghost);
+    const planted: [string, string, string][] = [
+      ["mount", join(pod, "shm"), `mkdir -p ${pod}/shm && mount -t tmpfs shm ${pod}/shm`],
+      [
+        "mount",
+        join(pod, "ns/net"),
+        `mkdir -p ${pod}/ns; touch ${pod}/ns/net; unshare --net=${pod}/ns/net true`,
+      ],
+      ["directory", join(state, "containers", ghost), `mkdir -p ${state}/containers/${ghost}/rootfs`],
+      ["file", join(state, "exits", ghost), `echo 0 > ${state}/exits/${ghost}`],
+      [
+        "cgroup",
+        `${cgroupParent}/${ghost}`,
+        `mkdir -p /sys/fs/cgroup/memory${cgroupParent}/${ghost}/berth-${ghost}`,
+      ],
+      ["network", `${subnet}.250`, `printf '${ghost}\\r\\neth0' > ${leases}/${networkName}/${subnet}.250`],
+      [
+        "network",
+        "iptables",
+        `iptables -t nat -A POSTROUTING -s ${subnet}.250/32 ${commentOf(networkName)} -j ACCEPT`,
+      ],
+      ["network", join(root, "cni/attached"), `echo '{}' > ${root}/cni/attached/${ghost}.json`],
+    ];
+    for (const [, , script] of planted) {
+      const done = await daemon.inside("sh", "-ec", script);
+      assert.equal(done.code, 0, `${script}: ${done.stderr}`);
+    }
+    return planted.map(([what, where]) => [what, where]);
+  }
 
   test("a snapshot of no container, an unfinished layer and a layer of no image are found", async () => {
     const snapshots = join(daemon.workspace.root, "snapshots", "overlay");
@@ -129,9 +135,13 @@ describe("berth doctor --leaks", privileged, () => {
     assert.match(said.stderr, /reading the records in .*broken\/berth\.db/);
   });
 
-  test("the daemon, started again, takes the planted leaks away itself", async () => {
+  test("the daemon, started again, takes leaks away itself; rules are left to the plugins that made them", async () => {
     process?.kill("SIGKILL");
     process = undefined;
+    await plant();
+    const { networkName, subnet } = daemon.workspace;
+    const rule = `iptables -t nat -D POSTROUTING -s ${subnet}.250/32 ${commentOf(networkName)} -j ACCEPT`;
+    assert.equal((await daemon.inside("sh", "-c", rule)).code, 0);
     await daemon.launch();
     const { items } = await daemon.pods.listPodSandbox({});
     for (const { id } of items) {
@@ -141,5 +151,9 @@ describe("berth doctor --leaks", privileged, () => {
     await assertNoLeaks(daemon);
   });
 });
+
+function commentOf(networkName: string): string {
+  return `-m comment --comment 'name: "${networkName}" id: "${ghost}"'`;
+}
 
 const berthPath = new URL("../../bin/berth", import.meta.url).pathname;

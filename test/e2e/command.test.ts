@@ -1,0 +1,143 @@
+import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { TestDaemon } from "../harness/daemon.ts";
+import { busyboxImage, importBusybox } from "../harness/images.ts";
+import { assertNoLeaks } from "../harness/leaks.ts";
+import { eventually, removeAllPods } from "../harness/pods.ts";
+import { privileged } from "../harness/privileged.ts";
+
+describe("the berth command", privileged, () => {
+  let daemon: TestDaemon;
+
+  before(async () => {
+    daemon = await TestDaemon.start({ runtime: "crun" });
+    await importBusybox(daemon);
+  });
+
+  after(async () => {
+    try {
+      await removeAllPods(daemon);
+      await assertNoLeaks(daemon);
+    } finally {
+      await daemon.close();
+    }
+  });
+
+  /** Runs a command that must succeed. @returns what it printed */
+  async function berth(...args: string[]): Promise<string> {
+    const { code, stdout, stderr } = await daemon.command(...args);
+    assert.equal(code, 0, `berth ${args.join(" ")}: ${stderr}`);
+    return stdout;
+  }
+
+  test("run shows the container's output, exits with its code and leaves nothing with --rm", async () => {
+    const script = "echo to-out; echo to-err >&2; exit 4";
+    const ran = await daemon.command("run", "--rm", "--name", "once", busyboxImage, "sh", "-c", script);
+    assert.deepEqual(ran, { code: 4, stdout: "to-out\n", stderr: "to-err\n" });
+    assert.equal(await berth("pods", "-q"), "");
+  });
+
+  test("run --detach, ps, exec, logs, inspect, stop, rm by name, short id and prefix", async () => {
+    const script = "echo ready; trap 'exit 0' TERM; while :; do sleep 0.1; done";
+    const flags = ["-d", "--name", "kept", "-e", "COLOUR=blue", "-m", "64m", "--label", "tier=web"];
+    const id = (await berth("run", ...flags, busyboxImage, "sh", "-c", script)).trim();
+    assert.match(id, /^[0-9a-f]{64}$/);
+    assert.match(
+      await berth("ps"),
+      new RegExp(`^${id.slice(0, 13)}\\s+${busyboxImage}.*Running\\s+kept`, "m"),
+    );
+    assert.match(await berth("pods"), /Ready\s+kept\s+default/);
+    assert.equal(await berth("ps", "-q", "--label", "tier=web"), `${id}\n`);
+    assert.equal(await berth("exec", "kept", "sh", "-c", "echo $COLOUR"), "blue\n");
+    assert.equal((await daemon.command("exec", id.slice(0, 8), "false")).code, 1);
+    await eventually("the log", 5000, async () =>
+      (await berth("logs", "kept")) === "ready\n" ? true : undefined,
+    );
+    assert.match(await berth("logs", "--tail", "1", "-t", "kept"), /^\d{4}-\d\d-\d\dT\S+ ready\n$/);
+
+    const container = await berth("inspect", "kept");
+    assert.match(container, new RegExp(`^container\\s+${id}$`, "m"));
+    assert.match(container, /^monitor\s+[\d.]+\s+runtime$/m);
+    assert.match(await berth("inspect", "--type", "pod", "kept"), /^network\s+[\d.]+\s+CNI$/m);
+    const whole = JSON.parse(await berth("inspect", "-o", "json", id.slice(0, 10)));
+    assert.equal(whole.status.id, id);
+
+    const refused = await daemon.command("rm", "kept");
+    assert.equal(refused.code, 1);
+    assert.match(refused.stderr, /is running.*--force/s);
+    const taken = await daemon.command("run", "-d", "--name", "kept", busyboxImage);
+    assert.match(taken.stderr, /already/);
+    await berth("stop", "kept");
+    assert.equal(await berth("ps", "-q"), "");
+    assert.match(await berth("ps", "-a"), /Exited\s+kept/);
+    await berth("rm", "kept");
+    assert.equal(await berth("ps", "-aq"), "");
+  });
+
+  test("logs -f goes on until the container ends", async () => {
+    await berth(
+      "run",
+      "-d",
+      "--name",
+      "talker",
+      busyboxImage,
+      "sh",
+      "-c",
+      "for i in 1 2 3; do echo $i; sleep 0.3; done",
+    );
+    assert.equal(await berth("logs", "-f", "talker"), "1\n2\n3\n");
+    await berth("rm", "-f", "talker");
+  });
+
+  test("volumes, user, working directory and read-only root are as asked for", async () => {
+    const shared = daemon.workspace.directory;
+    const flags = ["-v", `${shared}:/shared:ro`, "-u", "guest", "-w", "/tmp", "--read-only"];
+    const script = "id -u; id -G; pwd; test -e /shared/config.toml && echo seen; touch /x 2>&1";
+    const ran = await daemon.command("run", "--rm", ...flags, busyboxImage, "sh", "-c", script);
+    assert.equal(ran.stdout, "1000\n1000 100 50000\n/tmp\nseen\ntouch: /x: Read-only file system\n");
+  });
+
+  test("images, export, rmi, import: the same image comes back", async () => {
+    const before = await berth("images");
+    assert.match(before, /^test\.berth\.example\/busybox\s+1\s+[0-9a-f]{13}\s+\S+MB$/m);
+    const archive = join(daemon.workspace.directory, "exported.tar");
+    await berth("export", busyboxImage, "--file", archive);
+    assert.ok(existsSync(archive));
+    await berth("rmi", busyboxImage);
+    assert.equal(await berth("images", "-q"), "");
+    assert.equal(await berth("import", archive), `${busyboxImage}\n`);
+    assert.equal(await berth("images"), before);
+    assert.equal(await berth("run", "--rm", busyboxImage, "cat", "/www/index.html"), "hello from berth\n");
+  });
+
+  test("info and version; JSON and YAML hold the same", async () => {
+    assert.match(await berth("version"), /^runtime\s+berth /m);
+    assert.match(await berth("info"), /^RuntimeReady\s+yes$/m);
+    const json = JSON.parse(await berth("images", "-o", "json"));
+    const yaml = await berth("images", "-o", "yaml");
+    assert.ok(yaml.includes(json.images[0].repoTags[0]));
+  });
+
+  test("errors say what was asked and what to do", async () => {
+    const missing = await daemon.command("exec", "nobody", "true");
+    assert.deepEqual([missing.code, missing.stdout], [1, ""]);
+    assert.match(missing.stderr, /^berth: there is no container or pod "nobody"/);
+    const absent = await daemon.command("run", "--rm", busyboxImage, "/no/such");
+    assert.notEqual(absent.code, 0);
+    assert.match(absent.stderr, /no such/i);
+    assert.equal(await berth("pods", "-q"), "");
+    const usage = await daemon.command("run");
+    assert.equal(usage.code, 2);
+    const nowhere = await daemon.command("ps", "--endpoint", "/no/such.sock");
+    assert.equal(nowhere.code, 3);
+    assert.match(nowhere.stderr, /nobody answers at \/no\/such\.sock/);
+  });
+
+  test("a second daemon on the same directories is refused", async () => {
+    const second = await daemon.command("serve", "--socket", join(daemon.workspace.directory, "second.sock"));
+    assert.notEqual(second.code, 0);
+    assert.match(second.stderr + second.stdout, /another/i);
+  });
+});
