@@ -1,0 +1,231 @@
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Logger } from "pino";
+import { Fault } from "../../base/fault.ts";
+import {
+  type BootId,
+  type ContainerId,
+  type Digest,
+  type ImageId,
+  newContainerId,
+  newPodSandboxId,
+  type PodSandboxId,
+} from "../../base/ids.ts";
+import { findByPrefix } from "../../base/prefix.ts";
+import { nowNanos } from "../../base/units.ts";
+import type { Config } from "../../config/schema.ts";
+import type { Containers } from "../../container/contract.ts";
+import { type ContainerRecord, containerExited, containerStarted } from "../../container/state.ts";
+import { EventBus } from "../../events/bus.ts";
+import type { LifecycleEvent } from "../../events/lifecycle.ts";
+import type { ImageRecord, Images, RegistryAuth } from "../../image/contract.ts";
+import type { PodSandboxes } from "../../pod/contract.ts";
+import { type PodSandboxRecord, podReady, podStopped } from "../../pod/state.ts";
+import type { HandlerProbe } from "../../runtime/contract.ts";
+import type { ApiParts, NodeParts } from "../parts.ts";
+
+const boot = "boot" as BootId;
+const process = { monitor: { pid: 10, startTicks: 1 }, init: { pid: 11, startTicks: 2 } };
+const probe: HandlerProbe = {
+  handler: "crun",
+  path: "/usr/bin/crun",
+  version: "1.0",
+  problem: undefined,
+  features: { recursiveReadOnly: true, userNamespaces: false },
+};
+
+/** What the API drives, kept in maps, for tests of the API's own part: no pod really runs. */
+export class NodeInMemory {
+  readonly pods = new Map<PodSandboxId, PodSandboxRecord>();
+  readonly containerRecords = new Map<ContainerId, ContainerRecord>();
+  readonly imageRecords = new Map<string, ImageRecord>();
+  readonly events = new EventBus<LifecycleEvent>();
+  /** The credentials of the last pull. */
+  auth: RegistryAuth | undefined;
+  cidrs: readonly string[] = [];
+  networkProblem: string | undefined;
+  readonly config: Config;
+
+  constructor(socket: string) {
+    this.config = {
+      root: join(tmpdir(), "root"),
+      state: join(tmpdir(), "state"),
+      grpc: { socket, group: "", maxMessage: 16 << 20 },
+      cgroup: { driver: "cgroupfs", parent: "/berth" },
+      image: { snapshotter: "overlay" },
+    } as Config;
+  }
+
+  parts(log: Logger): ApiParts {
+    return {
+      podSandboxes: this.#podSandboxes(),
+      containers: this.#containers(),
+      images: this.#images(),
+      transfer: {
+        pull: async (reference, auth, progress, signal) => {
+          progress({ phase: "resolving" });
+          progress({ phase: "layer", digest: "sha256:l" as Digest, done: 1, total: 2 });
+          progress({ phase: "layer", digest: "sha256:l" as Digest, done: 2, total: 2 });
+          return this.#images().pull(reference, auth, signal);
+        },
+        import: async () => [...this.imageRecords.values()],
+        export: async () => undefined,
+      },
+      events: this.events,
+      node: this.#node(),
+      log,
+    };
+  }
+
+  tell(kind: LifecycleEvent["kind"], podId: string, containerId = podId): void {
+    this.events.publish({ kind, podId, containerId, at: nowNanos() });
+  }
+
+  #podSandboxes(): PodSandboxes {
+    const find = (id: string) =>
+      findByPrefix(
+        "pod sandbox",
+        id,
+        (exact) => this.pods.get(exact as PodSandboxId),
+        () => this.pods.values(),
+      );
+    return {
+      run: async (config, runtimeHandler) => {
+        const made: PodSandboxRecord = {
+          id: newPodSandboxId(),
+          config,
+          runtimeHandler,
+          handler: "crun",
+          createdAt: nowNanos(),
+          bootId: boot,
+          cgroup: "/berth/pod",
+          state: { kind: "making" },
+          timeline: [],
+        };
+        const network = { addresses: ["10.1.0.2", "fd00::2"], interfaces: [] };
+        this.pods.set(made.id, podReady(made, network, [{ step: "network", ms: 3 }], nowNanos()));
+        this.tell("started", made.id);
+        return made.id;
+      },
+      stop: async (id) => {
+        const record = find(id);
+        if (record !== undefined) this.pods.set(record.id, podStopped(record, "asked", nowNanos()));
+      },
+      remove: async (id) => {
+        const record = find(id);
+        if (record === undefined) return;
+        this.pods.delete(record.id);
+        this.tell("deleted", record.id);
+      },
+      get: (id) => {
+        const record = find(id);
+        if (record === undefined) throw new Fault("notFound", `there is no pod sandbox ${id}`);
+        return record;
+      },
+      list: () => this.pods.values(),
+    };
+  }
+
+  #containers(): Containers {
+    const get = (id: string): ContainerRecord => {
+      const record = this.containerRecords.get(id as ContainerId);
+      if (record === undefined) throw new Fault("notFound", `there is no container ${id}`);
+      return record;
+    };
+    const change = (record: ContainerRecord) => void this.containerRecords.set(record.id, record);
+    return {
+      create: async (podId, config) => {
+        const record: ContainerRecord = {
+          id: newContainerId(),
+          podId: podId as PodSandboxId,
+          config,
+          resources: config.resources,
+          imageId: config.image.image as ImageId,
+          imageRef: "r.example/busybox@sha256:1",
+          parent: undefined,
+          handler: "crun",
+          createdAt: nowNanos(),
+          bootId: boot,
+          cgroup: "/berth/pod/container",
+          logPath: "/var/log/main.log",
+          user: { uid: 1000, gid: 1000, supplementalGroups: [10] },
+          stopSignal: "SIGTERM",
+          state: { kind: "created", process },
+          timeline: [],
+        };
+        change(record);
+        this.tell("created", podId, record.id);
+        return record.id;
+      },
+      start: async (id) => change(containerStarted(get(id), process, nowNanos(), [])),
+      stop: async (id, grace) => {
+        const message = `after ${grace} ms`;
+        change(containerExited(get(id), { exitCode: 143, reason: "Error", message, finishedAt: nowNanos() }));
+      },
+      remove: async (id) => void this.containerRecords.delete(id as ContainerId),
+      update: async (id, resources) => {
+        const record = get(id);
+        change({ ...record, resources: { ...record.resources, ...resources } });
+      },
+      execSync: async (_id, command, timeout) => ({
+        exitCode: 3,
+        stdout: Buffer.alloc(Number(command[0] ?? 0), "o"),
+        stderr: Buffer.from(`${timeout}`),
+        truncated: false,
+      }),
+      reopenLog: async (id) => void get(id),
+      get,
+      list: () => this.containerRecords.values(),
+    };
+  }
+
+  #images(): Images {
+    return {
+      find: (reference) => this.imageRecords.get(reference),
+      list: () => new Set(this.imageRecords.values()),
+      pull: async (reference, auth) => {
+        this.auth = auth;
+        const record = this.imageRecords.get(reference);
+        if (record === undefined) throw new Fault("unauthenticated", `pulling ${reference}: 401`);
+        return record;
+      },
+      remove: async (reference) => void this.imageRecords.delete(reference),
+    };
+  }
+
+  #node(): NodeParts {
+    const cgroup = { at: 5n, cpu: { usageNanos: 7n }, memory: memoryFigures, processes: 2 };
+    const counters = { rxBytes: 1, rxErrors: 0, txBytes: 2, txErrors: 0 };
+    const interfaces = ["lo", "eth0", "eth1"].map((name) => ({ name, ...counters }));
+    return {
+      facts: {
+        version: "0.1.0",
+        startedAt: 1n,
+        config: this.config,
+        cgroupVersion: 2,
+        setAside: [{ table: "pods", id: "x", reason: "half a row" }],
+        features: { supplementalGroupsPolicy: true, mountOptions: false },
+      },
+      runtime: { probes: () => [probe], resolveHandler: () => probe },
+      network: {
+        status: async () => this.networkProblem,
+        setPodCidrs: async (cidrs) => {
+          this.cidrs = cidrs;
+        },
+      },
+      figures: {
+        containers: async (records) =>
+          new Map(records.filter(({ state }) => state.kind === "running").map(({ id }) => [id, { cgroup }])),
+        pods: async (records) =>
+          new Map(records.map(({ id }) => [id, { cgroup, network: { at: 5n, interfaces } }])),
+        fileSystems: async () => ({
+          images: [{ at: 5n, mountpoint: "/", bytes: 10, inodes: 2 }],
+          containers: [],
+        }),
+      },
+      readBundleConfig: async () => '{"ociVersion":"1.0.0"}',
+    };
+  }
+}
+
+const memoryFigures = { usage: 10, workingSet: 8, rss: 4, pageFaults: 1, majorPageFaults: 0 };
