@@ -1,0 +1,113 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
+import { throwIfEnded } from "../base/deadline.ts";
+import type { ContainerId, PodSandboxId } from "../base/ids.ts";
+import { nowNanos, type UnixNanos } from "../base/units.ts";
+import type { Cgroups, Namespaces } from "../linux/contract.ts";
+import type { CgroupStats } from "./contract.ts";
+import { CpuRates } from "./cpu-rate.ts";
+import { type NetworkCounters, netDev, parseNetDev, readNetDevOf } from "./network.ts";
+import { readCgroupStats } from "./read-cgroup.ts";
+
+/** Where the figures of a container or pod are found. */
+export interface CgroupTarget<Id extends string> {
+  readonly id: Id;
+  /** A path from the root of the hierarchies. */
+  readonly cgroup: string;
+}
+
+export interface PodTarget extends CgroupTarget<PodSandboxId> {
+  /** The pinned network namespace; undefined for a pod in the node's. */
+  readonly netns: string | undefined;
+  /** Processes that may live in it, such as the containers' inits: with one, no thread has to enter the namespace. */
+  readonly pids: readonly number[];
+}
+
+export interface CgroupReading {
+  readonly cgroup: CgroupStats;
+  /** CPU nanoseconds a second, since the reading before; absent at the first. */
+  readonly usageNanoCores?: bigint;
+}
+
+export interface PodReading extends CgroupReading {
+  readonly network?: { readonly at: UnixNanos; readonly interfaces: readonly NetworkCounters[] };
+}
+
+export interface StatsParts {
+  readonly cgroups: Pick<Cgroups, "version" | "directories">;
+  readonly namespaces: Pick<Namespaces, "readWithin">;
+}
+
+/** How long the main thread reads before it lets others have a turn. */
+const turnMs = 3;
+
+/** Reads figures of many containers and pods, in short turns of the main thread. What is gone is left out. */
+export class StatsCollector {
+  readonly #parts: StatsParts;
+  readonly #containerRates = new CpuRates<ContainerId>();
+  readonly #podRates = new CpuRates<PodSandboxId>();
+
+  constructor(parts: StatsParts) {
+    this.#parts = parts;
+  }
+
+  /** @throws {Fault} deadline or cancelled */
+  async containers(
+    targets: readonly CgroupTarget<ContainerId>[],
+    signal: AbortSignal,
+  ): Promise<Map<ContainerId, CgroupReading>> {
+    const readings = new Map<ContainerId, CgroupReading>();
+    await inTurns(targets, signal, (target) => {
+      const reading = this.#read(target, this.#containerRates);
+      if (reading !== undefined) readings.set(target.id, reading);
+    });
+    return readings;
+  }
+
+  /** @throws {Fault} deadline or cancelled */
+  async pods(targets: readonly PodTarget[], signal: AbortSignal): Promise<Map<PodSandboxId, PodReading>> {
+    const readings = new Map<PodSandboxId, PodReading>();
+    const networks: Promise<void>[] = [];
+    await inTurns(targets, signal, (target) => {
+      const reading = this.#read(target, this.#podRates);
+      if (reading === undefined) return;
+      readings.set(target.id, reading);
+      if (target.netns !== undefined) networks.push(this.#addNetwork(target, target.netns, readings));
+    });
+    await Promise.all(networks);
+    return readings;
+  }
+
+  #read<Id extends string>(target: CgroupTarget<Id>, rates: CpuRates<Id>): CgroupReading | undefined {
+    const cgroup = readCgroupStats(target.cgroup, this.#parts.cgroups);
+    if (cgroup === undefined) return undefined;
+    const usageNanoCores = rates.rate(target.id, cgroup);
+    return usageNanoCores === undefined ? { cgroup } : { cgroup, usageNanoCores };
+  }
+
+  async #addNetwork(
+    target: PodTarget,
+    netns: string,
+    readings: Map<PodSandboxId, PodReading>,
+  ): Promise<void> {
+    const at = nowNanos();
+    let text = readNetDevOf(target.pids, netns);
+    if (text === undefined) {
+      // A pod that stops meanwhile has no network any more; its other figures stand.
+      [text] = await this.#parts.namespaces.readWithin(netns, [netDev]).catch(() => [undefined]);
+    }
+    const reading = readings.get(target.id);
+    if (text === undefined || reading === undefined) return;
+    readings.set(target.id, { ...reading, network: { at, interfaces: parseNetDev(text) } });
+  }
+}
+
+async function inTurns<T>(items: readonly T[], signal: AbortSignal, work: (item: T) => void): Promise<void> {
+  let began = performance.now();
+  for (const item of items) {
+    throwIfEnded(signal, "reading figures");
+    work(item);
+    if (performance.now() - began < turnMs) continue;
+    await nextTurn();
+    began = performance.now();
+  }
+}

@@ -1,0 +1,86 @@
+import type { Bytes, Ms, UnixNanos } from "../base/units.ts";
+import { nowNanos } from "../base/units.ts";
+
+/** What something takes on disk, and when that was counted. */
+export interface CountedUsage {
+  readonly at: UnixNanos;
+  readonly bytes: Bytes;
+  readonly inodes: number;
+}
+
+interface Entry {
+  counted: CountedUsage | undefined;
+  /** On the clock of performance.now(). */
+  dueAt: Ms;
+  askedAt: Ms;
+  queued: boolean;
+}
+
+/** Of the time, at most a twentieth goes into counting one thing again. */
+const pauseForEachMs = 20;
+/** Intervals without a question after which a thing is forgotten. */
+const forgottenAfter = 10;
+
+/**
+ * Usage that is slow to count, such as a directory tree. An answer is what was counted last, at once; asking for what
+ * is older than the interval has it counted again in the background, one thing at a time. What nobody asks for is not
+ * counted.
+ */
+export class UsageCache<Key extends string> {
+  readonly #entries = new Map<Key, Entry>();
+  readonly #queue: Key[] = [];
+  readonly #count: (key: Key) => Promise<{ readonly bytes: Bytes; readonly inodes: number }>;
+  readonly #intervalMs: Ms;
+  #counting = false;
+
+  /** @param count may fail: the thing is then gone, or is tried again after the interval */
+  constructor(
+    count: (key: Key) => Promise<{ readonly bytes: Bytes; readonly inodes: number }>,
+    intervalMs: Ms,
+  ) {
+    this.#count = count;
+    this.#intervalMs = intervalMs;
+  }
+
+  /** Undefined before it was counted for the first time. */
+  get(key: Key): CountedUsage | undefined {
+    const now = performance.now();
+    const entry = this.#entries.get(key) ?? { counted: undefined, dueAt: now, askedAt: now, queued: false };
+    this.#entries.set(key, entry);
+    entry.askedAt = now;
+    if (now >= entry.dueAt && !entry.queued) {
+      entry.queued = true;
+      this.#queue.push(key);
+      if (!this.#counting) void this.#work();
+    }
+    return entry.counted;
+  }
+
+  forget(key: Key): void {
+    this.#entries.delete(key);
+  }
+
+  async #work(): Promise<void> {
+    this.#counting = true;
+    for (let key = this.#queue.shift(); key !== undefined; key = this.#queue.shift()) {
+      const entry = this.#entries.get(key);
+      if (entry !== undefined) await this.#countOne(key, entry);
+    }
+    this.#counting = false;
+    const oldest = performance.now() - this.#intervalMs * forgottenAfter;
+    for (const [key, { askedAt }] of this.#entries) if (askedAt < oldest) this.#entries.delete(key);
+  }
+
+  async #countOne(key: Key, entry: Entry): Promise<void> {
+    const began = performance.now();
+    try {
+      const { bytes, inodes } = await this.#count(key);
+      entry.counted = { at: nowNanos(), bytes, inodes };
+    } catch {
+      // What was counted last stands until it is forgotten.
+    }
+    const ended = performance.now();
+    entry.dueAt = ended + Math.max(this.#intervalMs, (ended - began) * pauseForEachMs);
+    entry.queued = false;
+  }
+}
