@@ -7,9 +7,10 @@ import pino from "pino";
 import { type FaultKind, isFault } from "../base/fault.ts";
 import type { Digest, ImageId } from "../base/ids.ts";
 import type { ImageRecord } from "../image/contract.ts";
+import { BerthService } from "../wire/gen/berth.v1.ts";
 import * as cri from "../wire/gen/runtime.v1.ts";
-import { connect } from "../wire/grpc/client.ts";
-import { type CriClient, connectCri } from "../wire/grpc/cri-client.ts";
+import { type Connection, connect } from "../wire/grpc/client.ts";
+import type { Calls } from "../wire/grpc/method.ts";
 import type { GrpcServer } from "../wire/grpc/server.ts";
 import { decodeContainerConfig } from "./convert/decode-container-config.ts";
 import { createApiServer } from "./server.ts";
@@ -19,7 +20,12 @@ import { wholeContainerConfig, wholePodSandboxConfig } from "./testing/requests.
 let directory: string;
 let node: NodeInMemory;
 let server: GrpcServer;
-let client: CriClient;
+let connection: Connection;
+let client: {
+  runtime: Calls<typeof cri.RuntimeServiceService>;
+  images: Calls<typeof cri.ImageServiceService>;
+  berth: Calls<typeof BerthService>;
+};
 let logged: string;
 
 beforeEach(async () => {
@@ -33,11 +39,16 @@ beforeEach(async () => {
   const log = pino({ level: "trace" }, { write });
   server = createApiServer(node.parts(log));
   await server.listen();
-  client = connectCri(socket);
+  connection = connect(socket);
+  client = {
+    runtime: connection.calls(cri.RuntimeServiceService),
+    images: connection.calls(cri.ImageServiceService),
+    berth: connection.calls(BerthService),
+  };
 });
 
 afterEach(async () => {
-  client[Symbol.dispose]();
+  connection.close();
   await server.stop(1000);
   await rm(directory, { recursive: true, force: true });
 });
@@ -318,10 +329,8 @@ test("bytes that are no request are refused as one that is invalid", async () =>
     requestSerialize: ({ bytes }: { bytes: Buffer }) => bytes,
     requestDeserialize: (bytes: Buffer) => ({ bytes }),
   };
-  const connection = connect(node.config.grpc.socket);
   for (let length = 1; length < 60; length++) {
     const bytes = Buffer.from(Array.from({ length }, (_, at) => (at * 73 + length * 31) & 0xff));
     await assert.rejects(connection.calls({ raw }).raw({ bytes }), (error) => isFault(error, "invalid"));
   }
-  connection.close();
 });

@@ -147,7 +147,7 @@ export class NodeInMemory {
           createdAt: nowNanos(),
           bootId: boot,
           cgroup: "/berth/pod/container",
-          logPath: "/var/log/main.log",
+          logPath: "/nowhere/main.log",
           user: { uid: 1000, gid: 1000, supplementalGroups: [10] },
           stopSignal: "SIGTERM",
           state: { kind: "created", process },
