@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from "node:fs";
+import type { Ms } from "../base/units.ts";
 import { check, libc } from "./libc.ts";
-import { processIdentity } from "./process-identity.ts";
 
 const prctl = libc.func(
   "int prctl(int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d)",
@@ -16,52 +16,82 @@ const WNOWAIT = 0x01000000;
 /** More than a siginfo_t (128 bytes); its si_pid lies at 16 on 64-bit machines. */
 const infoBytes = 256;
 const pidOffset = 16;
-const sweepMs = 10_000;
 
-let sweeping: NodeJS.Timeout | undefined;
-/** Dead children seen by the last sweep. Node and ChildExits reap theirs within a second: what stays is nobody's. */
-let seen = new Set<number>();
+const sweepMs: Ms = 1000;
+/** A dead process of this host that nobody took for so long is nobody's: Node and ChildExits take theirs within a second. */
+const forgottenMs: Ms = 10_000;
 
-/**
- * Makes this process the parent of what its programs leave behind (PR_SET_CHILD_SUBREAPER, prctl(2)): so it can wait
- * for a process that a runtime started and left, and nothing stays a zombie where pid 1 does not reap. Survivors of
- * this process go to pid 1 as ever.
- */
-export function adoptOrphans(): void {
-  if (sweeping !== undefined) return;
-  check(prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0), "prctl", "PR_SET_CHILD_SUBREAPER");
-  sweeping = setInterval(reapForgotten, sweepMs);
-  sweeping.unref();
+/** Who has a claim on dead children. */
+export interface Claims {
+  /** True when someone waits for this very process. */
+  waitsFor(pid: number): boolean;
+  /** When the oldest launch began that may still claim a process (performance.now()); undefined: there is none. */
+  oldestLaunch(): number | undefined;
 }
 
-/** Reaps `pid` if it is a dead child of ours that nobody waits for. */
+/**
+ * Makes this process the parent of what its programs leave behind (PR_SET_CHILD_SUBREAPER, prctl(2)), so that it can
+ * wait for a process that a runtime started in a container and left. When this process dies they go to pid 1 as ever.
+ *
+ * The orphans that nobody claims are reaped: a container's init can't end before every dead process of its PID
+ * namespace is reaped, so those go at once.
+ */
+export class Orphans {
+  readonly #claims: Claims;
+  /** Dead, unclaimed children, and when they were first seen. */
+  #seen = new Map<number, number>();
+
+  constructor(claims: Claims) {
+    this.#claims = claims;
+    check(prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0), "prctl", "PR_SET_CHILD_SUBREAPER");
+    setInterval(() => this.reap(), sweepMs).unref();
+  }
+
+  /** Reaps what is dead and unclaimed now; is called now and then by itself. */
+  reap(): void {
+    const now = performance.now();
+    const oldest = this.#claims.oldestLaunch() ?? Number.POSITIVE_INFINITY;
+    const seen = new Map<number, number>();
+    for (const { pid, inContainer } of anyDead() ? deadChildren() : []) {
+      if (this.#claims.waitsFor(pid)) continue;
+      const since = this.#seen.get(pid) ?? now;
+      const unclaimed = inContainer ? since <= oldest : since + forgottenMs <= now;
+      if (unclaimed) reapOrphan(pid);
+      else seen.set(pid, since);
+    }
+    this.#seen = seen;
+  }
+}
+
+/** Reaps `pid` if it is a dead child of ours. */
 export function reapOrphan(pid: number): void {
   waitpid(pid, [0], WNOHANG);
 }
 
-function reapForgotten(): void {
-  const dead = anyDead() === 0 ? [] : deadChildren();
-  for (const pid of dead) if (seen.has(pid)) reapOrphan(pid);
-  seen = new Set(dead);
-}
-
-/** A dead child's pid without reaping it; 0 when there is none. One call, so that an idle sweep costs nothing. */
-function anyDead(): number {
+/** True when there is a dead child; nothing is reaped. One call, so that an idle sweep costs nothing. */
+function anyDead(): boolean {
   const info = Buffer.alloc(infoBytes);
-  return waitid(P_ALL, 0, info, WEXITED | WNOHANG | WNOWAIT) === 0 ? info.readInt32LE(pidOffset) : 0;
+  return waitid(P_ALL, 0, info, WEXITED | WNOHANG | WNOWAIT) === 0 && info.readInt32LE(pidOffset) !== 0;
 }
 
-function deadChildren(): number[] {
-  const children: number[] = [];
+function deadChildren(): { pid: number; inContainer: boolean }[] {
+  const dead: { pid: number; inContainer: boolean }[] = [];
   for (const thread of readdirSync("/proc/self/task")) {
-    try {
-      const list = readFileSync(`/proc/self/task/${thread}/children`, "latin1");
-      children.push(...list.split(" ").filter(Boolean).map(Number));
-    } catch {
-      // the thread has ended, or the kernel has no such list: then those that anyDead shows, one a sweep
-      const one = anyDead();
-      if (one !== 0) children.push(one);
+    for (const pid of textOf(`/proc/self/task/${thread}/children`).split(" ").filter(Boolean)) {
+      const status = textOf(`/proc/${pid}/status`);
+      if (!/^State:\s+Z/m.test(status)) continue;
+      // one number for each PID namespace that it is in, this one first
+      const namespaces = /^NSpid:\s+(.*)$/m.exec(status)?.[1]?.split(/\s+/) ?? [];
+      dead.push({ pid: Number(pid), inContainer: namespaces.length > 1 });
     }
   }
-  return children.filter((pid) => processIdentity(pid) === undefined);
+  return dead;
+}
+
+function textOf(file: string): string {
+  try {
+    return readFileSync(file, "latin1");
+  } catch {
+    return ""; // the thread or process has ended
+  }
 }

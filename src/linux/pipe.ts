@@ -19,14 +19,19 @@ export class Pipe {
     if (this.#open.delete(this[end])) closeSync(this[end]);
   }
 
+  /** Hands an end over: who takes it closes it. */
+  release(end: "read" | "write"): number {
+    this.#open.delete(this[end]);
+    return this[end];
+  }
+
   /**
    * The first line that is written into it, without its end; what was written when the writers are gone, or when it is
    * longer than `max`. Rejects when `signal` aborts. Closes the read end.
    */
   async firstLine(max: Bytes, signal: AbortSignal): Promise<string> {
     signal.throwIfAborted();
-    this.#open.delete(this.read);
-    const socket = new Socket({ fd: this.read, readable: true, writable: false, signal });
+    const socket = new Socket({ fd: this.release("read"), readable: true, writable: false, signal });
     let text = "";
     try {
       for await (const data of socket) {

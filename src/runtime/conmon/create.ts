@@ -79,7 +79,7 @@ async function launchMonitor(
   const { host, monitor, paths, handlers } = parts;
   using sync = new Pipe();
   using start = new Pipe();
-  const launched = await host.launcher.launch(
+  using launched = await host.launcher.launch(
     {
       path: monitor.path,
       args: monitorArgs(request, handlers.get(request.handler), paths),
@@ -101,9 +101,6 @@ async function launchMonitor(
     killIfThere(-launched.pid); // before it forks it has its own process group; after, it is found by its id
     throwIfEnded(signal, "waiting for the OCI runtime");
     throw error;
-  } finally {
-    launched.stdout.finish();
-    launched.stderr.finish();
   }
 }
 

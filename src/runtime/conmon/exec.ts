@@ -69,6 +69,7 @@ export async function execSync(
     return result;
   } catch (error) {
     await killLeft(exec, parts);
+    parts.host.launcher.reapUnclaimed(); // or it would hold up the end of the container's init
     throw error;
   } finally {
     await Promise.all([rm(exec.specFile, { force: true }), rm(exec.pidFile, { force: true })]);
@@ -96,7 +97,7 @@ function commandProcess(config: OciConfig, command: readonly string[]): OciProce
 
 async function runCommand(exec: Exec, cwd: string, parts: ConmonParts): Promise<ExecResult> {
   const { handler, request, ending, cgroup } = exec;
-  const launched = await parts.host.launcher.launch(
+  using launched = await parts.host.launcher.launch(
     {
       path: handler.path,
       args: [
@@ -113,25 +114,20 @@ async function runCommand(exec: Exec, cwd: string, parts: ConmonParts): Promise<
     },
     ending,
   );
-  try {
-    const runtime = await endOf(launched.exited, ending);
-    if (runtime === undefined) return await abandon(exec, launched.pid);
-    if (runtime.code !== 0) throw await failed(exec, runtime, launched, parts);
-    const pid = await pidIn(exec.pidFile);
-    if (pid === undefined) throw new Fault("internal", `${handler.binary} exec: named no process`);
-    const ended = parts.host.launcher.orphan(pid);
-    if (cgroup !== undefined) await gather(cgroup, pid);
-    const exit = await endOf(ended, ending);
-    if (exit === undefined) return await abandon(exec, pid);
-    await Promise.race([
-      Promise.all([launched.stdout.ended, launched.stderr.ended]),
-      sleep(drainMs, undefined, { ref: false }),
-    ]);
-    return resultOf(exit, launched);
-  } finally {
-    launched.stdout.finish();
-    launched.stderr.finish();
-  }
+  const runtime = await endOf(launched.exited, ending);
+  if (runtime === undefined) return abandon(exec, launched.pid);
+  if (runtime.code !== 0) throw await failed(exec, runtime, launched, parts);
+  const pid = await pidIn(exec.pidFile);
+  if (pid === undefined) throw new Fault("internal", `${handler.binary} exec: named no process`);
+  const ended = parts.host.launcher.orphan(pid);
+  if (cgroup !== undefined) await gather(cgroup, pid);
+  const exit = await endOf(ended, ending);
+  if (exit === undefined) return abandon(exec, pid);
+  await Promise.race([
+    Promise.all([launched.stdout.ended, launched.stderr.ended]),
+    sleep(drainMs, undefined, { ref: false }),
+  ]);
+  return resultOf(exit, launched);
 }
 
 /** Undefined when `ending` comes first. */
@@ -148,7 +144,7 @@ async function endOf(exited: Promise<ChildExit>, ending: AbortSignal): Promise<C
 }
 
 /** Kills `pid`, the runtime with its group or the command itself; the rest falls with the cgroup. @throws always */
-async function abandon({ request, ending }: Exec, pid: number): Promise<never> {
+function abandon({ request, ending }: Exec, pid: number): never {
   killIfThere(pid);
   try {
     process.kill(-pid, "SIGKILL");
