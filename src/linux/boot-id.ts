@@ -2,7 +2,10 @@ import { readFileSync } from "node:fs";
 import { Fault } from "../base/fault.ts";
 import type { BootId } from "../base/ids.ts";
 
-/** The kernel's random id of this boot: another one says that the machine was started anew since. @throws {Fault} internal */
+/**
+ * The kernel's random id of this boot: another one says that the machine was started anew since. @throws
+ * {Fault} internal
+ */
 export function currentBootId(): BootId {
   const id = readFileSync("/proc/sys/kernel/random/boot_id", "latin1").trim();
   if (!/^[0-9a-f-]{36}$/.test(id))

@@ -1,8 +1,8 @@
 import { Fault } from "../base/fault.ts";
 
 /**
- * A path or name as the kernel takes it: any bytes but NUL. Names from archives need not be UTF-8, so they may be
- * bytes.
+ * A path or name as the kernel takes it: any bytes but NUL. Names from archives need not be UTF-8, so they
+ * may be bytes.
  */
 export type PathBytes = string | Uint8Array;
 

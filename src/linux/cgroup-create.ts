@@ -64,7 +64,8 @@ async function passOnControllers(directory: string): Promise<void> {
     try {
       await writeFile(join(directory, "cgroup.subtree_control"), `+${controller}`, existing);
     } catch (error) {
-      if (errnoOf(error) !== "EBUSY") continue; // one that this kernel can not pass on now, such as cpu with realtime tasks
+      // Else it is one that can not be passed on here and now, such as cpu with realtime tasks: the limits will tell.
+      if (errnoOf(error) !== "EBUSY") continue;
       throw new Fault(
         "wrongState",
         `cgroup ${directory} can not pass on ${controller}: it holds processes itself`,

@@ -4,11 +4,13 @@ import type { MountEntry } from "./contract.ts";
 
 /** Where this host's cgroups are mounted. */
 export interface CgroupHierarchies {
-  /** 2 when cgroup v2 holds the controllers; 1 also for "hybrid", where a v2 tree without them lies beside v1. */
+  /**
+   * 2 when cgroup v2 holds the controllers; 1 also for "hybrid", where a v2 tree without them lies beside v1.
+   */
   readonly version: 1 | 2;
   /**
-   * Mount points by what they hold: each v1 controller (`memory`), each named hierarchy (`name=systemd`), and `unified`
-   * for cgroup v2. Controllers that share a mount share the directory.
+   * Mount points by what they hold: each v1 controller (`memory`), each named hierarchy (`name=systemd`), and
+   * `unified` for cgroup v2. Controllers that share a mount share the directory.
    */
   readonly mounts: ReadonlyMap<string, string>;
 }
@@ -17,8 +19,8 @@ export interface CgroupHierarchies {
 export const unified = "unified";
 
 /**
- * Finds them in what is mounted; nothing is ever mounted by berth. Of several mounts of one hierarchy the first in the
- * table is taken.
+ * Finds them in what is mounted; nothing is ever mounted by berth. Of several mounts of one hierarchy the
+ * first in the table is taken.
  *
  * @param controllers the text of /proc/cgroups, which names the v1 controllers that the kernel knows
  * @throws {Fault} unavailable when there is none

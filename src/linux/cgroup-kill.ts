@@ -12,8 +12,9 @@ import { errnoOf } from "./libc.ts";
 const longestWaitMs = 50;
 
 /**
- * KILLs every process in the group and below, until none is left. v2 does it in one write (Linux 5.14); elsewhere they
- * are frozen first where the kernel can, so that none forks away between being listed and being killed.
+ * KILLs every process in the group and below, until none is left. v2 does it in one write (Linux 5.14);
+ * elsewhere they are frozen first where the kernel can, so that none forks away between being listed and
+ * being killed.
  *
  * @throws {Fault} wrongState when this very process is in it; deadline or cancelled as the signal says
  */

@@ -30,7 +30,7 @@ export async function groupsAtOrBelow(directory: string): Promise<string[]> {
 }
 
 /** A group may go at any moment: its directory is then not found, its open files have no device. */
-export function isGone(error: unknown): boolean {
+function isGone(error: unknown): boolean {
   const code = errnoOf(error);
   return code === "ENOENT" || code === "ENODEV" || code === "ENOTDIR";
 }
@@ -83,8 +83,8 @@ async function processesOf(directory: string): Promise<number[]> {
 }
 
 /**
- * Removes the group and all below it from every hierarchy. The kernel says EBUSY until the last process is quite gone,
- * so it is tried again for up to `wait`. Succeeds when there is none.
+ * Removes the group and all below it from every hierarchy. The kernel says EBUSY until the last process is
+ * quite gone, so it is tried again for up to `wait`. Succeeds when there is none.
  *
  * @throws {Fault} wrongState, naming the processes that are still in it
  */

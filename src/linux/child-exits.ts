@@ -3,7 +3,10 @@ import { libc } from "./libc.ts";
 
 const waitpid = libc.func("int waitpid(int pid, _Out_ int *status, int options)");
 const WNOHANG = 1;
-/** SIGCHLD tells of an exit at once; this finds what it should have lost, and keeps the process alive meanwhile. */
+/**
+ * SIGCHLD tells of an exit at once; this finds what it should have lost, and keeps the process alive
+ * meanwhile.
+ */
 const sweepMs = 1000;
 
 /** How a child ended: by its own exit code, or by a signal's name. */
@@ -23,8 +26,8 @@ function decode(status: number): ChildExit {
 }
 
 /**
- * Reaps children that were not started by Node. Waits for its own pids only, so that Node's children stay Node's.
- * Needs the main thread: signals arrive nowhere else.
+ * Reaps children that were not started by Node. Waits for its own pids only, so that Node's children stay
+ * Node's. Needs the main thread: signals arrive nowhere else.
  */
 export class ChildExits {
   readonly #waiting = new Map<number, (exit: ChildExit) => void>();

@@ -23,9 +23,9 @@ const AT_SYMLINK_FOLLOW = 0x400;
 const AT_EMPTY_PATH = 0x1000;
 const RENAME_NOREPLACE = 1;
 
-// All of these are synchronous and meant for worker threads. The kernel resolves every part of a name but the last,
-// links included: a caller that handles foreign names passes single parts and a directory from openBeneath.
-// All throw SystemCallError.
+// All of these are synchronous and meant for worker threads. The kernel resolves every part of a name but the
+// last, links included: a caller that handles foreign names passes single parts and a directory from
+// openBeneath. All throw SystemCallError.
 
 /** mkdirat(2); the mode is subject to the umask. */
 export function mkdirAt(directory: number, name: PathBytes, mode: number): void {
@@ -40,7 +40,10 @@ export function deviceNumber(major: number, minor: number): bigint {
   );
 }
 
-/** mknodat(2); `mode` holds the type (S_IFCHR, S_IFBLK, S_IFIFO) and permissions; `device` as from `deviceNumber`. */
+/**
+ * mknodat(2); `mode` holds the type (S_IFCHR, S_IFBLK, S_IFIFO) and permissions; `device` as from
+ * `deviceNumber`.
+ */
 export function mknodAt(directory: number, name: PathBytes, mode: number, device: bigint): void {
   check(calls.mknodat(directory, cString(name), mode, device), "mknodat", shown(name));
 }
@@ -50,7 +53,9 @@ export function symlinkAt(target: PathBytes, directory: number, name: PathBytes)
   check(calls.symlinkat(cString(target), directory, cString(name)), "symlinkat", shown(name));
 }
 
-/** linkat(2): another name for a file. A symbolic link at the end of `from` is linked itself, not followed. */
+/**
+ * linkat(2): another name for a file. A symbolic link at the end of `from` is linked itself, not followed.
+ */
 export function linkAt(fromDirectory: number, from: PathBytes, directory: number, name: PathBytes): void {
   check(calls.linkat(fromDirectory, cString(from), directory, cString(name), 0), "linkat", shown(name));
 }
@@ -87,7 +92,10 @@ export function renameAt(
   );
 }
 
-/** fchownat(2) that does not follow a link. Clears setuid, setgid and file capabilities: chmod and setxattr come after. */
+/**
+ * fchownat(2) that does not follow a link. Clears setuid, setgid and file capabilities: chmod and setxattr
+ * come after.
+ */
 export function chownAt(directory: number, name: PathBytes, uid: number, gid: number): void {
   check(calls.fchownat(directory, cString(name), uid, gid, AT_SYMLINK_NOFOLLOW), "fchownat", shown(name));
 }

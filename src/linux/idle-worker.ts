@@ -6,8 +6,8 @@ import type { Ms } from "../base/units.ts";
 const resourceLimits = { maxYoungGenerationSizeMb: 2, maxOldGenerationSizeMb: 64, stackSizeMb: 2 };
 
 /**
- * A worker thread that starts with its first task and ends when it has had none for `idleMs`. It does one task at a
- * time, in the order they were given, so that a thread that dies takes no other task with it.
+ * A worker thread that starts with its first task and ends when it has had none for `idleMs`. It does one
+ * task at a time, in the order they were given, so that a thread that dies takes no other task with it.
  */
 export class IdleWorker<Task, Answer> implements AsyncDisposable {
   readonly #module: URL;

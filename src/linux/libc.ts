@@ -2,17 +2,23 @@ import { constants } from "node:os";
 import koffi from "koffi";
 import { Fault, type FaultKind } from "../base/fault.ts";
 
-/** The C library that Node itself runs on (glibc; 2.34 or later for `posix_spawn_file_actions_addclosefrom_np`). */
+/**
+ * The C library that Node itself runs on (glibc; 2.34 or later for
+ * `posix_spawn_file_actions_addclosefrom_np`).
+ */
 export const libc = koffi.load("libc.so.6");
 
 const names = new Map(Object.entries(constants.errno).map(([name, value]) => [value as number, name]));
 
 /** `ENOENT` for 2, and so on. */
-export function errnoName(errno: number): string {
+function errnoName(errno: number): string {
   return names.get(errno) ?? `errno ${errno}`;
 }
 
-/** A system call that failed: which, on what, and the errno. The shape of Node's own, so that `code` can be asked. */
+/**
+ * A system call that failed: which, on what, and the errno. The shape of Node's own, so that `code` can be
+ * asked.
+ */
 export class SystemCallError extends Error {
   override readonly name = "SystemCallError";
   readonly code: string;
@@ -68,8 +74,8 @@ export function systemFault(doing: string, error: unknown, hint?: string): Fault
 const close = libc.func("int close(int fd)");
 
 /**
- * Closes a descriptor that came from a C call. Node's own close complains, on a worker thread, of one that it did not
- * open itself.
+ * Closes a descriptor that came from a C call. Node's own close complains, on a worker thread, of one that it
+ * did not open itself.
  */
 export function closeFd(fd: number): void {
   close(fd);

@@ -7,9 +7,9 @@ const LOCK_EX = 2;
 const LOCK_NB = 4;
 
 /**
- * Takes the lock that keeps a second daemon away from the same directories, and writes this process's pid into the
- * file. The kernel lets go of it when the process ends, however it ends. The file stays: a lock on a file that was
- * removed would keep nobody away.
+ * Takes the lock that keeps a second daemon away from the same directories, and writes this process's pid
+ * into the file. The kernel lets go of it when the process ends, however it ends. The file stays: a lock on a
+ * file that was removed would keep nobody away.
  *
  * @returns what lets go of the lock
  * @throws {Fault} wrongState naming the pid that holds it

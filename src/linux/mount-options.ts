@@ -61,7 +61,10 @@ const propagations: Readonly<Record<string, number>> = {
   runbindable: MS_UNBINDABLE | MS_REC,
 };
 
-/** What mount(2) takes: flags and the file system's own data; propagation is set by a call of its own after it. */
+/**
+ * What mount(2) takes: flags and the file system's own data; propagation is set by a call of its own after
+ * it.
+ */
 export interface ParsedMountOptions {
   readonly flags: number;
   readonly propagation: readonly number[];
@@ -89,7 +92,8 @@ export function parseMountOptions(options: readonly string[]): ParsedMountOption
 export const maxMountData = 4095;
 
 /**
- * The directories of an overlay's `lowerdir`, topmost first; a colon or backslash in a name is escaped by a backslash.
+ * The directories of an overlay's `lowerdir`, topmost first; a colon or backslash in a name is escaped by a
+ * backslash.
  */
 export function lowerDirectories(value: string): string[] {
   const directories = value.match(/(?:\\.|[^:\\])+/gs) ?? [];

@@ -22,8 +22,8 @@ function field(text: string | undefined): string {
 }
 
 /**
- * Reads /proc/<pid>/mountinfo (proc(5)). Between the options and the ` - ` stand any number of optional fields, which
- * are passed over. Lines of another form are left out.
+ * Reads /proc/<pid>/mountinfo (proc(5)). Between the options and the ` - ` stand any number of optional
+ * fields, which are passed over. Lines of another form are left out.
  */
 export function parseMountinfo(text: Uint8Array): MountEntry[] {
   const entries: MountEntry[] = [];
@@ -47,7 +47,9 @@ export function parseMountinfo(text: Uint8Array): MountEntry[] {
   return entries;
 }
 
-/** The entries at or below `directory`, each before the mount that it is mounted on: the order to unmount in. */
+/**
+ * The entries at or below `directory`, each before the mount that it is mounted on: the order to unmount in.
+ */
 export function mountsBelow(entries: readonly MountEntry[], directory: string): MountEntry[] {
   const prefix = directory.endsWith("/") ? directory : `${directory}/`;
   const found = entries.filter(({ target }) => target === directory || target.startsWith(prefix));

@@ -51,7 +51,9 @@ const MOUNT_ATTR_RDONLY = 0x1n;
 const MNT_DETACH = 0x2;
 const UMOUNT_NOFOLLOW = 0x8;
 
-/** How often a busy mount is asked again, 10 ms apart, before it is detached from the tree while still in use. */
+/**
+ * How often a busy mount is asked again, 10 ms apart, before it is detached from the tree while still in use.
+ */
 const busyTries = 5;
 const busyWaitMs = 10;
 
@@ -86,9 +88,9 @@ async function mount(
 }
 
 /**
- * An overlay of so many layers that their names do not fit into the page that mount(2) takes: each is opened, and
- * named by its descriptor. The kernel resolves the names during the call, so the descriptors are closed after it; what
- * mountinfo shows for such an overlay are those names.
+ * An overlay of so many layers that their names do not fit into the page that mount(2) takes: each is opened,
+ * and named by its descriptor. The kernel resolves the names during the call, so the descriptors are closed
+ * after it; what mountinfo shows for such an overlay are those names.
  */
 async function mountLongOverlay(names: readonly unknown[], flags: number, data: string): Promise<void> {
   await using layers = new AsyncDisposableStack();
@@ -103,8 +105,8 @@ async function mountLongOverlay(names: readonly unknown[], flags: number, data: 
 }
 
 /**
- * A bind mount that is never visible without its attributes: it is made aside, set read-only there, and moved into
- * place (Linux 5.12).
+ * A bind mount that is never visible without its attributes: it is made aside, set read-only there, and moved
+ * into place (Linux 5.12).
  */
 async function bind(
   source: string,

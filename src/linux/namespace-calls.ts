@@ -42,8 +42,8 @@ const ifreqBytes = 40;
 const flagsOffset = 16;
 
 /**
- * The namespaces that this thread began in, to come back to. Everything here acts on the calling thread alone, and is
- * for a worker thread that does nothing else.
+ * The namespaces that this thread began in, to come back to. Everything here acts on the calling thread
+ * alone, and is for a worker thread that does nothing else.
  */
 export interface OwnNamespaces {
   readonly fds: Readonly<Record<NamespaceKind, number>>;
@@ -69,11 +69,12 @@ function goBack(own: OwnNamespaces, kinds: readonly NamespaceKind[]): void {
 }
 
 /**
- * Makes new namespaces and holds them by bind mounts; `lo` is up in a new network namespace. What it made is taken away
- * when it throws.
+ * Makes new namespaces and holds them by bind mounts; `lo` is up in a new network namespace. What it made is
+ * taken away when it throws.
  *
- * The pins lie on whatever mount holds the directory and share its propagation: where that is shared, as under systemd,
- * taking a pin away takes it away in every mount namespace that got a copy, which a private mount would not.
+ * The pins lie on whatever mount holds the directory and share its propagation: where that is shared, as
+ * under systemd, taking a pin away takes it away in every mount namespace that got a copy, which a private
+ * mount would not.
  *
  * @throws {Fault} alreadyExists when a pin is there; invalid for a hostname or sysctl that was refused
  * @throws {LostThread}
@@ -141,7 +142,9 @@ function setHostname(hostname: string): void {
   }
 }
 
-/** What the kernel says to a value or name that it does not take, as opposed to a right that the daemon lacks. */
+/**
+ * What the kernel says to a value or name that it does not take, as opposed to a right that the daemon lacks.
+ */
 const refusals: readonly (string | undefined)[] = [
   "EINVAL",
   "ENOENT",

@@ -10,15 +10,18 @@ import type { NamespaceAnswer, NamespaceTask } from "./namespace-thread.ts";
 
 type Thread = IdleWorker<NamespaceTask, NamespaceAnswer>;
 
-/** Sources are run as they are, or stripped of their types file by file: the thread's module has this one's ending. */
+/**
+ * Sources are run as they are, or stripped of their types file by file: the thread's module has this one's
+ * ending.
+ */
 const threadModule = new URL(
   `./namespace-thread${import.meta.url.endsWith(".ts") ? ".ts" : ".js"}`,
   import.meta.url,
 );
 
 /**
- * Namespaces made by a worker thread (unshare and setns act on the calling thread), which ends when it has had nothing
- * to do for `idleMs`. Dispose of it to end the thread at once.
+ * Namespaces made by a worker thread (unshare and setns act on the calling thread), which ends when it has
+ * had nothing to do for `idleMs`. Dispose of it to end the thread at once.
  */
 export function hostNamespaces(mounts: Mounts, options: { idleMs: Ms }): Namespaces & AsyncDisposable {
   const thread: Thread = new IdleWorker("namespaces", threadModule, options.idleMs);
@@ -59,7 +62,10 @@ interface PendingRead {
   readonly answered: PromiseWithResolvers<string[]>;
 }
 
-/** Reads that are asked for while the thread is busy go to it together: a hundred pods' counters are one message. */
+/**
+ * Reads that are asked for while the thread is busy go to it together: a hundred pods' counters are one
+ * message.
+ */
 class ReadBatch {
   readonly #thread: Thread;
   #pending: PendingRead[] = [];

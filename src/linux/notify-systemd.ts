@@ -13,8 +13,8 @@ const familyBytes = 2;
 const maxPath = 108;
 
 /**
- * Tells systemd how the service does (sd_notify(3)): `READY=1`, `STATUS=…`, `WATCHDOG=1`, a line each. Does nothing
- * when the service manager did not ask for it.
+ * Tells systemd how the service does (sd_notify(3)): `READY=1`, `STATUS=…`, `WATCHDOG=1`, a line each. Does
+ * nothing when the service manager did not ask for it.
  *
  * @throws {SystemCallError} when the manager's socket does not take it
  */

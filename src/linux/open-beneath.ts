@@ -20,9 +20,9 @@ const RESOLVE_BENEATH = 0x08n;
 const RESOLVE_IN_ROOT = 0x10n;
 
 /**
- * How a path is kept within the root (openat2(2)). `beneath`: whatever would leave it, an absolute link or `..` too
- * many, fails with EXDEV. `inRoot`: the root is `/`, as for a process in a chroot. `noLinks`: no symbolic link on the
- * way, nor at the end, fails with ELOOP.
+ * How a path is kept within the root (openat2(2)). `beneath`: whatever would leave it, an absolute link or
+ * `..` too many, fails with EXDEV. `inRoot`: the root is `/`, as for a process in a chroot. `noLinks`: no
+ * symbolic link on the way, nor at the end, fails with ELOOP.
  */
 export type Confinement = "beneath" | "inRoot" | "noLinks";
 
@@ -62,7 +62,8 @@ export interface OpenBeneathOptions {
  * @param root a directory's descriptor
  * @param path relative to the root; with `inRoot` a leading `/` means the root
  * @param flags as for open(2); close-on-exec is added
- * @throws {SystemCallError} EXDEV when it would leave the root, ELOOP for links that are not allowed, and open's own
+ * @throws {SystemCallError} EXDEV when it would leave the root, ELOOP for links that are not allowed, and
+ * open's own
  */
 export function openBeneath(
   root: number,
@@ -77,7 +78,8 @@ export function openBeneath(
     resolve[options.confine ?? "beneath"],
   ]);
   const name = cString(path);
-  // EAGAIN: a rename somewhere on the machine raced with a `..`; the kernel asks for another try (openat2(2)).
+  // EAGAIN: a rename somewhere on the machine raced with a `..`; the kernel asks for another try
+  // (openat2(2)).
   for (let tries = 0; ; tries++) {
     const fd = openat2(SYS_openat2, root, name, how, how.byteLength) as number;
     if (fd >= 0) return owned(fd);
@@ -86,7 +88,8 @@ export function openBeneath(
 }
 
 /**
- * Opens a directory that berth itself named, as the root for the calls of this file. Its last part must not be a link.
+ * Opens a directory that berth itself named, as the root for the calls of this file. Its last part must not
+ * be a link.
  *
  * @throws {SystemCallError} ENOENT, ENOTDIR, ELOOP
  */
@@ -96,8 +99,8 @@ export function openDirectory(path: string): OwnedFd {
 }
 
 /**
- * A path by which Node's own synchronous calls reach `name` in an open directory. `name` must be a single part; a
- * link at its end is followed or not as the call does (lstat, readlink, chmod …).
+ * A path by which Node's own synchronous calls reach `name` in an open directory. `name` must be a single
+ * part; a link at its end is followed or not as the call does (lstat, readlink, chmod …).
  */
 export function pathAt(directory: number, name?: string): string {
   const base = `/proc/self/fd/${directory}`;

@@ -7,7 +7,10 @@ const drainMax: Bytes = 1 << 20;
 /** Shared by all: filled and copied from within one turn of the event loop. */
 let scratch: Buffer | undefined;
 
-/** Reads a pipe as data comes, keeping the first `max` bytes and dropping the rest, so that the writer never blocks. */
+/**
+ * Reads a pipe as data comes, keeping the first `max` bytes and dropping the rest, so that the writer never
+ * blocks.
+ */
 export class OutputPipe {
   readonly #fd: number;
   readonly #socket: Socket;
@@ -50,8 +53,8 @@ export class OutputPipe {
   }
 
   /**
-   * Takes what is in the pipe now and closes it. Called once the writer has exited: whoever inherited the other end
-   * (a monitor that goes on in the background) is not waited for.
+   * Takes what is in the pipe now and closes it. Called once the writer has exited: whoever inherited the
+   * other end (a monitor that goes on in the background) is not waited for.
    */
   finish(): Buffer {
     if (!this.#socket.destroyed) {

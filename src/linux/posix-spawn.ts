@@ -25,7 +25,10 @@ const SETSIGMASK = 0x08;
 /** More than any glibc gives these opaque types (80, 336 and 128 bytes on x86-64). */
 const opaqueBytes = 1024;
 
-/** What the new process is: its file, argv with the name first, environment as `NAME=value`, and its first three fds. */
+/**
+ * What the new process is: its file, argv with the name first, environment as `NAME=value`, and its first
+ * three fds.
+ */
 export interface Spawn {
   readonly file: string;
   readonly argv: readonly string[];
@@ -41,7 +44,10 @@ export interface Spawn {
 
 let shared: Buffer | undefined;
 
-/** A process group of its own, no signal blocked, none ignored (Node ignores SIGPIPE, which a child would inherit). */
+/**
+ * A process group of its own, no signal blocked, none ignored (Node ignores SIGPIPE, which a child would
+ * inherit).
+ */
 function attributes(): Buffer {
   if (shared !== undefined) return shared;
   const made = Buffer.alloc(opaqueBytes);
@@ -69,8 +75,9 @@ function fileActions(spawn: Spawn): Buffer {
 }
 
 /**
- * Starts a process on a thread of the pool, which the kernel holds until the exec is done; the caller's thread goes on.
- * Unlike a fork it copies no page tables, so its price does not grow with the daemon's memory. The caller reaps.
+ * Starts a process on a thread of the pool, which the kernel holds until the exec is done; the caller's
+ * thread goes on. Unlike a fork it copies no page tables, so its price does not grow with the daemon's
+ * memory. The caller reaps.
  *
  * @returns the pid, also its process group
  * @throws {SystemCallError} with the errno of the exec, or of the change of directory
@@ -91,7 +98,9 @@ export function posixSpawnAsync(spawn: Spawn): Promise<number> {
   });
 }
 
-/** A pipe whose ends are closed in every program that is started: `[read, write]`. @throws {SystemCallError} */
+/**
+ * A pipe whose ends are closed in every program that is started: `[read, write]`. @throws {SystemCallError}
+ */
 export function closeOnExecPipe(): [number, number] {
   const fds = new Int32Array(2);
   check(pipe2(fds, O_CLOEXEC), "pipe2", "");

@@ -47,7 +47,9 @@ async function run(
   return { code: ended.code, signal: ended.signal, stdout, stderr, truncated };
 }
 
-/** Undefined when `signal` aborted first: the process group is killed then, and waited for, but not for ever. */
+/**
+ * Undefined when `signal` aborted first: the process group is killed then, and waited for, but not for ever.
+ */
 async function endOf(
   exited: Promise<ChildExit>,
   pid: number,

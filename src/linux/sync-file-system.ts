@@ -5,8 +5,8 @@ import { callOnPool } from "./pool-calls.ts";
 const syncfs = libc.func("int syncfs(int fd)");
 
 /**
- * Writes out everything that is pending on the file system of `directory` (syncfs(2)). Runs on a thread of the pool.
- * Since Linux 5.8 a write that failed since the last call makes this one fail.
+ * Writes out everything that is pending on the file system of `directory` (syncfs(2)). Runs on a thread of
+ * the pool. Since Linux 5.8 a write that failed since the last call makes this one fail.
  *
  * @throws {Fault} internal or exhausted, with what the kernel said
  */

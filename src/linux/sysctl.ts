@@ -12,11 +12,12 @@ function namespaceOf(parts: readonly string[]): NamespaceKind | undefined {
 }
 
 /**
- * The file of a setting, after checking that it belongs to one of the namespaces `kinds`, so that a write can not reach
- * the host's. As in sysctl(8), what comes first, `.` or `/`, parts the name, and the other stands for a dot in a part
- * (`net.ipv4.conf.eth0/100.forwarding`).
+ * The file of a setting, after checking that it belongs to one of the namespaces `kinds`, so that a write can
+ * not reach the host's. As in sysctl(8), what comes first, `.` or `/`, parts the name, and the other stands
+ * for a dot in a part (`net.ipv4.conf.eth0/100.forwarding`).
  *
- * @throws {Fault} invalid when it is of the whole machine, of a namespace that is shared with the host, or malformed
+ * @throws {Fault} invalid when it is of the whole machine, of a namespace that is shared with the host, or
+ * malformed
  */
 export function sysctlFile(name: string, kinds: readonly NamespaceKind[]): string {
   const slashed = /^[^./]*\//.test(name);

@@ -18,7 +18,10 @@ export interface CgroupTarget<Id extends string> {
 export interface PodTarget extends CgroupTarget<PodSandboxId> {
   /** The pinned network namespace; undefined for a pod in the node's. */
   readonly netns: string | undefined;
-  /** Processes that may live in it, such as the containers' inits: with one, no thread has to enter the namespace. */
+  /**
+   * Processes that may live in it, such as the containers' inits: with one, no thread has to enter the
+   * namespace.
+   */
   readonly pids: readonly number[];
 }
 

@@ -6,12 +6,20 @@ interface Sample {
   readonly rate: bigint | undefined;
 }
 
-/** Readings closer together than this give the rate of before: the kernel counts in ticks of some milliseconds. */
+/**
+ * Readings closer together than this give the rate of before: the kernel counts in ticks of some
+ * milliseconds.
+ */
 const shortestNanos = 1_000_000_000n;
-/** A sample that nobody refreshed for this long belongs to something that is gone, or gives a rate nobody wants. */
+/**
+ * A sample that nobody refreshed for this long belongs to something that is gone, or gives a rate nobody
+ * wants.
+ */
 const longestNanos = 600_000_000_000n;
 
-/** CPU nanoseconds a second, from each reading to the next. Holds one sample for each id that was read lately. */
+/**
+ * CPU nanoseconds a second, from each reading to the next. Holds one sample for each id that was read lately.
+ */
 export class CpuRates<Id extends string> {
   readonly #samples = new Map<Id, Sample>();
   #pruned = 0n;

@@ -17,7 +17,9 @@ const txBytes = 8;
 const txErrors = 10;
 const columns = 16;
 
-/** Reads /proc/net/dev, in its order. Its two lines of headings, and lines of another form, are passed over. */
+/**
+ * Reads /proc/net/dev, in its order. Its two lines of headings, and lines of another form, are passed over.
+ */
 export function parseNetDev(text: string): NetworkCounters[] {
   const counters: NetworkCounters[] = [];
   for (const line of text.split("\n")) {
@@ -44,7 +46,8 @@ export function parseNetDev(text: string): NetworkCounters[] {
 export const netDev = "/proc/net/dev";
 
 /**
- * /proc/net/dev of the namespace at `netns`, as one of `pids` sees it: no thread has to enter the namespace then.
+ * /proc/net/dev of the namespace at `netns`, as one of `pids` sees it: no thread has to enter the namespace
+ * then.
  *
  * @returns undefined when none of them lives in that namespace
  */

@@ -6,8 +6,8 @@ import type { FileText } from "./fields.ts";
 import { parseCgroupV1, parseCgroupV2 } from "./parse-cgroup.ts";
 
 /**
- * Undefined for what the kernel does not have, has switched off, or took away with its group. Synchronous on purpose:
- * the kernel makes these few bytes in 10 µs, and a thread's round trip takes ten times that.
+ * Undefined for what the kernel does not have, has switched off, or took away with its group. Synchronous on
+ * purpose: the kernel makes these few bytes in 10 µs, and a thread's round trip takes ten times that.
  */
 function read(directory: string | undefined, name: string): FileText {
   if (directory === undefined) return undefined;

@@ -22,9 +22,9 @@ const pauseForEachMs = 20;
 const forgottenAfter = 10;
 
 /**
- * Usage that is slow to count, such as a directory tree. An answer is what was counted last, at once; asking for what
- * is older than the interval has it counted again in the background, one thing at a time. What nobody asks for is not
- * counted.
+ * Usage that is slow to count, such as a directory tree. An answer is what was counted last, at once; asking
+ * for what is older than the interval has it counted again in the background, one thing at a time. What
+ * nobody asks for is not counted.
  */
 export class UsageCache<Key extends string> {
   readonly #entries = new Map<Key, Entry>();

@@ -3,7 +3,10 @@ import type { Command, Finished, Processes } from "../contract.ts";
 
 const nothing = new Uint8Array();
 
-/** Runs no program: records every command, and answers as `answer` says; what is left out is success without output. */
+/**
+ * Runs no program: records every command, and answers as `answer` says; what is left out is success without
+ * output.
+ */
 export class RecordingProcesses implements Processes {
   readonly commands: Command[] = [];
   answer: (command: Command) => Partial<Finished> | Promise<Partial<Finished>>;
