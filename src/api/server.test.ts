@@ -1,71 +1,16 @@
 import assert from "node:assert/strict";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { afterEach, beforeEach, test } from "node:test";
 import pino from "pino";
-import { type FaultKind, isFault } from "../base/fault.ts";
-import type { Digest, ImageId } from "../base/ids.ts";
-import type { ImageRecord } from "../image/contract.ts";
-import { BerthService } from "../wire/gen/berth.v1.ts";
 import * as cri from "../wire/gen/runtime.v1.ts";
-import { type Connection, connect } from "../wire/grpc/client.ts";
-import type { Calls } from "../wire/grpc/method.ts";
-import type { GrpcServer } from "../wire/grpc/server.ts";
 import { decodeContainerConfig } from "./convert/decode-container-config.ts";
-import { createApiServer } from "./server.ts";
-import { NodeInMemory } from "./testing/node-in-memory.ts";
 import { wholeContainerConfig, wholePodSandboxConfig } from "./testing/requests.ts";
+import { collect, refused, type Serving, serve } from "./testing/serving.ts";
 
-let directory: string;
-let node: NodeInMemory;
-let server: GrpcServer;
-let connection: Connection;
-let client: {
-  runtime: Calls<typeof cri.RuntimeServiceService>;
-  images: Calls<typeof cri.ImageServiceService>;
-  berth: Calls<typeof BerthService>;
-};
-let logged: string;
-
+let client: Serving;
 beforeEach(async () => {
-  directory = await mkdtemp(join(tmpdir(), "berth-api-"));
-  const socket = join(directory, "berth.sock");
-  node = new NodeInMemory(socket);
-  logged = "";
-  const write = (line: string) => {
-    logged += line;
-  };
-  const log = pino({ level: "trace" }, { write });
-  server = createApiServer(node.parts(log));
-  await server.listen();
-  connection = connect(socket);
-  client = {
-    runtime: connection.calls(cri.RuntimeServiceService),
-    images: connection.calls(cri.ImageServiceService),
-    berth: connection.calls(BerthService),
-  };
+  client = await serve();
 });
-
-afterEach(async () => {
-  connection.close();
-  await server.stop(1000);
-  await rm(directory, { recursive: true, force: true });
-});
-
-function refused(call: Promise<unknown>, kind: FaultKind, message: RegExp): Promise<void> {
-  return assert.rejects(call, (error) => {
-    assert.ok(isFault(error, kind), String(error));
-    assert.match(error.message, message);
-    return true;
-  });
-}
-
-async function collect<T>(stream: AsyncIterable<T>): Promise<T[]> {
-  const found: T[] = [];
-  for await (const item of stream) found.push(item);
-  return found;
-}
+afterEach(() => client[Symbol.asyncDispose]());
 
 async function runPod(): Promise<string> {
   return (await client.runtime.runPodSandbox({ config: wholePodSandboxConfig() })).podSandboxId;
@@ -83,7 +28,7 @@ test("Version has all four fields, Status its conditions, handlers and features"
     runtimeVersion: "0.1.0",
     runtimeApiVersion: "v1",
   });
-  node.networkProblem = "no network is configured";
+  client.node.networkProblem = "no network is configured";
   const { status, info, runtimeHandlers, features } = await client.runtime.status({ verbose: true });
   assert.deepEqual(status?.conditions, [
     { type: "RuntimeReady", status: true, reason: "", message: "" },
@@ -99,7 +44,7 @@ test("Version has all four fields, Status its conditions, handlers and features"
     ["", "crun"],
   );
   assert.equal(features?.supplementalGroupsPolicy, true);
-  assert.equal(JSON.parse(info.config ?? "").stateDir, node.config.state);
+  assert.equal(JSON.parse(info.config ?? "").stateDir, client.node.config.state);
   assert.equal(JSON.parse(info.daemon ?? "").startedAt, "1");
   assert.deepEqual((await client.runtime.status({})).info, {});
 });
@@ -109,7 +54,7 @@ test("RuntimeConfig and UpdateRuntimeConfig", async () => {
   const update = (podCidr: string) =>
     client.runtime.updateRuntimeConfig({ runtimeConfig: { networkConfig: { podCidr } } });
   await update("10.1.0.0/24,fd00::/64");
-  assert.deepEqual(node.cidrs, ["10.1.0.0/24", "fd00::/64"]);
+  assert.deepEqual(client.node.cidrs, ["10.1.0.0/24", "fd00::/64"]);
   await refused(update("10.1.0.0/33"), "invalid", /^runtime_config.network_config.pod_cidr: /);
 });
 
@@ -228,7 +173,7 @@ test("the figures of containers and pods", async () => {
 test("streamed lists come in pages and end; an empty one has no message", async () => {
   assert.deepEqual(await collect(client.runtime.streamContainers({})), []);
   const pod = await runPod();
-  const { containers } = node.parts(pino({ enabled: false }));
+  const { containers } = client.node.parts(pino({ enabled: false }));
   const config = decodeContainerConfig(wholeContainerConfig(), "config");
   const { signal } = new AbortController();
   for (let count = 0; count < 450; count++) await containers.create(pod, config, signal);
@@ -239,98 +184,4 @@ test("streamed lists come in pages and end; an empty one has no message", async 
   );
   assert.equal(new Set(found.flatMap((message) => message.containers.map(({ id }) => id))).size, 450);
   assert.equal((await collect(client.runtime.streamPodSandboxes({})))[0]?.podSandboxes[0]?.id, pod);
-});
-
-test("images: list, status, pull by id, remove", async () => {
-  node.imageRecords.set("busybox:1", imageRecord("0:0"));
-  node.imageRecords.set("sha256:abc", imageRecord("nobody:nogroup"));
-  const spec = (name: string) => cri.ImageSpec.create({ image: name });
-  assert.equal((await client.images.listImages({})).images.length, 2);
-  assert.equal((await client.images.listImages({ filter: { image: spec("busybox:1") } })).images.length, 1);
-  assert.equal((await client.images.listImages({ filter: { image: spec("other") } })).images.length, 0);
-  assert.equal((await collect(client.images.streamImages({})))[0]?.images.length, 2);
-  const { image: first, info } = await client.images.imageStatus({ image: spec("busybox:1"), verbose: true });
-  assert.deepEqual([first?.uid, first?.username, first?.size], [{ value: 0n }, "", 42n]);
-  assert.equal(JSON.parse(info.info ?? "").imageSpec.os, "linux");
-  const named = await client.images.imageStatus({ image: spec("sha256:abc") });
-  assert.deepEqual([named.image?.uid, named.image?.username], [undefined, "nobody"]);
-  assert.equal((await client.images.imageStatus({ image: spec("other") })).image, undefined);
-  await refused(client.images.imageStatus({}), "invalid", /^image: missing$/);
-  assert.equal((await client.images.pullImage({ image: spec("busybox:1") })).imageRef, "sha256:id");
-  await client.images.removeImage({ image: spec("busybox:1") });
-  await client.images.removeImage({ image: spec("busybox:1") });
-});
-
-function imageRecord(User: string): ImageRecord {
-  return {
-    id: "sha256:id" as ImageId,
-    tags: ["docker.io/library/busybox:1"],
-    digests: [],
-    manifest: { digest: "sha256:m" as Digest, mediaType: "", size: 1 },
-    config: { os: "linux", architecture: "amd64", config: { User } } as ImageRecord["config"],
-    layers: [],
-    size: 42,
-    pulledAt: 1n,
-    pinned: false,
-    snapshotter: "overlay",
-    durable: "synced",
-  };
-}
-
-test("a failed call is logged once, with whom it is about and without any secret", async () => {
-  const auth = cri.AuthConfig.create({ username: "user", password: "s3cret", identityToken: "t0ken" });
-  await refused(
-    client.images.pullImage({ image: cri.ImageSpec.create({ image: "r.example/private" }), auth }),
-    "unauthenticated",
-    /^pulling r.example\/private: 401$/,
-  );
-  assert.deepEqual(node.auth, { username: "user", password: "s3cret", identityToken: "t0ken" });
-  const lines = logged.trimEnd().split("\n");
-  assert.equal(lines.length, 1);
-  const line = JSON.parse(lines[0] ?? "");
-  assert.equal(line.rpc, "PullImage");
-  assert.equal(line.image, "r.example/private");
-  assert.equal(line.kind, "unauthenticated");
-  assert.doesNotMatch(logged, /s3cret|t0ken/);
-});
-
-test("what is not there yet says so", async () => {
-  await refused(client.runtime.exec({}), "unimplemented", /^berth does not implement Exec yet$/);
-  await refused(client.runtime.listMetricDescriptors({}), "unimplemented", /ListMetricDescriptors/);
-  await refused(
-    collect(client.runtime.streamPodSandboxMetrics({})),
-    "unimplemented",
-    /StreamPodSandboxMetrics/,
-  );
-});
-
-test("berth's own API: info, pull with progress, import", async () => {
-  node.imageRecords.set("busybox:1", imageRecord(""));
-  const info = await client.berth.info({});
-  assert.deepEqual(
-    [info.version, info.handlers[0]?.default, info.setAside[0]?.reason],
-    ["0.1.0", true, "half a row"],
-  );
-  const steps = await collect(client.berth.pullImage({ reference: "busybox:1" }));
-  assert.deepEqual(
-    steps.map(({ step }) => step?.$case),
-    ["resolving", "layer", "image"],
-  );
-  await refused(collect(client.berth.pullImage({ reference: "other:1" })), "unauthenticated", /401/);
-  assert.equal((await client.berth.import({ path: "/x.tar" })).images.length, 1);
-  await refused(client.berth.import({ path: "x.tar" }), "invalid", /^path: /);
-  await refused(client.berth.export({ path: "/x.tar" }), "invalid", /^references: missing$/);
-});
-
-test("bytes that are no request are refused as one that is invalid", async () => {
-  const method = cri.RuntimeServiceService.runPodSandbox;
-  const raw = {
-    ...method,
-    requestSerialize: ({ bytes }: { bytes: Buffer }) => bytes,
-    requestDeserialize: (bytes: Buffer) => ({ bytes }),
-  };
-  for (let length = 1; length < 60; length++) {
-    const bytes = Buffer.from(Array.from({ length }, (_, at) => (at * 73 + length * 31) & 0xff));
-    await assert.rejects(connection.calls({ raw }).raw({ bytes }), (error) => isFault(error, "invalid"));
-  }
 });

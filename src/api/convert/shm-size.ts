@@ -2,7 +2,7 @@ import type { Bytes } from "../../base/units.ts";
 import { wrongField } from "./field.ts";
 
 /** The annotation of a pod that sets the size of its /dev/shm: bytes, or with a suffix as in `256Mi`. */
-export const shmSizeAnnotation = "io.berth.shm-size";
+const shmSizeAnnotation = "io.berth.shm-size";
 
 const factors: Readonly<Record<string, number>> = { "": 1, Ki: 2 ** 10, Mi: 2 ** 20, Gi: 2 ** 30 };
 

@@ -15,7 +15,7 @@ export interface EndedCall {
 }
 
 /** What a failed call is answered with. */
-export interface CallStatus {
+interface CallStatus {
   /** A gRPC status code. */
   readonly code: number;
   readonly message: string;

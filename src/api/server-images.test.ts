@@ -1,0 +1,109 @@
+import assert from "node:assert/strict";
+import { afterEach, beforeEach, test } from "node:test";
+import { isFault } from "../base/fault.ts";
+import type { Digest, ImageId } from "../base/ids.ts";
+import type { ImageRecord } from "../image/contract.ts";
+import * as cri from "../wire/gen/runtime.v1.ts";
+import { collect, refused, type Serving, serve } from "./testing/serving.ts";
+
+let client: Serving;
+beforeEach(async () => {
+  client = await serve();
+});
+afterEach(() => client[Symbol.asyncDispose]());
+
+test("images: list, status, pull by id, remove", async () => {
+  client.node.imageRecords.set("busybox:1", imageRecord("0:0"));
+  client.node.imageRecords.set("sha256:abc", imageRecord("nobody:nogroup"));
+  const spec = (name: string) => cri.ImageSpec.create({ image: name });
+  assert.equal((await client.images.listImages({})).images.length, 2);
+  assert.equal((await client.images.listImages({ filter: { image: spec("busybox:1") } })).images.length, 1);
+  assert.equal((await client.images.listImages({ filter: { image: spec("other") } })).images.length, 0);
+  assert.equal((await collect(client.images.streamImages({})))[0]?.images.length, 2);
+  const { image: first, info } = await client.images.imageStatus({ image: spec("busybox:1"), verbose: true });
+  assert.deepEqual([first?.uid, first?.username, first?.size], [{ value: 0n }, "", 42n]);
+  assert.equal(JSON.parse(info.info ?? "").imageSpec.os, "linux");
+  const named = await client.images.imageStatus({ image: spec("sha256:abc") });
+  assert.deepEqual([named.image?.uid, named.image?.username], [undefined, "nobody"]);
+  assert.equal((await client.images.imageStatus({ image: spec("other") })).image, undefined);
+  await refused(client.images.imageStatus({}), "invalid", /^image: missing$/);
+  assert.equal((await client.images.pullImage({ image: spec("busybox:1") })).imageRef, "sha256:id");
+  await client.images.removeImage({ image: spec("busybox:1") });
+  await client.images.removeImage({ image: spec("busybox:1") });
+});
+
+function imageRecord(User: string): ImageRecord {
+  return {
+    id: "sha256:id" as ImageId,
+    tags: ["docker.io/library/busybox:1"],
+    digests: [],
+    manifest: { digest: "sha256:m" as Digest, mediaType: "", size: 1 },
+    config: { os: "linux", architecture: "amd64", config: { User } } as ImageRecord["config"],
+    layers: [],
+    size: 42,
+    pulledAt: 1n,
+    pinned: false,
+    snapshotter: "overlay",
+    durable: "synced",
+  };
+}
+
+test("a failed call is logged once, with whom it is about and without any secret", async () => {
+  const auth = cri.AuthConfig.create({ username: "user", password: "s3cret", identityToken: "t0ken" });
+  await refused(
+    client.images.pullImage({ image: cri.ImageSpec.create({ image: "r.example/private" }), auth }),
+    "unauthenticated",
+    /^pulling r.example\/private: 401$/,
+  );
+  assert.deepEqual(client.node.auth, { username: "user", password: "s3cret", identityToken: "t0ken" });
+  const lines = client.logged().trimEnd().split("\n");
+  assert.equal(lines.length, 1);
+  const line = JSON.parse(lines[0] ?? "");
+  assert.equal(line.rpc, "PullImage");
+  assert.equal(line.image, "r.example/private");
+  assert.equal(line.kind, "unauthenticated");
+  assert.doesNotMatch(client.logged(), /s3cret|t0ken/);
+});
+
+test("what is not there yet says so", async () => {
+  await refused(client.runtime.exec({}), "unimplemented", /^berth does not implement Exec yet$/);
+  await refused(client.runtime.listMetricDescriptors({}), "unimplemented", /ListMetricDescriptors/);
+  await refused(
+    collect(client.runtime.streamPodSandboxMetrics({})),
+    "unimplemented",
+    /StreamPodSandboxMetrics/,
+  );
+});
+
+test("berth's own API: info, pull with progress, import", async () => {
+  client.node.imageRecords.set("busybox:1", imageRecord(""));
+  const info = await client.berth.info({});
+  assert.deepEqual(
+    [info.version, info.handlers[0]?.default, info.setAside[0]?.reason],
+    ["0.1.0", true, "half a row"],
+  );
+  const steps = await collect(client.berth.pullImage({ reference: "busybox:1" }));
+  assert.deepEqual(
+    steps.map(({ step }) => step?.$case),
+    ["resolving", "layer", "image"],
+  );
+  await refused(collect(client.berth.pullImage({ reference: "other:1" })), "unauthenticated", /401/);
+  assert.equal((await client.berth.import({ path: "/x.tar" })).images.length, 1);
+  await refused(client.berth.import({ path: "x.tar" }), "invalid", /^path: /);
+  await refused(client.berth.export({ path: "/x.tar" }), "invalid", /^references: missing$/);
+});
+
+test("bytes that are no request are refused as one that is invalid", async () => {
+  const method = cri.RuntimeServiceService.runPodSandbox;
+  const raw = {
+    ...method,
+    requestSerialize: ({ bytes }: { bytes: Buffer }) => bytes,
+    requestDeserialize: (bytes: Buffer) => ({ bytes }),
+  };
+  for (let length = 1; length < 60; length++) {
+    const bytes = Buffer.from(Array.from({ length }, (_, at) => (at * 73 + length * 31) & 0xff));
+    await assert.rejects(client.connection.calls({ raw }).raw({ bytes }), (error) =>
+      isFault(error, "invalid"),
+    );
+  }
+});
