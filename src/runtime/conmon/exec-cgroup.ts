@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
-import { constants } from "node:fs";
-import { mkdir, readdir, readFile, rmdir, stat, writeFile } from "node:fs/promises";
+import { constants, mkdirSync, rmdirSync } from "node:fs";
+import { readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join, posix } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Fault } from "../../base/fault.ts";
@@ -46,7 +46,7 @@ export async function createExecCgroup(
   const name = `${prefix}${randomBytes(6).toString("hex")}`;
   const { controller, path, directory } = await homeOf(container, cgroups);
   try {
-    await mkdir(join(directory, name));
+    mkdirSync(join(directory, name)); // a cgroup is made in memory, in microseconds
   } catch (error) {
     const kind = codeOf(error) === "ENOENT" ? "wrongState" : "internal";
     throw new Fault(kind, `making a cgroup for the command below ${path}`, { cause: error });
@@ -110,7 +110,7 @@ function descendsFrom(candidate: number, ancestor: number): boolean {
 /** The command has ended: what it left running on purpose goes on as the container's. */
 export async function dissolve(cgroup: ExecCgroup): Promise<void> {
   const until = performance.now() + removeWait;
-  while (!(await removed(cgroup.directory))) {
+  while (!removed(cgroup.directory)) {
     const left = await processesIn(cgroup.directory);
     for (const pid of left) await enter(join(cgroup.directory, ".."), pid);
     if (left.length > 0) continue;
@@ -140,9 +140,9 @@ export async function sweepExecs(container: string, cgroups: Cgroups, signal: Ab
 }
 
 /** False when the group is busy. */
-async function removed(directory: string): Promise<boolean> {
+function removed(directory: string): boolean {
   try {
-    await rmdir(directory);
+    rmdirSync(directory);
     return true;
   } catch (error) {
     if (codeOf(error) === "ENOENT") return true; // gone with the container
