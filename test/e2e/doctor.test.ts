@@ -107,13 +107,15 @@ describe("berth doctor --leaks", privileged, () => {
     return planted.map(([what, where]) => [what, where]);
   }
 
-  test("a snapshot of no container, an unfinished layer and a layer of no image are found", async () => {
-    const snapshots = join(daemon.workspace.root, "snapshots", "overlay");
-    for (const kind of ["containers", "ingests"])
-      mkdirSync(join(snapshots, kind, ghost), { recursive: true });
-    const found = (await leaks()).filter(({ what }) => what === "snapshot").map(({ where }) => where);
-    for (const kind of ["containers", "ingests"])
-      assert.ok(found.includes(join(snapshots, kind, ghost)), kind);
+  test("a container's layer, an unfinished ingest, an image's layer and a blob that nobody has are found", async () => {
+    const { root } = daemon.workspace;
+    const snapshots = join(root, "snapshots", "overlay");
+    const strays = ["c", "i", "l"].map((kind) => join(snapshots, kind, ghost));
+    for (const directory of strays) mkdirSync(directory);
+    const blob = join(root, "content", "blobs", "sha256", ghost);
+    writeFileSync(blob, "nobody's");
+    const found = (await leaks()).map(({ where }) => where);
+    for (const stray of [...strays, blob]) assert.ok(found.includes(stray), stray);
   });
 
   test("a database that is damaged is said to be so", async () => {

@@ -7,6 +7,7 @@ import { leakedMounts } from "./mounts.ts";
 import { leakedNetwork } from "./network.ts";
 import { leakedProcesses } from "./processes.ts";
 import { type Owner, type Records, readRecords, united } from "./records.ts";
+import { leakedStorage } from "./storage.ts";
 
 /** What each looks at; the order is the one in which leaks are best removed. */
 const looks: readonly ((config: Config, records: Records) => Leak[] | Promise<Leak[]>)[] = [
@@ -14,6 +15,7 @@ const looks: readonly ((config: Config, records: Records) => Leak[] | Promise<Le
   leakedCgroups,
   leakedMounts,
   leakedNetwork,
+  leakedStorage,
   leakedDirectories,
 ];
 

@@ -16,15 +16,14 @@ export interface Owner {
 /** What the database accounts for. */
 export interface Records {
   readonly owners: ReadonlyMap<string, Owner>;
-  /** Chain ids of every layer of every image. */
-  readonly chains: ReadonlySet<string>;
+  /** Every digest in a record: images' configs, manifests, blobs and chains of layers, containers' parents. */
+  readonly digests: ReadonlySet<string>;
 }
 
 /** What doctor relies on of a stored record; anything else in it may be of another version. */
 interface StoredRecord {
   readonly cgroup?: string;
   readonly state?: { readonly kind?: string; readonly step?: string };
-  readonly layers?: readonly { readonly chainId?: string }[];
 }
 
 /**
@@ -34,16 +33,15 @@ interface StoredRecord {
  */
 export function readRecords(path: string): Records {
   const owners = new Map<string, Owner>();
-  const chains = new Set<string>();
-  if (!existsSync(path)) return { owners, chains };
+  const digests = new Set<string>();
+  if (!existsSync(path)) return { owners, digests };
   for (const { kind, id, value } of rows(path)) {
+    for (const [digest] of value.matchAll(/sha256:[0-9a-f]{64}/g)) digests.add(digest);
     const record: StoredRecord = JSON.parse(value);
     if (kind === "pod_sandboxes") owners.set(id, ownerOf("pod", id, record));
     else if (kind === "containers") owners.set(id, ownerOf("container", id, record));
-    else if (kind === "images")
-      for (const { chainId } of record.layers ?? []) if (chainId) chains.add(chainId);
   }
-  return { owners, chains };
+  return { owners, digests };
 }
 
 function ownerOf(kind: Owner["kind"], id: string, record: StoredRecord): Owner {
@@ -68,7 +66,7 @@ function rows(path: string): { kind: string; id: string; value: string }[] {
 export function united(one: Records, other: Records): Records {
   return {
     owners: new Map([...one.owners, ...other.owners]),
-    chains: new Set([...one.chains, ...other.chains]),
+    digests: new Set([...one.digests, ...other.digests]),
   };
 }
 
