@@ -37,11 +37,20 @@ export function readRecords(path: string): Records {
   if (!existsSync(path)) return { owners, digests };
   for (const { kind, id, value } of rows(path)) {
     for (const [digest] of value.matchAll(/sha256:[0-9a-f]{64}/g)) digests.add(digest);
-    const record: StoredRecord = JSON.parse(value);
+    const record = parsed(value);
     if (kind === "pod_sandboxes") owners.set(id, ownerOf("pod", id, record));
     else if (kind === "containers") owners.set(id, ownerOf("container", id, record));
   }
   return { owners, digests };
+}
+
+/** A damaged record still accounts for what is there: the daemon sets it aside and says so. */
+function parsed(value: string): StoredRecord {
+  try {
+    return JSON.parse(value);
+  } catch {
+    return {};
+  }
 }
 
 function ownerOf(kind: Owner["kind"], id: string, record: StoredRecord): Owner {
