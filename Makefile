@@ -19,11 +19,11 @@ unexport BERTH_CONFIG BERTH_ENDPOINT BERTH_FAULT CONTAINER_RUNTIME_ENDPOINT
 
 install:
 	@packaging/dev/install-packages.sh $(RUN_PACKAGES) $(NPM_PACKAGES)
-	@$(MAKE) --no-print-directory $(STAMP)
+	@$(MAKE) --no-print-directory --silent $(STAMP)
 
 install-test:
 	@packaging/dev/install-packages.sh $(RUN_PACKAGES) $(TEST_PACKAGES) $(NPM_PACKAGES)
-	@$(MAKE) --no-print-directory $(STAMP)
+	@$(MAKE) --no-print-directory --silent $(STAMP)
 
 $(STAMP): package-lock.json
 	npm ci
