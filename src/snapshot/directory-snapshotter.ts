@@ -1,0 +1,169 @@
+import { mkdir } from "node:fs/promises";
+import { Fault } from "../base/fault.ts";
+import type { ChainId, SnapshotKey } from "../base/ids.ts";
+import { KeyedLocks } from "../base/lock.ts";
+import { systemFault } from "../linux/libc.ts";
+import { syncFileSystem } from "../linux/sync-file-system.ts";
+import type { SnapshotMount, Snapshotter, SnapshotUsage } from "./contract.ts";
+import { SnapshotStore } from "./store.ts";
+import type { SnapshotWorkers } from "./workers.ts";
+
+/** What tells the snapshotters that keep directories apart. */
+export interface DirectoryKind {
+  readonly name: "overlay" | "native";
+  probe(root: string, workers: SnapshotWorkers): Promise<string | undefined>;
+  /** Makes a container's own files in `directory`. `trees`: those of the layers, the uppermost first. */
+  fill(directory: string, trees: readonly string[], workers: SnapshotWorkers): Promise<void>;
+  mounts(directory: string, trees: readonly string[]): SnapshotMount[];
+  view(trees: readonly string[], root: string): SnapshotMount[];
+  /** Where in `directory` the container's own files are. */
+  own(directory: string): string;
+}
+
+/** Commits, removals and new containers come one after the other: each looks at what the others change. */
+const structure = "snapshots";
+
+export class DirectorySnapshotter implements Snapshotter {
+  readonly name: string;
+  readonly #kind: DirectoryKind;
+  readonly #store: SnapshotStore;
+  readonly #workers: SnapshotWorkers;
+  readonly #locks = new KeyedLocks<typeof structure>();
+
+  constructor(kind: DirectoryKind, root: string, workers: SnapshotWorkers) {
+    this.name = kind.name;
+    this.#kind = kind;
+    this.#store = new SnapshotStore(root, workers);
+    this.#workers = workers;
+  }
+
+  async probe(): Promise<string | undefined> {
+    await this.#store.ready();
+    return this.#kind.probe(this.#store.root, this.#workers);
+  }
+
+  async prepareLayer(ingest: string): Promise<string> {
+    await this.#store.ready();
+    const directory = this.#store.ingest(ingest);
+    try {
+      await mkdir(directory, { mode: 0o700 });
+    } catch (error) {
+      throw systemFault(`preparing the ingest ${ingest}`, error);
+    }
+    return directory;
+  }
+
+  async commitLayer(ingest: string, chain: ChainId, parent: ChainId | undefined): Promise<SnapshotUsage> {
+    const before = await this.#store.find(chain);
+    if (before === undefined) {
+      const stack = parent === undefined ? [] : (await this.#store.get(parent)).record.stack;
+      const usage = await this.#workers.run("settle", {
+        kind: this.#kind.name,
+        directory: this.#store.ingest(ingest),
+        lowers:
+          this.#kind.name === "overlay" ? this.#store.trees(stack) : this.#store.trees(stack).slice(0, 1),
+      });
+      using _structure = await this.#alone();
+      if (await this.#store.nameLayer(ingest, chain, parent, usage)) return usage;
+    }
+    await this.abortLayer(ingest);
+    return (await this.#store.get(chain)).record.usage;
+  }
+
+  async abortLayer(ingest: string): Promise<void> {
+    await this.#store.ready();
+    await this.#store.discard(this.#store.ingest(ingest));
+  }
+
+  async has(chain: ChainId): Promise<boolean> {
+    await this.#store.ready();
+    return (await this.#store.find(chain)) !== undefined;
+  }
+
+  async prepareContainer(key: SnapshotKey, parent: ChainId | undefined): Promise<void> {
+    await this.#store.ready();
+    const present = await this.#store.getContainer(key).catch(unlessMissing);
+    if (present === undefined) {
+      const stack = parent === undefined ? [] : (await this.#store.get(parent)).record.stack;
+      const fill = (directory: string) => this.#kind.fill(directory, this.#store.trees(stack), this.#workers);
+      const made = await this.#store.newContainer({ parent, stack }, fill);
+      using _structure = await this.#alone();
+      if (parent !== undefined) await this.#store.get(parent); // it may have been removed meanwhile
+      await this.#store.nameContainer(made, key);
+      return;
+    }
+    if (present.parent !== parent)
+      throw new Fault(
+        "alreadyExists",
+        `the snapshot ${key} is there already, on another image: ${present.parent}`,
+      );
+  }
+
+  async mounts(key: SnapshotKey): Promise<readonly SnapshotMount[]> {
+    const { stack } = await this.#store.getContainer(key);
+    return this.#kind.mounts(this.#store.container(key), this.#store.trees(stack));
+  }
+
+  async view(chain: ChainId): Promise<readonly SnapshotMount[]> {
+    const { record } = await this.#store.get(chain);
+    return this.#kind.view(this.#store.trees(record.stack), this.#store.root);
+  }
+
+  async usage(key: SnapshotKey): Promise<SnapshotUsage> {
+    await this.#store.getContainer(key);
+    return this.#workers.run("usage", { directory: this.#kind.own(this.#store.container(key)) });
+  }
+
+  async remove(key: SnapshotKey | ChainId): Promise<void> {
+    await this.#store.ready();
+    if (!isChain(key)) return this.#store.discard(this.#store.container(key));
+    const out = await this.#takeOutLayer(key);
+    if (out !== undefined) await this.#store.removeNow(out);
+  }
+
+  async #takeOutLayer(chain: ChainId): Promise<string | undefined> {
+    using _structure = await this.#alone();
+    const found = await this.#store.find(chain);
+    if (found === undefined) return undefined;
+    await this.#refuseIfUsed(chain, found.name);
+    return this.#store.takeOut(this.#store.layer(found.name));
+  }
+
+  async list(): Promise<{ committed: ChainId[]; containers: SnapshotKey[]; ingests: string[] }> {
+    const layers = await this.#store.layers();
+    return {
+      committed: [...layers.values()].map(({ chain }) => chain),
+      containers: (await this.#store.names("c")) as SnapshotKey[],
+      ingests: await this.#store.names("i"),
+    };
+  }
+
+  async sync(): Promise<void> {
+    await this.#store.ready();
+    await syncFileSystem(this.#store.root);
+  }
+
+  async #refuseIfUsed(chain: ChainId, name: string): Promise<void> {
+    for (const [other, { stack, chain: child }] of await this.#store.layers())
+      if (other !== name && stack.includes(name))
+        throw new Fault("wrongState", `snapshot ${chain} can't be removed: ${child} is on top of it`);
+    for (const key of (await this.#store.names("c")) as SnapshotKey[]) {
+      const record = await this.#store.getContainer(key).catch(() => undefined);
+      if (record?.stack.includes(name) === true)
+        throw new Fault("wrongState", `snapshot ${chain} can't be removed: container ${key} is on top of it`);
+    }
+  }
+
+  #alone(): Promise<Disposable> {
+    return this.#locks.hold(structure, new AbortController().signal);
+  }
+}
+
+function isChain(key: SnapshotKey | ChainId): key is ChainId {
+  return key.startsWith("sha256:");
+}
+
+function unlessMissing(error: unknown): undefined {
+  if (error instanceof Fault && error.kind === "notFound") return undefined;
+  throw error;
+}

@@ -1,0 +1,3 @@
+import { snapshotterSuite } from "../testing/suite.ts";
+
+snapshotterSuite("native", "the temporary directory", () => undefined);

@@ -1,0 +1,3 @@
+import { snapshotterSuite } from "../testing/suite.ts";
+
+snapshotterSuite("overlay", "the temporary directory", () => undefined);

@@ -1,0 +1,227 @@
+import { createHash, randomBytes } from "node:crypto";
+import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { during, Fault } from "../base/fault.ts";
+import type { ChainId, SnapshotKey } from "../base/ids.ts";
+import { errnoOf, systemFault } from "../linux/libc.ts";
+import type { SnapshotUsage } from "./contract.ts";
+import { notesPath, treeOf } from "./notes.ts";
+import type { SnapshotWorkers } from "./workers.ts";
+
+/** What is written beside a committed layer's tree. Never changed afterwards. */
+export interface LayerRecord {
+  readonly chain: ChainId;
+  readonly parent: ChainId | undefined;
+  /** The directories (in `l/`) of this layer and all below it, the uppermost first. */
+  readonly stack: readonly string[];
+  readonly usage: SnapshotUsage;
+}
+
+/** What is written beside a container's own files. */
+export interface ContainerRecord {
+  readonly parent: ChainId | undefined;
+  readonly stack: readonly string[];
+}
+
+/** For overlays that want one layer more. */
+export const emptyDirectory = "e";
+
+const recordFile = "snapshot.json";
+
+/**
+ * The directories of one snapshotter: `l/` committed layers by a short name, `c/` containers' by their key, `i/`
+ * ingests, `t/` what is being removed. Things come into being elsewhere and are renamed into place, and leave the same
+ * way, so whatever has its name is whole.
+ */
+export class SnapshotStore {
+  readonly root: string;
+  readonly #workers: SnapshotWorkers;
+  #made: Promise<void> | undefined;
+
+  constructor(root: string, workers: SnapshotWorkers) {
+    this.root = root;
+    this.#workers = workers;
+  }
+
+  layer(name: string): string {
+    return join(this.root, "l", name);
+  }
+
+  /** @throws {Fault} invalid for a key that can't be a directory's name */
+  container(key: SnapshotKey): string {
+    return join(this.root, "c", safeName(key));
+  }
+
+  /** @throws {Fault} invalid for a name that can't be a directory's */
+  ingest(name: string): string {
+    return join(this.root, "i", safeName(name));
+  }
+
+  /** The trees of a stack's layers, the uppermost first. */
+  trees(stack: readonly string[]): string[] {
+    return stack.map((name) => treeOf(this.layer(name)));
+  }
+
+  /** Makes the directories, and clears away what a kill or a power cut left half. Once. */
+  ready(): Promise<void> {
+    this.#made ??= this.#prepare().catch((error: unknown) => {
+      this.#made = undefined;
+      throw systemFault(`preparing ${this.root}`, error);
+    });
+    return this.#made;
+  }
+
+  async #prepare(): Promise<void> {
+    // 0700: no one on the host may run what images bring with setuid
+    await mkdir(this.root, { recursive: true, mode: 0o700 });
+    for (const name of ["l", "c", "i", "t"])
+      await mkdir(join(this.root, name), { recursive: true, mode: 0o700 });
+    await mkdir(join(this.root, emptyDirectory), { recursive: true, mode: 0o755 });
+    const layers = await this.#readLayers();
+    for (const [name, record] of layers)
+      if (record === undefined || record.stack.some((below) => layers.get(below) === undefined))
+        await this.discard(this.layer(name));
+    for (const name of await readdir(join(this.root, "t"))) this.#removeLater(join(this.root, "t", name));
+  }
+
+  async #readLayers(): Promise<Map<string, LayerRecord | undefined>> {
+    const found = new Map<string, LayerRecord | undefined>();
+    for (const name of await readdir(join(this.root, "l")))
+      found.set(name, await this.#read<LayerRecord>(this.layer(name)));
+    return found;
+  }
+
+  /** Every committed layer by its directory's name. */
+  async layers(): Promise<ReadonlyMap<string, LayerRecord>> {
+    await this.ready();
+    const whole = new Map<string, LayerRecord>();
+    for (const [name, record] of await this.#readLayers()) if (record !== undefined) whole.set(name, record);
+    return whole;
+  }
+
+  async names(of: "c" | "i"): Promise<string[]> {
+    await this.ready();
+    return readdir(join(this.root, of));
+  }
+
+  async find(chain: ChainId): Promise<{ name: string; record: LayerRecord } | undefined> {
+    for (const name of shortNames(chain)) {
+      const record = await this.#read<LayerRecord>(this.layer(name));
+      if (record?.chain === chain) return { name, record };
+    }
+    return undefined;
+  }
+
+  /** @throws {Fault} notFound */
+  async get(chain: ChainId): Promise<{ name: string; record: LayerRecord }> {
+    const found = await this.find(chain);
+    if (found === undefined) throw new Fault("notFound", `there is no snapshot ${chain}`);
+    return found;
+  }
+
+  /** @throws {Fault} notFound, or corrupt when its record can't be read */
+  async getContainer(key: SnapshotKey): Promise<ContainerRecord> {
+    const directory = this.container(key);
+    const record = await this.#read<ContainerRecord>(directory);
+    if (record !== undefined) return record;
+    const there = (await this.names("c")).includes(key);
+    if (there) throw new Fault("corrupt", `the record of snapshot ${key} can't be read`);
+    throw new Fault("notFound", `there is no snapshot ${key}`);
+  }
+
+  /** Undefined when it is not there, or not whole. */
+  async #read<T>(directory: string): Promise<T | undefined> {
+    try {
+      return JSON.parse(await readFile(join(directory, recordFile), "utf8")) as T;
+    } catch (error) {
+      if (errnoOf(error) === "ENOENT" || error instanceof SyntaxError) return undefined;
+      throw systemFault(`reading the record of ${directory}`, error);
+    }
+  }
+
+  /** Gives a settled ingest its name as a layer. False when another commit of the same chain was first. */
+  async nameLayer(ingest: string, chain: ChainId, parent: ChainId | undefined, usage: SnapshotUsage) {
+    const from = this.ingest(ingest);
+    const below = parent === undefined ? [] : (await this.get(parent)).record.stack;
+    await rm(notesPath(from), { force: true });
+    for (const name of shortNames(chain)) {
+      const record: LayerRecord = { chain, parent, stack: [name, ...below], usage };
+      await writeFile(join(from, recordFile), JSON.stringify(record), { mode: 0o600 });
+      if (await renamed(from, this.layer(name))) return true;
+      if ((await this.find(chain)) !== undefined) return false;
+    }
+    throw new Fault("internal", `no name is left for snapshot ${chain}`);
+  }
+
+  /** Makes a container's directory, not in place yet; `fill` puts into it what the container starts with. */
+  async newContainer(record: ContainerRecord, fill: (directory: string) => Promise<void>): Promise<string> {
+    const made = join(this.root, "t", randomBytes(8).toString("hex"));
+    try {
+      await mkdir(made, { mode: 0o700 });
+      await fill(made);
+      await writeFile(join(made, recordFile), JSON.stringify(record), { mode: 0o600 });
+      return made;
+    } catch (error) {
+      await this.removeNow(made);
+      if (error instanceof Fault) throw error;
+      throw systemFault(`preparing a snapshot in ${made}`, error);
+    }
+  }
+
+  /** Gives it its name; what is there already stays. */
+  async nameContainer(made: string, key: SnapshotKey): Promise<void> {
+    if (!(await renamed(made, this.container(key)))) await this.removeNow(made);
+  }
+
+  /** Takes a directory out of its place at once, and removes it. Succeeds when it is not there. */
+  async discard(directory: string): Promise<void> {
+    const out = await this.takeOut(directory);
+    if (out !== undefined) await this.removeNow(out);
+  }
+
+  /** @returns where it is now, for `removeNow`; undefined when it was not there */
+  async takeOut(directory: string): Promise<string | undefined> {
+    const out = join(this.root, "t", randomBytes(8).toString("hex"));
+    try {
+      await rename(directory, out);
+      return out;
+    } catch (error) {
+      if (errnoOf(error) === "ENOENT") return undefined;
+      throw systemFault(`removing ${directory}`, error);
+    }
+  }
+
+  async removeNow(directory: string): Promise<void> {
+    await this.#workers.run("remove", { directory });
+  }
+
+  #removeLater(directory: string): void {
+    // What can't be removed now is tried again at the next start.
+    this.#workers.run("remove", { directory }).catch(() => undefined);
+  }
+}
+
+/** False when something has the name. */
+async function renamed(from: string, to: string): Promise<boolean> {
+  try {
+    await rename(from, to);
+    return true;
+  } catch (error) {
+    if (["EEXIST", "ENOTEMPTY"].includes(errnoOf(error) ?? "")) return false;
+    throw during(`naming ${to}`, systemFault(`renaming ${from}`, error));
+  }
+}
+
+/**
+ * The names that a layer may have: mount options repeat them for each layer, and a page is all they get. A longer one
+ * is for when a shorter one is taken.
+ */
+function shortNames(chain: ChainId): string[] {
+  const hash = createHash("sha256").update(chain).digest("hex");
+  return [6, 10, 64].map((length) => hash.slice(0, length));
+}
+
+function safeName(name: string): string {
+  if (/^[A-Za-z0-9][A-Za-z0-9._:-]{0,200}$/.test(name)) return name;
+  throw new Fault("invalid", `${JSON.stringify(name)} is not a name for a snapshot`);
+}

@@ -1,0 +1,120 @@
+import { randomBytes } from "node:crypto";
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { ChainId, SnapshotKey } from "../../base/ids.ts";
+import { hostMounts } from "../../linux/mounts.ts";
+import type { SnapshotMount, Snapshotter } from "../contract.ts";
+import { openSnapshotter } from "../open.ts";
+import type { LayerSource, UnpackedLayer, UnpackRequest } from "../unpack-contract.ts";
+import { openUnpacker } from "../unpacker.ts";
+import { SnapshotWorkers } from "../workers.ts";
+import { buildTar, type TestEntry } from "./build-tar.ts";
+
+export const asRoot = process.getuid?.() === 0 ? false : "NOT RUN: snapshots need root";
+
+const gzipType = "application/vnd.oci.image.layer.v1.tar+gzip";
+export const generous = { maxUnpacked: 8_589_934_592, maxFiles: 1_000_000 };
+
+/** A snapshotter and an unpacker in a directory of their own, all of it gone afterwards. */
+export class SnapshotFixture {
+  readonly directory: string;
+  readonly snapshots: Snapshotter;
+  readonly workers = new SnapshotWorkers({ atMost: 2, idle: 5000 });
+  readonly unpacker = openUnpacker(this.workers, "/usr/bin/igzip");
+  readonly #kind: "overlay" | "native";
+  readonly #mounted: string[] = [];
+  #count = 0;
+
+  constructor(kind: "overlay" | "native", above = tmpdir()) {
+    this.#kind = kind;
+    this.directory = mkdtempSync(join(above, "berth-snap-"));
+    this.snapshots = this.reopened();
+  }
+
+  /** The same snapshots as another daemon would find them. */
+  reopened(): Snapshotter {
+    return openSnapshotter(this.#kind, join(this.directory, "snapshots"), this.workers);
+  }
+
+  newName(): string {
+    return `n${++this.#count}`;
+  }
+
+  newChain(): ChainId {
+    return `sha256:${randomBytes(32).toString("hex")}` as ChainId;
+  }
+
+  newKey(): SnapshotKey {
+    return randomBytes(32).toString("hex") as SnapshotKey;
+  }
+
+  async unpack(
+    source: LayerSource,
+    directory: string,
+    changes: Partial<UnpackRequest> = {},
+    signal = AbortSignal.timeout(60_000),
+  ): Promise<UnpackedLayer> {
+    const request = { source, mediaType: gzipType, directory, limits: generous, ...changes };
+    return this.unpacker.unpackLayer(request, signal);
+  }
+
+  /** Unpacks and commits a layer of these entries. */
+  async layer(entries: readonly TestEntry[], parent?: ChainId): Promise<ChainId> {
+    return this.layerOf(chunksOf(buildTar(entries)), parent);
+  }
+
+  async layerOf(source: LayerSource, parent?: ChainId): Promise<ChainId> {
+    const ingest = this.newName();
+    try {
+      await this.unpack(source, await this.snapshots.prepareLayer(ingest));
+      const chain = this.newChain();
+      await this.snapshots.commitLayer(ingest, chain, parent);
+      return chain;
+    } catch (error) {
+      await this.snapshots.abortLayer(ingest);
+      throw error;
+    }
+  }
+
+  /** Layers of these entries, each on the one before. */
+  async stack(...layers: readonly (readonly TestEntry[])[]): Promise<ChainId> {
+    let chain: ChainId | undefined;
+    for (const entries of layers) chain = await this.layer(entries, chain);
+    if (chain === undefined) throw new Error("no layers");
+    return chain;
+  }
+
+  /** Mounts as the daemon would, until the end of the test. */
+  async mount(mounts: readonly SnapshotMount[]): Promise<string> {
+    const target = join(this.directory, `m${++this.#count}`);
+    mkdirSync(target);
+    const host = hostMounts();
+    for (const { type, source, options } of mounts) {
+      if (type === "bind")
+        await host.bind(source, target, { recursive: true, readonly: options.includes("ro") });
+      else await host.mount(source, target, type, options);
+      this.#mounted.push(target);
+    }
+    return target;
+  }
+
+  async view(chain: ChainId): Promise<string> {
+    return this.mount(await this.snapshots.view(chain));
+  }
+
+  async unmount(target: string): Promise<void> {
+    await hostMounts().unmount(target);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const target of this.#mounted.toReversed()) await this.unmount(target);
+    await this.workers.close();
+    rmSync(this.directory, { recursive: true, force: true });
+  }
+}
+
+/** The bytes in pieces, as a registry would send them. */
+export async function* chunksOf(bytes: Uint8Array, size = 65_536): AsyncGenerator<Uint8Array> {
+  for (let at = 0; at < bytes.length; at += size) yield Uint8Array.from(bytes.subarray(at, at + size));
+}

@@ -1,0 +1,24 @@
+import { type BigIntStats, lstatSync, readdirSync } from "node:fs";
+import { joinPath, type LayerPath, within } from "../names.ts";
+import type { ByteString } from "../tar/entry.ts";
+
+/** Everything in a tree, its root first, each directory before what it holds. Links are not followed. */
+export function* walkTree(root: string): Generator<{ path: LayerPath; stat: BigIntStats }> {
+  const waiting: LayerPath[] = [""];
+  for (let path = waiting.pop(); path !== undefined; path = waiting.pop()) {
+    const stat = lstatSync(within(root, path), { bigint: true, throwIfNoEntry: false });
+    if (stat === undefined) continue; // containers remove files while they are counted
+    yield { path, stat };
+    if (stat.isDirectory()) for (const name of namesIn(root, path)) waiting.push(joinPath(path, name));
+  }
+}
+
+/** The names in a directory, as bytes; none when it is gone. */
+export function namesIn(root: string, path: LayerPath): ByteString[] {
+  try {
+    return readdirSync(within(root, path), "latin1");
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "ENOENT") return [];
+    throw error;
+  }
+}

@@ -1,0 +1,93 @@
+import { createHash } from "node:crypto";
+import { closeSync, mkdirSync, openSync, writeSync } from "node:fs";
+import { Fault } from "../../base/fault.ts";
+import type { DiffId, Digest } from "../../base/ids.ts";
+import { systemFault } from "../../linux/libc.ts";
+import { treeOf, writeNotes } from "../notes.ts";
+import { TarReader } from "../tar/read.ts";
+import type { UnpackedLayer, UnpackLimits } from "../unpack-contract.ts";
+import { checkMediaType, inflate } from "./inflate.ts";
+import { LayerWriter } from "./layer-writer.ts";
+
+/** One layer to unpack, as a worker gets it. */
+export interface UnpackJob {
+  readonly directory: string;
+  readonly mediaType: string;
+  readonly limits: UnpackLimits;
+  readonly keepBlobAt: string | undefined;
+  /** Path of igzip, where it is installed. */
+  readonly igzip: string | undefined;
+}
+
+/**
+ * Inflates, hashes and unpacks a layer in one pass, within this thread.
+ *
+ * @param blob as it came; an abort makes it throw
+ * @throws {Fault} as `LayerUnpacker.unpackLayer` says; else what `blob` throws
+ */
+export async function unpack(job: UnpackJob, blob: AsyncIterable<Uint8Array>): Promise<UnpackedLayer> {
+  checkMediaType(job.mediaType);
+  const { maxUnpacked } = job.limits;
+  const tree = treeOf(job.directory);
+  makeTree(tree);
+  using writer = new LayerWriter(tree, job.limits);
+  using kept = keepBlob(job.keepBlobAt);
+  const reader = new TarReader(writer);
+  const [compressed, uncompressed] = [createHash("sha256"), createHash("sha256")];
+  let blobSize = 0;
+  let unpackedBytes = 0;
+  const hashed = (async function* () {
+    for await (const chunk of blob) {
+      compressed.update(chunk);
+      blobSize += chunk.length;
+      kept.write(chunk);
+      yield chunk;
+    }
+  })();
+  await inflate(hashed, job.igzip, (chunk) => {
+    unpackedBytes += chunk.length;
+    if (unpackedBytes > maxUnpacked)
+      throw new Fault("exhausted", `the layer unpacks to more than ${maxUnpacked} bytes`);
+    uncompressed.update(chunk);
+    reader.push(chunk);
+  });
+  reader.end();
+  writeNotes(job.directory, writer.finish());
+  return {
+    blobDigest: `sha256:${compressed.digest("hex")}` as Digest,
+    blobSize,
+    diffId: `sha256:${uncompressed.digest("hex")}` as DiffId,
+    unpackedBytes,
+    files: writer.entries,
+  };
+}
+
+function makeTree(tree: string): void {
+  try {
+    mkdirSync(tree, { mode: 0o700 });
+  } catch (error) {
+    throw systemFault(`making ${tree}`, error);
+  }
+}
+
+interface KeptBlob extends Disposable {
+  write(chunk: Uint8Array): void;
+}
+
+function keepBlob(path: string | undefined): KeptBlob {
+  if (path === undefined) return { write: () => undefined, [Symbol.dispose]: () => undefined };
+  const attempt = <T>(work: () => T): T => {
+    try {
+      return work();
+    } catch (error) {
+      throw systemFault(`keeping the layer's blob at ${path}`, error);
+    }
+  };
+  const fd = attempt(() => openSync(path, "wx", 0o600));
+  return {
+    write(chunk) {
+      for (let done = 0; done < chunk.length; ) done += attempt(() => writeSync(fd, chunk, done));
+    },
+    [Symbol.dispose]: () => closeSync(fd),
+  };
+}

@@ -1,0 +1,98 @@
+import { open } from "node:fs/promises";
+import { type MessagePort, parentPort } from "node:worker_threads";
+import { Fault } from "../../base/fault.ts";
+import { systemFault } from "../../linux/libc.ts";
+import { type UnpackJob, unpack } from "../unpack/unpack.ts";
+import { Inbox } from "./inbox.ts";
+import { type FromWorker, packFault, type TaskName, type Tasks, type ToWorker } from "./protocol.ts";
+import { runTask } from "./tasks.ts";
+
+/** Runs on a worker thread: unpacks several layers side by side, and does one task at a time. */
+
+const readAtOnce = 524_288;
+/** How much is consumed before it is said: a message for every chunk would cost more than it brings. */
+const reportEvery = 262_144;
+
+function listen(port: MessagePort): void {
+  const jobs = new Map<number, Inbox>();
+  const say = (message: FromWorker) => port.postMessage(message);
+
+  const finish = async (id: number, work: () => Promise<Extract<FromWorker, { say: "done" }>["gives"]>) => {
+    try {
+      say({ id, say: "done", gives: await work() });
+    } catch (error) {
+      say({ id, say: "failed", why: packFault(error) });
+    }
+  };
+
+  const unpackJob = (id: number, job: UnpackJob, file: string | undefined) => {
+    const inbox = new Inbox();
+    jobs.set(id, inbox);
+    const blob = file === undefined ? inbox : fileChunks(file, inbox);
+    return finish(id, async () => {
+      try {
+        return await unpack(
+          job,
+          reported(blob, (bytes) => say({ id, say: "consumed", bytes })),
+        );
+      } finally {
+        inbox.abort();
+        jobs.delete(id);
+      }
+    });
+  };
+
+  port.on("message", (message: ToWorker) => {
+    const { id } = message;
+    switch (message.say) {
+      case "unpack":
+        void unpackJob(id, message.job, message.file);
+        break;
+      case "chunk":
+        jobs.get(id)?.push(message.chunk);
+        break;
+      case "end":
+        jobs.get(id)?.end();
+        break;
+      case "abort":
+        jobs.get(id)?.abort();
+        break;
+      case "task":
+        void finish(id, async () => runTask(message.name, message.takes as Tasks[TaskName]["takes"]));
+    }
+  });
+}
+
+/** A file's bytes, until `inbox` is aborted. @throws {Fault} notFound and so on, as the file system says */
+async function* fileChunks(path: string, inbox: Inbox): AsyncGenerator<Uint8Array> {
+  try {
+    await using file = await open(path, "r");
+    for (;;) {
+      inbox.throwIfAborted();
+      const { bytesRead, buffer } = await file.read(new Uint8Array(readAtOnce), 0, readAtOnce);
+      if (bytesRead === 0) return;
+      yield buffer.subarray(0, bytesRead);
+    }
+  } catch (error) {
+    if (error instanceof Fault) throw error;
+    throw systemFault(`reading the layer's blob at ${path}`, error);
+  }
+}
+
+async function* reported(
+  chunks: AsyncIterable<Uint8Array>,
+  report: (bytes: number) => void,
+): AsyncGenerator<Uint8Array> {
+  let unreported = 0;
+  for await (const chunk of chunks) {
+    yield chunk;
+    unreported += chunk.length;
+    if (unreported < reportEvery) continue;
+    report(unreported);
+    unreported = 0;
+  }
+  if (unreported > 0) report(unreported);
+}
+
+if (parentPort === null) throw new Error("this module runs as a worker only");
+listen(parentPort);

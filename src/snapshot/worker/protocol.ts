@@ -1,0 +1,78 @@
+import { Fault, type FaultKind, faultKind } from "../../base/fault.ts";
+import type { Bytes } from "../../base/units.ts";
+import type { SnapshotUsage } from "../contract.ts";
+import type { UnpackJob } from "../unpack/unpack.ts";
+import type { UnpackedLayer } from "../unpack-contract.ts";
+
+/** What a worker does on request, in one go: each name with what it takes and what it gives. */
+export interface Tasks {
+  /** Walks a tree: blocks and inodes, a file with several names once. */
+  usage: { takes: { readonly directory: string }; gives: SnapshotUsage };
+  /** Removes a tree, whatever is in it; succeeds when it is not there. */
+  remove: { takes: { readonly directory: string }; gives: undefined };
+  /** Copies a tree with all attributes. `to` must not be there. */
+  copy: { takes: { readonly from: string; readonly to: string }; gives: undefined };
+  /** Puts an unpacked ingest in the shape in which it is mounted. */
+  settle: { takes: SettleRequest; gives: SnapshotUsage };
+  /** Makes an empty directory look like another one: owner, mode, times, extended attributes. */
+  imitate: { takes: { readonly from: string; readonly to: string }; gives: undefined };
+}
+
+export type TaskName = keyof Tasks;
+
+export interface SettleRequest {
+  readonly kind: "overlay" | "native";
+  /** The ingest. */
+  readonly directory: string;
+  /** The trees of the layers below, the nearest first; of native, the parent's whole tree. */
+  readonly lowers: readonly string[];
+}
+
+/** Numbers tell jobs of a worker apart. */
+export type ToWorker =
+  | {
+      readonly id: number;
+      readonly say: "unpack";
+      readonly job: UnpackJob;
+      readonly file: string | undefined;
+    }
+  | { readonly id: number; readonly say: "chunk"; readonly chunk: Uint8Array }
+  | { readonly id: number; readonly say: "end" }
+  | { readonly id: number; readonly say: "abort" }
+  | { readonly id: number; readonly say: "task"; readonly name: TaskName; readonly takes: unknown };
+
+export type FromWorker =
+  | { readonly id: number; readonly say: "consumed"; readonly bytes: Bytes }
+  | { readonly id: number; readonly say: "done"; readonly gives: UnpackedLayer | SnapshotUsage | undefined }
+  | { readonly id: number; readonly say: "failed"; readonly why: readonly FaultData[] };
+
+/** One error of a chain of causes; structured cloning would lose its kind. */
+export interface FaultData {
+  readonly kind: FaultKind | undefined;
+  readonly message: string;
+  readonly hint: string | undefined;
+}
+
+const maxCauses = 8;
+
+/** The error and its causes, outermost first. */
+export function packFault(error: unknown): FaultData[] {
+  const packed: FaultData[] = [];
+  for (let at = error; at !== undefined && packed.length < maxCauses; ) {
+    const fault = at instanceof Fault ? at : undefined;
+    const message = at instanceof Error ? at.message : String(at);
+    packed.push({ kind: fault?.kind, message, hint: fault?.hint });
+    at = at instanceof Error ? at.cause : undefined;
+  }
+  if (packed[0] !== undefined) packed[0] = { ...packed[0], kind: faultKind(error) };
+  return packed;
+}
+
+export function unpackFault(packed: readonly FaultData[]): Fault {
+  let cause: Error | undefined;
+  for (const { kind, message, hint } of packed.toReversed()) {
+    const options = { ...(cause === undefined ? {} : { cause }), ...(hint === undefined ? {} : { hint }) };
+    cause = kind === undefined ? new Error(message, options) : new Fault(kind, message, options);
+  }
+  return cause instanceof Fault ? cause : new Fault("internal", "a worker failed", { cause });
+}

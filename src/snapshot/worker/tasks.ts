@@ -1,0 +1,39 @@
+import { rmSync } from "node:fs";
+import { Fault } from "../../base/fault.ts";
+import { systemFault } from "../../linux/libc.ts";
+import { settleLayer } from "../settle/settle-layer.ts";
+import { copyAttributes, copyTree } from "../tree/copy.ts";
+import { usageOf } from "../tree/usage.ts";
+import type { TaskName, Tasks } from "./protocol.ts";
+
+type TaskTable = { readonly [Name in TaskName]: (takes: Tasks[Name]["takes"]) => Tasks[Name]["gives"] };
+
+const tasks: TaskTable = {
+  usage: ({ directory }) => usageOf(directory),
+  remove: ({ directory }) => {
+    rmSync(directory, { recursive: true, force: true });
+    return undefined;
+  },
+  copy: ({ from, to }) => {
+    copyTree(from, to);
+    return undefined;
+  },
+  settle: (request) => settleLayer(request),
+  imitate: ({ from, to }) => {
+    copyAttributes(from, to);
+    return undefined;
+  },
+};
+
+/** Runs one task to its end on this thread. @throws {Fault} */
+export function runTask<Name extends TaskName>(
+  name: Name,
+  takes: Tasks[Name]["takes"],
+): Tasks[Name]["gives"] {
+  try {
+    return tasks[name](takes);
+  } catch (error) {
+    if (error instanceof Fault) throw error;
+    throw systemFault(`snapshots: ${name} ${JSON.stringify(takes)}`, error);
+  }
+}

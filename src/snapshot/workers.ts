@@ -1,0 +1,127 @@
+import { extname } from "node:path";
+import { Worker } from "node:worker_threads";
+import { Fault } from "../base/fault.ts";
+import type { Ms } from "../base/units.ts";
+import { type FromWorker, type TaskName, type Tasks, type ToWorker, unpackFault } from "./worker/protocol.ts";
+
+export interface SnapshotWorkersOptions {
+  /** Threads, each about 10 MB while it lives. Layers beyond that share one; they don't wait. */
+  readonly atMost: number;
+  /** A thread without work ends after so long. */
+  readonly idle: Ms;
+}
+
+/** How a job's owner hears from its worker. */
+export interface JobListener {
+  consumed(bytes: number): void;
+  done(gives: unknown): void;
+  failed(why: Fault): void;
+}
+
+/** A job on a worker: what is said to it goes to that worker. */
+export interface Job {
+  readonly id: number;
+  say(message: ToWorker, transfer?: readonly ArrayBuffer[]): void;
+}
+
+interface Thread {
+  readonly worker: Worker;
+  readonly jobs: Map<number, JobListener>;
+  idleTimer: NodeJS.Timeout | undefined;
+}
+
+/** The worker threads of snapshots and unpacking. They start with the first work and end when there is none. */
+export class SnapshotWorkers {
+  readonly #options: SnapshotWorkersOptions;
+  readonly #threads = new Set<Thread>();
+  #lastId = 0;
+  #closed = false;
+
+  constructor(options: SnapshotWorkersOptions) {
+    this.#options = options;
+  }
+
+  /** Does one task off this thread. @throws {Fault} as the task fails, or unavailable once closed */
+  run<Name extends TaskName>(name: Name, takes: Tasks[Name]["takes"]): Promise<Tasks[Name]["gives"]> {
+    return new Promise((resolve, reject) => {
+      const job = this.start({
+        consumed: () => undefined,
+        done: (gives) => resolve(gives as Tasks[Name]["gives"]),
+        failed: reject,
+      });
+      job.say({ id: job.id, say: "task", name, takes });
+    });
+  }
+
+  /** Opens a job on the thread that has the fewest. @throws {Fault} unavailable once closed */
+  start(listener: JobListener): Job {
+    if (this.#closed) throw new Fault("unavailable", "snapshots: the daemon is stopping");
+    const thread = this.#leastBusy();
+    const id = ++this.#lastId;
+    thread.jobs.set(id, listener);
+    clearTimeout(thread.idleTimer);
+    thread.worker.ref();
+    return { id, say: (message, transfer) => thread.worker.postMessage(message, transfer ?? []) };
+  }
+
+  /** Ends all threads; jobs still in work fail with kind cancelled. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    await Promise.all([...this.#threads].map((thread) => thread.worker.terminate()));
+  }
+
+  #leastBusy(): Thread {
+    let least: Thread | undefined;
+    for (const thread of this.#threads)
+      if (least === undefined || thread.jobs.size < least.jobs.size) least = thread;
+    if (least !== undefined && (least.jobs.size === 0 || this.#threads.size >= this.#options.atMost))
+      return least;
+    return this.#startThread();
+  }
+
+  #startThread(): Thread {
+    // Where berth is installed its sources may be plain JavaScript.
+    const file = new URL(`./worker/main${extname(import.meta.url)}`, import.meta.url);
+    const worker = new Worker(file, { name: "berth-unpack" });
+    const thread: Thread = { worker, jobs: new Map(), idleTimer: undefined };
+    this.#threads.add(thread);
+    let reason: unknown;
+    worker.on("error", (error) => {
+      reason = error;
+    });
+    worker.on("exit", () => this.#exited(thread, reason));
+    worker.on("message", (message: FromWorker) => this.#heard(thread, message));
+    return thread;
+  }
+
+  #heard(thread: Thread, message: FromWorker): void {
+    const listener = thread.jobs.get(message.id);
+    if (message.say === "consumed") {
+      listener?.consumed(message.bytes);
+      return;
+    }
+    thread.jobs.delete(message.id);
+    if (thread.jobs.size === 0) this.#rest(thread);
+    if (message.say === "done") listener?.done(message.gives);
+    else listener?.failed(unpackFault(message.why));
+  }
+
+  #rest(thread: Thread): void {
+    thread.worker.unref();
+    thread.idleTimer = setTimeout(() => {
+      this.#threads.delete(thread);
+      void thread.worker.terminate();
+    }, this.#options.idle);
+    thread.idleTimer.unref();
+  }
+
+  #exited(thread: Thread, reason: unknown): void {
+    this.#threads.delete(thread);
+    clearTimeout(thread.idleTimer);
+    const why = this.#closed
+      ? new Fault("cancelled", "snapshots: the daemon is stopping")
+      : new Fault("internal", "snapshots: a worker thread ended", { cause: reason });
+    for (const listener of thread.jobs.values()) listener.failed(why);
+    thread.jobs.clear();
+  }
+}
