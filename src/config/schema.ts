@@ -24,6 +24,8 @@ export interface Config {
     maxConfs: number;
     addDeadline: Ms;
     delDeadline: Ms;
+    /** At start, plugins of CNI 1.1 are told to drop whatever berth does not know (GC). */
+    collectGarbage: boolean;
   };
   registry: { configPath: string; pullProgressTimeout: Ms; maxConcurrentLayers: number };
   image: {

@@ -76,6 +76,7 @@ export const settings = section<Config>({
     maxConfs: setting(read.wholeNumber(1), 1),
     addDeadline: setting(read.duration, 120 * second),
     delDeadline: setting(read.duration, 60 * second),
+    collectGarbage: setting(read.flag, false),
   }),
   registry: section<Config["registry"]>({
     configPath: setting(read.absolutePath, "/etc/berth/certs.d"),

@@ -25,7 +25,11 @@ export interface PodNetworkResult {
 export interface PodNetwork {
   /** Undefined when pods can be attached; else why not (no configuration, plugin missing, STATUS said no). */
   status(): Promise<string | undefined>;
-  /** CNI ADD of every plugin in order. @throws {Fault} unavailable, with the plugin and what it said */
+  /**
+   * CNI ADD of every plugin in order. When a plugin fails, what was attached is detached at once; when `signal` ends
+   * it, that is left to `detach`.
+   * @throws {Fault} unavailable, with the plugin and what it said; invalid for an annotation or name that can't be used
+   */
   attach(pod: PodNetworkConfig, signal: AbortSignal): Promise<PodNetworkResult>;
   /**
    * CNI DEL in reverse, from the cached attachment alone; idempotent; succeeds when there is no trace of the pod.
@@ -34,9 +38,19 @@ export interface PodNetwork {
   detach(id: PodSandboxId, netns: string, signal: AbortSignal): Promise<void>;
   /** Forgets an attachment whose plugin can not be asked any more; leaves it to the background retries. */
   abandon(id: PodSandboxId, reason: string): Promise<void>;
-  /** Pods that have a cached attachment, for the sweep. */
+  /** CNI CHECK of every plugin. @throws {Fault} unavailable, with the plugin and what it said; notFound without an attachment */
+  check(id: PodSandboxId, netns: string, signal: AbortSignal): Promise<void>;
+  /** Pods that have a cached attachment. */
   attachments(): Promise<PodSandboxId[]>;
-  /** The last configuration of the kubelet (UpdateRuntimeConfig): pod CIDRs. */
+  /**
+   * For the start: detaches what belongs to no pod that is `known`, and begins to retry what was abandoned. Where the
+   * settings say so, plugins of CNI 1.1 are told which attachments are valid (GC).
+   */
+  sweep(known: (id: PodSandboxId) => boolean, signal: AbortSignal): Promise<void>;
+  /**
+   * The last configuration of the kubelet (UpdateRuntimeConfig): pod CIDRs, which plugins with the capability `ipRanges`
+   * are given. Kept over restarts. @throws {Fault} invalid
+   */
   setPodCidrs(cidrs: readonly string[]): Promise<void>;
   close(): Promise<void>;
 }

@@ -1,0 +1,79 @@
+import type { Logger } from "pino";
+import { withDeadline } from "../../base/deadline.ts";
+import { describeFault } from "../../base/fault.ts";
+import type { PodSandboxId } from "../../base/ids.ts";
+import { KeyedLocks } from "../../base/lock.ts";
+import type { Paths } from "../../config/paths.ts";
+import type { Config } from "../../config/schema.ts";
+import type { Processes } from "../../linux/contract.ts";
+import type { PodNetwork } from "../contract.ts";
+import { attachPod } from "./attach.ts";
+import { AttachmentStore } from "./attachment-store.ts";
+import { ConfDirectory, type ConfiguredNetworks } from "./conf-directory.ts";
+import { checkPod, detachAbandoned, detachPod } from "./detach.ts";
+import type { CniParts } from "./parts.ts";
+import { PodCidrs } from "./pod-cidrs.ts";
+import { Retries } from "./retries.ts";
+import { NetworkStatus } from "./status.ts";
+import { sweepAttachments } from "./sweep.ts";
+
+/** What the pods' network is built from. */
+export interface PodNetworkParts {
+  readonly processes: Processes;
+  /** What plugins inherit; PATH among it. */
+  readonly env: Readonly<Record<string, string>>;
+  readonly log: Logger;
+}
+
+/** The pods' network by CNI plugins. Nothing is started before the first call. */
+export async function openPodNetwork(
+  settings: Config["network"],
+  paths: Pick<Paths, "cni">,
+  { processes, env, log }: PodNetworkParts,
+): Promise<PodNetwork> {
+  const store = await AttachmentStore.open(paths.cni);
+  const cidrs = await PodCidrs.open(paths.cni);
+  const directory = new ConfDirectory(settings.confDir, settings.maxConfs, (now) => logChange(now, log));
+  const host = { processes, env, binDirs: settings.binDirs };
+  const collecting = new KeyedLocks<"collecting">();
+  const parts: CniParts = { settings, store, directory, cidrs, host, collecting, log };
+  const status = new NetworkStatus(directory, host);
+  const detach = (id: PodSandboxId, signal: AbortSignal) =>
+    detachAbandoned(id, parts, withDeadline(settings.delDeadline, signal));
+  const retries = new Retries(store, detach, log);
+  const abandon = async (id: PodSandboxId, reason: string) => {
+    if (!(await store.abandon(id))) return;
+    log.warn(
+      { pod: id, err: reason },
+      "the pod's network could not be detached; trying again in the background",
+    );
+    retries.begin();
+  };
+  return {
+    status: () => status.now(),
+    attach: (pod, signal) => attachPod(pod, parts, signal),
+    detach: (id, netns, signal) => detachPod(id, netns, parts, signal),
+    check: (id, netns, signal) => checkPod(id, netns, parts, signal),
+    abandon,
+    attachments: () => store.attachedIds(),
+    async sweep(known, signal) {
+      const failed = await sweepAttachments(known, parts, signal);
+      for (const { id, reason } of failed) await abandon(id, describeFault(reason));
+      retries.begin();
+    },
+    setPodCidrs: (given) => cidrs.set(given),
+    close: () => retries.close(),
+  };
+}
+
+function logChange({ networks, refused }: ConfiguredNetworks, log: Logger): void {
+  for (const { file, reason } of refused)
+    log.warn({ file, err: reason }, "a CNI configuration can't be used");
+  const used = networks.map(({ file, config }) => ({
+    file,
+    network: config.name,
+    cniVersion: config.cniVersion,
+  }));
+  if (used.length > 0) log.info({ networks: used }, "networks for pods");
+  else log.warn("there is no network for pods");
+}

@@ -1,0 +1,50 @@
+import { throwIfEnded, withDeadline } from "../../base/deadline.ts";
+import { describeFault } from "../../base/fault.ts";
+import type { PodSandboxId } from "../../base/ids.ts";
+import { unreadable } from "./attachment-store.ts";
+import { collectGarbage } from "./chain.ts";
+import { detachPod } from "./detach.ts";
+import type { CniParts } from "./parts.ts";
+
+/**
+ * Detaches every pod that is not known, and lets the plugins collect garbage where the settings say so.
+ *
+ * @returns the pods that could not be detached
+ */
+export async function sweepAttachments(
+  known: (id: PodSandboxId) => boolean,
+  parts: CniParts,
+  signal: AbortSignal,
+): Promise<{ id: PodSandboxId; reason: unknown }[]> {
+  const { store, settings, log } = parts;
+  const failed: { id: PodSandboxId; reason: unknown }[] = [];
+  for (const id of await store.attachedIds()) {
+    throwIfEnded(signal, "sweeping the network attachments");
+    // Asked for each one now: a pod may have begun or ended since the list was read.
+    if (known(id)) continue;
+    try {
+      await detachPod(id, "", parts, withDeadline(settings.delDeadline, signal));
+      log.info({ pod: id }, "detached a pod that has no record");
+    } catch (reason) {
+      failed.push({ id, reason });
+    }
+  }
+  if (settings.collectGarbage) await collectAll(parts, signal);
+  return failed;
+}
+
+async function collectAll(parts: CniParts, signal: AbortSignal): Promise<void> {
+  const { store, directory, host, settings, collecting, log } = parts;
+  using _collecting = await collecting.hold("collecting", signal);
+  const pods = await Promise.all((await store.attachedIds()).map((id) => store.attached(id)));
+  if (pods.includes(unreadable)) return;
+  const attachments = pods.flatMap((pod) => (pod === undefined || pod === unreadable ? [] : pod.attachments));
+  for (const { config } of (await directory.read()).networks) {
+    const valid = attachments
+      .filter((attachment) => attachment.config.name === config.name)
+      .map(({ containerId, interfaceName }) => ({ containerID: containerId, ifname: interfaceName }));
+    const faults = await collectGarbage(config, valid, host, withDeadline(settings.delDeadline, signal));
+    for (const fault of faults)
+      log.warn({ network: config.name, err: describeFault(fault) }, "CNI GC failed");
+  }
+}
