@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { Fault } from "../base/fault.ts";
 import type { Digest } from "../base/ids.ts";
 import type { Bytes } from "../base/units.ts";
+import { syncFileSystem } from "../linux/sync-file-system.ts";
 import { digestFromHex, digestOf, hexOf, isDigest } from "../spec/digest.ts";
 
 const layoutFile = "oci-layout";
@@ -158,6 +159,11 @@ export class BlobStore {
   /** Replaces the layout's index.json. */
   async writeIndex(index: object): Promise<void> {
     await this.#replace(indexFile, JSON.stringify(index));
+  }
+
+  /** Has everything that was stored reach the disk (syncfs). */
+  sync(): Promise<void> {
+    return syncFileSystem(this.#directory);
   }
 
   async #replace(name: string, text: string): Promise<void> {

@@ -8,6 +8,8 @@ export interface ImageLayer {
   readonly chainId: ChainId;
   /** The blob it came from, as named by the manifest. */
   readonly blob: { readonly digest: Digest; readonly size: Bytes; readonly mediaType: string };
+  /** What it takes on disk, unpacked. */
+  readonly usage: { readonly bytes: Bytes; readonly inodes: number };
 }
 
 /** An image that is on this node, whole. Plain data: the image's record. */
@@ -52,6 +54,9 @@ export interface Images {
   list(): Iterable<ImageRecord>;
   /** Single-flight for each reference and credential; a caller's signal ends its own wait, the last one's the pull. */
   pull(reference: string, auth: RegistryAuth | undefined, signal: AbortSignal): Promise<ImageRecord>;
-  /** Removes the image with all its references, or the one reference while others remain. Succeeds if it is not here. */
+  /**
+   * Removes the image with all its references, whichever of them names it (CRI RemoveImage). Succeeds if it is not here.
+   * Layers that containers still use go with the last of them.
+   */
   remove(reference: string, signal: AbortSignal): Promise<void>;
 }

@@ -124,7 +124,8 @@ const containerDefaults = z.object({
   ExposedPorts: keySet,
 });
 
-const imageConfig = z.object({
+/** Of an image config as it comes, and as it is recorded. */
+export const imageConfigSchema: z.ZodType<ImageConfig> = z.object({
   architecture: text,
   os: text,
   variant: optionalText,
@@ -160,7 +161,11 @@ export function parseManifest(bytes: Uint8Array, mediaType: string | undefined):
   const json = parseJson(bytes, "manifest");
   const said = parseAs(header, json, "manifest");
   const outer = mediaType === undefined || isGeneric(mediaType) ? undefined : mediaType;
-  if (said.schemaVersion === 1 || said.fsLayers !== undefined || /distribution\.manifest\.v1\+/.test(outer ?? "")) {
+  if (
+    said.schemaVersion === 1 ||
+    said.fsLayers !== undefined ||
+    /distribution\.manifest\.v1\+/.test(outer ?? "")
+  ) {
     throw new Fault("unimplemented", "the image has a Docker schema 1 manifest, which is not supported", {
       hint: "push the image again with a current tool: schema 1 has been out of use since 2017",
     });
@@ -194,7 +199,7 @@ function isGeneric(mediaType: string): boolean {
  * @throws {Fault} corrupt
  */
 export function parseImageConfig(bytes: Uint8Array): ImageConfig {
-  return parseAs(imageConfig, parseJson(bytes, "image config"), "image config");
+  return parseAs(imageConfigSchema, parseJson(bytes, "image config"), "image config");
 }
 
 /**

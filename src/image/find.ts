@@ -1,0 +1,62 @@
+import { Fault } from "../base/fault.ts";
+import type { BootId, ImageId } from "../base/ids.ts";
+import { findByPrefix } from "../base/prefix.ts";
+import type { RecordTable } from "../metadata/contract.ts";
+import { formatReference, parseReference } from "../spec/reference.ts";
+import type { ImageRecord } from "./contract.ts";
+import { isTrusted } from "./record.ts";
+
+/**
+ * Finds an image by its id (with or without `sha256:`), a tag, a digest reference, or the beginning of its id.
+ *
+ * @throws {Fault} invalid for what is neither a reference nor an id, and for an id's beginning that several have
+ */
+export function findImage(
+  reference: string,
+  records: RecordTable<ImageId, ImageRecord>,
+  bootId: BootId,
+): ImageRecord | undefined {
+  if (reference === "") throw new Fault("invalid", "the image reference is empty");
+  const hex = /^(?:sha256:)?([0-9a-f]{1,64})$/.exec(reference)?.[1];
+  const images = () => trustedImages(records, bootId);
+  if (hex?.length === 64) return first(images(), (record) => record.id === `sha256:${hex}`);
+  const name =
+    hex !== undefined && reference.startsWith("sha256:")
+      ? undefined
+      : formatReference(parseReference(reference));
+  const named = name === undefined ? undefined : newest(images(), name);
+  if (named !== undefined || hex === undefined) return named;
+  const byHex = [...images()].map((record) => ({ id: record.id.slice("sha256:".length), record }));
+  return findByPrefix(
+    "image",
+    hex,
+    () => undefined,
+    () => byHex,
+  )?.record;
+}
+
+/** Every image that can be relied on. */
+export function* trustedImages(
+  records: RecordTable<ImageId, ImageRecord>,
+  bootId: BootId,
+): Generator<ImageRecord> {
+  for (const record of records.values()) if (isTrusted(record, bootId)) yield record;
+}
+
+/** While a tag moves, two records have it: the newer counts. */
+function newest(records: Iterable<ImageRecord>, name: string): ImageRecord | undefined {
+  let found: ImageRecord | undefined;
+  for (const record of records) {
+    const has = record.tags.includes(name) || record.digests.includes(name);
+    if (has && (found === undefined || record.pulledAt > found.pulledAt)) found = record;
+  }
+  return found;
+}
+
+function first(
+  records: Iterable<ImageRecord>,
+  test: (record: ImageRecord) => boolean,
+): ImageRecord | undefined {
+  for (const record of records) if (test(record)) return record;
+  return undefined;
+}

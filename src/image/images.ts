@@ -1,0 +1,155 @@
+import type { Bytes } from "../base/units.ts";
+import { credentialFingerprint, readCredential } from "../registry/credential.ts";
+import { formatReference, parseReference } from "../spec/reference.ts";
+import type { ImageRecord, Images, PullProgress, RegistryAuth } from "./contract.ts";
+import { Durability } from "./durability.ts";
+import { exportImages } from "./export.ts";
+import { findImage, trustedImages } from "./find.ts";
+import { importImages } from "./import.ts";
+import { writeLayoutIndex } from "./layout-index.ts";
+import type { ImageParts } from "./parts.ts";
+import { pullImage } from "./pull.ts";
+import { recoverImages } from "./recover.ts";
+import { removeImage } from "./remove.ts";
+import { SharedWork } from "./shared-work.ts";
+import { sweepImages } from "./sweep.ts";
+
+const sweepDelay = 1_000;
+
+/** The images of this node. */
+export class NodeImages implements Images {
+  readonly #parts: ImageParts;
+  readonly #durability: Durability;
+  readonly #pulls = new SharedWork<string, ImageRecord, PullProgress>("pulling an image");
+  readonly #closing = new AbortController();
+  #sweepTimer: NodeJS.Timeout | undefined;
+  #sweeping: Promise<void> = Promise.resolve();
+  /** Layers may have stayed for the containers on them. */
+  #leftovers = true;
+
+  constructor(parts: ImageParts) {
+    this.#parts = parts;
+    this.#durability = new Durability(parts);
+  }
+
+  /**
+   * Puts right what the last daemon left; before anything else is asked of this.
+   *
+   * @returns the images that a power cut may have damaged: they are gone, and may be pulled again
+   */
+  async recover(signal: AbortSignal): Promise<readonly ImageRecord[]> {
+    const dropped = await recoverImages(this.#parts, signal);
+    await this.#changed();
+    this.#durability.soon();
+    return dropped;
+  }
+
+  find(reference: string): ImageRecord | undefined {
+    const { records, bootId } = this.#parts.store;
+    return findImage(reference, records, bootId);
+  }
+
+  list(): Iterable<ImageRecord> {
+    const { records, bootId } = this.#parts.store;
+    return trustedImages(records, bootId);
+  }
+
+  pull(reference: string, auth: RegistryAuth | undefined, signal: AbortSignal): Promise<ImageRecord> {
+    return this.pullTelling(reference, auth, () => undefined, signal);
+  }
+
+  /** As `pull`, and tells `progress` how far it is. */
+  async pullTelling(
+    reference: string,
+    auth: RegistryAuth | undefined,
+    progress: (step: PullProgress) => void,
+    signal: AbortSignal,
+  ): Promise<ImageRecord> {
+    const parsed = parseReference(reference);
+    const key = `${formatReference(parsed)} ${credentialFingerprint(readCredential(auth))}`;
+    const begin = async (report: (step: PullProgress) => void, aborted: AbortSignal) => {
+      const began = performance.now();
+      const until = AbortSignal.any([aborted, this.#closing.signal]);
+      const record = await pullImage(parsed, auth, this.#parts, report, until);
+      const { id: image, size } = record;
+      const ms = performance.now() - began;
+      this.#parts.log.info({ reference: formatReference(parsed), image, size, ms }, "image is pulled");
+      await this.#changed();
+      this.#durability.soon();
+      return record;
+    };
+    return this.#pulls.join(key, begin, progress, signal);
+  }
+
+  async remove(reference: string, signal: AbortSignal): Promise<void> {
+    const removed = await removeImage(reference, this.#parts, this.#durability, signal);
+    if (removed === undefined) return;
+    this.#leftovers ||= removed.layers.some((layer) => this.#parts.store.users.inUse(layer.chainId));
+    this.#parts.log.info({ image: removed.id, tags: removed.tags }, "image is removed");
+    await this.#changed();
+  }
+
+  /**
+   * Takes images from an OCI layout (directory or tar) or a docker archive at the absolute `path`; they are durable
+   * when this resolves.
+   *
+   * @throws {Fault} notFound; corrupt, exhausted, unimplemented: of this file, nothing is left then
+   */
+  async import(path: string, signal: AbortSignal): Promise<readonly ImageRecord[]> {
+    const ids = await importImages(path, this.#parts, AbortSignal.any([signal, this.#closing.signal]));
+    await this.#changed();
+    await this.#durability.now();
+    return ids.flatMap((id) => this.#parts.store.records.get(id) ?? []);
+  }
+
+  /**
+   * Writes images as a tar to the absolute `path`, an OCI layout that docker loads, too.
+   *
+   * @throws {Fault} notFound for an image, or for a layer's blob that was dropped and can't be fetched again;
+   * alreadyExists when there is something at `path`
+   */
+  async export(references: readonly string[], path: string, signal: AbortSignal): Promise<void> {
+    await exportImages(references, path, this.#parts, AbortSignal.any([signal, this.#closing.signal]));
+  }
+
+  /** Removes whatever of images lies on disk and nothing needs. */
+  async sweep(signal: AbortSignal): Promise<void> {
+    const after = this.#sweeping.then(() => sweepImages(this.#parts, signal));
+    this.#sweeping = after.catch(() => undefined);
+    await after;
+  }
+
+  /** To be called when a container has gone: layers that stayed for it alone go a little later. */
+  containerGone(): void {
+    if (!this.#leftovers || this.#sweepTimer !== undefined) return;
+    this.#sweepTimer = setTimeout(() => {
+      this.#sweepTimer = undefined;
+      this.sweep(this.#closing.signal).catch((err: unknown) => this.#parts.log.warn({ err }, "sweeping images failed"));
+    }, sweepDelay);
+    this.#sweepTimer.unref();
+  }
+
+  /** What all layers take together, each counted once. */
+  usage(): { bytes: Bytes; inodes: number } {
+    const layers = new Map([...this.list()].flatMap((record) => record.layers.map((layer) => [layer.chainId, layer.usage])));
+    let [bytes, inodes] = [0, 0];
+    for (const usage of layers.values()) {
+      bytes += usage.bytes;
+      inodes += usage.inodes;
+    }
+    return { bytes, inodes };
+  }
+
+  /** Ends what is in flight, and syncs what waits for it. */
+  async close(): Promise<void> {
+    this.#closing.abort(new DOMException("the daemon is stopping", "AbortError"));
+    clearTimeout(this.#sweepTimer);
+    await this.#sweeping;
+    await this.#durability.close();
+    this.#parts.registry.close();
+  }
+
+  async #changed(): Promise<void> {
+    if (this.#parts.settings.keepLayerBlobs) await writeLayoutIndex(this.#parts);
+  }
+}

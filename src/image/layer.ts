@@ -1,0 +1,164 @@
+import { randomBytes } from "node:crypto";
+import { waitFor } from "../base/deadline.ts";
+import { during, Fault, isFault } from "../base/fault.ts";
+import type { ChainId, DiffId } from "../base/ids.ts";
+import type { Bytes } from "../base/units.ts";
+import type { SnapshotUsage } from "../snapshot/contract.ts";
+import type { LayerSource, UnpackedLayer } from "../snapshot/unpack-contract.ts";
+import { type Descriptor, layerCompression } from "../spec/oci-image.ts";
+import type { ImageParts } from "./parts.ts";
+import { ProgressWatch } from "./progress-watch.ts";
+import type { SharedWork } from "./shared-work.ts";
+
+/** Layers in flight by chain, shared by all pulls; reports the bytes of the blob that are unpacked. */
+export type LayerWork = SharedWork<ChainId, SnapshotUsage, Bytes>;
+
+/** One layer to be brought here, and the chain that it completes. */
+export interface LayerJob {
+  readonly chainId: ChainId;
+  readonly parent: ChainId | undefined;
+  readonly diffId: DiffId;
+  readonly blob: Descriptor;
+  /** Keeps the blob, whatever the settings say of pulled ones. */
+  readonly keepBlob: boolean;
+  /** The blob's bytes, not verified. Asked only when the blob is not in the store. */
+  fetch(signal: AbortSignal): AsyncIterable<Uint8Array>;
+}
+
+/**
+ * Fetches, unpacks and commits one layer; the work of a flight in `LayerWork`. Nothing is left when it throws.
+ *
+ * @throws {Fault} corrupt, exhausted, unimplemented, deadline (no progress), and what the source throws
+ */
+export async function bringLayer(
+  job: LayerJob,
+  parts: ImageParts,
+  report: (done: Bytes) => void,
+  signal: AbortSignal,
+): Promise<SnapshotUsage> {
+  const { store, work, settings } = parts;
+  // Taken before anything is waited for: the parent was joined just before, by the same pull.
+  const parent = job.parent === undefined ? undefined : work.layers.peek(job.parent);
+  parent?.catch(() => undefined);
+  layerCompression(job.blob.mediaType);
+  if (job.blob.size > settings.maxLayer) {
+    throw new Fault("exhausted", `layer ${job.blob.digest} has ${job.blob.size} bytes`, {
+      hint: `the limit is image.max_layer, now ${settings.maxLayer}`,
+    });
+  }
+  if (await isHere(job.chainId, parts, signal)) return usageOf(job.chainId, parts);
+  const ingest = newIngest();
+  const keepBlobAt =
+    job.keepBlob && !(await hasBlob(job.blob, parts)) ? store.content.ingestPath() : undefined;
+  try {
+    await store.ingests.put(ingest, {
+      ingest,
+      chainId: job.chainId,
+      diffId: job.diffId,
+      bootId: store.bootId,
+    });
+    {
+      using _slot = await work.slots.take(signal);
+      await unpack(job, ingest, keepBlobAt, parts, report, signal);
+    }
+    if (keepBlobAt !== undefined) await store.content.adopt(keepBlobAt, job.blob.digest);
+    if (parent !== undefined) await waitFor(parent, signal, `waiting for the layer below ${job.blob.digest}`);
+    const usage = await store.snapshotter.commitLayer(ingest, job.chainId, job.parent);
+    await store.ingests.delete(ingest);
+    return usage;
+  } catch (error) {
+    if (keepBlobAt !== undefined) await store.content.drop(keepBlobAt);
+    await store.snapshotter.abortLayer(ingest);
+    await store.ingests.delete(ingest);
+    throw error;
+  }
+}
+
+/** True if the snapshot is here. Whoever asks has pinned the chain: it stays then. */
+export async function isHere(
+  chain: ChainId,
+  { store, work }: ImageParts,
+  signal: AbortSignal,
+): Promise<boolean> {
+  using _chain = await work.chainLocks.hold(chain, signal);
+  return store.snapshotter.has(chain);
+}
+
+function newIngest(): string {
+  return randomBytes(16).toString("hex");
+}
+
+/** What a committed snapshot takes. */
+export async function usageOf(chain: ChainId, { store }: ImageParts): Promise<SnapshotUsage> {
+  for (const record of store.records.values()) {
+    const layer = record.layers.find((one) => one.chainId === chain);
+    if (layer !== undefined) return layer.usage;
+  }
+  // To commit what is there already is no work: the answer is what was counted then.
+  return store.snapshotter.commitLayer(newIngest(), chain, undefined);
+}
+
+async function unpack(
+  job: LayerJob,
+  ingest: string,
+  keepBlobAt: string | undefined,
+  parts: ImageParts,
+  report: (done: Bytes) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  const { store, settings } = parts;
+  const directory = await store.snapshotter.prepareLayer(ingest);
+  let done = 0;
+  const { digest, size, mediaType } = job.blob;
+  using watch = new ProgressWatch(
+    settings.pullProgressTimeout,
+    () => `layer ${digest} stands at ${done} of ${size} bytes`,
+  );
+  const until = AbortSignal.any([signal, watch.signal]);
+  const progress = (bytes: Bytes) => {
+    watch.moved();
+    done = bytes;
+    report(bytes);
+  };
+  const limits = { maxUnpacked: settings.maxLayer, maxFiles: settings.maxFiles };
+  const stored = await hasBlob(job.blob, parts);
+  const source: LayerSource = stored
+    ? { file: store.content.pathOf(digest) }
+    : watched(job.fetch(until), watch);
+  const keep = keepBlobAt === undefined ? {} : { keepBlobAt };
+  try {
+    const unpacked = await store.unpacker.unpackLayer(
+      { source, mediaType, directory, limits, progress, ...keep },
+      until,
+    );
+    verify(job, unpacked);
+  } catch (error) {
+    // A stored blob that rotted must not stand in the way of the next try.
+    if (stored && isFault(error, "corrupt")) await store.content.delete(digest);
+    throw during(`layer ${digest}`, error);
+  }
+}
+
+async function* watched(chunks: AsyncIterable<Uint8Array>, watch: ProgressWatch): AsyncGenerator<Uint8Array> {
+  for await (const chunk of chunks) {
+    watch.moved();
+    yield chunk;
+  }
+}
+
+async function hasBlob(blob: Descriptor, { store }: ImageParts): Promise<boolean> {
+  return (await store.content.size(blob.digest)) === blob.size;
+}
+
+/** @throws {Fault} corrupt when what came is not what manifest and config promise */
+function verify({ blob, diffId }: LayerJob, unpacked: UnpackedLayer): void {
+  if (unpacked.blobDigest !== blob.digest || unpacked.blobSize !== blob.size) {
+    throw new Fault(
+      "corrupt",
+      `what came has digest ${unpacked.blobDigest}, and ${unpacked.blobSize} of ${blob.size} bytes`,
+    );
+  }
+  if (unpacked.diffId !== diffId) {
+    throw new Fault("corrupt", `it unpacks to ${unpacked.diffId}, but the image's config says ${diffId}`);
+  }
+}

@@ -1,0 +1,98 @@
+import type { SnapshotUsage } from "../snapshot/contract.ts";
+import type { PullProgress } from "./contract.ts";
+import { bringLayer, isHere, type LayerJob, usageOf } from "./layer.ts";
+import type { ImageParts } from "./parts.ts";
+import type { ImageSource, ResolvedImage } from "./resolve.ts";
+
+/** Readers of progress are people: in milliseconds, for each layer. */
+const tellEvery = 100;
+
+/**
+ * Brings every layer that isn't here, all at once, and commits them in their order. The caller has pinned the chains.
+ * A layer that another pull is bringing is waited for.
+ *
+ * @returns what each layer takes, from the lowest
+ * @throws {Fault} the first layer's that failed; none of this pull's own layers is in work any more then
+ */
+export async function bringLayers(
+  image: ResolvedImage,
+  from: { readonly source: ImageSource; readonly keepBlobs: boolean },
+  parts: ImageParts,
+  progress: (step: PullProgress) => void,
+  signal: AbortSignal,
+): Promise<SnapshotUsage[]> {
+  const jobs = jobsOf(image, from);
+  const here = await countHere(jobs, parts, signal);
+  const missing = jobs.slice(here);
+  const shared = missing.some((job) => parts.work.layers.has(job.chainId));
+  const bring = () => bringAll(missing, parts, progress, signal);
+  // What another pull began may fail for reasons of its own: its credential, its deadline.
+  const brought = await bring().catch((error: unknown) => {
+    if (!shared || signal.aborted) throw error;
+    return bring();
+  });
+  const known = await Promise.all(jobs.slice(0, here).map((job) => usageOf(job.chainId, parts)));
+  return [...known, ...brought];
+}
+
+function jobsOf(
+  image: ResolvedImage,
+  from: { readonly source: ImageSource; readonly keepBlobs: boolean },
+): LayerJob[] {
+  return image.layers.map(({ blob, diffId, chainId }, index) => ({
+    blob,
+    diffId,
+    chainId,
+    parent: image.layers[index - 1]?.chainId,
+    keepBlob: from.keepBlobs,
+    fetch: (signal) => from.source.layer(blob, signal),
+  }));
+}
+
+/** How many of the lowest layers are here: with a chain, all below it are. */
+async function countHere(jobs: readonly LayerJob[], parts: ImageParts, signal: AbortSignal): Promise<number> {
+  for (let count = jobs.length; count > 0; count--) {
+    const top = jobs[count - 1];
+    if (top !== undefined && (await isHere(top.chainId, parts, signal))) return count;
+  }
+  return 0;
+}
+
+async function bringAll(
+  jobs: readonly LayerJob[],
+  parts: ImageParts,
+  progress: (step: PullProgress) => void,
+  signal: AbortSignal,
+): Promise<SnapshotUsage[]> {
+  const failed = new AbortController();
+  const until = AbortSignal.any([signal, failed.signal]);
+  let first: unknown;
+  const flights = jobs.map(async (job) => {
+    const { digest, size: total } = job.blob;
+    let told = 0;
+    const tell = (done: number) => {
+      if (done < total && performance.now() - told < tellEvery) return;
+      told = performance.now();
+      progress({ phase: "layer", digest, done, total });
+    };
+    try {
+      return await parts.work.layers.join(
+        job.chainId,
+        (report, aborted) => bringLayer(job, parts, report, aborted),
+        tell,
+        until,
+      );
+    } catch (error) {
+      if (!failed.signal.aborted) {
+        first = error;
+        failed.abort();
+      }
+      throw error;
+    }
+  });
+  const ended = await Promise.allSettled(flights);
+  return ended.map((flight) => {
+    if (flight.status === "rejected") throw first;
+    return flight.value;
+  });
+}

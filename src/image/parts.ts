@@ -1,0 +1,74 @@
+import type { Logger } from "pino";
+import type { BootId, ChainId, Digest, ImageId, SnapshotKey } from "../base/ids.ts";
+import type { KeyedLocks } from "../base/lock.ts";
+import type { Bytes, Ms } from "../base/units.ts";
+import type { BlobStore } from "../content/blob-store.ts";
+import type { RecordTable } from "../metadata/contract.ts";
+import type { RegistryClient } from "../registry/client.ts";
+import type { Snapshotter } from "../snapshot/contract.ts";
+import type { LayerUnpacker } from "../snapshot/unpack-contract.ts";
+import type { Platform } from "../spec/oci-image.ts";
+import type { ImageRecord } from "./contract.ts";
+import type { LayerWork } from "./layer.ts";
+import type { Pins } from "./pins.ts";
+import type { IngestRecord } from "./records.ts";
+import type { Slots } from "./slots.ts";
+
+/** What of the containers matters to the images below them. */
+export interface ChainUsers {
+  /** True while a container is, or is about to be, made on top of this very chain. */
+  inUse(chain: ChainId): boolean;
+  /** The containers' snapshots right on top of this chain. */
+  snapshotsOn(chain: ChainId): readonly SnapshotKey[];
+}
+
+/** What images may take and how long they may take it, from the configuration. */
+export interface ImageSettings {
+  readonly keepLayerBlobs: boolean;
+  /** Of a manifest, an index or a config. */
+  readonly maxManifest: Bytes;
+  /** Of a layer, packed and unpacked. */
+  readonly maxLayer: Bytes;
+  readonly maxLayers: number;
+  /** Of a layer. */
+  readonly maxFiles: number;
+  readonly maxConcurrentLayers: number;
+  /** A layer that gets no further for so long ends its pull. */
+  readonly pullProgressTimeout: Ms;
+  /** From a pull's end to the sync that makes it durable. */
+  readonly syncDelay: Ms;
+}
+
+/** Where images are kept: records, blobs, snapshots. */
+export interface ImageStore {
+  readonly records: RecordTable<ImageId, ImageRecord>;
+  /** Layers that are being unpacked: recorded before their directory exists. */
+  readonly ingests: RecordTable<string, IngestRecord>;
+  readonly content: BlobStore;
+  readonly snapshotter: Snapshotter;
+  readonly unpacker: LayerUnpacker;
+  readonly users: ChainUsers;
+  readonly bootId: BootId;
+}
+
+/** What pulls, imports and removals in flight share. */
+export interface ImageWork {
+  /** Held while records are changed: a change reads the record that it replaces. */
+  readonly recordLock: KeyedLocks<"records">;
+  /** Held while a chain is looked for or removed, so that nobody counts on what is about to go. */
+  readonly chainLocks: KeyedLocks<ChainId>;
+  /** Chains and blobs that something in flight counts on, though no record names them yet. */
+  readonly pins: Pins<Digest>;
+  readonly layers: LayerWork;
+  readonly slots: Slots;
+}
+
+/** Everything that the operations on images work with. */
+export interface ImageParts {
+  readonly store: ImageStore;
+  readonly work: ImageWork;
+  readonly settings: ImageSettings;
+  readonly registry: RegistryClient;
+  readonly platforms: readonly Platform[];
+  readonly log: Logger;
+}

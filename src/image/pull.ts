@@ -1,0 +1,135 @@
+import { during, Fault } from "../base/fault.ts";
+import type { Digest } from "../base/ids.ts";
+import type { RemoteRepository } from "../registry/repository.ts";
+import { formatReference, type Reference, repositoryName } from "../spec/reference.ts";
+import type { ImageRecord, PullProgress, RegistryAuth } from "./contract.ts";
+import { bringLayers } from "./layers.ts";
+import type { ImageParts } from "./parts.ts";
+import { addNames, type ImageNames, isTrusted, newImageRecord, recordImage } from "./record.ts";
+import { doubtfulChains, dropUntrusted } from "./recover.ts";
+import { type ImageSource, type ResolvedImage, resolveImage } from "./resolve.ts";
+import { removeUnused, removeUnusedBlobs } from "./sweep.ts";
+
+/**
+ * Pulls an image: resolve, manifest for this host, config, every missing layer at once, record. The registry is asked
+ * even for what is here: whether this credential may have it, and what the tag stands for now.
+ *
+ * @throws {Fault} what failed, with the reference; nothing is left of it then
+ */
+export async function pullImage(
+  reference: Reference,
+  auth: RegistryAuth | undefined,
+  parts: ImageParts,
+  progress: (step: PullProgress) => void,
+  signal: AbortSignal,
+): Promise<ImageRecord> {
+  try {
+    progress({ phase: "resolving" });
+    const repository = await parts.registry.repository(reference, auth);
+    const named = reference.digest ?? reference.tag ?? "latest";
+    const digest = await repository.resolve(named, signal);
+    const here = digest === undefined ? undefined : await nameKnown(reference, digest, parts, signal);
+    if (here !== undefined) return here;
+    const { mediaType, bytes, digest: root } = await repository.manifest(digest ?? named, signal);
+    const source = registrySource(repository);
+    const descriptor = { digest: root, mediaType, size: bytes.length };
+    const image = await resolveImage({ descriptor, bytes }, source, parts, signal);
+    return await bringImage(image, { source, names: namesOf(reference, root) }, parts, progress, signal);
+  } catch (error) {
+    throw during(`pulling ${formatReference(reference)}`, error);
+  }
+}
+
+/** Where an image's layers come from, and what it is to be called. */
+export interface Bringing {
+  readonly source: ImageSource;
+  readonly names: ImageNames;
+  /** Keeps the layers' blobs whatever the settings say. */
+  readonly keepBlobs?: boolean;
+}
+
+/**
+ * Brings a resolved image's layers and records it. Nothing is left when it throws.
+ */
+export async function bringImage(
+  image: ResolvedImage,
+  from: Bringing,
+  parts: ImageParts,
+  progress: (step: PullProgress) => void,
+  signal: AbortSignal,
+): Promise<ImageRecord> {
+  const { store, work, settings } = parts;
+  const chains = image.layers.map((layer) => layer.chainId);
+  const blobs = [
+    image.configDigest,
+    image.manifest.digest,
+    ...image.layers.map((layer) => layer.blob.digest),
+  ];
+  try {
+    using _pins = work.pins.pin([...chains, ...blobs]);
+    const present = store.records.get(image.configDigest);
+    if (present !== undefined && isTrusted(present, store.bootId) && from.keepBlobs !== true) {
+      const named = await addNames(present.id, from.names, parts, signal);
+      if (named !== undefined) return named;
+    }
+    await refuseDoubtful(image, parts, signal);
+    await store.content.put(image.manifestBytes);
+    await store.content.put(image.configBytes);
+    const layers = { source: from.source, keepBlobs: from.keepBlobs ?? settings.keepLayerBlobs };
+    const usages = await bringLayers(image, layers, parts, progress, signal);
+    progress({ phase: "committing" });
+    return await recordImage(newImageRecord(image, usages, from.names, parts), parts, signal);
+  } catch (error) {
+    await removeUnused(chains.toReversed(), parts, new AbortController().signal);
+    await removeUnusedBlobs(blobs, parts);
+    throw error;
+  }
+}
+
+/** Gives the image that is here under this digest the names of this pull; undefined when there is none. */
+async function nameKnown(
+  reference: Reference,
+  digest: Digest,
+  parts: ImageParts,
+  signal: AbortSignal,
+): Promise<ImageRecord | undefined> {
+  for (const record of parts.store.records.values()) {
+    const same =
+      record.manifest.digest === digest || record.digests.some((name) => name.endsWith(`@${digest}`));
+    if (same && isTrusted(record, parts.store.bootId))
+      return addNames(record.id, namesOf(reference, digest), parts, signal);
+  }
+  return undefined;
+}
+
+/** A pull by digest gives no tag, even when one was written beside it: the registry wasn't asked for that. */
+function namesOf(reference: Reference, root: Digest): ImageNames {
+  const tags = reference.digest === undefined ? [formatReference(reference)] : [];
+  return { tags, digests: [`${repositoryName(reference)}@${root}`] };
+}
+
+function registrySource(repository: RemoteRepository): ImageSource {
+  return {
+    small: async (blob, signal) =>
+      /manifest|index/.test(blob.mediaType)
+        ? (await repository.manifest(blob.digest, signal)).bytes
+        : repository.smallBlob(blob, signal),
+    layer: (blob, signal) => repository.blob(blob, signal),
+  };
+}
+
+/** @throws {Fault} wrongState when a layer from before a crash can't be replaced */
+async function refuseDoubtful(image: ResolvedImage, parts: ImageParts, signal: AbortSignal): Promise<void> {
+  if (doubtfulChains(parts).size === 0) return;
+  await dropUntrusted(parts, signal);
+  const doubtful = doubtfulChains(parts);
+  const stuck = image.layers.find((layer) => doubtful.has(layer.chainId));
+  if (stuck === undefined) return;
+  throw new Fault(
+    "wrongState",
+    `layer ${stuck.blob.digest} is here from before a crash, and can't be replaced`,
+    {
+      hint: "remove the stopped containers that were made from it",
+    },
+  );
+}

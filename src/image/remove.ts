@@ -1,0 +1,34 @@
+import type { ImageRecord } from "./contract.ts";
+import type { Durability } from "./durability.ts";
+import { findImage } from "./find.ts";
+import type { ImageParts } from "./parts.ts";
+import { blobsOf, removeUnused, removeUnusedBlobs } from "./sweep.ts";
+
+/**
+ * Removes an image under all its names, and what nothing else needs of it: first it can't be found any more, then its
+ * layers go from the top. A crash in between leaves what the next start sweeps.
+ *
+ * @returns the image; undefined when it is not here
+ */
+export async function removeImage(
+  reference: string,
+  parts: ImageParts,
+  durability: Durability,
+  signal: AbortSignal,
+): Promise<ImageRecord | undefined> {
+  const { store, work } = parts;
+  const found = findImage(reference, store.records, store.bootId);
+  if (found === undefined) return undefined;
+  // Layers that a container keeps will have no record to say after a power cut that they aren't safe.
+  const kept = found.layers.some((layer) => store.users.inUse(layer.chainId));
+  if (kept && found.durable !== "synced") await durability.now();
+  {
+    using _records = await work.recordLock.hold("records", signal);
+    await store.records.delete(found.id);
+  }
+  // From here on it is removed, whoever still waits.
+  const unending = new AbortController().signal;
+  await removeUnused(found.layers.map((layer) => layer.chainId).toReversed(), parts, unending);
+  await removeUnusedBlobs(blobsOf(found), parts);
+  return found;
+}

@@ -1,0 +1,76 @@
+import { isFault } from "../base/fault.ts";
+import type { ChainId, Digest } from "../base/ids.ts";
+import type { ImageRecord } from "./contract.ts";
+import type { ImageParts } from "./parts.ts";
+
+/**
+ * Removes those of `chains` that no image, no container and nothing in flight counts on. Goes over them again as long
+ * as one could be removed: a chain goes only after those on top of it.
+ *
+ * @param chains those on top first, as far as the caller knows
+ */
+export async function removeUnused(
+  chains: readonly ChainId[],
+  parts: ImageParts,
+  signal: AbortSignal,
+): Promise<void> {
+  let left = chains;
+  for (let before = left.length + 1; left.length > 0 && left.length < before; ) {
+    before = left.length;
+    const stay: ChainId[] = [];
+    for (const chain of left) if (!(await removeIfUnused(chain, parts, signal))) stay.push(chain);
+    left = stay;
+  }
+}
+
+/** @returns false when it stands, because something lies on top of it */
+async function removeIfUnused(chain: ChainId, parts: ImageParts, signal: AbortSignal): Promise<boolean> {
+  const { store, work, log } = parts;
+  using _chain = await work.chainLocks.hold(chain, signal);
+  const named = () =>
+    [...store.records.values()].some((record) => record.layers.some((layer) => layer.chainId === chain));
+  if (work.pins.has(chain) || store.users.inUse(chain) || named()) return true;
+  try {
+    await store.snapshotter.remove(chain);
+    return true;
+  } catch (error) {
+    if (isFault(error, "wrongState")) return false;
+    log.warn(
+      { chain, err: error },
+      "a snapshot that nobody needs could not be removed; the next sweep tries again",
+    );
+    return true;
+  }
+}
+
+/** Removes the blobs of `digests` that no image and nothing in flight counts on. */
+export async function removeUnusedBlobs(
+  digests: Iterable<Digest>,
+  { store, work }: ImageParts,
+): Promise<void> {
+  const needed = new Set([...store.records.values()].flatMap(blobsOf));
+  for (const digest of digests) {
+    if (!needed.has(digest) && !work.pins.has(digest)) await store.content.delete(digest);
+  }
+}
+
+/** Everything that an image may have in the blob store. */
+export function blobsOf(record: ImageRecord): Digest[] {
+  return [record.id, record.manifest.digest, ...record.layers.map((layer) => layer.blob.digest)];
+}
+
+/** Removes whatever of images lies on disk without a record. Pulls may run meanwhile. */
+export async function sweepImages(parts: ImageParts, signal: AbortSignal): Promise<void> {
+  const { store } = parts;
+  const { committed, ingests } = await store.snapshotter.list();
+  // Each is recorded before it is made, and forgotten after it is gone.
+  for (const ingest of ingests)
+    if (store.ingests.get(ingest) === undefined) await store.snapshotter.abortLayer(ingest);
+  await removeUnused(committed, parts, signal);
+  const blobs = await store.content.list();
+  for (const { digest, path } of blobs) if (digest === undefined) await store.content.drop(path);
+  await removeUnusedBlobs(
+    blobs.flatMap(({ digest }) => digest ?? []),
+    parts,
+  );
+}
