@@ -84,6 +84,7 @@ async function byZlib(
   try {
     await passThrough(engine, engine, counted, take);
   } catch (error) {
+    if (error instanceof EndedEarly) throw followedByGarbage();
     const code = error instanceof Error && "code" in error ? String(error.code) : "";
     if (/^(Z_|ZSTD_|ERR_ZSTD)/.test(code))
       throw new Fault("corrupt", "the layer can't be inflated", { cause: error });
