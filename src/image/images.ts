@@ -114,7 +114,10 @@ export class NodeImages implements Images {
 
   /** Removes whatever of images lies on disk and nothing needs. */
   async sweep(signal: AbortSignal): Promise<void> {
-    const after = this.#sweeping.then(() => sweepImages(this.#parts, signal));
+    const after = this.#sweeping.then(async () => {
+      this.#leftovers = false;
+      this.#leftovers = (await sweepImages(this.#parts, signal)) > 0;
+    });
     this.#sweeping = after.catch(() => undefined);
     await after;
   }
@@ -124,14 +127,18 @@ export class NodeImages implements Images {
     if (!this.#leftovers || this.#sweepTimer !== undefined) return;
     this.#sweepTimer = setTimeout(() => {
       this.#sweepTimer = undefined;
-      this.sweep(this.#closing.signal).catch((err: unknown) => this.#parts.log.warn({ err }, "sweeping images failed"));
+      this.sweep(this.#closing.signal).catch((err: unknown) =>
+        this.#parts.log.warn({ err }, "sweeping images failed"),
+      );
     }, sweepDelay);
     this.#sweepTimer.unref();
   }
 
   /** What all layers take together, each counted once. */
   usage(): { bytes: Bytes; inodes: number } {
-    const layers = new Map([...this.list()].flatMap((record) => record.layers.map((layer) => [layer.chainId, layer.usage])));
+    const layers = new Map(
+      [...this.list()].flatMap((record) => record.layers.map((layer) => [layer.chainId, layer.usage])),
+    );
     let [bytes, inodes] = [0, 0];
     for (const usage of layers.values()) {
       bytes += usage.bytes;
@@ -144,6 +151,7 @@ export class NodeImages implements Images {
   async close(): Promise<void> {
     this.#closing.abort(new DOMException("the daemon is stopping", "AbortError"));
     clearTimeout(this.#sweepTimer);
+    await this.#pulls.idle();
     await this.#sweeping;
     await this.#durability.close();
     this.#parts.registry.close();

@@ -8,10 +8,6 @@ import type { LayerSource, UnpackedLayer } from "../snapshot/unpack-contract.ts"
 import { type Descriptor, layerCompression } from "../spec/oci-image.ts";
 import type { ImageParts } from "./parts.ts";
 import { ProgressWatch } from "./progress-watch.ts";
-import type { SharedWork } from "./shared-work.ts";
-
-/** Layers in flight by chain, shared by all pulls; reports the bytes of the blob that are unpacked. */
-export type LayerWork = SharedWork<ChainId, SnapshotUsage, Bytes>;
 
 /** One layer to be brought here, and the chain that it completes. */
 export interface LayerJob {

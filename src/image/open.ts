@@ -4,12 +4,12 @@ import { KeyedLocks } from "../base/lock.ts";
 import type { Config } from "../config/schema.ts";
 import { BlobStore } from "../content/blob-store.ts";
 import type { Metadata } from "../metadata/contract.ts";
-import { RegistryClient } from "../registry/client.ts";
 import type { BackOff } from "../registry/back-off.ts";
+import { RegistryClient } from "../registry/client.ts";
 import type { Snapshotter } from "../snapshot/contract.ts";
 import type { LayerUnpacker } from "../snapshot/unpack-contract.ts";
 import { NodeImages } from "./images.ts";
-import type { ImageParts, ChainUsers } from "./parts.ts";
+import type { ChainUsers, ImageParts } from "./parts.ts";
 import { Pins } from "./pins.ts";
 import { hostPlatforms } from "./platform.ts";
 import { parseImageRecord, parseIngestRecord } from "./records.ts";
@@ -46,7 +46,10 @@ export async function openImages(options: ImagesOptions): Promise<NodeImages> {
   const parts: ImageParts = {
     store: {
       records: metadata.table<ImageId, ReturnType<typeof parseImageRecord>>("images", parseImageRecord),
-      ingests: metadata.table<string, ReturnType<typeof parseIngestRecord>>("image_ingests", parseIngestRecord),
+      ingests: metadata.table<string, ReturnType<typeof parseIngestRecord>>(
+        "image_ingests",
+        parseIngestRecord,
+      ),
       content: await BlobStore.open(options.content),
       snapshotter,
       unpacker,

@@ -5,13 +5,13 @@ import type { Bytes, Ms } from "../base/units.ts";
 import type { BlobStore } from "../content/blob-store.ts";
 import type { RecordTable } from "../metadata/contract.ts";
 import type { RegistryClient } from "../registry/client.ts";
-import type { Snapshotter } from "../snapshot/contract.ts";
+import type { Snapshotter, SnapshotUsage } from "../snapshot/contract.ts";
 import type { LayerUnpacker } from "../snapshot/unpack-contract.ts";
 import type { Platform } from "../spec/oci-image.ts";
 import type { ImageRecord } from "./contract.ts";
-import type { LayerWork } from "./layer.ts";
 import type { Pins } from "./pins.ts";
 import type { IngestRecord } from "./records.ts";
+import type { SharedWork } from "./shared-work.ts";
 import type { Slots } from "./slots.ts";
 
 /** What of the containers matters to the images below them. */
@@ -59,7 +59,8 @@ export interface ImageWork {
   readonly chainLocks: KeyedLocks<ChainId>;
   /** Chains and blobs that something in flight counts on, though no record names them yet. */
   readonly pins: Pins<Digest>;
-  readonly layers: LayerWork;
+  /** Layers in flight by chain; reports the bytes of the blob that are unpacked. */
+  readonly layers: SharedWork<ChainId, SnapshotUsage, Bytes>;
   readonly slots: Slots;
 }
 

@@ -62,6 +62,13 @@ export class SharedWork<Key, Value, Event> {
     }
   }
 
+  /** Resolves when no work is in flight any more, however it ended. */
+  async idle(): Promise<void> {
+    while (this.#flights.size > 0) {
+      await Promise.allSettled([...this.#flights.values()].map((flight) => flight.result));
+    }
+  }
+
   #start(key: Key, begin: Begin<Value, Event>): Flight<Value, Event> {
     const abort = new AbortController();
     const events = new EventBus<Event>();

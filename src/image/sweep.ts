@@ -59,8 +59,12 @@ export function blobsOf(record: ImageRecord): Digest[] {
   return [record.id, record.manifest.digest, ...record.layers.map((layer) => layer.blob.digest)];
 }
 
-/** Removes whatever of images lies on disk without a record. Pulls may run meanwhile. */
-export async function sweepImages(parts: ImageParts, signal: AbortSignal): Promise<void> {
+/**
+ * Removes whatever of images lies on disk without a record. Pulls may run meanwhile.
+ *
+ * @returns how many snapshots stay that no image names: containers are on them, or pulls bring them
+ */
+export async function sweepImages(parts: ImageParts, signal: AbortSignal): Promise<number> {
   const { store } = parts;
   const { committed, ingests } = await store.snapshotter.list();
   // Each is recorded before it is made, and forgotten after it is gone.
@@ -73,4 +77,8 @@ export async function sweepImages(parts: ImageParts, signal: AbortSignal): Promi
     blobs.flatMap(({ digest }) => digest ?? []),
     parts,
   );
+  const named = new Set(
+    [...store.records.values()].flatMap((record) => record.layers.map((layer) => layer.chainId)),
+  );
+  return (await store.snapshotter.list()).committed.filter((chain) => !named.has(chain)).length;
 }

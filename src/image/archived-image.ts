@@ -1,0 +1,9 @@
+import type { ImageNames } from "./record.ts";
+import type { ImageSource, ResolvedImage } from "./resolve.ts";
+
+/** An image that was found in an archive. */
+export interface ArchivedImage {
+  readonly image: ResolvedImage;
+  readonly names: ImageNames;
+  readonly source: ImageSource;
+}
