@@ -63,7 +63,7 @@ export function parseCniError(text: string): CniError | undefined {
 /** What a plugin printed, fit for an error or a log: one line, no control characters, not long. */
 export function printable(text: string): string {
   const line = text
-    .replaceAll(/[\p{Cc}\p{Cf}\u2028\u2029]+/gu, " ")
+    .replaceAll(/[\p{Cc}\p{Cf}\s]+/gu, " ")
     .replaceAll("\uFFFD", "?")
     .trim();
   return line.length > 1000 ? `${line.slice(0, 1000)}…` : line;
