@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { existsSync } from "node:fs";
+import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { TestDaemon } from "../harness/daemon.ts";
@@ -92,11 +92,12 @@ describe("the berth command", privileged, () => {
   });
 
   test("volumes, user, working directory and read-only root are as asked for", async () => {
-    const shared = daemon.workspace.directory;
+    const shared = daemon.workspace.logs;
+    writeFileSync(join(shared, "seen"), "");
     const flags = ["-v", `${shared}:/shared:ro`, "-u", "guest", "-w", "/tmp", "--read-only"];
-    const script = "id -u; id -G; pwd; test -e /shared/config.toml && echo seen; touch /x 2>&1";
+    const script = "id -u; id -G; pwd; ls /shared/seen; touch /x 2>&1";
     const ran = await daemon.command("run", "--rm", ...flags, busyboxImage, "sh", "-c", script);
-    assert.equal(ran.stdout, "1000\n1000 100 50000\n/tmp\nseen\ntouch: /x: Read-only file system\n");
+    assert.equal(ran.stdout, "1000\n1000 100 50000\n/tmp\n/shared/seen\ntouch: /x: Read-only file system\n");
   });
 
   test("images, export, rmi, import: the same image comes back", async () => {

@@ -25,7 +25,8 @@ async function foundOnHost(daemon: TestDaemon): Promise<string[]> {
   const { stdout: groups } = await daemon.inside(
     "sh",
     "-c",
-    `find /sys/fs/cgroup -path '*${workspace.cgroupParent}/*' -type d`,
+    // Not in crun's namespace's tmpfs, which is no hierarchy.
+    `find /sys/fs/cgroup -path '*${workspace.cgroupParent}/*' -type d ! -fstype tmpfs`,
   );
   const leases = namesIn(join(workspace.leases, workspace.networkName)).filter((name) => /^\d/.test(name));
   const { stdout: veths } = await daemon.inside(

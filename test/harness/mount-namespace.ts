@@ -14,10 +14,12 @@ export const hostNamespace: MountNamespace = { wrap: (command) => command, close
 
 /**
  * A private mount namespace, held by a process for as long as the tests of a file run: daemons come and go in it, and
- * their mounts stay. Without the hybrid cgroup2 mount, which Debian's crun refuses when it holds a controller.
+ * their mounts stay. Without the hybrid cgroup2 mount, which Debian's crun refuses when it holds a controller; as it still
+ * makes directories there, a tmpfs takes its place, so that they go with the namespace.
  */
 export async function privateNamespace(): Promise<MountNamespace> {
-  const hold = "umount /sys/fs/cgroup/unified 2>/dev/null; echo held; exec sleep infinity";
+  const cover = "umount $u 2>/dev/null && mount -t tmpfs tmpfs $u";
+  const hold = `u=/sys/fs/cgroup/unified; ${cover}; echo held; exec sleep infinity`;
   const holder = spawn("unshare", ["--mount", "--propagation", "private", "sh", "-c", hold], {
     stdio: ["ignore", "pipe", "inherit"],
   });

@@ -65,7 +65,7 @@ export class TestRegistry {
     mkdirSync(directory, { recursive: true });
     writeFileSync(
       join(directory, "hosts.toml"),
-      `server = "https://${this.host}"\n\n[host."https://${this.host}"]\ncapabilities = ["pull", "resolve"]\nca = "${this.authority}"\n`,
+      `server = "https://${this.host}"\nca = "${this.authority}"\n`,
     );
   }
 
