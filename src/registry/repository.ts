@@ -99,7 +99,7 @@ export class RemoteRepository {
   }
 
   /** Fetches a whole small blob: an image's config. @throws {Fault} as `manifest` does */
-  smallBlob(blob: Descriptor, signal: AbortSignal): Promise<Buffer> {
+  async smallBlob(blob: Descriptor, signal: AbortSignal): Promise<Buffer> {
     const { maxManifest, stall } = this.#settings;
     if (blob.size > maxManifest) {
       throw new Fault(

@@ -124,9 +124,7 @@ export async function readBody(
   for await (const chunk of bodyChunks(answer, url, stall, signal)) {
     total += chunk.length;
     if (total > max) {
-      throw new Fault("exhausted", `${showUrl(url)} answers with more than ${max} bytes`, {
-        hint: "the limit is image.maxManifest",
-      });
+      throw new Fault("exhausted", `${showUrl(url)} answers with more than ${max} bytes`);
     }
     chunks.push(chunk);
   }

@@ -1,0 +1,139 @@
+import { execFileSync, spawn } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+
+/** How a registry for a test is to be set up. */
+export interface RegistrySetup {
+  /** With a certificate of its own authority, for 127.0.0.1 and localhost. */
+  readonly tls?: boolean;
+  readonly basicAuth?: { readonly username: string; readonly password: string };
+}
+
+/** Debian's docker-registry on a port of its own. */
+export interface TestRegistry extends AsyncDisposable {
+  /** `127.0.0.1:40123`. */
+  readonly host: string;
+  readonly url: string;
+  /** The authority's certificate, when it speaks TLS. */
+  readonly ca: string | undefined;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/** Why such a registry can't be had here; undefined: it can. */
+export function missingRegistry(): string | undefined {
+  for (const program of ["docker-registry", "openssl", "htpasswd"]) {
+    try {
+      execFileSync("which", [program], { stdio: "ignore" });
+    } catch {
+      return `${program} is not installed`;
+    }
+  }
+  return undefined;
+}
+
+/** Starts a registry with its own storage; both are gone when it is disposed of. */
+export async function startRegistry(setup: RegistrySetup = {}): Promise<TestRegistry> {
+  const directory = mkdtempSync(join(tmpdir(), "berth-registry-"));
+  const port = await freePort();
+  const ca = setup.tls ? makeCertificates(directory) : undefined;
+  const config = join(directory, "config.json");
+  writeFileSync(config, JSON.stringify(configOf(directory, port, setup)));
+  const child = spawn("docker-registry", ["serve", config], { stdio: "ignore" });
+  const ended = new Promise((resolve) => child.once("exit", resolve));
+  await untilListening(port);
+  const { username, password } = setup.basicAuth ?? {};
+  const pair = Buffer.from(`${username}:${password}`).toString("base64");
+  return {
+    host: `127.0.0.1:${port}`,
+    url: `http${setup.tls ? "s" : ""}://127.0.0.1:${port}`,
+    ca,
+    headers: username === undefined ? {} : { authorization: `Basic ${pair}` },
+    async [Symbol.asyncDispose]() {
+      child.kill("SIGKILL");
+      await ended;
+      rmSync(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+function configOf(directory: string, port: number, setup: RegistrySetup): object {
+  const tls = { certificate: join(directory, "server.crt"), key: join(directory, "server.key") };
+  const secret = "0".repeat(32);
+  return {
+    version: "0.1",
+    log: { level: "error", accesslog: { disabled: true } },
+    storage: { filesystem: { rootdirectory: join(directory, "storage") } },
+    http: { addr: `127.0.0.1:${port}`, secret, ...(setup.tls ? { tls } : {}) },
+    ...(setup.basicAuth === undefined ? {} : { auth: passwordFile(directory, setup.basicAuth) }),
+  };
+}
+
+function passwordFile(directory: string, user: { username: string; password: string }): object {
+  const path = join(directory, "htpasswd");
+  // The least cost that bcrypt has: it is a test.
+  writeFileSync(path, execFileSync("htpasswd", ["-bnBC", "4", user.username, user.password]));
+  return { htpasswd: { realm: "test", path } };
+}
+
+/** An authority and a server certificate by it. @returns the authority's certificate */
+function makeCertificates(directory: string): string {
+  const at = (name: string) => join(directory, name);
+  const openssl = (...args: string[]) => execFileSync("openssl", args, { stdio: "ignore" });
+  const key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"];
+  openssl(
+    "req",
+    "-x509",
+    ...key,
+    "-keyout",
+    at("ca.key"),
+    "-out",
+    at("ca.crt"),
+    "-days",
+    "30",
+    "-subj",
+    "/CN=test authority",
+  );
+  openssl("req", ...key, "-keyout", at("server.key"), "-out", at("server.csr"), "-subj", "/CN=registry");
+  writeFileSync(at("names"), "subjectAltName=IP:127.0.0.1,DNS:localhost");
+  const by = [
+    "-CA",
+    at("ca.crt"),
+    "-CAkey",
+    at("ca.key"),
+    "-CAcreateserial",
+    "-days",
+    "30",
+    "-extfile",
+    at("names"),
+  ];
+  openssl("x509", "-req", "-in", at("server.csr"), ...by, "-out", at("server.crt"));
+  return at("ca.crt");
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once("error", reject);
+    server.listen(0, "127.0.0.1", () => {
+      const address = server.address();
+      server.close(() => resolve(typeof address === "object" && address !== null ? address.port : 0));
+    });
+  });
+}
+
+async function untilListening(port: number): Promise<void> {
+  const { connect } = await import("node:net");
+  for (let tries = 0; tries < 200; tries++) {
+    const open = await new Promise<boolean>((resolve) => {
+      const socket = connect(port, "127.0.0.1");
+      socket.once("connect", () => resolve(true)).once("error", () => resolve(false));
+      socket.once("connect", () => socket.destroy());
+    });
+    if (open) return;
+    await sleep(25);
+  }
+  throw new Error(`no registry listens on port ${port}`);
+}
