@@ -168,7 +168,7 @@ async function* again(chunks: AsyncIterable<Uint8Array>, digest: Digest): AsyncG
     throw during(
       `layer ${digest} was dropped once it was unpacked, and can't be fetched again`,
       error,
-      "to keep blobs, set image.keep_layer_blobs, or import the image",
+      "to keep blobs, set image.keepLayerBlobs, or import the image",
     );
   }
 }

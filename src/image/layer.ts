@@ -39,7 +39,7 @@ export async function bringLayer(
   layerCompression(job.blob.mediaType);
   if (job.blob.size > settings.maxLayer) {
     throw new Fault("exhausted", `layer ${job.blob.digest} has ${job.blob.size} bytes`, {
-      hint: `the limit is image.max_layer, now ${settings.maxLayer}`,
+      hint: `the limit is image.maxLayer, now ${settings.maxLayer}`,
     });
   }
   if (await isHere(job.chainId, parts, signal)) return usageOf(job.chainId, parts);

@@ -98,7 +98,7 @@ function checkManifest(manifest: ImageManifest, { maxLayers }: ImageSettings): v
   }
   if (manifest.layers.length > maxLayers) {
     throw new Fault("exhausted", `the image has ${manifest.layers.length} layers`, {
-      hint: `the limit is image.max_layers, now ${maxLayers}`,
+      hint: `the limit is image.maxLayers, now ${maxLayers}`,
     });
   }
 }

@@ -60,5 +60,6 @@ function hintFor(
   }
   if (kind === "notFound")
     return "check the name; some registries say so, too, of what a credential may not see";
+  if (kind === "exhausted") return "the limit is image.maxManifest";
   return undefined;
 }

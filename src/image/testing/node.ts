@@ -3,15 +3,15 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pino from "pino";
 import type { BootId, ChainId, SnapshotKey } from "../../base/ids.ts";
-import { openMetadata } from "../../metadata/open.ts";
 import type { Metadata } from "../../metadata/contract.ts";
+import { openMetadata } from "../../metadata/open.ts";
 import type { Snapshotter } from "../../snapshot/contract.ts";
 import { openSnapshotter } from "../../snapshot/open.ts";
 import type { LayerUnpacker } from "../../snapshot/unpack-contract.ts";
 import { openUnpacker } from "../../snapshot/unpacker.ts";
 import { SnapshotWorkers } from "../../snapshot/workers.ts";
-import { openImages } from "../open.ts";
 import type { NodeImages } from "../images.ts";
+import { openImages } from "../open.ts";
 
 /** What a test changes of a node. */
 export interface NodeSettings {
@@ -37,14 +37,23 @@ export interface TestNode extends AsyncDisposable {
 }
 
 /** Opens a node whose registries are configured in `<root>/certs.d`. */
-export async function openTestNode(settings: NodeSettings = {}, root?: string, bootId = "boot-1"): Promise<TestNode> {
+export async function openTestNode(
+  settings: NodeSettings = {},
+  root?: string,
+  bootId = "boot-1",
+): Promise<TestNode> {
   const at = root ?? (await mkdtemp(join(tmpdir(), "berth-images-")));
   const metadata = await openMetadata(join(at, "berth.db"), { idle: 1000 });
   const workers = new SnapshotWorkers({ atMost: 2, idle: 200 });
   const snapshotter = openSnapshotter("overlay", join(at, "snapshots"), workers);
   const unpacker = openUnpacker(workers, undefined);
   const containers = new Map<SnapshotKey, ChainId>();
-  const images = await openNode(at, settings, { metadata, snapshotter, unpacker, containers }, bootId as BootId);
+  const images = await openNode(
+    at,
+    settings,
+    { metadata, snapshotter, unpacker, containers },
+    bootId as BootId,
+  );
   await images.recover(new AbortController().signal);
   const close = async () => {
     await images.close();
@@ -79,7 +88,12 @@ interface NodeBelow {
   readonly containers: ReadonlyMap<SnapshotKey, ChainId>;
 }
 
-function openNode(root: string, settings: NodeSettings, below: NodeBelow, bootId: BootId): Promise<NodeImages> {
+function openNode(
+  root: string,
+  settings: NodeSettings,
+  below: NodeBelow,
+  bootId: BootId,
+): Promise<NodeImages> {
   const { metadata, snapshotter, unpacker, containers } = below;
   return openImages({
     config: {
