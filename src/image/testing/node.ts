@@ -1,4 +1,5 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtempSync } from "node:fs";
+import { readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pino from "pino";
@@ -30,53 +31,53 @@ export interface TestNode extends AsyncDisposable {
   readonly snapshotter: Snapshotter;
   /** What "containers" use: put a chain here. */
   readonly containers: Map<SnapshotKey, ChainId>;
-  /** Ends the daemon's part as a kill would, and starts anew on what is on disk; another boot if told so. */
-  restart(bootId?: string): Promise<TestNode>;
+  /** Starts anew on what is on disk, without a word to this one: as after a kill, or in another boot a power cut. */
+  crash(bootId: string, settings?: NodeSettings): Promise<TestNode>;
   /** Names of what is left on disk besides images: ingests and unfinished blobs. */
   leftovers(): Promise<string[]>;
 }
 
 /** Opens a node whose registries are configured in `<root>/certs.d`. */
-export async function openTestNode(
-  settings: NodeSettings = {},
-  root?: string,
-  bootId = "boot-1",
+export function openTestNode(settings: NodeSettings = {}): Promise<TestNode> {
+  return openAt(mkdtempSync(join(tmpdir(), "berth-images-")), settings, "boot-1", new Map());
+}
+
+async function openAt(
+  root: string,
+  settings: NodeSettings,
+  bootId: string,
+  containers: Map<SnapshotKey, ChainId>,
 ): Promise<TestNode> {
-  const at = root ?? (await mkdtemp(join(tmpdir(), "berth-images-")));
-  const metadata = await openMetadata(join(at, "berth.db"), { idle: 1000 });
+  const metadata = await openMetadata(join(root, "berth.db"), { idle: 1000 });
   const workers = new SnapshotWorkers({ atMost: 2, idle: 200 });
-  const snapshotter = openSnapshotter("overlay", join(at, "snapshots"), workers);
+  const snapshotter = openSnapshotter("overlay", join(root, "snapshots"), workers);
   const unpacker = openUnpacker(workers, undefined);
-  const containers = new Map<SnapshotKey, ChainId>();
   const images = await openNode(
-    at,
+    root,
     settings,
     { metadata, snapshotter, unpacker, containers },
     bootId as BootId,
   );
   await images.recover(new AbortController().signal);
-  const close = async () => {
-    await images.close();
-    await workers.close();
-    await metadata.close();
-  };
   return {
-    root: at,
+    root,
     images,
     snapshotter,
     containers,
-    async restart(next = bootId) {
-      await close();
-      return openTestNode(settings, at, next);
+    async crash(next, changed = settings) {
+      await workers.close();
+      await metadata.close();
+      return openAt(root, changed, next, containers);
     },
     async leftovers() {
       const { ingests } = await snapshotter.list();
-      const { readdir } = await import("node:fs/promises");
-      return [...ingests, ...(await readdir(join(at, "content", "ingest")))];
+      return [...ingests, ...(await readdir(join(root, "content", "ingest")))];
     },
     async [Symbol.asyncDispose]() {
-      await close();
-      await rm(at, { recursive: true, force: true });
+      await images.close();
+      await workers.close();
+      await metadata.close();
+      await rm(root, { recursive: true, force: true });
     },
   };
 }
