@@ -9,7 +9,7 @@ import type { Config } from "./schema.ts";
 import { settings } from "./settings.ts";
 
 /** Read when the operator names no other. */
-export const defaultConfigFile = "/etc/berth/config.toml";
+const defaultConfigFile = "/etc/berth/config.toml";
 const maxFileSize: Bytes = 2 ** 20;
 
 /** What the command line and the environment say; an absent field leaves the setting to the files. */

@@ -22,7 +22,7 @@ export interface Named<T> {
   readonly names: readonly string[];
 }
 
-export type Node<T> =
+type Node<T> =
   | Setting<T>
   | (T extends readonly unknown[] ? never : T extends object ? Section<T> : never)
   | (T extends Readonly<Record<string, infer Item>> ? Named<Item> : never);

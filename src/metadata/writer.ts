@@ -12,6 +12,8 @@ interface Queued {
 
 /** A thread that dies while it commits is started anew, so often in a row, before its writes are given up. */
 const attempts = 3;
+/** The thread keeps nothing but the batch that it commits. */
+const resourceLimits = { maxYoungGenerationSizeMb: 2, maxOldGenerationSizeMb: 128 };
 
 /**
  * Hands operations to the writer thread. All that were queued while a batch was being committed go in the next
@@ -80,7 +82,7 @@ export class Writer {
   #start(): Worker {
     // Where berth is installed its sources may be plain JavaScript.
     const file = new URL(`./writer-thread${extname(import.meta.url)}`, import.meta.url);
-    const worker = new Worker(file, { workerData: { path: this.#path }, name: "berth-db" });
+    const worker = new Worker(file, { workerData: { path: this.#path }, name: "berth-db", resourceLimits });
     worker.on("message", (answer: WriterAnswer) => this.#answered(answer));
     this.#live.add(worker);
     // An error is followed by an exit, which is where it is dealt with.

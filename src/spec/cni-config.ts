@@ -1,7 +1,7 @@
 import { Fault } from "../base/fault.ts";
 
 /** The versions of the CNI specification that berth speaks, oldest first. */
-export const cniVersions = ["0.1.0", "0.2.0", "0.3.0", "0.3.1", "0.4.0", "1.0.0", "1.1.0"] as const;
+const cniVersions = ["0.1.0", "0.2.0", "0.3.0", "0.3.1", "0.4.0", "1.0.0", "1.1.0"] as const;
 export type CniVersion = (typeof cniVersions)[number];
 
 /** One plugin's configuration, as the operator wrote it; `type` is the plugin's file name. */

@@ -5,13 +5,13 @@ import { Fault } from "../base/fault.ts";
 export type CniRawResult = Readonly<Record<string, unknown>>;
 
 /** An address that the plugins gave. `interface` is an index into the interfaces; absent: not said. */
-export interface CniAddress {
+interface CniAddress {
   /** Without its prefix length. */
   readonly address: string;
   readonly interface: number | undefined;
 }
 
-export interface CniInterface {
+interface CniInterface {
   readonly name: string;
   readonly mac: string;
   /** The network namespace that it is in; empty: the host's. */
@@ -31,9 +31,6 @@ export interface CniError {
   readonly message: string;
   readonly details: string;
 }
-
-/** Codes of STATUS (CNI spec 1.1): what is there goes on, but nothing can be added. */
-export const cniCodes = { notAvailable: 50, limitedConnectivity: 51 } as const;
 
 const maxEntries = 256;
 

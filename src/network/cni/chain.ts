@@ -69,7 +69,7 @@ export async function checkAttachment(
   }
 }
 
-/** STATUS of every plugin, for networks of version 1.1. @throws {Fault} as callPlugin; a PluginError among its causes has the code */
+/** STATUS of every plugin, for networks of version 1.1. @throws {Fault} as callPlugin */
 export async function askStatus(
   config: CniNetworkConfig,
   host: PluginHost,

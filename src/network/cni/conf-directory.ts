@@ -11,13 +11,13 @@ import {
 } from "../../spec/cni-config.ts";
 
 /** A network that the operator configured. */
-export interface LoadedNetwork {
+interface LoadedNetwork {
   readonly file: string;
   readonly config: CniNetworkConfig;
 }
 
 /** A configuration that can't be used. */
-export interface RefusedNetwork {
+interface RefusedNetwork {
   readonly file: string;
   readonly reason: string;
 }

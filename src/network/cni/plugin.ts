@@ -25,8 +25,8 @@ export interface PluginCall {
   readonly config: Readonly<Record<string, unknown>>;
 }
 
-/** Thrown as the cause when a plugin said in the proper form what went wrong. */
-export class PluginError extends Error {
+/** What a plugin said in the proper form. */
+class PluginError extends Error {
   override readonly name = "PluginError";
   readonly code: number;
 
