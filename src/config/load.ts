@@ -30,10 +30,12 @@ export interface LoadedConfig {
 }
 
 /**
- * The settings, from the weakest to the strongest: defaults, `config.toml`, `config.d/*.toml` beside it in the order
- * of their names, `BERTH_CONFIG`, `BERTH_ROOT`, `BERTH_STATE`, `BERTH_SOCKET`, `BERTH_LOG_LEVEL`, and the options.
+ * The settings, from the weakest to the strongest: defaults, `config.toml`, `config.d/*.toml` beside it in
+ * the order of their names, `BERTH_ROOT`, `BERTH_STATE`, `BERTH_SOCKET` and `BERTH_LOG_LEVEL`, the options.
+ * `BERTH_CONFIG` or the option names another `config.toml`.
  *
- * @throws {Fault} invalid with a line for each mistake, naming file and key; notFound for a named file that isn't there
+ * @throws {Fault} invalid with a line for each mistake, naming file and key; notFound for a named file that
+ * isn't there
  */
 export function loadConfig(options: ConfigOptions, env: NodeJS.ProcessEnv = process.env): LoadedConfig {
   const named = options.config ?? nonEmpty(env.BERTH_CONFIG);

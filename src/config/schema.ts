@@ -1,6 +1,8 @@
 import type { Bytes, Ms } from "../base/units.ts";
 
-/** The daemon's settings, merged and checked. `load.ts` makes one from TOML; `docs/config.md` explains each. */
+/**
+ * The daemon's settings, merged and checked. `load.ts` makes one from TOML; `packaging/config.toml` explains each.
+ */
 export interface Config {
   /** What survives a reboot: database, content, snapshots, CNI results. */
   root: string;
@@ -10,7 +12,10 @@ export interface Config {
   grpc: { socket: string; group: string; maxMessage: Bytes };
   cgroup: { driver: "cgroupfs" | "systemd" /** Where pods without a cgroup parent go. */; parent: string };
   runtime: {
-    /** The handler of pods that name none; when it cannot work here, the first in `handlers` that does is used. */
+    /**
+     * The handler of pods that name none; when it cannot work here, the first in `handlers` that does is
+     * used.
+     */
     default: string;
     handlers: Record<string, RuntimeHandlerConfig>;
     conmon: string;

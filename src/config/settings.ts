@@ -47,7 +47,9 @@ const handler = (name: string): Section<RuntimeHandlerConfig> =>
     privilegedWithoutHostDevices: setting(read.flag, false),
   });
 
-/** Every setting there is. `packaging/config.toml` explains each to operators; a test holds the two together. */
+/**
+ * Every setting there is. `packaging/config.toml` explains each to operators; a test holds the two together.
+ */
 export const settings = section<Config>({
   root: setting(read.absolutePath, "/var/lib/berth"),
   state: setting(read.absolutePath, "/run/berth"),

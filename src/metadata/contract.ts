@@ -1,6 +1,6 @@
 /**
- * A kind of record, by id. Reads are served from the last committed state in memory, at once and without a lock;
- * writes are committed in groups by the writer thread.
+ * A kind of record, by id. Reads are served from the last committed state in memory, at once and without a
+ * lock; writes are committed in groups by the writer thread.
  *
  * Records are immutable: change one by putting a new one.
  */
@@ -8,7 +8,10 @@ export interface RecordTable<Id extends string, Value> {
   get(id: Id): Value | undefined;
   values(): IterableIterator<Value>;
   readonly size: number;
-  /** Resolves when the record is committed; readers see it from then on. Writes of one id take effect in call order. */
+  /**
+   * Resolves when the record is committed; readers see it from then on. Writes of one id take effect in call
+   * order.
+   */
   put(id: Id, value: Value): Promise<void>;
   /** Resolves when the deletion is committed. Deleting what is not there succeeds. */
   delete(id: Id): Promise<void>;
@@ -24,8 +27,8 @@ export interface SetAside {
 /** The daemon's database. One process writes it; a kill at any moment loses at most uncommitted writes. */
 export interface Metadata {
   /**
-   * Opens a table, reading all its rows into memory. `parse` gets the decoded JSON (bigints restored) and throws when
-   * the row is not a valid record; such a row is set aside.
+   * Opens a table, reading all its rows into memory. `parse` gets the decoded JSON (bigints restored) and
+   * throws when the row is not a valid record; such a row is set aside.
    */
   table<Id extends string, Value>(name: string, parse: (value: unknown) => Value): RecordTable<Id, Value>;
   readonly setAside: readonly SetAside[];

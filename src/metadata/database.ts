@@ -38,7 +38,8 @@ export interface Stored {
  * Reads all of the database at `path`, making it if it isn't there. A corrupt file is renamed to
  * `<path>.corrupt-<time>`; the rows that can still be read from it begin the new one.
  *
- * @throws {Fault} wrongState for another program's database or a newer berth's; internal when it can't be opened
+ * @throws {Fault} wrongState for another program's database or a newer berth's; internal when it can't be
+ * opened
  */
 export function readDatabase(path: string): Stored {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });

@@ -1,8 +1,9 @@
 import { Fault } from "../base/fault.ts";
 
 /**
- * What marks a string in stored JSON as not being an ordinary string: a bigint's digits follow it. An ordinary string
- * that begins with it is stored with the mark doubled, so that no label or annotation can pose as a number.
+ * What marks a string in stored JSON as not being an ordinary string: a bigint's digits follow it. An
+ * ordinary string that begins with it is stored with the mark doubled, so that no label or annotation can
+ * pose as a number.
  */
 const mark = "\u0001";
 

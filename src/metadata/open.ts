@@ -12,10 +12,11 @@ export interface MetadataOptions {
 }
 
 /**
- * Opens the daemon's database at `path`, and makes it if it isn't there. Whatever of it can't be read is set aside:
- * single rows in the table `set_aside`, a corrupt file beside the new one.
+ * Opens the daemon's database at `path`, and makes it if it isn't there. Whatever of it can't be read is set
+ * aside: single rows in the table `set_aside`, a corrupt file beside the new one.
  *
- * @throws {Fault} wrongState for another program's database or a newer berth's; internal when it can't be opened
+ * @throws {Fault} wrongState for another program's database or a newer berth's; internal when it can't be
+ * opened
  */
 export async function openMetadata(path: string, options: MetadataOptions): Promise<Metadata> {
   const stored = readDatabase(path);

@@ -12,8 +12,8 @@ const port = parentPort;
 if (port === null) throw new Error("writer-thread.ts runs as a worker only");
 
 const database = new DatabaseSync((workerData as { path: string }).path, { timeout: 5000 });
-// NORMAL: a commit doesn't wait for the disk. A kill of the process loses nothing; a power cut loses the last commits,
-// whole ones. The automatic checkpoint is only for bursts that never pause.
+// NORMAL: a commit doesn't wait for the disk. A kill of the process loses nothing; a power cut loses the last
+// commits, whole ones. The automatic checkpoint is only for bursts that never pause.
 database.exec(
   "PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 4000; PRAGMA journal_size_limit = 16777216",
 );
@@ -63,6 +63,7 @@ port.on("message", (request: WriterRequest) => {
     return;
   }
   port.postMessage(commit(request.commit));
-  // Should it fail, this thread ends with the error, and the next write starts another and meets the cause itself.
+  // Should it fail, this thread ends with the error, and the next write starts another and meets the cause
+  // itself.
   checkpoint = setTimeout(() => database.exec("PRAGMA wal_checkpoint(PASSIVE)"), quietMs);
 });

@@ -16,8 +16,9 @@ const attempts = 3;
 const resourceLimits = { maxYoungGenerationSizeMb: 2, maxOldGenerationSizeMb: 128 };
 
 /**
- * Hands operations to the writer thread. All that were queued while a batch was being committed go in the next
- * transaction. The thread starts with the first write and ends after `idle` ms without one (0: it stays).
+ * Hands operations to the writer thread. All that were queued while a batch was being committed go in the
+ * next transaction. The thread starts with the first write and ends after `idle` ms without one (0: it
+ * stays).
  */
 export class Writer {
   readonly #path: string;
@@ -39,7 +40,8 @@ export class Writer {
   /**
    * Calls `committed` as soon as the operation is durable against a kill of the process, then resolves.
    *
-   * @throws {Fault} exhausted when the disk is full, internal when the database can't be written, wrongState once closed
+   * @throws {Fault} exhausted when the disk is full, internal when the database can't be written, wrongState
+   * once closed
    */
   write(operation: Operation, committed: () => void): Promise<void> {
     if (this.#closed !== undefined) return Promise.reject(new Fault("wrongState", "the database is closed"));

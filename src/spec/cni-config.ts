@@ -11,7 +11,9 @@ export interface CniPluginConfig {
   readonly [key: string]: unknown;
 }
 
-/** A network: its plugins in the order in which they attach (CNI spec 1.1, section 1: configuration format). */
+/**
+ * A network: its plugins in the order in which they attach (CNI spec 1.1, section 1: configuration format).
+ */
 export interface CniNetworkConfig {
   readonly cniVersion: CniVersion;
   readonly name: string;

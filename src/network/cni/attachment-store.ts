@@ -5,7 +5,10 @@ import type { PodSandboxId } from "../../base/ids.ts";
 import { checkPlugins, parseNetworkConfigList } from "../../spec/cni-config.ts";
 import type { Attachment } from "./chain.ts";
 
-/** A pod's attachments to all its networks, in order; written before the first ADD, removed after the last DEL. */
+/**
+ * A pod's attachments to all its networks, in order; written before the first ADD, removed after the last
+ * DEL.
+ */
 export interface PodAttachments {
   readonly id: PodSandboxId;
   readonly netns: string;
@@ -16,7 +19,8 @@ export interface PodAttachments {
 export const unreadable = Symbol("unreadable");
 
 /**
- * The pods' attachments as files, `<id>.json`, in `attached/`; in `abandoned/` those that only the retries still know.
+ * The pods' attachments as files, `<id>.json`, in `attached/`; in `abandoned/` those that only the retries
+ * still know.
  */
 export class AttachmentStore {
   readonly #attached: string;

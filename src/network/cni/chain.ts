@@ -16,7 +16,10 @@ export interface Attachment {
   readonly result?: CniRawResult;
 }
 
-/** ADD of every plugin in order, each with the result of the one before. @throws {Fault} as callPlugin, or unavailable for a result that can't be used */
+/**
+ * ADD of every plugin in order, each with the result of the one before.
+ * @throws {Fault} as callPlugin, or unavailable for a result that can't be used
+ */
 export async function addAttachment(
   attachment: Attachment,
   netns: string,
@@ -37,8 +40,8 @@ export async function addAttachment(
 }
 
 /**
- * DEL of every plugin, the last one first. Ends at the first that fails: the address of a pod must not go to another
- * one while this pod's port mappings still lead to it.
+ * DEL of every plugin, the last one first. Ends at the first that fails: the address of a pod must not go to
+ * another one while this pod's port mappings still lead to it.
  *
  * @throws {Fault} as callPlugin
  */
@@ -55,7 +58,10 @@ export async function deleteAttachment(
   }
 }
 
-/** CHECK of every plugin; succeeds where the network's version or configuration has none. @throws {Fault} as callPlugin */
+/**
+ * CHECK of every plugin; succeeds where the network's version or configuration has none.
+ * @throws {Fault} as callPlugin
+ */
 export async function checkAttachment(
   attachment: Attachment,
   netns: string,
@@ -83,8 +89,8 @@ export async function askStatus(
 }
 
 /**
- * GC of every plugin, for networks of version 1.1: whatever belongs to none of `valid` is taken away. Every plugin is
- * asked, even after one failed.
+ * GC of every plugin, for networks of version 1.1: whatever belongs to none of `valid` is taken away. Every
+ * plugin is asked, even after one failed.
  *
  * @returns the faults of those that failed
  */
@@ -132,7 +138,9 @@ function callFor(
   };
 }
 
-/** A plugin's configuration as it is executed (CNI spec 1.1, section 3: deriving the execution configuration). */
+/**
+ * A plugin's configuration as it is executed (CNI spec 1.1, section 3: deriving the execution configuration).
+ */
 function wholeNetwork(config: CniNetworkConfig, plugin: CniPluginConfig): Omit<PluginCall, "command"> {
   const { capabilities: _notPassed, runtimeConfig: _ours, prevResult: _none, ...rest } = plugin;
   return {

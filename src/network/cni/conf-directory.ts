@@ -32,9 +32,9 @@ const maxFileSize: Bytes = 2 ** 20;
 const maxFiles = 256;
 
 /**
- * The configurations of a directory, by the kubelet's convention: `.conf`, `.conflist` and `.json`, in the order of
- * their names. Each read looks at the directory and reads again what has changed: no change is missed, and a
- * directory may come and go.
+ * The configurations of a directory, by the kubelet's convention: `.conf`, `.conflist` and `.json`, in the
+ * order of their names. Each read looks at the directory and reads again what has changed: no change is
+ * missed, and a directory may come and go.
  */
 export class ConfDirectory {
   readonly #directory: string;

@@ -4,12 +4,14 @@ import { join } from "node:path";
 import type { PodSandboxId } from "../../base/ids.ts";
 import type { CniNetworkConfig } from "../../spec/cni-config.ts";
 
-/** Where host-local keeps its leases unless told otherwise: `<network>/<address>`, holding the container's id. */
+/**
+ * Where host-local keeps its leases unless told otherwise: `<network>/<address>`, holding the container's id.
+ */
 const defaultLeases = "/var/lib/cni/networks";
 
 /**
- * Removes the leases of host-local that name this pod. For a pod whose cached attachment is lost, so that no DEL can
- * know all about it. Other containers' leases are not touched.
+ * Removes the leases of host-local that name this pod. For a pod whose cached attachment is lost, so that no
+ * DEL can know all about it. Other containers' leases are not touched.
  *
  * @returns the files that were removed
  */

@@ -7,8 +7,9 @@ const waitMs = 20;
 const rounds = 100;
 
 /**
- * Kills the plugins that a killed daemon left at work on this pod, and waits until they are gone: an ADD that ends
- * after our DEL would leave its traces for good. They are known by their environment, which their own helpers inherit.
+ * Kills the plugins that a killed daemon left at work on this pod, and waits until they are gone: an ADD that
+ * ends after our DEL would leave its traces for good. They are known by their environment, which their own
+ * helpers inherit.
  *
  * @throws {Fault} unavailable when one can't be killed
  */

@@ -4,8 +4,9 @@ import { statfs } from "node:fs/promises";
 const nsfsMagic = 0x6e736673;
 
 /**
- * The first of `paths` at which a namespace is pinned; empty when there is none, which plugins take for "gone" at DEL
- * (CNI spec 1.1, section 2). What is left of a pin after a reboot is an empty file, which they don't take.
+ * The first of `paths` at which a namespace is pinned; empty when there is none, which plugins take for
+ * "gone" at DEL (CNI spec 1.1, section 2). What is left of a pin after a reboot is an empty file, which they
+ * don't take.
  */
 export async function firstPinned(paths: readonly string[]): Promise<string> {
   for (const path of paths) {

@@ -13,7 +13,10 @@ export interface CniParts {
   readonly directory: ConfDirectory;
   readonly cidrs: PodCidrs;
   readonly host: PluginHost;
-  /** Held while garbage is collected, and while an attachment is recorded: what is not yet recorded would be garbage. */
+  /**
+   * Held while garbage is collected, and while an attachment is recorded: what is not yet recorded would be
+   * garbage.
+   */
   readonly collecting: KeyedLocks<"collecting">;
   readonly log: Logger;
 }

@@ -42,8 +42,8 @@ const maxOutput: Bytes = 2 ** 20;
 /**
  * Runs the plugin to its end and returns what it printed.
  *
- * @throws {Fault} unavailable when there is no such plugin, when it fails (with what it said), or when it prints more
- * than a megabyte; deadline or cancelled as the signal says, its process group killed
+ * @throws {Fault} unavailable when there is no such plugin, when it fails (with what it said), or when it
+ * prints more than a megabyte; deadline or cancelled as the signal says, its process group killed
  */
 export async function callPlugin(call: PluginCall, host: PluginHost, signal: AbortSignal): Promise<string> {
   const doing = `network "${call.network}": plugin ${call.type}, ${call.command}`;

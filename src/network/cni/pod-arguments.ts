@@ -3,7 +3,9 @@ import { Fault } from "../../base/fault.ts";
 import type { PodNetworkConfig } from "../contract.ts";
 import { parseBitRate } from "./bit-rate.ts";
 
-/** Addresses that the pod asks for, with or without prefix length, separated by commas (CNI capability `ips`). */
+/**
+ * Addresses that the pod asks for, with or without prefix length, separated by commas (CNI capability `ips`).
+ */
 const addressesAnnotation = "berth/ips";
 /** The hardware address that the pod asks for (CNI capability `mac`). */
 const macAnnotation = "berth/mac";
@@ -36,7 +38,8 @@ export function podArgs({ id, metadata }: PodNetworkConfig): string {
 }
 
 /**
- * The values of the capabilities that plugins may declare (CNI CONVENTIONS.md: dynamic plugin specific fields).
+ * The values of the capabilities that plugins may declare (CNI CONVENTIONS.md: dynamic plugin specific
+ * fields).
  *
  * @throws {Fault} invalid, naming the annotation
  */

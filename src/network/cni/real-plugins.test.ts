@@ -14,8 +14,8 @@ const plugins = "/usr/lib/cni";
 const path = "/usr/sbin:/usr/bin:/sbin:/bin";
 
 /**
- * A network of the real plugins on a host of its own: they run in a network namespace that stands for the host's, so
- * that no bridge, rule or route of this machine is touched.
+ * A network of the real plugins on a host of its own: they run in a network namespace that stands for the
+ * host's, so that no bridge, rule or route of this machine is touched.
  */
 class RealNetwork implements AsyncDisposable {
   readonly workspace: NetworkWorkspace;

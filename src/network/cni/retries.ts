@@ -8,8 +8,8 @@ const firstWaitMs: Ms = 1000;
 const longestWaitMs: Ms = 300_000;
 
 /**
- * Detaches abandoned pods in the background, one after the other, until each has succeeded. Rounds come at twice the
- * distance each time, up to five minutes, and anew from a second on when another pod is abandoned.
+ * Detaches abandoned pods in the background, one after the other, until each has succeeded. Rounds come at
+ * twice the distance each time, up to five minutes, and anew from a second on when another pod is abandoned.
  */
 export class Retries {
   readonly #store: AttachmentStore;

@@ -13,7 +13,10 @@ const patienceMs: Ms = 100;
 /** How long the plugins' STATUS may take. */
 const deadlineMs: Ms = 5000;
 
-/** Finds out whether pods can be attached. Plugins are asked at most every few seconds, and callers don't wait for them. */
+/**
+ * Finds out whether pods can be attached. Plugins are asked at most every few seconds, and callers don't wait
+ * for them.
+ */
 export class NetworkStatus {
   readonly #directory: ConfDirectory;
   readonly #host: PluginHost;
@@ -72,7 +75,10 @@ export class NetworkStatus {
   }
 }
 
-/** Says that there is no network to attach pods to, and why each file was refused; undefined when there is one. */
+/**
+ * Says that there is no network to attach pods to, and why each file was refused; undefined when there is
+ * one.
+ */
 export function noNetwork({ networks, refused }: ConfiguredNetworks, directory: string): string | undefined {
   if (networks.length > 0) return undefined;
   if (refused.length === 0) return `there is no CNI configuration in ${directory}`;
