@@ -27,6 +27,7 @@ export function throwIfEnded(signal: AbortSignal, doing: string): void {
  * @throws {Fault} deadline or cancelled when the signal aborts first; else what the work throws
  */
 export async function waitFor<T>(work: Promise<T>, signal: AbortSignal, doing: string): Promise<T> {
+  work.catch(() => undefined); // its failure is heard by who waits, if anyone still does
   throwIfEnded(signal, doing);
   const ended = Promise.withResolvers<never>();
   const onAbort = () => {
@@ -41,6 +42,5 @@ export async function waitFor<T>(work: Promise<T>, signal: AbortSignal, doing: s
     return await Promise.race([work, ended.promise]);
   } finally {
     signal.removeEventListener("abort", onAbort);
-    work.catch(() => undefined);
   }
 }

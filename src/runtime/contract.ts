@@ -91,7 +91,11 @@ export interface ContainerRuntime {
   /** True while this very process lives. */
   alive(process: ProcessIdentity): boolean;
   /** What the runtime says of it; undefined: it knows no such container. Used after a restart of the daemon. */
-  state(id: ContainerId, handler: string, signal: AbortSignal): Promise<"created" | "running" | "stopped" | undefined>;
+  state(
+    id: ContainerId,
+    handler: string,
+    signal: AbortSignal,
+  ): Promise<"created" | "running" | "stopped" | undefined>;
   /** What the exit file of the container says, if there is one: code and time. */
   recordedExit(id: ContainerId): ContainerExit | undefined;
   /** Reads a container's exit from what its monitor left; undefined while it runs. `container` tells lost monitors. */

@@ -1,0 +1,3 @@
+import { containerRuntimeSuite } from "../testing/suite.ts";
+
+containerRuntimeSuite("runc");

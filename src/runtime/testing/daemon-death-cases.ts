@@ -1,0 +1,77 @@
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Made, Place } from "./place.ts";
+import { exitTold, logWith, openPlace, processesNaming, soon, until } from "./place.ts";
+
+const daemon = join(import.meta.dirname, "daemon.ts");
+/** Nothing else on the machine sleeps for so long. */
+const nap = "8640918";
+
+export function daemonDeathCases(here: () => Place): void {
+  test("a container outlives its daemon; the next one finds its exit, code and time", async () => {
+    const place = here();
+    const made = await fromKilledDaemon(
+      place,
+      "run",
+      `until test -e /tmp/go; do sleep 0.05; done; echo bye; exit 5`,
+    );
+    assert.ok(place.runtime.alive(made.container.init) && place.runtime.alive(made.container.monitor));
+    await writeFile(join(place.paths.container(made.id).rootfs, "tmp/go"), "");
+    await logWith(made, "bye");
+    await until(() => place.runtime.recordedExit(made.id) !== undefined, "the exit file");
+    const told = Date.now();
+    await sleep(50);
+    const again = await openPlace(place.directory, place.cgroup, place.handler);
+    const exit = await exitTold(again, made);
+    assert.deepEqual([exit.code, exit.cause], [5, "exited"]);
+    assert.ok(Math.abs(Number(exit.at / 1_000_000n) - told) < 2000);
+    await again.runtime.delete(made.id, place.handler, soon());
+  });
+
+  test("a monitor has nothing of its daemon: session, process group, cgroup, standard files", async () => {
+    const place = here();
+    const made = await fromKilledDaemon(place, "run", "sleep 1000");
+    const { readlink, readFile } = await import("node:fs/promises");
+    const { pid } = made.container.monitor;
+    for (const fd of [0, 1, 2]) assert.equal(await readlink(`/proc/${pid}/fd/${fd}`), "/dev/null");
+    const stat = await readFile(`/proc/${pid}/stat`, "latin1");
+    const [, , group, session] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    assert.deepEqual([group, session], [String(pid), String(pid)]);
+    assert.match(
+      await readFile(`/proc/${pid}/cgroup`, "latin1"),
+      new RegExp(`${place.cgroup}/monitors$`, "m"),
+    );
+    await place.runtime.delete(made.id, place.handler, soon());
+  });
+
+  test("a command that its daemon was killed in is ended by the next one", async () => {
+    const place = here();
+    const made = await fromKilledDaemon(place, "exec", `sleep ${nap}`);
+    assert.equal((await processesNaming(nap)).length, 1);
+    await openPlace(place.directory, place.cgroup, place.handler);
+    assert.deepEqual(await processesNaming(nap), []);
+    assert.ok(place.runtime.alive(made.container.init));
+    await place.runtime.delete(made.id, place.handler, soon());
+  });
+}
+
+/** A container that another daemon made, which is killed once it runs: `script` as the container, or as a command in it. */
+async function fromKilledDaemon(place: Place, how: "run" | "exec", script: string): Promise<Made> {
+  const args = [daemon, place.directory, place.cgroup, place.handler, how, script];
+  const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
+  const [line] = (await once(createInterface(child.stdout), "line", { signal: soon() })) as [string];
+  if (how === "exec")
+    await until(
+      async () => (await processesNaming(nap)).some((args) => args.startsWith("sleep")),
+      "the command",
+    );
+  child.kill("SIGKILL");
+  await once(child, "exit");
+  return JSON.parse(line);
+}

@@ -1,0 +1,18 @@
+import { openPlace, run, soon } from "./place.ts";
+
+/**
+ * Run as a process that the tests kill: makes a container at the place given, prints it on a line, and goes on until
+ * it is killed, running a command in it if that is asked for.
+ */
+const [directory = "", cgroup = "", handler = "", how = "", script = ""] = process.argv.slice(2);
+const place = await openPlace(directory, cgroup, handler);
+const made = await run(place, { args: ["sh", "-c", how === "run" ? script : "sleep 1000"] });
+process.stdout.write(`${JSON.stringify(made)}\n`);
+setInterval(() => undefined, 1000);
+if (how === "exec") {
+  const command = script.split(" ");
+  await place.runtime.execSync(
+    { id: made.id, handler, command, timeout: undefined, maxOutput: 1000 },
+    soon(),
+  );
+}

@@ -1,0 +1,122 @@
+import assert from "node:assert/strict";
+import { readdir } from "node:fs/promises";
+import { after, before, describe, test } from "node:test";
+import { isFault } from "../../base/fault.ts";
+import type { ExecResult } from "../contract.ts";
+import { create, exitTold, type Made, type Place, processesNaming, run, soon, until } from "./place.ts";
+
+/** Nothing else on the machine sleeps for so long. */
+const nap = "8640917";
+
+export function execCases(here: () => Place): void {
+  describe("commands in a container", () => {
+    let made: Made;
+    before(async () => {
+      made = await run(here(), {
+        args: ["sleep", "1000"],
+        edit: (config) => {
+          config.process.user = { uid: 1234, gid: 5678, additionalGids: [42] };
+          config.process.noNewPrivileges = true;
+        },
+      });
+    });
+    after(() => here().runtime.delete(made.id, here().handler, soon()));
+
+    const exec = (command: readonly string[], options: { timeout?: number; maxOutput?: number } = {}) =>
+      here().runtime.execSync(
+        { id: made.id, handler: here().handler, command, timeout: undefined, maxOutput: 1 << 20, ...options },
+        soon(),
+      );
+    const text = ({ stdout, stderr, exitCode }: ExecResult) => [
+      exitCode,
+      Buffer.from(stdout).toString(),
+      Buffer.from(stderr).toString(),
+    ];
+
+    test("output, exit code and signals", async () => {
+      const both = "echo out > /dev/stdout; echo err > /dev/stderr; exit 3";
+      assert.deepEqual(text(await exec(["sh", "-c", both])), [3, "out\n", "err\n"]);
+      assert.deepEqual(text(await exec(["sh", "-c", "kill -9 $$"])), [137, "", ""]);
+      assert.deepEqual(text(await exec(["sh", "-c", "kill -15 $$"])), [143, "", ""]);
+      assert.deepEqual(text(await exec(["cat"])), [0, "", ""], "stdin is empty");
+    });
+
+    test("runs as the container's own process does", async () => {
+      const who = await exec(["sh", "-c", "id; echo $GREETING; pwd; cat /proc/self/status"]);
+      const [, out] = text(who);
+      assert.match(String(out), /uid=1234 gid=5678 groups=42/);
+      assert.match(String(out), /^hello\n\/tmp$/m);
+      assert.match(String(out), /^NoNewPrivs:\s+1$/m);
+      assert.match(String(out), /^CapBnd:\s+00000000000000e0$/m);
+    });
+
+    test("output beyond the limit is dropped, and the command is not held up", async () => {
+      const much = await exec(["head", "-c", "3000000", "/dev/zero"], { maxOutput: 1000 });
+      assert.deepEqual([much.exitCode, much.stdout.length, much.truncated], [0, 1000, true]);
+      const enough = await exec(["head", "-c", "300000", "/dev/zero"], { maxOutput: 300_000 });
+      assert.deepEqual([enough.stdout.length, enough.truncated], [300_000, false]);
+    });
+
+    test("a command that is not there is a fault with the runtime's words", async () => {
+      await assert.rejects(
+        exec(["no-such-command"]),
+        (error) => isFault(error, "internal") && /no-such-command.*not found/.test(error.message),
+      );
+    });
+
+    test("what goes on in the background does not hold it up, and goes on", async () => {
+      const began = performance.now();
+      const [code, out] = text(await exec(["sh", "-c", `sleep ${nap}1 & echo started`]));
+      assert.deepEqual([code, out], [0, "started\n"]);
+      assert.ok(performance.now() - began < 5000);
+      assert.equal((await processesNaming(`${nap}1`)).length, 1);
+    });
+
+    test("a time-out kills whatever the command started, in whatever session", async () => {
+      const script = `sleep ${nap}2 & setsid sleep ${nap}2 & sleep ${nap}2`;
+      await assert.rejects(
+        exec(["sh", "-c", script], { timeout: 1000 }),
+        (error) => isFault(error, "deadline") && /1000 ms/.test(error.message),
+      );
+      assert.deepEqual(await processesNaming(`${nap}2`), []);
+    });
+
+    test("a caller that gives up kills it, too", async () => {
+      const caller = new AbortController();
+      const request = { id: made.id, handler: here().handler, timeout: undefined, maxOutput: 1000 };
+      const command = ["sh", "-c", `sleep ${nap}3`];
+      const running = here().runtime.execSync({ ...request, command }, caller.signal);
+      const gone = assert.rejects(running, (error) => isFault(error, "cancelled"));
+      await until(async () => (await processesNaming(`${nap}3`)).length > 0, "the command's start");
+      caller.abort();
+      await gone;
+      assert.deepEqual(await processesNaming(`${nap}3`), []);
+    });
+
+    test("many at once, and nothing is left of any", async () => {
+      const numbers = Array.from({ length: 20 }, (_, index) => index);
+      const results = await Promise.all(
+        numbers.map((number) => exec(["sh", "-c", `echo ${number}; exit ${number}`])),
+      );
+      assert.deepEqual(
+        results.map(text),
+        numbers.map((number) => [number, `${number}\n`, ""]),
+      );
+      assert.deepEqual(
+        (await readdir(made.request.bundle)).filter((name) => name.startsWith("exec-")),
+        [],
+      );
+      const group = `${here().cgroup}/${made.id}`;
+      assert.deepEqual(await here().cgroups.below(group), [group]);
+    });
+  });
+
+  test("a container that has exited takes no commands", async () => {
+    const place = here();
+    const made = await create(place, { args: ["true"] });
+    await place.runtime.start(made.id, place.handler, soon());
+    await exitTold(place, made);
+    const request = { id: made.id, handler: place.handler, command: ["true"], timeout: 1000, maxOutput: 10 };
+    await assert.rejects(place.runtime.execSync(request, soon()), (error) => isFault(error, "wrongState"));
+  });
+}

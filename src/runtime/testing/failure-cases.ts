@@ -1,0 +1,95 @@
+import assert from "node:assert/strict";
+import { readdir, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { describeFault, isFault } from "../../base/fault.ts";
+import { create, exitTold, makeBundle, type Place, processesNaming, run, soon, until } from "./place.ts";
+
+export function failureCases(here: () => Place): void {
+  test("a create that fails says why in the runtime's words, and leaves the bundle alone", async () => {
+    const place = here();
+    const request = await makeBundle(place, { args: ["/bin/no-such-program"] });
+    await assert.rejects(place.runtime.create(request, soon()), (error) => {
+      assert.ok(isFault(error, "internal"));
+      assert.match(describeFault(error), /creating container .*no-such-program.*(no such file|not found)/i);
+      return true;
+    });
+    assert.deepEqual((await readdir(request.bundle)).toSorted(), ["config.json", "rootfs"]);
+    await nothingRuns(place, request.id);
+  });
+
+  test("a config that the runtime can't read, a log that can't be opened", async () => {
+    const place = here();
+    const unreadable = await makeBundle(place, { args: ["true"] });
+    await writeFile(join(unreadable.bundle, "config.json"), "{");
+    await assert.rejects(place.runtime.create(unreadable, soon()), (error) => isFault(error, "internal"));
+    const unloggable = await makeBundle(place, { args: ["true"] });
+    for (const logPath of ["relative", "/a:b", "/bin/busybox/log"]) {
+      await assert.rejects(place.runtime.create({ ...unloggable, logPath }, soon()), logPath);
+    }
+    await nothingRuns(place, unreadable.id);
+    await nothingRuns(place, unloggable.id);
+  });
+
+  test("a create that is aborted at any moment leaves no process and no cgroup", async () => {
+    const place = here();
+    for (const after of [0, 1, 2, 4, 6, 8, 12, 16, 24]) {
+      const request = await makeBundle(place, { args: ["sleep", "1000"] });
+      const caller = new AbortController();
+      const creating = place.runtime.create(request, caller.signal).then(
+        () => place.runtime.delete(request.id, place.handler, soon()),
+        (error) => assert.ok(isFault(error, "cancelled"), describeFault(error)),
+      );
+      await sleep(after);
+      caller.abort();
+      await creating;
+      await nothingRuns(place, request.id);
+    }
+  });
+
+  test("a running container is deleted whole, even without the pid files and the runtime's books", async () => {
+    const place = here();
+    const files = [
+      (id: string) => join(place.paths.containers, id, "conmon.pid"),
+      (id: string) => join(place.paths.containers, id, "pid"),
+      (id: string) => join(place.paths.runtimeRoot(place.handler), id),
+      (id: string) => join(place.paths.containers, id, "rootfs"),
+    ];
+    for (const file of files) {
+      const made = await run(place, { args: ["sh", "-c", "sleep 1000 & wait"] });
+      await rm(file(made.id), { recursive: true });
+      await place.runtime.delete(made.id, place.handler, soon());
+      await nothingRuns(place, made.id);
+      assert.ok(!place.runtime.alive(made.container.init) && !place.runtime.alive(made.container.monitor));
+    }
+  });
+
+  test("a container whose monitor is killed is ended, and its exit is told as lost", async () => {
+    const place = here();
+    const made = await run(place, { args: ["sh", "-c", "sleep 1000 & wait"] });
+    process.kill(made.container.monitor.pid, "SIGKILL");
+    await until(() => !place.runtime.alive(made.container.monitor), "the monitor's end");
+    const exit = await exitTold(place, made);
+    assert.deepEqual([exit.code, exit.cause], [255, "monitorLost"]);
+    assert.ok(!place.runtime.alive(made.container.init));
+    assert.deepEqual(await place.cgroups.processes(`${place.cgroup}/${made.id}`), []);
+    assert.deepEqual(place.runtime.recordedExit(made.id), exit, "the next daemon tells the same");
+  });
+
+  test("a container that is known no more is not there to be deleted", async () => {
+    const place = here();
+    const made = await create(place, { args: ["true"] });
+    await place.runtime.delete(made.id, place.handler, soon());
+    await place.runtime.delete(made.id, "a handler that was configured once", soon());
+  });
+}
+
+async function nothingRuns(place: Place, id: string): Promise<void> {
+  assert.deepEqual(await processesNaming(id), []);
+  assert.equal(await place.cgroups.exists(`${place.cgroup}/${id}`), false);
+  assert.deepEqual(
+    await readdir(place.paths.runtimeRoot(place.handler)).then((ids) => ids.filter((name) => name === id)),
+    [],
+  );
+}

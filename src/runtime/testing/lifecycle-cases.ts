@@ -1,0 +1,109 @@
+import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import { test } from "node:test";
+import { isFault } from "../../base/fault.ts";
+import { create, exitTold, logWith, makeBundle, type Place, run, soon, until } from "./place.ts";
+
+export function lifecycleCases(here: () => Place): void {
+  test("handlers are tried out, and the default falls to one that works", () => {
+    const { runtime, handler } = here();
+    const [broken, missing, working] = runtime.probes();
+    assert.equal(working?.problem, undefined);
+    assert.match(working?.version ?? "", new RegExp(`^${handler} version [0-9]`));
+    assert.match(broken?.problem ?? "", /false create: exit code 1/);
+    assert.match(missing?.problem ?? "", /no berth-has-no-such-runtime/);
+    assert.equal(runtime.resolveHandler("").handler, handler);
+    assert.equal(runtime.resolveHandler(handler).handler, handler);
+    assert.throws(
+      () => runtime.resolveHandler("broken"),
+      (error) => isFault(error, "wrongState") && error.message.includes("exit code 1"),
+    );
+    assert.throws(
+      () => runtime.resolveHandler("other"),
+      (error) => isFault(error, "invalid") && error.hint?.includes(handler) === true,
+    );
+  });
+
+  test("a container is created, started, and its exit told with code and time", async () => {
+    const place = here();
+    const { runtime, handler } = place;
+    const made = await create(place, { args: ["sh", "-c", "exit 7"] });
+    assert.equal(await runtime.state(made.id, handler, soon()), "created");
+    assert.ok(runtime.alive(made.container.init) && runtime.alive(made.container.monitor));
+    assert.equal(runtime.exitOf(made.id, made.container), undefined);
+    const began = BigInt(Date.now()) * 1_000_000n;
+    await runtime.start(made.id, handler, soon());
+    const exit = await exitTold(place, made);
+    assert.deepEqual({ ...exit, at: 0n }, { id: made.id, code: 7, at: 0n, cause: "exited" });
+    assert.ok(exit.at >= began - 1_000_000_000n && exit.at <= BigInt(Date.now() + 1000) * 1_000_000n);
+    assert.deepEqual(runtime.exitOf(made.id, made.container), exit);
+    assert.deepEqual(runtime.recordedExit(made.id), exit);
+    assert.equal(await runtime.state(made.id, handler, soon()), "stopped");
+    await runtime.delete(made.id, handler, soon());
+    assert.equal(await runtime.state(made.id, handler, soon()), undefined);
+    assert.equal(runtime.recordedExit(made.id), undefined);
+    await runtime.delete(made.id, handler, soon());
+  });
+
+  test("signals reach the container, and one that has exited is no fault", async () => {
+    const place = here();
+    const { runtime, handler } = place;
+    const trap = "trap 'exit 9' TERM; trap 'echo hangup' HUP; echo ready; while :; do sleep 0.05; done";
+    const made = await run(place, { args: ["sh", "-c", trap] });
+    await logWith(made, "ready");
+    await runtime.kill(made.id, handler, "SIGHUP", false, soon());
+    await logWith(made, "hangup");
+    await runtime.kill(made.id, handler, "SIGTERM", false, soon());
+    assert.equal((await exitTold(place, made)).code, 9);
+    await runtime.kill(made.id, handler, "SIGTERM", false, soon());
+    await runtime.kill(made.id, handler, "SIGKILL", true, soon());
+    await assert.rejects(runtime.kill(made.id, handler, "SIGNO", false, soon()), (error) =>
+      isFault(error, "invalid"),
+    );
+  });
+
+  test("killing all ends every process, and the code says by which signal", async () => {
+    const place = here();
+    const made = await run(place, { args: ["sh", "-c", "sleep 1000 & sleep 1000 & wait"] });
+    await place.runtime.kill(made.id, place.handler, "SIGKILL", true, soon());
+    assert.equal((await exitTold(place, made)).code, 137);
+    assert.deepEqual(await place.cgroups.processes(`${place.cgroup}/${made.id}`), []);
+  });
+
+  test("a container that ran out of memory says so", async () => {
+    const place = here();
+    const made = await run(place, {
+      args: ["tail", "/dev/zero"],
+      edit: (config) => {
+        config.linux.resources = { ...config.linux.resources, memory: { limit: 32 << 20, swap: 32 << 20 } };
+      },
+    });
+    const exit = await exitTold(place, made);
+    assert.deepEqual([exit.code, exit.cause], [137, "oomKilled"]);
+  });
+
+  test("limits are changed while it runs", async () => {
+    const place = here();
+    const made = await run(place, { args: ["sleep", "1000"] });
+    await place.runtime.update(made.id, place.handler, { pids: { limit: 77 } }, soon());
+    const directories = place.cgroups.directories(`${place.cgroup}/${made.id}`);
+    const pids = directories.get("pids") ?? directories.get("unified");
+    assert.equal((await readFile(`${pids}/pids.max`, "latin1")).trim(), "77");
+    await place.runtime.delete(made.id, place.handler, soon());
+  });
+
+  test("a tty and an open stdin", async () => {
+    const place = here();
+    const request = await makeBundle(place, {
+      args: ["sh", "-c", "test -t 0 && test -t 1 && echo it is a tty; sleep 1000"],
+      edit: (config) => {
+        config.process.terminal = true;
+      },
+    });
+    const container = await place.runtime.create({ ...request, tty: true, stdin: true }, soon());
+    await place.runtime.start(request.id, place.handler, soon());
+    await logWith({ id: request.id, request, container }, "it is a tty");
+    await place.runtime.delete(request.id, place.handler, soon());
+    await until(() => !place.runtime.alive(container.monitor), "the monitor's end");
+  });
+}

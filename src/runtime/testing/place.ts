@@ -1,0 +1,210 @@
+import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
+import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import pino, { type Logger } from "pino";
+import { type ContainerId, newContainerId } from "../../base/ids.ts";
+import { type Paths, pathsOf } from "../../config/paths.ts";
+import type { Config } from "../../config/schema.ts";
+import { hostCgroups } from "../../linux/cgroups.ts";
+import type { Cgroups } from "../../linux/contract.ts";
+import { Launcher } from "../../linux/launcher.ts";
+import { hostProcesses } from "../../linux/processes.ts";
+import type { OciConfig } from "../../spec/oci-runtime.ts";
+import { openContainerRuntime } from "../conmon/open.ts";
+import type { ContainerExit, ContainerRuntime, CreateRequest, MonitoredContainer } from "../contract.ts";
+
+const path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+/** One for the process: it adopts orphans. */
+const launcher = new Launcher();
+
+/** Roots, cgroups and containers of one test run, on the real host but apart from anything else on it. */
+export interface Place {
+  readonly directory: string;
+  readonly cgroup: string;
+  readonly handler: string;
+  readonly paths: Paths;
+  readonly cgroups: Cgroups;
+  readonly runtime: ContainerRuntime;
+}
+
+/** What a container of a test runs, besides what all have. */
+export interface BundleOptions {
+  readonly args: readonly string[];
+  readonly edit?: (config: OciConfig) => void;
+}
+
+/** How long what happens soon may take on a machine that does other things, too. */
+export function soon(): AbortSignal {
+  return AbortSignal.timeout(30_000);
+}
+
+export async function makePlace(handler: string): Promise<Place> {
+  const directory = await mkdtemp(join(tmpdir(), "berth-runtime-"));
+  return await openPlace(directory, `/berth-test-${randomBytes(4).toString("hex")}`, handler);
+}
+
+/** The place again, as a restarted daemon finds it, or another process. */
+export async function openPlace(directory: string, cgroup: string, handler: string): Promise<Place> {
+  const paths = pathsOf({
+    root: join(directory, "root"),
+    state: join(directory, "run"),
+    grpc: { socket: "", group: "", maxMessage: 0 },
+  });
+  const cgroups = await hostCgroups();
+  const log: Logger = pino({ level: process.env.BERTH_TEST_LOG ?? "silent" });
+  const host = { processes: hostProcesses(), launcher, cgroups, log };
+  const runtime = await openContainerRuntime(testConfig(handler, cgroup), paths, host);
+  await cgroups.create(`${cgroup}/monitors`);
+  return { directory, cgroup, handler, paths, cgroups, runtime };
+}
+
+export function testConfig(handler: string, cgroup: string): Pick<Config, "runtime" | "cgroup"> {
+  const configured = (binary: string) => ({
+    type: "oci" as const,
+    binary,
+    args: [],
+    privilegedWithoutHostDevices: false,
+  });
+  return {
+    runtime: {
+      default: "broken",
+      handlers: {
+        broken: configured("false"),
+        missing: configured("berth-has-no-such-runtime"),
+        [handler]: configured(handler),
+      },
+      conmon: "conmon",
+      path,
+    },
+    cgroup: { driver: "cgroupfs", parent: cgroup },
+  };
+}
+
+/** Deletes every container, and asserts that nothing is left on the host. */
+export async function clearPlace(place: Place): Promise<void> {
+  const { runtime, paths, handler, cgroups, cgroup, directory } = place;
+  for (const id of await runtime.traces()) await runtime.delete(id, handler, soon());
+  const runtimeState = await readdir(paths.runtimeRoot(handler)).catch(() => []);
+  assert.deepEqual(runtimeState, [], "what the runtime has on its books");
+  assert.deepEqual(await readdir(paths.exits), [], "exit files");
+  assert.deepEqual(await processesNaming(directory), [], "monitors and runtimes that run");
+  assert.deepEqual(await cgroups.below(cgroup), [cgroup, `${cgroup}/monitors`], "cgroups");
+  await cgroups.remove(cgroup, 2000);
+  await rm(directory, { recursive: true });
+}
+
+/** Command lines with `text` in them. */
+export async function processesNaming(text: string): Promise<string[]> {
+  const found: string[] = [];
+  for (const pid of (await readdir("/proc")).filter((name) => /^[0-9]+$/.test(name))) {
+    const line = await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "");
+    if (Number(pid) !== process.pid && line.includes(text)) found.push(line.replaceAll("\0", " "));
+  }
+  return found;
+}
+
+/** A bundle with busybox as its root file system. */
+export async function makeBundle(place: Place, { args, edit }: BundleOptions): Promise<CreateRequest> {
+  const id = newContainerId();
+  const { bundle, rootfs } = place.paths.container(id);
+  const bin = join(rootfs, "bin");
+  await mkdir(bin, { recursive: true });
+  for (const name of ["proc", "dev", "tmp"]) await mkdir(join(rootfs, name));
+  await copyFile("/bin/busybox", join(bin, "busybox"));
+  for (const name of ["sh", "sleep", "echo", "cat", "true", "id", "setsid", "tail", "ps", "env", "head"])
+    await symlink("busybox", join(bin, name));
+  const config = bundleConfig(args, rootfs, `${place.cgroup}/${id}`);
+  edit?.(config);
+  await writeFile(join(bundle, "config.json"), JSON.stringify(config));
+  return {
+    id,
+    handler: place.handler,
+    bundle,
+    name: "test",
+    logPath: join(place.directory, "logs", `${id}.log`),
+    stdin: false,
+    stdinOnce: false,
+    tty: false,
+    monitorCgroup: `${place.cgroup}/monitors`,
+  };
+}
+
+function bundleConfig(args: readonly string[], rootfs: string, cgroupsPath: string): OciConfig {
+  const some = ["CAP_KILL", "CAP_SETUID", "CAP_SETGID"];
+  return {
+    ociVersion: "1.0.2",
+    process: {
+      user: { uid: 0, gid: 0 },
+      args: [...args],
+      env: ["PATH=/bin", "GREETING=hello"],
+      cwd: "/tmp",
+      capabilities: { bounding: some, effective: some, permitted: some, inheritable: [], ambient: [] },
+    },
+    root: { path: rootfs },
+    mounts: [
+      { destination: "/proc", type: "proc", source: "proc" },
+      { destination: "/dev", type: "tmpfs", source: "tmpfs", options: ["nosuid", "mode=755"] },
+      {
+        destination: "/dev/pts",
+        type: "devpts",
+        source: "devpts",
+        options: ["newinstance", "ptmxmode=0666"],
+      },
+    ],
+    linux: {
+      namespaces: [{ type: "pid" }, { type: "mount" }, { type: "ipc" }, { type: "uts" }],
+      cgroupsPath,
+      resources: { devices: [{ allow: true, access: "rwm" }] },
+    },
+  };
+}
+
+/** A container that was created, and how to end waiting for its exit. */
+export interface Made {
+  readonly id: ContainerId;
+  readonly request: CreateRequest;
+  readonly container: MonitoredContainer;
+}
+
+export async function create(place: Place, options: BundleOptions): Promise<Made> {
+  const request = await makeBundle(place, options);
+  const container = await place.runtime.create(request, soon());
+  return { id: request.id, request, container };
+}
+
+export async function run(place: Place, options: BundleOptions): Promise<Made> {
+  const made = await create(place, options);
+  await place.runtime.start(made.id, place.handler, soon());
+  return made;
+}
+
+/** The exit as the watch tells it. */
+export async function exitTold(place: Place, { id, container }: Made): Promise<ContainerExit> {
+  const told = Promise.withResolvers<ContainerExit>();
+  using _watch = place.runtime.watchExits(() => [{ id, container }], told.resolve);
+  return await Promise.race([told.promise, timeUp("no exit was told")]);
+}
+
+/** Asks until it is true. */
+export async function until(question: () => boolean | Promise<boolean>, what: string): Promise<void> {
+  const signal = soon();
+  while (!(await question())) {
+    assert.ok(!signal.aborted, `waited in vain: ${what}`);
+    await sleep(10);
+  }
+}
+
+async function timeUp(message: string): Promise<never> {
+  await sleep(30_000, undefined, { ref: false });
+  throw new Error(message);
+}
+
+/** The container's log, once it holds `text`. */
+export async function logWith({ request }: Made, text: string): Promise<string> {
+  const file = request.logPath ?? "";
+  await until(async () => (await readFile(file, "utf8")).includes(text), `"${text}" in the log`);
+  return await readFile(file, "utf8");
+}
