@@ -40,7 +40,7 @@ export interface ImageSettings {
 }
 
 /** Where images are kept: records, blobs, snapshots. */
-export interface ImageStore {
+interface ImageStore {
   readonly records: RecordTable<ImageId, ImageRecord>;
   /** Layers that are being unpacked: recorded before their directory exists. */
   readonly ingests: RecordTable<string, IngestRecord>;
@@ -52,7 +52,7 @@ export interface ImageStore {
 }
 
 /** What pulls, imports and removals in flight share. */
-export interface ImageWork {
+interface ImageWork {
   /** Held while records are changed: a change reads the record that it replaces. */
   readonly recordLock: KeyedLocks<"records">;
   /** Held while a chain is looked for or removed, so that nobody counts on what is about to go. */

@@ -22,7 +22,7 @@ export interface ImageSource {
 }
 
 /** One layer as manifest and config name it. */
-export interface ResolvedLayer {
+interface ResolvedLayer {
   readonly blob: Descriptor;
   readonly diffId: DiffId;
   readonly chainId: ChainId;

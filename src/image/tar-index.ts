@@ -128,7 +128,8 @@ function number(bytes: Buffer): number {
     const digits = /^ *([0-7]*)[ \0]*$/.exec(bytes.toString("latin1"))?.[1];
     value = digits === undefined ? Number.NaN : Number.parseInt(digits || "0", 8);
   }
-  if (!Number.isSafeInteger(value)) throw new Fault("corrupt", "the archive has a header with a bad number");
+  if (!Number.isSafeInteger(value))
+    throw new Fault("corrupt", "this is not a tar file, or it is damaged: a bad number");
   return value;
 }
 

@@ -65,7 +65,7 @@ async function errorText(answer: IncomingMessage, url: URL, signal: AbortSignal)
 }
 
 /** A stranger's text as one short line without control characters. */
-export function printable(text: string): string {
+function printable(text: string): string {
   const line = text.replace(/[\p{Cc}\p{Cf}\s]+/gu, " ").trim();
   return line.length > shownMax ? `${line.slice(0, shownMax)}…` : line;
 }
