@@ -8,6 +8,7 @@ import { findImage, trustedImages } from "./find.ts";
 import { importImages } from "./import.ts";
 import { writeLayoutIndex } from "./layout-index.ts";
 import type { ImageParts } from "./parts.ts";
+import { PhaseTimes } from "./phase-times.ts";
 import { pullImage } from "./pull.ts";
 import { recoverImages } from "./recover.ts";
 import { removeImage } from "./remove.ts";
@@ -68,12 +69,18 @@ export class NodeImages implements Images {
     const parsed = parseReference(reference);
     const key = `${formatReference(parsed)} ${credentialFingerprint(readCredential(auth))}`;
     const begin = async (report: (step: PullProgress) => void, aborted: AbortSignal) => {
-      const began = performance.now();
       const until = AbortSignal.any([aborted, this.#closing.signal]);
-      const record = await pullImage(parsed, auth, this.#parts, report, until);
+      const timeline = new PhaseTimes();
+      const tell = (step: PullProgress) => {
+        timeline.enter(step.phase);
+        report(step);
+      };
+      const record = await pullImage(parsed, auth, this.#parts, tell, until);
       const { id: image, size } = record;
-      const ms = performance.now() - began;
-      this.#parts.log.info({ reference: formatReference(parsed), image, size, ms }, "image is pulled");
+      this.#parts.log.info(
+        { operation: "PullImage", reference: formatReference(parsed), image, size, timeline: timeline.end() },
+        "image is pulled",
+      );
       await this.#changed();
       this.#durability.soon();
       return record;

@@ -76,7 +76,7 @@ export async function isHere(
   { store, work }: ImageParts,
   signal: AbortSignal,
 ): Promise<boolean> {
-  using _chain = await work.chainLocks.hold(chain, signal);
+  using _chain = await work.digestLocks.hold(chain, signal);
   return store.snapshotter.has(chain);
 }
 
@@ -142,7 +142,8 @@ async function* watched(chunks: AsyncIterable<Uint8Array>, watch: ProgressWatch)
   }
 }
 
-async function hasBlob(blob: Descriptor, { store }: ImageParts): Promise<boolean> {
+async function hasBlob(blob: Descriptor, { store, work }: ImageParts): Promise<boolean> {
+  using _blob = await work.digestLocks.hold(blob.digest, new AbortController().signal);
   return (await store.content.size(blob.digest)) === blob.size;
 }
 

@@ -1,5 +1,5 @@
 import type { Logger } from "pino";
-import type { BootId, ChainId, Digest, ImageId } from "../base/ids.ts";
+import type { BootId, Digest, ImageId } from "../base/ids.ts";
 import { KeyedLocks } from "../base/lock.ts";
 import type { Config } from "../config/schema.ts";
 import { BlobStore } from "../content/blob-store.ts";
@@ -58,7 +58,7 @@ export async function openImages(options: ImagesOptions): Promise<NodeImages> {
     },
     work: {
       recordLock: new KeyedLocks<"records">(),
-      chainLocks: new KeyedLocks<ChainId>(),
+      digestLocks: new KeyedLocks<Digest>(),
       pins: new Pins<Digest>(),
       layers: new SharedWork("bringing a layer"),
       slots: new Slots(maxConcurrentLayers),

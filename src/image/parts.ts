@@ -55,8 +55,8 @@ interface ImageStore {
 interface ImageWork {
   /** Held while records are changed: a change reads the record that it replaces. */
   readonly recordLock: KeyedLocks<"records">;
-  /** Held while a chain is looked for or removed, so that nobody counts on what is about to go. */
-  readonly chainLocks: KeyedLocks<ChainId>;
+  /** Held while a chain or blob is looked for or removed, so that nobody counts on what is about to go. */
+  readonly digestLocks: KeyedLocks<Digest>;
   /** Chains and blobs that something in flight counts on, though no record names them yet. */
   readonly pins: Pins<Digest>;
   /** Layers in flight by chain; reports the bytes of the blob that are unpacked. */

@@ -73,8 +73,8 @@ export async function bringImage(
       if (named !== undefined) return named;
     }
     await refuseDoubtful(image, parts, signal);
-    await store.content.put(image.manifestBytes);
-    await store.content.put(image.configBytes);
+    await storeBlob(image.manifest.digest, image.manifestBytes, parts, signal);
+    await storeBlob(image.configDigest, image.configBytes, parts, signal);
     const layers = { source: from.source, keepBlobs: from.keepBlobs ?? settings.keepLayerBlobs };
     const usages = await bringLayers(image, layers, parts, progress, signal);
     progress({ phase: "committing" });
@@ -84,6 +84,17 @@ export async function bringImage(
     await removeUnusedBlobs(blobs, parts);
     throw error;
   }
+}
+
+/** The blob is pinned: it stays from here on. */
+async function storeBlob(
+  digest: Digest,
+  bytes: Uint8Array,
+  { store, work }: ImageParts,
+  signal: AbortSignal,
+): Promise<void> {
+  using _blob = await work.digestLocks.hold(digest, signal);
+  await store.content.put(bytes);
 }
 
 /** Gives the image that is here under this digest the names of this pull; undefined when there is none. */

@@ -26,7 +26,7 @@ export async function removeUnused(
 /** @returns false when it stands, because something lies on top of it */
 async function removeIfUnused(chain: ChainId, parts: ImageParts, signal: AbortSignal): Promise<boolean> {
   const { store, work, log } = parts;
-  using _chain = await work.chainLocks.hold(chain, signal);
+  using _chain = await work.digestLocks.hold(chain, signal);
   const named = () =>
     [...store.records.values()].some((record) => record.layers.some((layer) => layer.chainId === chain));
   if (work.pins.has(chain) || store.users.inUse(chain) || named()) return true;
@@ -48,9 +48,11 @@ export async function removeUnusedBlobs(
   digests: Iterable<Digest>,
   { store, work }: ImageParts,
 ): Promise<void> {
-  const needed = new Set([...store.records.values()].flatMap(blobsOf));
+  const unending = new AbortController().signal;
   for (const digest of digests) {
-    if (!needed.has(digest) && !work.pins.has(digest)) await store.content.delete(digest);
+    using _blob = await work.digestLocks.hold(digest, unending);
+    const needed = [...store.records.values()].some((record) => blobsOf(record).includes(digest));
+    if (!needed && !work.pins.has(digest)) await store.content.delete(digest);
   }
 }
 
