@@ -5,6 +5,9 @@ import { Fault } from "../base/fault.ts";
 import type { Bytes, Ms } from "../base/units.ts";
 import type { TlsSettings } from "./tls.ts";
 
+/** Certificates that are renewed make new agents. */
+const agentsMax = 32;
+
 /** One request, to be sent as it is. */
 export interface HttpRequest {
   readonly method: "GET" | "HEAD" | "POST";
@@ -22,7 +25,9 @@ export class ConnectionLost extends Error {
 
   constructor(url: URL, cause: unknown) {
     const code = (cause as NodeJS.ErrnoException | undefined)?.code;
-    super(`${showUrl(url)}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+    // No cause: its message is told here, without the password that the address of a proxy may hold.
+    const said = cause instanceof Error ? cause.message : String(cause);
+    super(`${showUrl(url)}: ${said.replace(/\/\/[^/\s]*@/g, "//")}`);
     this.code = code ?? "";
   }
 }
@@ -93,6 +98,8 @@ export class Transport {
       rejectUnauthorized: request.tls.verify,
       ...this.#proxies(),
     });
+    // One that is left out ends its connections once they have been idle for a while.
+    if (this.#secure.size >= agentsMax) this.#secure.delete(this.#secure.keys().next().value ?? "");
     this.#secure.set(request.tls.key, agent);
     return agent;
   }

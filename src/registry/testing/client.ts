@@ -1,0 +1,55 @@
+import assert from "node:assert/strict";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describeFault, type FaultKind, isFault } from "../../base/fault.ts";
+import { parseReference } from "../../spec/reference.ts";
+import { RegistryClient } from "../client.ts";
+import type { GivenCredential } from "../credential.ts";
+import type { RemoteRepository } from "../repository.ts";
+
+/** A client with little patience, and its own directory of hosts.toml files. */
+export class TestClient implements Disposable {
+  readonly configPath: string = mkdtempSync(join(tmpdir(), "berth-certs-"));
+  readonly #client: RegistryClient = new RegistryClient({
+    configPath: this.configPath,
+    maxManifest: 100_000,
+    stall: 500,
+    backOff: { tries: 3, first: 10, longest: 50, longestAsked: 2_000 },
+  });
+
+  configure(host: string, toml: string): void {
+    mkdirSync(join(this.configPath, host), { recursive: true });
+    writeFileSync(join(this.configPath, host, "hosts.toml"), toml);
+  }
+
+  unconfigure(host: string): void {
+    rmSync(join(this.configPath, host), { recursive: true });
+  }
+
+  repository(reference: string, credential?: GivenCredential): Promise<RemoteRepository> {
+    return this.#client.repository(parseReference(reference), credential);
+  }
+
+  [Symbol.dispose](): void {
+    this.#client.close();
+    rmSync(this.configPath, { recursive: true });
+  }
+}
+
+/** All of a stream. */
+export async function bytesOf(chunks: AsyncIterable<Uint8Array>): Promise<Buffer> {
+  return Buffer.concat(await Array.fromAsync(chunks));
+}
+
+/** Expects a Fault of this kind whose story has all of `texts`. @returns the story */
+export async function fails(work: Promise<unknown>, kind: FaultKind, ...texts: RegExp[]): Promise<string> {
+  const error = await work.then(
+    () => assert.fail("it succeeded"),
+    (thrown: unknown) => thrown,
+  );
+  const story = describeFault(error);
+  assert.ok(isFault(error, kind), `${kind}: ${story}`);
+  for (const text of texts) assert.match(story, text);
+  return story;
+}
