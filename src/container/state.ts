@@ -97,8 +97,12 @@ export function containerExited(
   record: ContainerRecord,
   exit: { exitCode: number; reason: ExitReason; message: string; finishedAt: UnixNanos },
 ): ContainerRecord {
-  const startedAt = record.state.kind === "running" ? record.state.startedAt : undefined;
-  return { ...record, state: { kind: "exited", ...(startedAt === undefined ? {} : { startedAt }), ...exit } };
+  if (record.state.kind !== "running") return { ...record, state: { kind: "exited", ...exit } };
+  const { startedAt } = record.state;
+  // The start is timed when the runtime returns, the exit when the monitor saw it: a short life may seem to end first.
+  const isBeforeStart = exit.finishedAt < startedAt;
+  const finishedAt = isBeforeStart ? startedAt : exit.finishedAt;
+  return { ...record, state: { kind: "exited", startedAt, ...exit, finishedAt } };
 }
 
 /** How the container ended, if it has. */

@@ -17,7 +17,7 @@ interface Reported {
 
 describe("berth doctor --leaks", privileged, () => {
   let daemon: TestDaemon;
-  let process: ChildProcess | undefined;
+  let stray: ChildProcess | undefined;
 
   before(async () => {
     daemon = await TestDaemon.start({ runtime: "crun" });
@@ -27,7 +27,7 @@ describe("berth doctor --leaks", privileged, () => {
   });
 
   after(async () => {
-    process?.kill("SIGKILL");
+    stray?.kill("SIGKILL");
     await daemon.close();
   });
 
@@ -45,10 +45,9 @@ describe("berth doctor --leaks", privileged, () => {
 
   test("every planted leak is found without the daemon, and its remedy takes it away", async () => {
     const planted = await plant();
-    const child = spawn("sleep", ["999", `${daemon.workspace.state}/containers/${ghost}`], {
-      stdio: "ignore",
-    });
-    process = child;
+    const idle = ["-e", "setInterval(() => {}, 1e6)", `${daemon.workspace.state}/containers/${ghost}`];
+    const child = spawn(process.execPath, idle, { stdio: "ignore" });
+    stray = child;
     const wanted: [string, string][] = [...planted, ["process", `pid ${child.pid}`]];
 
     const found = await leaks();
@@ -115,7 +114,7 @@ describe("berth doctor --leaks", privileged, () => {
     const blob = join(root, "content", "blobs", "sha256", ghost);
     writeFileSync(blob, "nobody's");
     const found = (await leaks()).map(({ where }) => where);
-    for (const stray of [...strays, blob]) assert.ok(found.includes(stray), stray);
+    for (const path of [...strays, blob]) assert.ok(found.includes(path), path);
   });
 
   test("a database that is damaged is said to be so", async () => {
@@ -138,8 +137,8 @@ describe("berth doctor --leaks", privileged, () => {
   });
 
   test("the daemon, started again, takes leaks away itself; rules are left to the plugins that made them", async () => {
-    process?.kill("SIGKILL");
-    process = undefined;
+    stray?.kill("SIGKILL");
+    stray = undefined;
     await plant();
     const { networkName, subnet } = daemon.workspace;
     const rule = `iptables -t nat -D POSTROUTING -s ${subnet}.250/32 ${commentOf(networkName)} -j ACCEPT`;

@@ -180,8 +180,11 @@ export class TestDaemon {
 
   /** What failing tests left running or mounted must not stay on the host. */
   async #sweep(): Promise<void> {
-    const { cgroupParent, directory } = this.workspace;
+    const { cgroupParent, directory, networkName } = this.workspace;
     const script = `
+      rules=$(iptables-save -t nat | grep -F '"${networkName}\\"')
+      echo "$rules" | sed -n 's/^-A/-D/p' | while read -r rule; do eval "iptables -t nat $rule"; done
+      echo "$rules" | grep -o 'CNI-[0-9a-f]*' | sort -u | xargs -r -n1 iptables -t nat -X
       for procs in $(find /sys/fs/cgroup/*${cgroupParent} /sys/fs/cgroup${cgroupParent} -name cgroup.procs 2>/dev/null)
       do for pid in $(cat $procs 2>/dev/null); do kill -9 $pid 2>/dev/null; done; done
       for try in 1 2 3 4 5 6 7 8 9 10
