@@ -1,6 +1,6 @@
 import { Fault } from "../base/fault.ts";
-import type { StepTime } from "../base/steps.ts";
 import {
+  type Container,
   type ContainerStatusResponse,
   ImageSpec,
   type ImageStatusResponse,
@@ -15,7 +15,7 @@ import { print } from "./output/print.ts";
 import { table } from "./output/table.ts";
 import { size, timestamp } from "./output/units.ts";
 import { containerStateName } from "./ps.ts";
-import { timelineTable } from "./timeline.ts";
+import { type TimelineStep, timelineTable } from "./timeline.ts";
 
 interface InspectOptions extends OutputOptions {
   readonly type?: "container" | "pod" | "image";
@@ -31,7 +31,7 @@ export const defineInspect: Define = (command, context) => {
       const found = options.type === "image" ? undefined : await findUnlessMissing(runtime, wanted, options);
       if (found === undefined) await inspectImage(runtime, wanted, options);
       else if (found.kind === "pod") await inspectPod(runtime, found.id, options);
-      else await inspectContainer(runtime, found.id, options);
+      else await inspectContainer(runtime, found.container, options);
     });
 };
 
@@ -55,15 +55,19 @@ async function findUnlessMissing(
 
 async function inspectContainer(
   runtime: Runtime,
-  containerId: string,
+  { id: containerId, podSandboxId }: Container,
   options: InspectOptions,
 ): Promise<void> {
-  const answer = await runtime.pods.containerStatus({ containerId, verbose: true });
+  const [answer, pod] = await Promise.all([
+    runtime.pods.containerStatus({ containerId, verbose: true }),
+    runtime.pods.podSandboxStatus({ podSandboxId, verbose: true }),
+  ]);
   const info = infoValues(answer.info);
-  print(options.output, { ...answer, info }, () => containerText(answer, info));
+  const timeline = [...timelineOf("pod", infoValues(pod.info)), ...timelineOf("container", info)];
+  print(options.output, { ...answer, info }, () => containerText(answer, timeline));
 }
 
-function containerText({ status }: ContainerStatusResponse, info: Record<string, unknown>): string {
+function containerText({ status }: ContainerStatusResponse, timeline: readonly TimelineStep[]): string {
   if (status === undefined) return "";
   const ended = status.finishedAt === 0n ? "" : `${status.exitCode} (${status.reason}) ${status.message}`;
   return facts(
@@ -82,7 +86,7 @@ function containerText({ status }: ContainerStatusResponse, info: Record<string,
         `${mount.hostPath} on ${mount.containerPath}${mount.readonly ? " (read-only)" : ""}`,
       ]),
     ],
-    info,
+    timeline,
   );
 }
 
@@ -106,7 +110,7 @@ function podText({ status }: PodSandboxStatusResponse, info: Record<string, unkn
       ["addresses", [status.network?.ip ?? "", ...more].filter((ip) => ip !== "").join(", ")],
       ["runtime", status.runtimeHandler],
     ],
-    info,
+    timelineOf("pod", info),
   );
 }
 
@@ -119,10 +123,10 @@ async function inspectImage(runtime: Runtime, wanted: string, options: InspectOp
     throw new Fault("notFound", `there is no container, pod or image "${wanted}"`);
   }
   const info = infoValues(answer.info);
-  print(options.output, { ...answer, info }, () => imageText(answer, info));
+  print(options.output, { ...answer, info }, () => imageText(answer));
 }
 
-function imageText({ image }: ImageStatusResponse, info: Record<string, unknown>): string {
+function imageText({ image }: ImageStatusResponse): string {
   if (image === undefined) return "";
   return facts(
     [
@@ -132,21 +136,22 @@ function imageText({ image }: ImageStatusResponse, info: Record<string, unknown>
       ["size", size(image.size)],
       ["user", image.uid === undefined ? image.username : String(image.uid.value)],
     ],
-    info,
+    [],
   );
 }
 
 /** Name and value in two columns, empty ones left out; then the timeline, where there is one. */
-function facts(rows: readonly [string, string][], info: Record<string, unknown>): string {
+function facts(rows: readonly [string, string][], timeline: readonly TimelineStep[]): string {
   const [first = ["", ""], ...rest] = rows.filter(([, value]) => value.trim() !== "");
-  const timeline = timelineOf(info);
   return [table(first, rest), ...(timeline.length === 0 ? [] : [timelineTable(timeline)])].join("\n");
 }
 
 /** berth tells it in the value named `info`, other runtimes don't have one. */
-function timelineOf({ info }: Record<string, unknown>): StepTime[] {
+function timelineOf(of: TimelineStep["of"], { info }: Record<string, unknown>): TimelineStep[] {
   const timeline =
     typeof info === "object" && info !== null && "timeline" in info ? info.timeline : undefined;
   if (!Array.isArray(timeline)) return [];
-  return timeline.filter((at) => typeof at?.step === "string" && typeof at?.ms === "number");
+  return timeline
+    .filter((at) => typeof at?.step === "string" && typeof at?.ms === "number")
+    .map(({ step, ms }) => ({ of, step, ms }));
 }
