@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { createReadStream, mkdirSync, statSync, writeFileSync } from "node:fs";
+import { createReadStream, mkdirSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { headerBlock } from "./testing/build-tar.ts";
@@ -46,7 +46,7 @@ describe("a file of 2 GiB and more", { skip: asRoot }, () => {
       mkdirSync(source);
       const file = join(source, "sparse");
       writeFileSync(file, "begin");
-      execFileSync("truncate", ["-s", "5G", file]);
+      truncateSync(file, 5 * 2 ** 30);
       execFileSync(
         "dd",
         ["if=/dev/zero", `of=${file}`, "bs=4096", "count=1", "seek=1000000", "conv=notrunc"],

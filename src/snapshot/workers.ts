@@ -24,6 +24,9 @@ export interface Job {
   say(message: ToWorker, transfer?: readonly ArrayBuffer[]): void;
 }
 
+/** An image or a container that makes a worker need more ends that worker, not the daemon. */
+const maxOldGenerationSizeMb = 512;
+
 interface Thread {
   readonly worker: Worker;
   readonly jobs: Map<number, JobListener>;
@@ -82,7 +85,7 @@ export class SnapshotWorkers {
   #startThread(): Thread {
     // Where berth is installed its sources may be plain JavaScript.
     const file = new URL(`./worker/main${extname(import.meta.url)}`, import.meta.url);
-    const worker = new Worker(file, { name: "berth-unpack" });
+    const worker = new Worker(file, { name: "berth-unpack", resourceLimits: { maxOldGenerationSizeMb } });
     const thread: Thread = { worker, jobs: new Map(), idleTimer: undefined };
     this.#threads.add(thread);
     let reason: unknown;

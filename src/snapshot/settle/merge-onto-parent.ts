@@ -1,7 +1,8 @@
-import { lstatSync, renameSync, rmSync } from "node:fs";
+import { lstatSync, renameSync } from "node:fs";
 import { join } from "node:path";
 import { joinPath, type LayerPath, within } from "../names.ts";
 import { copyAttributes, copyTree } from "../tree/copy.ts";
+import { removeTree } from "../tree/remove.ts";
 import { namesIn, walkTree } from "../tree/walk.ts";
 import type { OwnLayer } from "./own-layer.ts";
 
@@ -11,9 +12,9 @@ import type { OwnLayer } from "./own-layer.ts";
  */
 export function mergeOntoParent(own: OwnLayer, parent: string, ingest: string): void {
   const whole = join(ingest, "n");
-  rmSync(whole, { recursive: true, force: true }); // of an attempt that was cut off
+  removeTree(whole); // of an attempt that was cut off
   copyTree(parent, whole, true);
-  const clear = (path: LayerPath) => rmSync(within(whole, path), { recursive: true, force: true });
+  const clear = (path: LayerPath) => removeTree(within(whole, path));
   // Only what was found without following links: a link of the parent's may lead anywhere on the host.
   for (const path of own.whiteouts) if (own.below(path) !== undefined) clear(path);
   for (const path of own.opaque)
@@ -31,6 +32,6 @@ export function mergeOntoParent(own: OwnLayer, parent: string, ingest: string): 
     renameSync(from, to); // of a directory: the walk finds nothing in it then
   }
   for (const [from, to, stat] of merged.toReversed()) copyAttributes(from, to, stat);
-  rmSync(own.tree, { recursive: true });
+  removeTree(own.tree);
   renameSync(whole, own.tree);
 }

@@ -1,8 +1,9 @@
-import { type BigIntStats, lstatSync, mkdirSync, renameSync, rmSync } from "node:fs";
+import { type BigIntStats, lstatSync, mkdirSync, renameSync } from "node:fs";
 import { AT_FDCWD, utimesAt } from "../../linux/files-at.ts";
 import { joinPath, type LayerPath, parentOf, within } from "../names.ts";
 import type { LayerNotes } from "../notes.ts";
 import { copyAttributes } from "../tree/copy.ts";
+import { removeTree } from "../tree/remove.ts";
 import { namesIn } from "../tree/walk.ts";
 import { directoryAt, lookUp, type StackLayer } from "./stack.ts";
 
@@ -89,7 +90,7 @@ export class OwnLayer implements StackLayer {
     this.touch(to);
     for (const name of namesIn(this.tree, from)) this.#move(joinPath(from, name), joinPath(to, name));
     this.touch(parentOf(from));
-    rmSync(within(this.tree, from), { recursive: true });
+    removeTree(within(this.tree, from));
     for (const set of [this.implicit, this.opaque]) set.delete(from);
     this.#times.delete(from);
     this.#rebase(from, to); // marks that have no file: whiteouts and links
@@ -136,6 +137,6 @@ export class OwnLayer implements StackLayer {
   /** Takes away whatever this layer has at `path`. */
   remove(path: LayerPath): void {
     this.touch(parentOf(path));
-    rmSync(within(this.tree, path), { recursive: true, force: true });
+    removeTree(within(this.tree, path));
   }
 }

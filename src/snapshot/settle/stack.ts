@@ -24,7 +24,7 @@ export interface Found {
 
 export const opaqueAttribute = "trusted.overlay.opaque";
 
-export function isWhiteout(stat: BigIntStats): boolean {
+function isWhiteout(stat: BigIntStats): boolean {
   return stat.rdev === 0n && (Number(stat.mode) & constants.S_IFMT) === constants.S_IFCHR;
 }
 

@@ -25,7 +25,7 @@ export interface TarHeader {
 const corrupt = (what: string) => new Fault("corrupt", `not a valid tar: ${what}`);
 
 /** A field of text: all up to its first NUL. */
-export function textField(block: Uint8Array, at: number, length: number): ByteString {
+function textField(block: Uint8Array, at: number, length: number): ByteString {
   let end = at;
   while (end < at + length && block[end] !== 0) end++;
   return Buffer.from(block.buffer, block.byteOffset + at, end - at).toString("latin1");

@@ -33,11 +33,11 @@ export class LoopDisk implements Disposable {
     ftruncateSync(fd, bytes);
     closeSync(fd);
     execFileSync(`/sbin/mkfs.${type}`, [...flags[type], file], { stdio: "pipe" });
-    execFileSync("mount", ["-o", "loop", file, this.directory], { stdio: "pipe" });
+    execFileSync("/bin/mount", ["-o", "loop", file, this.directory], { stdio: "pipe" });
   }
 
   [Symbol.dispose](): void {
-    execFileSync("umount", [this.directory], { stdio: "pipe" });
+    execFileSync("/bin/umount", [this.directory], { stdio: "pipe" });
     rmSync(this.#above, { recursive: true });
   }
 }

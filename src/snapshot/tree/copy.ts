@@ -41,7 +41,7 @@ export function copyAttributes(from: Path, to: Path, stat = lstatSync(from, { bi
   copyTimes(to, stat);
 }
 
-export function copyTimes(to: Path, stat: BigIntStats): void {
+function copyTimes(to: Path, stat: BigIntStats): void {
   utimesAt(AT_FDCWD, to, { accessed: stat.atimeNs, modified: stat.mtimeNs });
 }
 

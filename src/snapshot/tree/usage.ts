@@ -1,21 +1,86 @@
+import { type BigIntStats, constants, lstatSync } from "node:fs";
+import { errnoOf } from "../../linux/libc.ts";
+import { type OwnedFd, openBeneath, openDirectory, pathAt } from "../../linux/open-beneath.ts";
 import type { SnapshotUsage } from "../contract.ts";
-import { walkTree } from "./walk.ts";
+import { joinPath, type LayerPath, pathBytes, within } from "../names.ts";
+import { namesAt } from "./names-at.ts";
 
 /** What `st_blocks` counts in (stat(2)). */
 const blockBytes = 512;
+/** Below a path of this length, paths begin anew: the kernel takes 4096 bytes, but a tree may be deeper. */
+const longPath = 2048;
 
-/** What a tree takes on disk; a file with several names counts once. */
+/** An open directory that paths start at; closed when none of them is left. */
+interface Start {
+  readonly fd: OwnedFd;
+  left: number;
+}
+
+/**
+ * What a tree takes on disk; a file with several names counts once. A container may write to it meanwhile, and may
+ * mean ill: every directory is opened beneath the one above, links refused.
+ *
+ * @throws {SystemCallError}
+ */
 export function usageOf(root: string): SnapshotUsage {
   const seen = new Set<bigint>();
   let blocks = 0n;
   let inodes = 0;
-  for (const { stat } of walkTree(root)) {
+  const count = (stat: BigIntStats) => {
     if (stat.nlink > 1n && !stat.isDirectory()) {
-      if (seen.has(stat.ino)) continue;
+      if (seen.has(stat.ino)) return;
       seen.add(stat.ino);
     }
     blocks += stat.blocks;
     inodes++;
-  }
+  };
+  count(lstatSync(root, { bigint: true }));
+  walk(openDirectory(root), count);
   return { bytes: Number(blocks) * blockBytes, inodes };
+}
+
+function walk(root: OwnedFd, count: (stat: BigIntStats) => void): void {
+  const waiting: { start: Start; path: LayerPath }[] = [{ start: { fd: root, left: 1 }, path: "." }];
+  try {
+    for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
+      const { start, path } = next;
+      const directory = openIfThere(start.fd.fd, path);
+      if (directory !== undefined) {
+        const long = path.length > longPath;
+        const from: Start = long ? { fd: directory, left: 0 } : start;
+        for (const inner of countNames(directory.fd, count)) {
+          from.left++;
+          waiting.push({ start: from, path: long || path === "." ? inner : joinPath(path, inner) });
+        }
+        if (!long || from.left === 0) directory[Symbol.dispose]();
+      }
+      if (--start.left === 0) start.fd[Symbol.dispose]();
+    }
+  } finally {
+    for (const { start } of waiting) start.fd[Symbol.dispose]();
+  }
+}
+
+/** Counts what is in a directory; gives the names of the directories among it. */
+function countNames(directory: number, count: (stat: BigIntStats) => void): string[] {
+  const directories: string[] = [];
+  for (const name of namesAt(directory)) {
+    const stat = lstatSync(within(pathAt(directory), name), { bigint: true, throwIfNoEntry: false });
+    if (stat === undefined) continue;
+    count(stat);
+    if (stat.isDirectory()) directories.push(name);
+  }
+  return directories;
+}
+
+/** Undefined when it is gone, or no directory any more. */
+function openIfThere(start: number, path: LayerPath): OwnedFd | undefined {
+  try {
+    return openBeneath(start, pathBytes(path), constants.O_RDONLY | constants.O_DIRECTORY, {
+      confine: "noLinks",
+    });
+  } catch (error) {
+    if (["ENOENT", "ENOTDIR", "ELOOP"].includes(errnoOf(error) ?? "")) return undefined;
+    throw error;
+  }
 }

@@ -2,12 +2,15 @@ import { type BigIntStats, lstatSync, readdirSync } from "node:fs";
 import { joinPath, type LayerPath, within } from "../names.ts";
 import type { ByteString } from "../tar/entry.ts";
 
-/** Everything in a tree, its root first, each directory before what it holds. Links are not followed. */
+/**
+ * Everything in a tree that only berth writes, its root first, each directory before what it holds. Links are not
+ * followed. Who gets them may move directories away meanwhile.
+ */
 export function* walkTree(root: string): Generator<{ path: LayerPath; stat: BigIntStats }> {
   const waiting: LayerPath[] = [""];
   for (let path = waiting.pop(); path !== undefined; path = waiting.pop()) {
     const stat = lstatSync(within(root, path), { bigint: true, throwIfNoEntry: false });
-    if (stat === undefined) continue; // containers remove files while they are counted
+    if (stat === undefined) continue;
     yield { path, stat };
     if (stat.isDirectory()) for (const name of namesIn(root, path)) waiting.push(joinPath(path, name));
   }

@@ -1,10 +1,11 @@
-import { constants, lstatSync, rmSync, type Stats } from "node:fs";
+import { constants, lstatSync, type Stats } from "node:fs";
 import { Fault } from "../../base/fault.ts";
 import { chmodAt, chownAt, deviceNumber, mknodAt, symlinkAt, utimesAt } from "../../linux/files-at.ts";
 import { errnoOf } from "../../linux/libc.ts";
 import { pathAt } from "../../linux/open-beneath.ts";
 import { pathBytes, shownName, within } from "../names.ts";
 import type { ByteString, TarEntry } from "../tar/entry.ts";
+import { removeTree } from "../tree/remove.ts";
 import { setAttributes, sortAttributes } from "./attributes.ts";
 import type { LayerDirectory, LayerTree } from "./layer-tree.ts";
 
@@ -28,9 +29,7 @@ export function clearPlace(tree: LayerTree, place: Place): boolean {
   const { directory, name } = place;
   const known = directory.children.get(name);
   if (known !== undefined) tree.forget(known);
-  if (lstatPlace(tree, place) === undefined) return false;
-  rmSync(placePath(tree, place), { recursive: true, force: true });
-  return true;
+  return removeTree(placePath(tree, place));
 }
 
 /** Runs `make`, which wants an empty place; if it isn't, once more after what stood there was removed. */

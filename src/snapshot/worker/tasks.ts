@@ -1,8 +1,8 @@
-import { rmSync } from "node:fs";
 import { Fault } from "../../base/fault.ts";
 import { systemFault } from "../../linux/libc.ts";
 import { settleLayer } from "../settle/settle-layer.ts";
 import { copyAttributes, copyTree } from "../tree/copy.ts";
+import { removeTree } from "../tree/remove.ts";
 import { usageOf } from "../tree/usage.ts";
 import type { TaskName, Tasks } from "./protocol.ts";
 
@@ -11,7 +11,7 @@ type TaskTable = { readonly [Name in TaskName]: (takes: Tasks[Name]["takes"]) =>
 const tasks: TaskTable = {
   usage: ({ directory }) => usageOf(directory),
   remove: ({ directory }) => {
-    rmSync(directory, { recursive: true, force: true });
+    removeTree(directory);
     return undefined;
   },
   copy: ({ from, to }) => {

@@ -1,0 +1,80 @@
+import { closeSync, constants, openSync, rmdirSync, unlinkSync } from "node:fs";
+import { renameAt, rmdirAt, unlinkAt } from "../../linux/files-at.ts";
+import { errnoOf } from "../../linux/libc.ts";
+import { openBeneath } from "../../linux/open-beneath.ts";
+import { pathBytes, shownName } from "../names.ts";
+import type { ByteString } from "../tar/entry.ts";
+import { namesAt } from "./names-at.ts";
+
+const directoryFlags = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;
+
+/**
+ * Removes whatever is at `path`, links themselves and not what they lead to. A directory may be of any depth (a
+ * container can make one that no path reaches): what lies deeper is moved up first, so that two descriptors do.
+ *
+ * @returns false when there was nothing
+ * @throws the errors of Node and SystemCallError
+ */
+export function removeTree(path: string | Buffer): boolean {
+  try {
+    unlinkSync(path);
+    return true;
+  } catch (error) {
+    const code = errnoOf(error);
+    if (code === "ENOENT") return false;
+    if (code !== "EISDIR" && code !== "EPERM") throw error;
+  }
+  const root = openSync(path, directoryFlags);
+  try {
+    emptyDirectory(root);
+  } finally {
+    closeSync(root);
+  }
+  rmdirSync(path);
+  return true;
+}
+
+function emptyDirectory(root: number): void {
+  let moved = 0;
+  /** Gives a directory that is not empty a new name in the root; returns it. */
+  const moveUp = (from: number, name: ByteString): ByteString => {
+    for (;;) {
+      const free = `.removing-${moved++}`;
+      try {
+        renameAt(from, pathBytes(name), root, free, { replace: false });
+        return free;
+      } catch (error) {
+        if (errnoOf(error) !== "EEXIST") throw error;
+      }
+    }
+  };
+  const waiting: ByteString[] = [];
+  for (const name of namesAt(root)) if (!removeSimple(root, name)) waiting.push(name);
+  for (let name = waiting.pop(); name !== undefined; name = waiting.pop()) {
+    using directory = openBeneath(root, pathBytes(name), directoryFlags, { confine: "noLinks" });
+    for (const inner of namesAt(directory.fd))
+      if (!removeSimple(directory.fd, inner)) waiting.push(moveUp(directory.fd, inner));
+    // names may be passed over while others are removed (readdir(3)): then it comes once more
+    if (!removeSimple(root, name)) waiting.push(name);
+  }
+}
+
+/** Removes anything but a directory that holds something. */
+function removeSimple(directory: number, name: ByteString): boolean {
+  const bytes = pathBytes(name);
+  try {
+    unlinkAt(directory, bytes);
+    return true;
+  } catch (error) {
+    const code = errnoOf(error);
+    if (code === "ENOENT") return true;
+    if (code !== "EISDIR" && code !== "EPERM") throw error;
+  }
+  try {
+    rmdirAt(directory, bytes);
+    return true;
+  } catch (error) {
+    if (errnoOf(error) === "ENOTEMPTY") return false;
+    throw new Error(`${shownName(name)} can't be removed`, { cause: error });
+  }
+}
