@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { during, Fault } from "../base/fault.ts";
 import type { ChainId, SnapshotKey } from "../base/ids.ts";
 import { errnoOf, systemFault } from "../linux/libc.ts";
+import { hostMounts } from "../linux/mounts.ts";
 import type { SnapshotUsage } from "./contract.ts";
 import { notesPath, treeOf } from "./notes.ts";
 import type { SnapshotWorkers } from "./workers.ts";
@@ -81,6 +82,9 @@ export class SnapshotStore {
     for (const [name, record] of layers)
       if (record === undefined || record.stack.some((below) => layers.get(below) === undefined))
         await this.discard(this.layer(name));
+    // of a probe that was killed
+    for (const { target } of await hostMounts().below(join(this.root, "t")))
+      await hostMounts().unmount(target);
     for (const name of await readdir(join(this.root, "t"))) this.#removeLater(join(this.root, "t", name));
   }
 

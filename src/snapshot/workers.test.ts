@@ -1,0 +1,93 @@
+import assert from "node:assert/strict";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, it } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { describeFault, Fault, isFault } from "../base/fault.ts";
+import { hostMounts } from "../linux/mounts.ts";
+import { openSnapshotter } from "./open.ts";
+import { asRoot } from "./testing/fixture.ts";
+import { findIgzip } from "./unpack/find-igzip.ts";
+import { packFault, unpackFault } from "./worker/protocol.ts";
+import { SnapshotWorkers } from "./workers.ts";
+
+const threads = async () => Number(/Threads:\s+(\d+)/.exec(await readFile("/proc/self/status", "utf8"))?.[1]);
+
+describe("the workers", () => {
+  let base: string;
+  before(() => {
+    base = mkdtempSync(join(tmpdir(), "berth-workers-"));
+  });
+  after(() => rmSync(base, { recursive: true }));
+
+  it("start with work, and end without", async () => {
+    const workers = new SnapshotWorkers({ atMost: 3, idle: 50 });
+    const none = await threads();
+    const usage = () => workers.run("usage", { directory: base });
+    await Promise.all(Array.from({ length: 10 }, usage));
+    assert.ok((await threads()) > none);
+    for (let tries = 0; (await threads()) > none && tries < 100; tries++) await sleep(20);
+    assert.ok((await threads()) <= none);
+    assert.ok((await usage()).inodes > 0);
+    await workers.close();
+  });
+
+  it("fail with what was asked, and carry on", async () => {
+    const workers = new SnapshotWorkers({ atMost: 1, idle: 50 });
+    const missing = join(base, "missing");
+    const failing = workers.run("usage", { directory: missing });
+    await assert.rejects(
+      failing,
+      (error) => isFault(error, "notFound") && describeFault(error).includes(missing),
+    );
+    assert.equal(await workers.run("remove", { directory: missing }), undefined);
+    await workers.close();
+    await assert.rejects(workers.run("remove", { directory: missing }), (error) =>
+      isFault(error, "unavailable"),
+    );
+  });
+
+  it("end what is in work when they are closed", async () => {
+    const workers = new SnapshotWorkers({ atMost: 1, idle: 50 });
+    const working = workers.run("usage", { directory: "/usr" });
+    const closed = workers.close();
+    await assert.rejects(working, (error) => isFault(error, "cancelled"));
+    await closed;
+  });
+
+  it("keep the kinds, hints and causes of faults", () => {
+    const fault = new Fault("corrupt", "outer", {
+      hint: "try",
+      cause: new Error("inner", { cause: "text" }),
+    });
+    const back = unpackFault(structuredClone(packFault(fault)));
+    assert.deepEqual([back.kind, back.hint, describeFault(back)], ["corrupt", "try", describeFault(fault)]);
+    assert.equal(unpackFault(packFault(new Error("plain"))).kind, "internal");
+    assert.equal(unpackFault(packFault("thrown text")).message, "thrown text");
+  });
+
+  it("find igzip on a search path", () => {
+    const file = join(base, "igzip");
+    assert.equal(findIgzip(`${base}:relative:`), undefined);
+    writeFileSync(file, "", { mode: 0o755 });
+    assert.equal(findIgzip(`/nowhere:${base}`), file);
+  });
+
+  it("clear away what a killed daemon left, mounts too", { skip: asRoot }, async () => {
+    const workers = new SnapshotWorkers({ atMost: 1, idle: 50 });
+    const root = join(base, "left");
+    await openSnapshotter("overlay", root, workers).probe();
+    const merged = join(root, "t", "probe-x", "m");
+    mkdirSync(merged, { recursive: true });
+    mkdirSync(join(root, "l", "half", "d"), { recursive: true });
+    await hostMounts().mount("left", merged, "tmpfs", []);
+    const { committed } = await openSnapshotter("overlay", root, workers).list();
+    assert.deepEqual(committed, []);
+    assert.deepEqual(await hostMounts().below(root), []);
+    for (let tries = 0; readdirSync(join(root, "t")).length > 0 && tries < 100; tries++) await sleep(10);
+    assert.deepEqual([readdirSync(join(root, "t")), readdirSync(join(root, "l"))], [[], []]);
+    await workers.close();
+  });
+});
