@@ -134,6 +134,8 @@ down() {
   fi
   rm -f "$demo/daemon.pid"
   ip link delete "$bridge" 2>/dev/null || true
+  # The group that held the pods' groups; it stays where another daemon still has pods in it.
+  rmdir /sys/fs/cgroup/*/berth /sys/fs/cgroup/berth 2>/dev/null || true
   echo "The images stay in $root."
 }
 
