@@ -5,7 +5,7 @@ import { createReadStream, mkdirSync, statSync, truncateSync, writeFileSync } fr
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { headerBlock } from "./testing/build-tar.ts";
-import { asRoot, SnapshotFixture } from "./testing/fixture.ts";
+import { inFull, SnapshotFixture } from "./testing/fixture.ts";
 
 const twoGiB = 2_147_483_648;
 
@@ -15,7 +15,7 @@ async function digestOf(file: string): Promise<string> {
   return hash.digest("hex");
 }
 
-describe("a file of 2 GiB and more", { skip: asRoot }, () => {
+describe("a file of 2 GiB and more", { skip: inFull }, () => {
   let fixture: SnapshotFixture;
   before(() => {
     fixture = new SnapshotFixture("overlay");

@@ -13,6 +13,9 @@ import { buildTar, type TestEntry } from "./build-tar.ts";
 
 export const asRoot = process.getuid?.() === 0 ? false : "NOT RUN: snapshots need root";
 
+/** For tests that take minutes. */
+export const inFull = asRoot || (process.env.BERTH_TEST_FULL === "1" ? false : "only by make test-full");
+
 const gzipType = "application/vnd.oci.image.layer.v1.tar+gzip";
 export const generous = { maxUnpacked: 8_589_934_592, maxFiles: 1_000_000 };
 

@@ -34,8 +34,8 @@ function differences(ours: Tree, theirs: Tree): Record<string, { ours: unknown; 
 }
 
 /** Compares what berth makes of these layers with what umoci and containerd make of them. */
-export function peersSuite(layers: readonly (readonly TestEntry[])[]): void {
-  describe("an image's tree equals what others make of it", { skip: asRoot }, () => {
+export function peersSuite(layers: readonly (readonly TestEntry[])[], skip = asRoot): void {
+  describe("an image's tree equals what others make of it", { skip }, () => {
     const kinds = ["overlay", "native"] as const;
     const trees: Partial<Record<(typeof kinds)[number], Tree>> = {};
     let fixture: SnapshotFixture;
