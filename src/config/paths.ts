@@ -15,6 +15,8 @@ export interface Paths {
   readonly containers: string;
   /** conmon writes `<container id>` here, holding the exit code, when a container exits. */
   readonly exits: string;
+  /** What runtimes need for a moment; emptied at a start. */
+  readonly scratch: string;
   pod(id: PodSandboxId): PodPaths;
   container(id: ContainerId): ContainerPaths;
   /** The OCI runtime's own `--root`. */
@@ -57,6 +59,7 @@ export function pathsOf(config: Pick<Config, "root" | "state" | "grpc">): Paths 
     pods,
     containers,
     exits,
+    scratch: join(state, "scratch"),
     pod(id) {
       const directory = join(pods, id);
       return {

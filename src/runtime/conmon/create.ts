@@ -76,14 +76,15 @@ async function launchMonitor(
   parts: ConmonParts,
   signal: AbortSignal,
 ): Promise<number> {
-  const { host, monitor, paths, handlers } = parts;
+  const { host, conmon, paths } = parts;
+  const handler = parts.handlers.get(request.handler);
   using sync = new Pipe();
   using start = new Pipe();
   using launched = await host.launcher.launch(
     {
-      path: monitor.path,
-      args: monitorArgs(request, handlers.get(request.handler), paths),
-      env: monitorEnvironment(request.bundle, monitor),
+      path: conmon,
+      args: monitorArgs(request, handler, paths),
+      env: monitorEnvironment(request.bundle, handler),
       cwd: request.bundle,
       more: [sync.write, start.read],
       maxOutput: maxReport,

@@ -9,7 +9,6 @@ import { reapOrphan } from "../../linux/orphans.ts";
 import { processIdentity } from "../../linux/process-identity.ts";
 import type { CreateRequest } from "../contract.ts";
 import type { Handler } from "./handlers.ts";
-import type { MonitorProgram } from "./parts.ts";
 
 /** How long a monitor whose container is gone may take to note the exit and end. */
 const lingerMs: Ms = 1000;
@@ -37,7 +36,7 @@ export function monitorArgs(request: CreateRequest, handler: Handler, paths: Pat
 }
 
 /** What the monitor inherits: fds by number, and where it makes the socket that takes a tty over. */
-export function monitorEnvironment(bundle: string, { env }: MonitorProgram): Record<string, string> {
+export function monitorEnvironment(bundle: string, { env }: Handler): Record<string, string> {
   const TMPDIR = bundle.length <= maxSocketDirectory ? bundle : "/tmp";
   return { ...env, TMPDIR, _OCI_SYNCPIPE: "3", _OCI_STARTPIPE: "4" };
 }

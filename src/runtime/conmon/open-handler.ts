@@ -1,8 +1,9 @@
+import { describeFault } from "../../base/fault.ts";
 import type { Config } from "../../config/schema.ts";
 import type { HandlerProbe } from "../contract.ts";
 import type { Handler } from "./handlers.ts";
 import type { RuntimeHost } from "./parts.ts";
-import { type ProbePlace, probeHandler, versionOf } from "./probe.ts";
+import { type ProbePlace, probeHandler, sweepProbes, versionOf } from "./probe.ts";
 import { programPath } from "./program-path.ts";
 
 /** A configured handler, tried out on this host. Where its program is missing, that is its problem. */
@@ -14,7 +15,8 @@ export async function openHandler(
 ): Promise<{ handler: Handler; probe: HandlerProbe }> {
   const configured = config.runtime.handlers[name] ?? { binary: name, args: [] };
   const { binary } = configured;
-  const env = { PATH: config.runtime.path };
+  // crun copies itself to a file there for a moment; killed in that, it would leave it in /tmp
+  const env = { PATH: config.runtime.path, _LIBCONTAINER_STATEDIR: place.scratch };
   const path = await programPath(binary, config.runtime.path);
   const version = path === undefined ? "" : await versionOf({ path, env }, host);
   const handler: Handler = {
@@ -30,7 +32,15 @@ export async function openHandler(
     env,
     kind: (/^(crun|runc) version/.exec(version)?.[1] as "crun" | "runc" | undefined) ?? "other",
   };
-  if (path !== undefined) return { handler, probe: await probeHandler(handler, version, place, host) };
+  if (path !== undefined) {
+    await sweepProbes(handler, config.cgroup, host).catch((error: unknown) => {
+      host.log.warn(
+        { handler: name, err: describeFault(error) },
+        "an earlier probe's rest could not be removed",
+      );
+    });
+    return { handler, probe: await probeHandler(handler, version, place, host) };
+  }
   const features = { recursiveReadOnly: false, userNamespaces: false };
   const problem = `there is no ${binary} in ${config.runtime.path} (install it, or take it out of the config)`;
   return { handler, probe: { handler: name, path: binary, version, problem, features } };

@@ -1,5 +1,4 @@
 import { mkdir, readdir } from "node:fs/promises";
-import { dirname } from "node:path";
 import { describeFault } from "../../base/fault.ts";
 import type { ContainerId } from "../../base/ids.ts";
 import type { Ms } from "../../base/units.ts";
@@ -19,6 +18,7 @@ import type { ConmonParts, RuntimeHost } from "./parts.ts";
 import { programPath } from "./program-path.ts";
 import { reopenLog } from "./reopen-log.ts";
 import { start, state, update } from "./runtime-calls.ts";
+import { emptyScratch } from "./scratch.ts";
 import { traces } from "./traces.ts";
 import { ExitWatch } from "./watch-exits.ts";
 
@@ -39,7 +39,8 @@ export async function openContainerRuntime(
   const program = await programPath(conmon, path);
   const missing = program === undefined ? `there is no ${conmon} (install the package conmon)` : undefined;
   const names = Object.keys(config.runtime.handlers);
-  const place = { state: dirname(paths.exits), cgroup: config.cgroup };
+  const place = { scratch: paths.scratch, cgroup: config.cgroup };
+  await emptyScratch(paths.scratch, host.mounts);
   const opened = await Promise.all(
     names.map(async (name) => {
       const { handler, probe } = await openHandler(
@@ -59,10 +60,7 @@ export async function openContainerRuntime(
     host,
     paths,
     handlers: new Handlers(opened, config.runtime.default),
-    monitor: {
-      path: program ?? conmon,
-      env: { PATH: path },
-    },
+    conmon: program ?? conmon,
   };
   await endLeftExecs(parts);
   return operations(parts);

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, readdir, rm, writeFile } from "node:fs/promises";
 import { join, posix } from "node:path";
 import { describeFault } from "../../base/fault.ts";
 import type { Ms } from "../../base/units.ts";
@@ -16,10 +16,12 @@ import { callRuntime, requireRuntime } from "./runtime-command.ts";
 /** What one probe may take; a runtime under software emulation takes seconds. */
 const probeDeadline: Ms = 30_000;
 const removeWait: Ms = 2000;
+/** Of the names of probes' containers. */
+const prefix = "probe-";
 
 /** Where probes work: a directory for their bundles, the pods' cgroup. */
 export interface ProbePlace {
-  readonly state: string;
+  readonly scratch: string;
   readonly cgroup: Config["cgroup"];
 }
 
@@ -44,13 +46,13 @@ export async function probeHandler(
 
 async function tryOut(
   handler: Handler,
-  { state, cgroup }: ProbePlace,
+  { scratch, cgroup }: ProbePlace,
   host: RuntimeHost,
   signal: AbortSignal,
 ): Promise<void> {
-  const id = `probe-${randomBytes(8).toString("hex")}`;
-  await mkdir(state, { recursive: true });
-  const bundle = await mkdtemp(join(state, `${id}-`));
+  const id = `${prefix}${randomBytes(8).toString("hex")}`;
+  const bundle = join(scratch, id);
+  await mkdir(bundle, { mode: 0o700 });
   const pidFile = join(bundle, "pid");
   const group = probeGroup(cgroup, id);
   try {
@@ -73,6 +75,23 @@ async function tryOut(
       host.log.warn({ err: describeFault(error) }, "a probe's cgroup could not be removed");
     });
     await rm(bundle, { recursive: true, force: true });
+  }
+}
+
+/** What probes left that an earlier daemon was killed in. */
+export async function sweepProbes(
+  handler: Handler,
+  cgroup: Config["cgroup"],
+  host: RuntimeHost,
+): Promise<void> {
+  const signal = AbortSignal.timeout(probeDeadline);
+  const left = await readdir(handler.root).catch(() => []);
+  for (const id of left.filter((name) => name.startsWith(prefix))) {
+    await callRuntime(handler, { args: ["delete", "--force", id] }, host, signal);
+    await rm(join(handler.root, id), { recursive: true, force: true });
+    const { path } = probeGroup(cgroup, id);
+    await host.cgroups.killAll(path, signal);
+    await host.cgroups.remove(path, removeWait);
   }
 }
 

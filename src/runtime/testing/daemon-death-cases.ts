@@ -50,6 +50,23 @@ export function daemonDeathCases(here: () => Place): void {
     await place.runtime.delete(made.id, place.handler, soon());
   });
 
+  test("a daemon that is killed in the midst of a create leaves nothing that the next can't take away", async () => {
+    const place = here();
+    for (const moment of moments) {
+      const args = [daemon, place.directory, place.cgroup, place.handler, "endless"];
+      const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
+      await once(createInterface(child.stdout), "line", { signal: soon() });
+      await sleep(moment);
+      child.kill("SIGKILL");
+      await once(child, "exit");
+      for (const id of await place.runtime.traces()) {
+        await place.runtime.delete(id, place.handler, soon());
+        assert.deepEqual(await processesNaming(id), [], `killed after ${moment} ms`);
+        assert.equal(await place.cgroups.exists(`${place.cgroup}/${id}`), false, `killed after ${moment} ms`);
+      }
+    }
+  });
+
   test("a command that its daemon was killed in is ended by the next one", async () => {
     const place = here();
     const made = await fromKilledDaemon(place, "exec", `sleep ${nap}`);
@@ -60,6 +77,11 @@ export function daemonDeathCases(here: () => Place): void {
     await place.runtime.delete(made.id, place.handler, soon());
   });
 }
+
+/** Milliseconds after its start at which a daemon that makes containers is killed; one takes some 20 to 50. */
+const moments = process.env.BERTH_TEST_FULL
+  ? Array.from({ length: 50 }, (_, index) => index * 3)
+  : [3, 11, 19, 37];
 
 /** A container that another daemon made, which is killed once it runs: `script` as the container, or as a command in it. */
 async function fromKilledDaemon(place: Place, how: "run" | "exec", script: string): Promise<Made> {

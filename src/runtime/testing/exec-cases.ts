@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { readdirSync } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { after, before, describe, test } from "node:test";
 import { isFault } from "../../base/fault.ts";
@@ -94,6 +95,7 @@ export function execCases(here: () => Place): void {
     });
 
     test("many at once, and nothing is left of any", async () => {
+      const open = readdirSync("/proc/self/fd").length;
       const numbers = Array.from({ length: 20 }, (_, index) => index);
       const results = await Promise.all(
         numbers.map((number) => exec(["sh", "-c", `echo ${number}; exit ${number}`])),
@@ -106,6 +108,7 @@ export function execCases(here: () => Place): void {
         (await readdir(made.request.bundle)).filter((name) => name.startsWith("exec-")),
         [],
       );
+      await until(() => readdirSync("/proc/self/fd").length <= open, "the end of all pipes");
       const group = `${here().cgroup}/${made.id}`;
       assert.deepEqual(await here().cgroups.below(group), [group]);
     });

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
+import { readdirSync, readFileSync } from "node:fs";
 import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -11,6 +12,8 @@ import type { Config } from "../../config/schema.ts";
 import { hostCgroups } from "../../linux/cgroups.ts";
 import type { Cgroups } from "../../linux/contract.ts";
 import { Launcher } from "../../linux/launcher.ts";
+import { hostMounts } from "../../linux/mounts.ts";
+import { processIdentity } from "../../linux/process-identity.ts";
 import { hostProcesses } from "../../linux/processes.ts";
 import type { OciConfig } from "../../spec/oci-runtime.ts";
 import { openContainerRuntime } from "../conmon/open.ts";
@@ -55,7 +58,7 @@ export async function openPlace(directory: string, cgroup: string, handler: stri
   });
   const cgroups = await hostCgroups();
   const log: Logger = pino({ level: process.env.BERTH_TEST_LOG ?? "silent" });
-  const host = { processes: hostProcesses(), launcher, cgroups, log };
+  const host = { processes: hostProcesses(), launcher, cgroups, mounts: hostMounts(), log };
   const runtime = await openContainerRuntime(testConfig(handler, cgroup), paths, host);
   await cgroups.create(`${cgroup}/monitors`);
   return { directory, cgroup, handler, paths, cgroups, runtime };
@@ -90,10 +93,19 @@ export async function clearPlace(place: Place): Promise<void> {
   const runtimeState = await readdir(paths.runtimeRoot(handler)).catch(() => []);
   assert.deepEqual(runtimeState, [], "what the runtime has on its books");
   assert.deepEqual(await readdir(paths.exits), [], "exit files");
+  assert.deepEqual(await readdir(paths.scratch), [], "what runtimes need for a moment");
+  await until(() => deadChildren().length === 0, "the reaping of what is dead");
   assert.deepEqual(await processesNaming(directory), [], "monitors and runtimes that run");
   assert.deepEqual(await cgroups.below(cgroup), [cgroup, `${cgroup}/monitors`], "cgroups");
   await cgroups.remove(cgroup, 2000);
   await rm(directory, { recursive: true });
+}
+
+/** Children of this process that are dead and not reaped. */
+function deadChildren(): string[] {
+  return readdirSync("/proc/self/task")
+    .flatMap((thread) => readFileSync(`/proc/self/task/${thread}/children`, "latin1").split(" "))
+    .filter((pid) => pid !== "" && processIdentity(Number(pid)) === undefined);
 }
 
 /** Command lines with `text` in them. */
