@@ -13,7 +13,7 @@ const isRoot = process.getuid?.() === 0;
 const hidden = `umount ${hybrid} && mount -t tmpfs -o mode=755 tmpfs ${hybrid} && exec "$0" "$@"`;
 
 if (isHybrid && isRoot) {
-  test("containers with crun, where cgroup v2 is hidden", { timeout: 180_000 }, () => {
+  test("containers with crun, where cgroup v2 is hidden", { timeout: 320_000 }, () => {
     const { NODE_TEST_CONTEXT: _, ...env } = process.env;
     const command = [process.execPath, "--test-reporter=spec", import.meta.filename];
     const run = spawnSync("unshare", ["-m", "--propagation", "private", "sh", "-c", hidden, ...command], {

@@ -9,7 +9,7 @@ import { clearPlace, makePlace, type Place } from "./place.ts";
 /** What every ContainerRuntime has to do with the OCI runtime `handler`, on the real kernel. Needs root. */
 export function containerRuntimeSuite(handler: string): void {
   const skip = process.getuid?.() === 0 ? false : "NOT RUN: containers need root";
-  describe(`containers with ${handler}`, { skip, timeout: 120_000 }, () => {
+  describe(`containers with ${handler}`, { skip, timeout: 300_000 }, () => {
     let place: Place | undefined;
     const here = (): Place => {
       if (place === undefined) throw new Error("the place is made before the tests run");
