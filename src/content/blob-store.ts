@@ -12,8 +12,9 @@ const layoutFile = "oci-layout";
 const indexFile = "index.json";
 
 /**
- * Blobs by digest, in an OCI image layout (OCI image spec v1.1, image layout). A blob gets its name once its digest and
- * size are verified; nothing is synced: whether a blob survived a power cut is for the caller's records to know.
+ * Blobs by digest, in an OCI image layout (OCI image spec v1.1, image layout). A blob gets its name once its
+ * digest and size are verified; nothing is synced: whether a blob survived a power cut is for the caller's
+ * records to know.
  */
 export class BlobStore {
   readonly #directory: string;
@@ -22,7 +23,10 @@ export class BlobStore {
     this.#directory = directory;
   }
 
-  /** Opens the store at `directory`, made if it isn't there, and drops what was being written when the daemon died. */
+  /**
+   * Opens the store at `directory`, made if it isn't there, and drops what was being written when the daemon
+   * died.
+   */
   static async open(directory: string): Promise<BlobStore> {
     const store = new BlobStore(directory);
     await mkdir(join(directory, "blobs", "sha256"), { recursive: true, mode: 0o700 });
@@ -74,7 +78,8 @@ export class BlobStore {
   }
 
   /**
-   * A large blob's bytes, verified as they pass: the reading fails at the end when they weren't what the name says.
+   * A large blob's bytes, verified as they pass: the reading fails at the end when they weren't what the name
+   * says.
    *
    * @throws {Fault} notFound, corrupt
    */
@@ -103,7 +108,8 @@ export class BlobStore {
   /**
    * Stores a blob from a stream. Nothing is left when it fails.
    *
-   * @throws {Fault} corrupt for another digest or size; exhausted when the disk is full; what the stream throws
+   * @throws {Fault} corrupt for another digest or size; exhausted when the disk is full; what the stream
+   * throws
    */
   async write(chunks: AsyncIterable<Uint8Array>, expected: { digest: Digest; size: Bytes }): Promise<void> {
     const path = this.ingestPath();

@@ -17,7 +17,9 @@ export interface ImageRecord {
   readonly id: ImageId;
   /** References by tag, normalised (`docker.io/library/busybox:1.36`). */
   readonly tags: readonly string[];
-  /** References by digest (`docker.io/library/busybox@sha256:…`), the manifest or index as it was asked for. */
+  /**
+   * References by digest (`docker.io/library/busybox@sha256:…`), the manifest or index as it was asked for.
+   */
   readonly digests: readonly string[];
   readonly manifest: { readonly digest: Digest; readonly mediaType: string; readonly size: Bytes };
   readonly config: ImageConfig;
@@ -49,14 +51,21 @@ export type PullProgress =
 
 /** The images of this node, as the layers above use them. */
 export interface Images {
-  /** By id, unique id prefix, tag or digest reference; undefined when it is not here. @throws {Fault} invalid for an ambiguous prefix */
+  /**
+   * By id, unique id prefix, tag or digest reference; undefined when it is not here.
+   *
+   * @throws {Fault} invalid for an ambiguous prefix
+   */
   find(reference: string): ImageRecord | undefined;
   list(): Iterable<ImageRecord>;
-  /** Single-flight for each reference and credential; a caller's signal ends its own wait, the last one's the pull. */
+  /**
+   * Single-flight for each reference and credential; a caller's signal ends its own wait, the last one's the
+   * pull.
+   */
   pull(reference: string, auth: RegistryAuth | undefined, signal: AbortSignal): Promise<ImageRecord>;
   /**
-   * Removes the image with all its references, whichever of them names it (CRI RemoveImage). Succeeds if it is not here.
-   * Layers that containers still use go with the last of them.
+   * Removes the image with all its references, whichever of them names it (CRI RemoveImage). Succeeds if it
+   * is not here. Layers that containers still use go with the last of them.
    */
   remove(reference: string, signal: AbortSignal): Promise<void>;
 }

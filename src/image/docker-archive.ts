@@ -22,7 +22,8 @@ const archiveManifest = z
 type ArchiveEntry = z.infer<typeof archiveManifest>[number];
 
 /**
- * The images of what `docker save` writes. They have no manifest of their own: one is made from what is there.
+ * The images of what `docker save` writes. They have no manifest of their own: one is made from what is
+ * there.
  *
  * @throws {Fault} corrupt, unimplemented, exhausted
  */

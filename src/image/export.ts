@@ -17,8 +17,8 @@ interface Exported {
 }
 
 /**
- * Writes images to a new tar: an OCI image layout with the manifest.json of docker beside it. Blobs that were dropped
- * after unpacking are fetched again, without a credential.
+ * Writes images to a new tar: an OCI image layout with the manifest.json of docker beside it. Blobs that were
+ * dropped after unpacking are fetched again, without a credential.
  *
  * @throws {Fault} notFound (an image, or a blob that can't be fetched again), alreadyExists, exhausted
  */

@@ -7,9 +7,11 @@ import type { ImageRecord } from "./contract.ts";
 import { isTrusted } from "./record.ts";
 
 /**
- * Finds an image by its id (with or without `sha256:`), a tag, a digest reference, or the beginning of its id.
+ * Finds an image by its id (with or without `sha256:`), a tag, a digest reference, or the beginning of its
+ * id.
  *
- * @throws {Fault} invalid for what is neither a reference nor an id, and for an id's beginning that several have
+ * @throws {Fault} invalid for what is neither a reference nor an id, and for an id's beginning that several
+ * have
  */
 export function findImage(
   reference: string,

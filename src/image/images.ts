@@ -97,8 +97,8 @@ export class NodeImages implements Images {
   }
 
   /**
-   * Takes images from an OCI layout (directory or tar) or a docker archive at the absolute `path`; they are durable
-   * when this resolves.
+   * Takes images from an OCI layout (directory or tar) or a docker archive at the absolute `path`; they are
+   * durable when this resolves.
    *
    * @throws {Fault} notFound; corrupt, exhausted, unimplemented: of this file, nothing is left then
    */

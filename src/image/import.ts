@@ -9,8 +9,8 @@ import { bringImage } from "./pull.ts";
 import { blobsOf, removeUnused, removeUnusedBlobs } from "./sweep.ts";
 
 /**
- * Takes all images of an OCI layout (directory or tar) or of a docker archive, with their blobs. Either all of them
- * are here then, or none that wasn't before.
+ * Takes all images of an OCI layout (directory or tar) or of a docker archive, with their blobs. Either all
+ * of them are here then, or none that wasn't before.
  *
  * @throws {Fault} notFound, corrupt, exhausted, unimplemented: with the path
  */

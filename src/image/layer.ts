@@ -22,7 +22,8 @@ export interface LayerJob {
 }
 
 /**
- * Fetches, unpacks and commits one layer; the work of a flight in `LayerWork`. Nothing is left when it throws.
+ * Fetches, unpacks and commits one layer; the work of a flight in `LayerWork`. Nothing is left when it
+ * throws.
  *
  * @throws {Fault} corrupt, exhausted, unimplemented, deadline (no progress), and what the source throws
  */

@@ -8,8 +8,8 @@ import type { ImageSource, ResolvedImage } from "./resolve.ts";
 const tellEvery = 100;
 
 /**
- * Brings every layer that isn't here, all at once, and commits them in their order. The caller has pinned the chains.
- * A layer that another pull is bringing is waited for.
+ * Brings every layer that isn't here, all at once, and commits them in their order. The caller has pinned the
+ * chains. A layer that another pull is bringing is waited for.
  *
  * @returns what each layer takes, from the lowest
  * @throws {Fault} the first layer's that failed; none of this pull's own layers is in work any more then

@@ -11,8 +11,8 @@ import type { ImageNames } from "./record.ts";
 import { type ImageSource, resolveImage } from "./resolve.ts";
 
 /**
- * The images of an OCI image layout (OCI image spec v1.1, image layout), each under its name; of manifests with the
- * same name the one for this host.
+ * The images of an OCI image layout (OCI image spec v1.1, image layout), each under its name; of manifests
+ * with the same name the one for this host.
  *
  * @throws {Fault} corrupt, unimplemented, notFound (none for this host)
  */
@@ -56,7 +56,10 @@ function groupOf(descriptor: Descriptor): string {
   return nameOf(descriptor) ?? (descriptor.platform === undefined ? descriptor.digest : "");
 }
 
-/** containerd's annotation holds the whole name; the spec's may hold a tag alone, which names nothing by itself. */
+/**
+ * containerd's annotation holds the whole name; the spec's may hold a tag alone, which names nothing by
+ * itself.
+ */
 function nameOf({ annotations = {} }: Descriptor): string | undefined {
   const whole = annotations["io.containerd.image.name"];
   if (whole !== undefined) return whole;

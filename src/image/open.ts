@@ -34,7 +34,9 @@ export interface ImagesOptions {
   readonly syncDelay?: number;
 }
 
-/** Opens the images of this node. Nothing is changed on disk but the blob store's frame: `recover` comes next. */
+/**
+ * Opens the images of this node. Nothing is changed on disk but the blob store's frame: `recover` comes next.
+ */
 export async function openImages(options: ImagesOptions): Promise<NodeImages> {
   const { config, metadata, snapshotter, unpacker, users, bootId, log } = options;
   const { configPath, pullProgressTimeout, maxConcurrentLayers } = config.registry;

@@ -53,11 +53,9 @@ export function selectManifest(manifests: readonly Descriptor[], wanted: readonl
   const unsaid = images.find((entry) => entry.platform === undefined);
   if (unsaid !== undefined) return unsaid;
   const there = images.map((entry) => (entry.platform === undefined ? "?" : showPlatform(entry.platform)));
-  const first = wanted[0];
-  throw new Fault(
-    "notFound",
-    `the image is not made for ${first === undefined ? "this host" : showPlatform(first)}, only for ${there.slice(0, 20).join(", ") || "nothing"}`,
-  );
+  const host = wanted[0] === undefined ? "this host" : showPlatform(wanted[0]);
+  const others = there.slice(0, 20).join(", ") || "nothing";
+  throw new Fault("notFound", `the image is not made for ${host}, only for ${others}`);
 }
 
 /** `linux/arm/v7`. */

@@ -11,8 +11,8 @@ import { type ImageSource, type ResolvedImage, resolveImage } from "./resolve.ts
 import { removeUnused, removeUnusedBlobs } from "./sweep.ts";
 
 /**
- * Pulls an image: resolve, manifest for this host, config, every missing layer at once, record. The registry is asked
- * even for what is here: whether this credential may have it, and what the tag stands for now.
+ * Pulls an image: resolve, manifest for this host, config, every missing layer at once, record. The registry
+ * is asked even for what is here: whether this credential may have it, and what the tag stands for now.
  *
  * @throws {Fault} what failed, with the reference; nothing is left of it then
  */

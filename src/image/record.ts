@@ -44,8 +44,8 @@ export function isTrusted(record: ImageRecord, bootId: BootId): boolean {
 }
 
 /**
- * Commits an image's record, or adds its names to the one that is there; tags move here from other images. The caller
- * has pinned the image's layers.
+ * Commits an image's record, or adds its names to the one that is there; tags move here from other images.
+ * The caller has pinned the image's layers.
  */
 export async function recordImage(
   image: ImageRecord,

@@ -5,8 +5,9 @@ import { isTrusted } from "./record.ts";
 import { sweepImages } from "./sweep.ts";
 
 /**
- * Puts right what the last daemon left, at start, before anything is pulled or created: layers that were being unpacked
- * are dropped, images that a power cut may have damaged are forgotten, and what lies on disk without a record goes.
+ * Puts right what the last daemon left, at start, before anything is pulled or created: layers that were
+ * being unpacked are dropped, images that a power cut may have damaged are forgotten, and what lies on disk
+ * without a record goes.
  *
  * @returns the images that were dropped because they were not durable yet when the host went down
  */
@@ -26,10 +27,12 @@ function ingestsOf(listed: readonly string[], { store }: ImageParts): Set<string
 }
 
 /**
- * Drops every image of another boot that no sync has covered, with those of its layers that no synced image has. The
- * containers on them are of that boot, too: dead, and their writable layers lie on what can't be relied on.
+ * Drops every image of another boot that no sync has covered, with those of its layers that no synced image
+ * has. The containers on them are of that boot, too: dead, and their writable layers lie on what can't be
+ * relied on.
  *
- * An image of which a layer can't be removed keeps its record: it is shown to nobody, and tells its layers as doubtful.
+ * An image of which a layer can't be removed keeps its record: it is shown to nobody, and tells its layers as
+ * doubtful.
  */
 export async function dropUntrusted(parts: ImageParts, signal: AbortSignal): Promise<ImageRecord[]> {
   const { store, log, work } = parts;
@@ -64,7 +67,11 @@ function chainsOf(record: ImageRecord): ChainId[] {
   return record.layers.map((layer) => layer.chainId);
 }
 
-/** Removes snapshots and the containers' on them, in several passes: children first. @returns those that stay */
+/**
+ * Removes snapshots and the containers' on them, in several passes: children first.
+ *
+ * @returns those that stay
+ */
 async function removeAll(chains: readonly ChainId[], { store, log }: ImageParts): Promise<Set<ChainId>> {
   const left = new Set(chains);
   for (let before = left.size + 1; left.size > 0 && left.size < before; ) {

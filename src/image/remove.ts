@@ -5,8 +5,8 @@ import type { ImageParts } from "./parts.ts";
 import { blobsOf, removeUnused, removeUnusedBlobs } from "./sweep.ts";
 
 /**
- * Removes an image under all its names, and what nothing else needs of it: first it can't be found any more, then its
- * layers go from the top. A crash in between leaves what the next start sweeps.
+ * Removes an image under all its names, and what nothing else needs of it: first it can't be found any more,
+ * then its layers go from the top. A crash in between leaves what the next start sweeps.
  *
  * @returns the image; undefined when it is not here
  */

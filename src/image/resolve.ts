@@ -46,10 +46,12 @@ const configTypes: readonly string[] = [
 ];
 
 /**
- * Goes from what a name stands for to the image for this host: through indexes to a manifest, and to its config.
+ * Goes from what a name stands for to the image for this host: through indexes to a manifest, and to its
+ * config.
  *
  * @param root the manifest or index, and its bytes, verified
- * @throws {Fault} notFound when there is none for this host; corrupt; unimplemented when it is no container image
+ * @throws {Fault} notFound when there is none for this host; corrupt; unimplemented when it is no container
+ * image
  */
 export async function resolveImage(
   root: {

@@ -12,8 +12,8 @@ interface Flight<Value, Event> {
 export type Begin<Value, Event> = (report: (event: Event) => void, signal: AbortSignal) => Promise<Value>;
 
 /**
- * Work that runs once for each key, however many wait for it. A caller's signal ends its own wait; when the last waiter
- * leaves, the work is told to end, and whoever comes then starts anew.
+ * Work that runs once for each key, however many wait for it. A caller's signal ends its own wait; when the
+ * last waiter leaves, the work is told to end, and whoever comes then starts anew.
  */
 export class SharedWork<Key, Value, Event> {
   readonly #doing: string;

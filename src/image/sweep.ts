@@ -4,8 +4,8 @@ import type { ImageRecord } from "./contract.ts";
 import type { ImageParts } from "./parts.ts";
 
 /**
- * Removes those of `chains` that no image, no container and nothing in flight counts on. Goes over them again as long
- * as one could be removed: a chain goes only after those on top of it.
+ * Removes those of `chains` that no image, no container and nothing in flight counts on. Goes over them again
+ * as long as one could be removed: a chain goes only after those on top of it.
  *
  * @param chains those on top first, as far as the caller knows
  */

@@ -6,7 +6,10 @@ const octalMax = 8 ** 11 - 1;
 /** What ends a tar file. */
 export const tarEnd: Uint8Array = new Uint8Array(2 * block);
 
-/** The header of a plain file in a tar (POSIX ustar): root's, mode 0644, of no particular time. `name`: up to 100 bytes. */
+/**
+ * The header of a plain file in a tar (POSIX ustar): root's, mode 0644, of no particular time. `name`: up to
+ * 100 bytes.
+ */
 export function tarHeader(name: string, size: Bytes): Buffer {
   const header = Buffer.alloc(block);
   header.write(name, 0, 100, "utf8");

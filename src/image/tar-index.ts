@@ -21,8 +21,8 @@ interface Header {
 }
 
 /**
- * Finds the files of a tar (POSIX ustar and pax, GNU long names) by reading its headers alone. Links to other files of
- * it stand for those. Names that lead out of it are left out: nobody can ask for them.
+ * Finds the files of a tar (POSIX ustar and pax, GNU long names) by reading its headers alone. Links to other
+ * files of it stand for those. Names that lead out of it are left out: nobody can ask for them.
  *
  * @throws {Fault} corrupt; exhausted for too many entries
  */

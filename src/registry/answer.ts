@@ -6,7 +6,10 @@ import { readBody, showUrl } from "./transport.ts";
 const errorBodyMax = 16_384;
 const shownMax = 300;
 
-/** A registry's answer that is no success. `retryAfter`: when it says that trying again helps, and how long it asks to wait. */
+/**
+ * A registry's answer that is no success. `retryAfter`: when it says that trying again helps, and how long it
+ * asks to wait.
+ */
 export class Refused extends Fault {
   readonly status: number;
   readonly retryAfter: Ms | undefined;

@@ -59,7 +59,10 @@ export async function retrying<T>(
   }
 }
 
-/** What will be the same at the next try: names that don't exist, certificates that don't fit, answers that say no. */
+/**
+ * What will be the same at the next try: names that don't exist, certificates that don't fit, answers that
+ * say no.
+ */
 function mayPass(error: unknown): boolean {
   if (error instanceof Refused) return isPassing(error.status);
   return (

@@ -11,8 +11,8 @@ import { bodyChunks, showUrl } from "./transport.ts";
 const resumesMax = 200;
 
 /**
- * A blob's bytes from one host, from `start` on: exactly up to its size, whatever breaks in between. Not verified: whoever
- * reads it compares the digest.
+ * A blob's bytes from one host, from `start` on: exactly up to its size, whatever breaks in between. Not
+ * verified: whoever reads it compares the digest.
  *
  * @throws what the host said when trying again is of no use
  */
@@ -65,12 +65,16 @@ async function* blobChunks(
         `${showUrl(answered.url)} gives more than the ${blob.size} bytes that were announced`,
       );
     }
-    // Readers may hand the memory to another thread, and a part of a larger buffer would take its neighbours along.
+    // Readers may hand the memory to another thread: a part of a larger buffer would take all along.
     if (kept.length > 0) yield kept.byteLength === kept.buffer.byteLength ? kept : new Uint8Array(kept);
   }
 }
 
-/** Compares what the answer says of its extent with what was asked. @returns how many bytes of it we have already */
+/**
+ * Compares what the answer says of its extent with what was asked.
+ *
+ * @returns how many bytes of it we have already
+ */
 function checkExtent({ answer, url }: Answered, blob: Descriptor, from: Bytes): Bytes {
   const length = answer.headers["content-length"];
   const partial = answer.statusCode === 206;

@@ -13,8 +13,8 @@ const commas = /[ \t,]*/y;
 const token68 = /[A-Za-z0-9._~+/-]+=*(?=[ \t]*(?:,|$))/y;
 
 /**
- * Reads the WWW-Authenticate headers of an answer, joined by commas as Node gives them. A header that breaks the
- * grammar ends the reading: what came before it counts.
+ * Reads the WWW-Authenticate headers of an answer, joined by commas as Node gives them. A header that breaks
+ * the grammar ends the reading: what came before it counts.
  */
 export function parseChallenges(header: string): Challenge[] {
   const challenges: Challenge[] = [];

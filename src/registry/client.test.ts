@@ -107,5 +107,8 @@ test("mirrors are asked in order, then the registry; the error names each", { sk
   configure("_default", `[host."${registry.url}"]\ncapabilities = ["pull"]\n`);
   const byDigest = await repository(`registry.invalid/library/app@${image.manifest.digest}`);
   assert.equal((await byDigest.manifest(image.manifest.digest, signal)).digest, image.manifest.digest);
+  configure("_default", `[host."https://m".header]\nauthorization = "s3cret"\nnot toml`);
+  const broken = await fails(repository("quay.io/app:1"), "invalid", /hosts\.toml is not TOML, line 3/);
+  assert.doesNotMatch(broken, /s3cret/);
   client.unconfigure("_default");
 });

@@ -13,7 +13,10 @@ export interface RegistryOptions {
   readonly configPath: string;
   /** Of a manifest, an index or a config. */
   readonly maxManifest: Bytes;
-  /** A connection on which nothing comes for so long is given up, and the rest asked for again. 20 s unless said. */
+  /**
+   * A connection on which nothing comes for so long is given up, and the rest asked for again. 20 s unless
+   * said.
+   */
   readonly stall?: Ms;
   readonly backOff?: BackOff;
   /** Environment in which HTTPS_PROXY, HTTP_PROXY and NO_PROXY are looked up; none unless given. */

@@ -44,7 +44,8 @@ export function readCredential(given: GivenCredential | undefined): Credential |
 export function credentialFingerprint(credential: Credential | undefined): string {
   if (credential === undefined) return "anonymous";
   if (credential.kind !== "basic") return `${credential.kind}:${credential.token.fingerprint()}`;
-  return `basic:${new Secret(JSON.stringify([credential.username, credential.password.reveal()])).fingerprint()}`;
+  const pair = new Secret(JSON.stringify([credential.username, credential.password.reveal()]));
+  return `basic:${pair.fingerprint()}`;
 }
 
 /** The value of an Authorization header of the Basic scheme (RFC 7617). */

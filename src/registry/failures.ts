@@ -8,8 +8,8 @@ export interface HostFailure {
 }
 
 /**
- * The error when every host failed: names each and what it said, and what to do. The kind is that of the last one: the
- * registry itself, after its mirrors.
+ * The error when every host failed: names each and what it said, and what to do. The kind is that of the last
+ * one: the registry itself, after its mirrors.
  */
 export function noHostServes(
   doing: string,

@@ -12,7 +12,10 @@ export interface RegistryHost {
   readonly tls: TlsFiles;
   /** Sent to this host only. May hold secrets. */
   readonly headers: Readonly<Record<string, string | string[]>>;
-  /** The name of the registry that it is a mirror of, told to the mirror as `ns`; undefined for the registry itself. */
+  /**
+   * The name of the registry that it is a mirror of, told to the mirror as `ns`; undefined for the registry
+   * itself.
+   */
   readonly mirrorOf: string | undefined;
   /** Where to go if nothing there speaks TLS: only for loopback, when no scheme was configured. */
   readonly plainBase: string | undefined;

@@ -1,6 +1,6 @@
 import { readdir, readFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
-import { parse } from "smol-toml";
+import { parse, TomlError } from "smol-toml";
 import { z } from "zod";
 import { Fault } from "../base/fault.ts";
 import { defaultHost, type RegistryHost } from "./host.ts";
@@ -29,9 +29,10 @@ const hostsFile = z.strictObject({
 type HostTable = z.infer<typeof hostTable>;
 
 /**
- * The hosts to ask for the content of the registry `name`, in order: mirrors, then the registry. They come from
- * `<directory>/<host>_<port>_/hosts.toml`, `<directory>/<host>:<port>/hosts.toml` or `<directory>/_default/hosts.toml`,
- * the first that exists, in containerd's format; a directory without that file may hold certificates in Docker's way.
+ * The hosts to ask for the content of the registry `name`, in order: mirrors, then the registry. They come
+ * from `<directory>/<host>_<port>_/hosts.toml`, `<directory>/<host>:<port>/hosts.toml` or
+ * `<directory>/_default/hosts.toml`, the first that exists, in containerd's format; a directory without that
+ * file may hold certificates in Docker's way.
  *
  * @throws {Fault} invalid when a file there is malformed, naming it
  */
@@ -52,8 +53,10 @@ function parseHosts(text: string, file: string, name: string): RegistryHost[] {
   let table: unknown;
   try {
     table = parse(text);
-  } catch (cause) {
-    throw new Fault("invalid", `${file} is not TOML`, { cause });
+  } catch (error) {
+    // The parser quotes the lines around, and those may hold a header's secret.
+    const at = error instanceof TomlError ? `, line ${error.line}, column ${error.column}` : "";
+    throw new Fault("invalid", `${file} is not TOML${at}`);
   }
   const read = hostsFile.safeParse(table);
   if (!read.success) {
@@ -110,7 +113,10 @@ function fromTable(address: string, settings: HostTable, file: string, name: str
   };
 }
 
-/** `*.crt` are authorities, `*.cert` with `*.key` client certificates. Undefined when there is no such directory. */
+/**
+ * `*.crt` are authorities, `*.cert` with `*.key` client certificates. Undefined when there is no such
+ * directory.
+ */
 async function dockerCertificates(directory: string): Promise<TlsFiles | undefined> {
   let names: string[];
   try {

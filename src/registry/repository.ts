@@ -77,8 +77,8 @@ export class RemoteRepository {
   /**
    * Fetches a manifest or an index by tag or digest.
    *
-   * @throws {Fault} notFound, unauthenticated, forbidden, unavailable, corrupt (another digest), exhausted (too large):
-   * what the last host said, with what each said in the message
+   * @throws {Fault} notFound, unauthenticated, forbidden, unavailable, corrupt (another digest), exhausted
+   * (too large): what the last host said, with what each said in the message
    */
   manifest(named: string, signal: AbortSignal): Promise<FetchedManifest> {
     const doing = `fetching the manifest of ${this.#shown(named)}`;
@@ -117,8 +117,8 @@ export class RemoteRepository {
   }
 
   /**
-   * Streams a blob; after a break it goes on where it stopped, at the same host or the next. Exactly `blob.size` bytes
-   * come, not verified: the reader compares the digest.
+   * Streams a blob; after a break it goes on where it stopped, at the same host or the next. Exactly
+   * `blob.size` bytes come, not verified: the reader compares the digest.
    *
    * @throws {Fault} as `manifest` does
    */
@@ -158,7 +158,9 @@ export class RemoteRepository {
     throw noHostServes(doing, failures, this.#settings);
   }
 
-  /** The hosts to ask, in order. While there is another one to ask, one that fails is not asked many times. */
+  /**
+   * The hosts to ask, in order. While there is another one to ask, one that fails is not asked many times.
+   */
   #able(capability: HostCapability): [HostSession, BackOff][] {
     const able = this.#sessions.filter((session) => session.host.capabilities.has(capability));
     const { backOff } = this.#settings;

@@ -74,8 +74,9 @@ function certificatesIn(pem: string): string[] {
 }
 
 /**
- * Adds an authority to those that the process trusts anyway. The documented way, a whole list as `ca`, parses some
- * hundred certificates for each context: 60 ms on the main thread. This call is what Node makes of that list.
+ * Adds an authority to those that the process trusts anyway. The documented way, a whole list as `ca`, parses
+ * some hundred certificates for each context: 60 ms on the main thread. This call is what Node makes of that
+ * list.
  */
 function trustToo(context: SecureContext, certificate: string): void {
   (context.context as { addCACert(pem: string): void }).addCACert(certificate);

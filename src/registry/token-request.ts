@@ -32,8 +32,8 @@ const tokenAnswer = z.object({
 });
 
 /**
- * The server to ask for a token, as the challenge says. A registry that is reached by TLS can't send a credential
- * over an open line.
+ * The server to ask for a token, as the challenge says. A registry that is reached by TLS can't send a
+ * credential over an open line.
  *
  * @throws {Fault} corrupt when the challenge names no fit server
  */
@@ -56,7 +56,10 @@ export function tokenRealm(challenge: Challenge, registry: URL): URL {
   return url;
 }
 
-/** The request for a token (distribution spec: token and OAuth 2 authentication), by GET, or POST for identity tokens. */
+/**
+ * The request for a token (distribution spec: token and OAuth 2 authentication), by GET, or POST for identity
+ * tokens.
+ */
 export function tokenRequest(
   realm: URL,
   service: string | undefined,

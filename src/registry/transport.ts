@@ -32,14 +32,18 @@ export class ConnectionLost extends Error {
   }
 }
 
-/** Sends requests over connections that are kept for the next ones. Takes no decisions: no retry, no redirect. */
+/**
+ * Sends requests over connections that are kept for the next ones. Takes no decisions: no retry, no redirect.
+ */
 export class Transport {
   readonly #plain: PlainAgent;
   readonly #secure = new Map<string, TlsAgent>();
   readonly #answerWithin: Ms;
   readonly #proxyEnv: NodeJS.ProcessEnv | undefined;
 
-  /** `answerWithin`: until the head of an answer is there. `proxyEnv`: HTTPS_PROXY, HTTP_PROXY and NO_PROXY. */
+  /**
+   * `answerWithin`: until the head of an answer is there. `proxyEnv`: HTTPS_PROXY, HTTP_PROXY and NO_PROXY.
+   */
   constructor(answerWithin: Ms, proxyEnv: NodeJS.ProcessEnv | undefined) {
     this.#answerWithin = answerWithin;
     this.#proxyEnv = proxyEnv;
@@ -139,8 +143,8 @@ export async function readBody(
 }
 
 /**
- * The body as it comes. The connection is ended when the reader leaves early, when `signal` aborts, and when nothing
- * comes for `stall` while the reader waits; a reader that takes its time stalls nothing.
+ * The body as it comes. The connection is ended when the reader leaves early, when `signal` aborts, and when
+ * nothing comes for `stall` while the reader waits; a reader that takes its time stalls nothing.
  *
  * @throws {ConnectionLost} when it breaks off or stalls
  */

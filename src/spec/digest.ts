@@ -10,7 +10,8 @@ export function isDigest(text: string): text is Digest {
 }
 
 /**
- * Reads a digest (OCI image spec, descriptor: Digests). Of the registered algorithms, berth keeps sha256 only.
+ * Reads a digest (OCI image spec, descriptor: Digests). Of the registered algorithms, berth keeps sha256
+ * only.
  *
  * @throws {Fault} unimplemented for another well-formed algorithm, invalid for anything else
  */

@@ -63,13 +63,24 @@ export interface ContainerDefaults {
   readonly ExposedPorts: Readonly<Record<string, object>>;
 }
 
-/** An image's config (OCI image spec, config; Docker's is the same). History is left out: it stays in the blob. */
+/**
+ * An image's config (OCI image spec, config; Docker's is the same). History is left out: it stays in the
+ * blob.
+ */
 export interface ImageConfig extends Platform {
   /** RFC 3339; absent in reproducible images. */
   readonly created?: string | undefined;
   readonly config: ContainerDefaults;
   readonly rootfs: { readonly type: "layers"; readonly diff_ids: readonly DiffId[] };
 }
+
+/** Layers before their packing: OCI's, its non-distributable ones, Docker's, and its foreign ones. */
+const layerTypes = [
+  mediaTypes.ociLayer,
+  "application/vnd.oci.image.layer.nondistributable.v1.tar",
+  "application/vnd.docker.image.rootfs.diff.tar",
+  "application/vnd.docker.image.rootfs.foreign.diff.tar",
+];
 
 /** How a layer blob is packed. */
 export type LayerCompression = "none" | "gzip" | "zstd";
@@ -134,7 +145,11 @@ export const imageConfigSchema: z.ZodType<ImageConfig> = z.object({
   rootfs: z.object({ type: z.literal("layers"), diff_ids: z.array(digest) }),
 });
 
-/** Reads JSON that came from outside. @throws {Fault} corrupt, naming `what` and the first field that is wrong */
+/**
+ * Reads JSON that came from outside.
+ *
+ * @throws {Fault} corrupt, naming `what` and the first field that is wrong
+ */
 function parseAs<T>(schema: z.ZodType<T>, value: unknown, what: string): T {
   const result = schema.safeParse(value);
   if (result.success) return result.data;
@@ -152,8 +167,8 @@ function parseJson(bytes: Uint8Array, what: string): unknown {
 }
 
 /**
- * Reads a manifest or an index. `mediaType` is what the descriptor or the registry's Content-Type says; what the
- * document says of itself must agree, so that one blob can't be taken for two things.
+ * Reads a manifest or an index. `mediaType` is what the descriptor or the registry's Content-Type says; what
+ * the document says of itself must agree, so that one blob can't be taken for two things.
  *
  * @throws {Fault} corrupt when it is neither, or both; unimplemented for Docker schema 1
  */
@@ -203,7 +218,8 @@ export function parseImageConfig(bytes: Uint8Array): ImageConfig {
 }
 
 /**
- * How a layer of this media type is packed (OCI image spec, layer; Docker's and the non-distributable ones too).
+ * How a layer of this media type is packed (OCI image spec, layer; Docker's and the non-distributable ones
+ * too).
  *
  * @throws {Fault} unimplemented for encrypted layers and media types that are not layers
  */
@@ -211,14 +227,11 @@ export function layerCompression(mediaType: string): LayerCompression {
   if (mediaType.endsWith("+encrypted")) {
     throw new Fault("unimplemented", `encrypted layers are not supported (${mediaType})`);
   }
-  const layer =
-    /^application\/vnd\.(?:oci\.image\.layer\.(?:nondistributable\.)?v1\.tar|docker\.image\.rootfs\.(?:foreign\.)?diff\.tar)(?:[.+](gzip|zstd))?$/.exec(
-      mediaType,
-    );
-  if (layer === null) {
+  const [, layer = "", packing] = /^(.*?)(?:[.+](gzip|zstd))?$/.exec(mediaType) ?? [];
+  if (!layerTypes.includes(layer)) {
     throw new Fault("unimplemented", `${mediaType.slice(0, 100)} is not the media type of an image layer`, {
       hint: "this is an artifact that is no container image, or one made by a newer tool",
     });
   }
-  return layer[1] === "gzip" || layer[1] === "zstd" ? layer[1] : "none";
+  return packing === "gzip" || packing === "zstd" ? packing : "none";
 }

@@ -49,7 +49,10 @@ export function formatReference(reference: Reference): string {
   return reference.digest === undefined ? `${name}:${reference.tag}` : `${name}@${reference.digest}`;
 }
 
-/** True for names that can only mean this very machine: `localhost`, 127.0.0.0/8, `[::1]`; with or without a port. */
+/**
+ * True for names that can only mean this very machine: `localhost`, 127.0.0.0/8, `[::1]`; with or without a
+ * port.
+ */
 export function isLoopbackHost(host: string): boolean {
   const name = host.replace(/:[0-9]+$/, "").toLowerCase();
   return name === "localhost" || name === "[::1]" || /^127\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}$/.test(name);

@@ -31,7 +31,10 @@ export interface TestNode extends AsyncDisposable {
   readonly snapshotter: Snapshotter;
   /** What "containers" use: put a chain here. */
   readonly containers: Map<SnapshotKey, ChainId>;
-  /** Starts anew on what is on disk, without a word to this one: as after a kill, or in another boot a power cut. */
+  /**
+   * Starts anew on what is on disk, without a word to this one: as after a kill, or in another boot a power
+   * cut.
+   */
   crash(bootId: string, settings?: NodeSettings): Promise<TestNode>;
   /** Names of what is left on disk besides images: ingests and unfinished blobs. */
   leftovers(): Promise<string[]>;
