@@ -9,6 +9,7 @@ import { parseSignal } from "../spec/signal.ts";
 import { containerKey, recordOfKey, requireSameRequest } from "./key.ts";
 import type { ContainerAttempt, ContainerHost, ContainerParts } from "./parts.ts";
 import type { ContainerPod } from "./pod.ts";
+import { containerCgroup } from "./spec/cgroups-path.ts";
 import { type ContainerRecord, containerCreated, containerStranded } from "./state.ts";
 import { containerSteps } from "./steps.ts";
 import { publish, stepWatch } from "./watch.ts";
@@ -163,7 +164,7 @@ function newRecord(
   pod: ContainerPod,
   config: ContainerConfig,
   image: ImageRecord,
-  { book }: ContainerParts,
+  { book, host }: ContainerParts,
 ): ContainerRecord {
   const id = newContainerId();
   const stopSignal = config.stopSignal || image.config.config?.StopSignal || "SIGTERM";
@@ -178,7 +179,7 @@ function newRecord(
     handler: pod.handler,
     createdAt: nowNanos(),
     bootId: book.bootId,
-    cgroup: join(pod.cgroup, id),
+    cgroup: containerCgroup(host.config.cgroup.driver, pod.cgroup, id),
     logPath: logPath(pod, config),
     user: { uid: 0, gid: 0, supplementalGroups: [] },
     stopSignal: parseSignal(stopSignal).name,

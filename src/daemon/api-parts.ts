@@ -1,0 +1,38 @@
+import { readFile } from "node:fs/promises";
+import type { ApiParts } from "../api/parts.ts";
+import { nowNanos } from "../base/units.ts";
+import { openFigures } from "./figures.ts";
+import type { NodeParts } from "./plugins.ts";
+import { version } from "./version.ts";
+
+/** The node as the API drives it. */
+export function apiParts(node: NodeParts): ApiParts {
+  const { images, paths } = node;
+  return {
+    podSandboxes: node.podSandboxes,
+    containers: node.containers,
+    images,
+    transfer: {
+      pull: (reference, auth, progress, signal) => images.pullTelling(reference, auth, progress, signal),
+      import: (path, signal) => images.import(path, signal),
+      export: (references, path, signal) => images.export(references, path, signal),
+    },
+    events: node.events,
+    log: node.log,
+    node: {
+      facts: {
+        version,
+        startedAt: nowNanos(),
+        config: node.config,
+        cgroupVersion: node.host.cgroups.version,
+        setAside: node.metadata.setAside,
+        features: { supplementalGroupsPolicy: true, mountOptions: false },
+      },
+      runtime: node.runtime,
+      network: node.network,
+      figures: openFigures(node),
+      readBundleConfig: (id) =>
+        readFile(`${paths.container(id).bundle}/config.json`, "utf8").catch(() => undefined),
+    },
+  };
+}

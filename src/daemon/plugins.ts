@@ -1,0 +1,262 @@
+import { join } from "node:path";
+import type { Logger } from "pino";
+import { Fault } from "../base/fault.ts";
+import { Flights } from "../base/flights.ts";
+import type { BootId, ContainerId, PodSandboxId } from "../base/ids.ts";
+import { KeyedLocks } from "../base/lock.ts";
+import type { FaultPort } from "../base/steps.ts";
+import type { Paths } from "../config/paths.ts";
+import type { Config } from "../config/schema.ts";
+import { openContainers } from "../container/containers.ts";
+import type { Containers } from "../container/contract.ts";
+import { ExitWaits } from "../container/exit-waits.ts";
+import type { ContainerBook, ContainerParts } from "../container/parts.ts";
+import { containerRecords } from "../container/records.ts";
+import { removeAllOfPod, stopAllOfPod } from "../container/remove.ts";
+import { snapshotKey } from "../container/snapshot.ts";
+import { createSpecBuilder } from "../container/spec/builder.ts";
+import { readHostFacts } from "../container/spec/host.ts";
+import { EventBus } from "../events/bus.ts";
+import type { LifecycleEvent } from "../events/lifecycle.ts";
+import type { NodeImages } from "../image/images.ts";
+import { openImages } from "../image/open.ts";
+import { currentBootId } from "../linux/boot-id.ts";
+import { hostCgroups } from "../linux/cgroups.ts";
+import type { Cgroups, Mounts, Namespaces, Processes } from "../linux/contract.ts";
+import { Launcher } from "../linux/launcher.ts";
+import { hostMounts } from "../linux/mounts.ts";
+import { hostNamespaces } from "../linux/namespaces.ts";
+import { hostProcesses } from "../linux/processes.ts";
+import type { Metadata } from "../metadata/contract.ts";
+import { openMetadata } from "../metadata/open.ts";
+import { openPodNetwork } from "../network/cni/open.ts";
+import type { PodNetwork } from "../network/contract.ts";
+import type { PodSandboxes } from "../pod/contract.ts";
+import type { PodBook, PodParts } from "../pod/parts.ts";
+import { podSandboxRecords } from "../pod/records.ts";
+import { openPodSandboxes } from "../pod/sandboxes.ts";
+import { openContainerRuntime } from "../runtime/conmon/open.ts";
+import type { ContainerRuntime } from "../runtime/contract.ts";
+import type { Snapshotter } from "../snapshot/contract.ts";
+import { openSnapshotter } from "../snapshot/open.ts";
+import { findIgzip } from "../snapshot/unpack/find-igzip.ts";
+import { openUnpacker } from "../snapshot/unpacker.ts";
+import { SnapshotWorkers } from "../snapshot/workers.ts";
+import { podForContainers } from "./container-pods.ts";
+import { openFaultPort } from "./fault-port.ts";
+
+/** Threads are ended after so long without work: each costs memory. */
+const THREAD_IDLE_MS = 10_000;
+/** One layer a thread; more than the cores would only compete. */
+const UNPACKING_THREADS = 2;
+
+/** The kernel, as berth uses it. */
+interface HostParts {
+  readonly processes: Processes;
+  readonly launcher: Launcher;
+  readonly mounts: Mounts;
+  readonly cgroups: Cgroups;
+  readonly namespaces: Namespaces;
+  readonly bootId: BootId;
+}
+
+/** Everything that a running daemon is made of. Disposing of it ends threads and closes files; containers run on. */
+export interface NodeParts extends AsyncDisposable {
+  readonly config: Config;
+  readonly paths: Paths;
+  readonly log: Logger;
+  readonly host: HostParts;
+  readonly metadata: Metadata;
+  readonly runtime: ContainerRuntime;
+  readonly network: PodNetwork;
+  readonly snapshotter: Snapshotter;
+  readonly images: NodeImages;
+  readonly events: EventBus<LifecycleEvent>;
+  readonly podParts: PodParts;
+  readonly containerParts: ContainerParts;
+  readonly podSandboxes: PodSandboxes;
+  readonly containers: Containers;
+}
+
+/** Builds the whole node: the only place that knows which implementation stands behind each contract. */
+export async function openNode(config: Config, paths: Paths, log: Logger): Promise<NodeParts> {
+  await using opened = new AsyncDisposableStack();
+  const bootId = currentBootId();
+  const faults = openFaultPort(process.env.BERTH_FAULT);
+  const metadata = opened.adopt(await openMetadata(paths.database, { idle: 0 }), (open) => open.close());
+  const mounts = hostMounts();
+  const namespaces = opened.use(hostNamespaces(mounts, { idleMs: THREAD_IDLE_MS }));
+  const cgroups = await hostCgroups();
+  const host: HostParts = {
+    processes: hostProcesses(),
+    launcher: new Launcher(),
+    mounts,
+    cgroups,
+    namespaces,
+    bootId,
+  };
+  const runtime = await openContainerRuntime(config, paths, { ...host, log });
+  const env = { PATH: config.runtime.path };
+  const network = opened.adopt(
+    await openPodNetwork(config.network, paths, { processes: host.processes, env, log }),
+    (open) => open.close(),
+  );
+  const workers = new SnapshotWorkers({ atMost: UNPACKING_THREADS, idle: THREAD_IDLE_MS });
+  const unpacker = opened.adopt(openUnpacker(workers, findIgzip(config.runtime.path)), (open) =>
+    open.close(),
+  );
+  const snapshotter = await workingSnapshotter(config, paths, workers, log);
+
+  const events = new EventBus<LifecycleEvent>();
+  const containerBook = openContainerBook(metadata, { events, faults, bootId, log });
+  const images = opened.adopt(
+    await openImages({
+      config,
+      metadata,
+      content: paths.content,
+      snapshotter,
+      unpacker,
+      bootId,
+      log,
+      users: usersOfChains(containerBook),
+      proxyEnv: process.env,
+    }),
+    (open) => open.close(),
+  );
+  opened.use(events.subscribe((event) => event.kind === "deleted" && images.containerGone()));
+  const podBook = openPodBook(metadata, { events, faults, bootId, log });
+  const spec = await openSpecBuilder(config, { cgroups, runtime, containers: containerBook });
+  const containerParts: ContainerParts = {
+    host: { paths, config, mounts, cgroups, snapshotter, runtime, images, spec },
+    book: containerBook,
+    pods: { get: (id) => podForContainers(podSandboxes.get(id), podBook, paths) },
+  };
+  const podParts: PodParts = {
+    host: { paths, config, namespaces, mounts, cgroups, network, runtime },
+    book: podBook,
+    containers: {
+      stopAll: (pod) => stopAllOfPod(pod, containerParts),
+      removeAll: (pod) => removeAllOfPod(pod, containerParts),
+    },
+  };
+  const podSandboxes = openPodSandboxes(podParts);
+  const containers = openContainers(containerParts);
+  const all = opened.move();
+  return {
+    config,
+    paths,
+    log,
+    host,
+    metadata,
+    runtime,
+    network,
+    snapshotter,
+    images,
+    events,
+    podParts,
+    containerParts,
+    podSandboxes,
+    containers,
+    [Symbol.asyncDispose]: () => all.disposeAsync(),
+  };
+}
+
+/** The snapshotter of the settings; where overlay can't work, the one that copies. */
+async function workingSnapshotter(
+  config: Config,
+  paths: Paths,
+  workers: SnapshotWorkers,
+  log: Logger,
+): Promise<Snapshotter> {
+  const wanted = config.image.snapshotter;
+  const snapshotter = openSnapshotter(wanted, join(paths.snapshots, wanted), workers);
+  const problem = await snapshotter.probe();
+  if (problem === undefined) return snapshotter;
+  if (wanted === "native")
+    throw new Fault("unavailable", `the native snapshotter can't work here: ${problem}`);
+  log.warn(
+    { problem },
+    "overlay can't work here: layers are copied instead, which takes more time and space",
+  );
+  const native = openSnapshotter("native", join(paths.snapshots, "native"), workers);
+  const worse = await native.probe();
+  if (worse !== undefined)
+    throw new Fault("unavailable", `no snapshotter can work here: ${problem}; ${worse}`);
+  return native;
+}
+
+interface BookParts {
+  readonly events: EventBus<LifecycleEvent>;
+  readonly faults: FaultPort;
+  readonly bootId: BootId;
+  readonly log: Logger;
+}
+
+function openContainerBook(metadata: Metadata, shared: BookParts): ContainerBook {
+  return {
+    ...shared,
+    records: containerRecords(metadata),
+    locks: new KeyedLocks<ContainerId>(),
+    creates: new Flights(),
+    starts: new Flights(),
+    removes: new Flights(),
+    stops: new Map(),
+    exits: new ExitWaits(),
+    pendingParents: new Map(),
+  };
+}
+
+function openPodBook(metadata: Metadata, shared: BookParts): PodBook {
+  return {
+    ...shared,
+    records: podSandboxRecords(metadata),
+    locks: new KeyedLocks<PodSandboxId>(),
+    runs: new Flights(),
+    stops: new Flights(),
+    removes: new Flights(),
+    closing: new Set(),
+  };
+}
+
+/** Which containers keep which snapshots from being collected. */
+function usersOfChains({
+  records,
+  pendingParents,
+}: ContainerBook): Parameters<typeof openImages>[0]["users"] {
+  const on = (chain: string) => [...records.values()].filter((record) => record.parent === chain);
+  return {
+    inUse: (chain) => pendingParents.has(chain) || on(chain).length > 0,
+    snapshotsOn: (chain) => on(chain).map((record) => snapshotKey(record.id)),
+  };
+}
+
+async function openSpecBuilder(
+  config: Config,
+  parts: { cgroups: Cgroups; runtime: ContainerRuntime; containers: ContainerBook },
+): Promise<ReturnType<typeof createSpecBuilder>> {
+  const { runtime, containers } = parts;
+  return createSpecBuilder({
+    config,
+    host: await readHostFacts(parts.cgroups),
+    features: (handler) => {
+      const probe = runtime.probes().find((one) => one.handler === handler);
+      return { recursiveReadOnly: probe?.features.recursiveReadOnly ?? false, idmappedMounts: false };
+    },
+    initOf(id, podId) {
+      const record = containers.records.get(id as ContainerId);
+      if (record === undefined || record.podId !== podId) {
+        throw new Fault(
+          "invalid",
+          `security_context.namespace_options.target_id: pod ${podId} has no container ${id}`,
+        );
+      }
+      if (record.state.kind !== "running") {
+        throw new Fault(
+          "wrongState",
+          `the PID namespace of container ${id} can't be used: it is ${record.state.kind}`,
+        );
+      }
+      return record.state.process.init.pid;
+    },
+  });
+}

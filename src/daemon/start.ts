@@ -1,0 +1,86 @@
+import { mkdir } from "node:fs/promises";
+import { dirname } from "node:path";
+import type { Logger } from "pino";
+import { createApiServer } from "../api/server.ts";
+import { describeFault } from "../base/fault.ts";
+import { type Paths, pathsOf } from "../config/paths.ts";
+import type { Config } from "../config/schema.ts";
+import { watchExits } from "../container/exits.ts";
+import { recoverContainers } from "../container/recover.ts";
+import { lockFile } from "../linux/lock-file.ts";
+import { recoverPodSandboxes } from "../pod/recover.ts";
+import { apiParts } from "./api-parts.ts";
+import { type NodeParts, openNode } from "./plugins.ts";
+import { sweepStrays } from "./sweep.ts";
+
+/** How long images may take to be put in line with what a kill or a reboot left. */
+const IMAGE_RECOVERY_MS = 120_000;
+/** How long calls in flight may go on when the daemon ends. */
+const STOP_GRACE_MS = 2_000;
+/** The sweep's pause: strays come only from what went wrong. */
+const SWEEP_EVERY_MS = 600_000;
+
+/** The start as one story. What it returns ends the daemon again, in reverse; containers run on. */
+export async function startDaemon(config: Config, log: Logger): Promise<AsyncDisposable> {
+  await using opened = new AsyncDisposableStack();
+  const began = performance.now();
+  const paths = pathsOf(config);
+  await makeDirectories(config, paths);
+  opened.use(lockFile(paths.lock)); // one daemon for each root
+
+  const node = opened.use(await openNode(config, paths, log));
+  for (const row of node.metadata.setAside) log.error(row, "a damaged record was set aside");
+  for (const { handler, problem } of node.runtime.probes()) {
+    if (problem !== undefined) log.warn({ handler, problem }, "a runtime handler can't work on this host");
+  }
+
+  const dropped = await node.images.recover(AbortSignal.timeout(IMAGE_RECOVERY_MS));
+  for (const image of dropped) {
+    log.warn(
+      { image: image.id, tags: image.tags },
+      "not known to be whole after the reboot: dropped, pull it again",
+    );
+  }
+  opened.use(watchExits(node.containerParts));
+
+  // Each object is recovered on its own, beside the API: a call for one that is in work waits for its lock.
+  const ending = new AbortController();
+  const recovered = recover(node, ending.signal, log);
+  const server = createApiServer(apiParts(node));
+  const notice = await server.listen();
+  if (notice !== undefined) log.warn(notice);
+  opened.defer(() => server.stop(STOP_GRACE_MS));
+  opened.defer(() => ending.abort());
+  log.info({ socket: paths.socket, ms: Math.round(performance.now() - began) }, "berth serves");
+
+  const sweeping = setInterval(() => void sweep(node, ending.signal, log), SWEEP_EVERY_MS);
+  sweeping.unref();
+  opened.defer(() => clearInterval(sweeping));
+  void recovered;
+  return opened.move();
+}
+
+/** Directories that others may pass through but not list: rootless processes in containers look up mounts in them. */
+async function makeDirectories(config: Config, paths: Paths): Promise<void> {
+  await mkdir(config.root, { recursive: true, mode: 0o700 });
+  await mkdir(config.state, { recursive: true, mode: 0o711 });
+  await mkdir(dirname(paths.socket), { recursive: true, mode: 0o711 });
+  for (const directory of [paths.pods, paths.containers, paths.exits]) {
+    await mkdir(directory, { recursive: true, mode: 0o711 });
+  }
+}
+
+async function recover(node: NodeParts, signal: AbortSignal, log: Logger): Promise<void> {
+  await recoverContainers(node.containerParts);
+  await recoverPodSandboxes(node.podParts);
+  await sweep(node, signal, log);
+}
+
+async function sweep(node: NodeParts, signal: AbortSignal, log: Logger): Promise<void> {
+  try {
+    await sweepStrays(node, signal);
+  } catch (error) {
+    if (!signal.aborted)
+      log.error({ err: describeFault(error) }, "the sweep for strays did not come to its end");
+  }
+}

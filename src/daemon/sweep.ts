@@ -1,0 +1,103 @@
+import { readdir, rm, rmdir } from "node:fs/promises";
+import { basename, join } from "node:path";
+import { throwIfEnded } from "../base/deadline.ts";
+import type { ContainerId, PodSandboxId, SnapshotKey } from "../base/ids.ts";
+import type { NodeParts } from "./plugins.ts";
+
+/** How long the kernel may take to let go of a cgroup whose last process was just killed. */
+const CGROUP_WAIT_MS = 2_000;
+
+/**
+ * Takes away whatever lies on the host without a record: what a lost or damaged database no longer knows.
+ *
+ * Safe beside other operations: a trace is made after its record and goes before it, and the traces are listed first.
+ */
+export async function sweepStrays(node: NodeParts, signal: AbortSignal): Promise<void> {
+  await sweepContainers(node, signal);
+  await sweepPods(node, signal);
+  await sweepCgroups(node, signal);
+  await sweepSnapshots(node, signal);
+  await node.network.sweep((id) => node.podParts.book.records.get(id) !== undefined, signal);
+  await node.images.sweep(signal);
+}
+
+function isKnown(id: string, node: NodeParts): boolean {
+  // A pod's init is a container by the pod's own id.
+  return (
+    node.containerParts.book.records.get(id as ContainerId) !== undefined ||
+    node.podParts.book.records.get(id as PodSandboxId) !== undefined
+  );
+}
+
+async function sweepContainers(node: NodeParts, signal: AbortSignal): Promise<void> {
+  const { paths, log, runtime } = node;
+  const traces = new Set([
+    ...(await runtime.traces()),
+    ...(await names(paths.containers)),
+    ...(await names(paths.exits)),
+  ]);
+  for (const id of traces as Set<ContainerId>) {
+    if (isKnown(id, node)) continue;
+    throwIfEnded(signal, "sweeping containers");
+    log.warn({ container: id }, "taking away a container that no record knows");
+    await runtime.delete(id, "", signal);
+    const { bundle, rootfs, exitFile } = paths.container(id);
+    await unmountBelow(bundle, node);
+    await removeEmpty(rootfs);
+    await rm(bundle, { recursive: true, force: true });
+    await rm(exitFile, { force: true });
+  }
+}
+
+async function sweepPods(node: NodeParts, signal: AbortSignal): Promise<void> {
+  const { paths, log, host, podParts } = node;
+  for (const id of (await names(paths.pods)) as PodSandboxId[]) {
+    if (podParts.book.records.get(id) !== undefined) continue;
+    throwIfEnded(signal, "sweeping pods");
+    log.warn({ pod: id }, "taking away a pod that no record knows");
+    const { directory, namespaces } = paths.pod(id);
+    await host.namespaces.unpin(namespaces);
+    await unmountBelow(directory, node);
+    await rm(directory, { recursive: true, force: true });
+  }
+}
+
+/** Only below berth's own parent: what lies below a caller's is found by the container's id. */
+async function sweepCgroups(node: NodeParts, signal: AbortSignal): Promise<void> {
+  const { config, host, log } = node;
+  if (config.cgroup.driver !== "cgroupfs") return;
+  const parent = join("/", config.cgroup.parent);
+  for (const cgroup of await host.cgroups.below(parent)) {
+    const id = /^(?:berth-)?([0-9a-f]{64})$/.exec(basename(cgroup))?.[1];
+    if (id === undefined || isKnown(id, node)) continue;
+    log.warn({ cgroup }, "taking away a cgroup that no record knows");
+    await host.cgroups.killAll(cgroup, signal);
+    await host.cgroups.remove(cgroup, CGROUP_WAIT_MS);
+  }
+}
+
+async function sweepSnapshots(node: NodeParts, signal: AbortSignal): Promise<void> {
+  const { containers } = await node.snapshotter.list();
+  for (const key of containers as SnapshotKey[]) {
+    if (node.containerParts.book.records.get(key as string as ContainerId) !== undefined) continue;
+    throwIfEnded(signal, "sweeping snapshots");
+    node.log.warn({ snapshot: key }, "removing a container's snapshot that no record knows");
+    await node.snapshotter.remove(key);
+  }
+}
+
+async function unmountBelow(directory: string, { host }: NodeParts): Promise<void> {
+  for (const mount of await host.mounts.below(directory)) await host.mounts.unmount(mount.target);
+}
+
+async function names(directory: string): Promise<string[]> {
+  return (await readdir(directory)).filter((name) => /^[0-9a-f]{64}$/.test(name));
+}
+
+async function removeEmpty(directory: string): Promise<void> {
+  try {
+    await rmdir(directory);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+  }
+}
