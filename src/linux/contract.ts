@@ -74,9 +74,6 @@ export interface Namespaces {
   readWithin(netns: string, files: readonly string[]): Promise<string[]>;
 }
 
-/** A cgroup as the CRI names it: `/kubepods/besteffort/pod…` (cgroupfs), or `kubepods-besteffort-pod….slice` (systemd). */
-export type CgroupParent = string;
-
 export interface Cgroups {
   readonly version: 1 | 2;
   /** Absolute directories that hold this cgroup's files: one for each v1 controller, one in all for v2. */

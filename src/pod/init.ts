@@ -15,7 +15,7 @@ const INIT_BINARY = "/usr/bin/catatonit";
 const REMOVE_WAIT_MS = 2_000;
 
 /** The pod's init is a container to the monitor and the runtime: one by the pod's own id. */
-export function initContainerId(id: PodSandboxId): ContainerId {
+function initContainerId(id: PodSandboxId): ContainerId {
   return id as string as ContainerId;
 }
 
