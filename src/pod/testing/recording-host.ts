@@ -1,0 +1,154 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import pino from "pino";
+import { Fault } from "../../base/fault.ts";
+import { Flights } from "../../base/flights.ts";
+import type { BootId, PodSandboxId } from "../../base/ids.ts";
+import { KeyedLocks } from "../../base/lock.ts";
+import { loadConfig } from "../../config/load.ts";
+import { pathsOf } from "../../config/paths.ts";
+import { EventBus } from "../../events/bus.ts";
+import type { LifecycleEvent } from "../../events/lifecycle.ts";
+import { RecordingCgroups } from "../../linux/testing/recording-cgroups.ts";
+import { RecordingMounts } from "../../linux/testing/recording-mounts.ts";
+import { RecordingNamespaces } from "../../linux/testing/recording-namespaces.ts";
+import { openMetadata } from "../../metadata/open.ts";
+import type { PodNetwork } from "../../network/contract.ts";
+import type { ContainerRuntime } from "../../runtime/contract.ts";
+import type { PodSandboxConfig } from "../../spec/cri/pod-sandbox-config.ts";
+import type { PodParts } from "../parts.ts";
+import { podSandboxRecords } from "../records.ts";
+
+/** A host whose kernel, network and runtime only keep account of what they were asked for; files are real. */
+export class RecordingPodHost implements AsyncDisposable {
+  readonly mounts = new RecordingMounts();
+  readonly namespaces = new RecordingNamespaces();
+  readonly cgroups = new RecordingCgroups();
+  readonly attached = new Set<string>();
+  readonly abandoned = new Set<string>();
+  readonly monitored = new Set<string>();
+  readonly directory: string;
+  /** Throws to make a point of the step tables fail. */
+  atPoint: (point: string) => void | Promise<void> = () => undefined;
+  readonly parts: PodParts;
+  readonly #close: () => Promise<void>;
+
+  private constructor(
+    directory: string,
+    parts: (host: RecordingPodHost) => PodParts,
+    close: () => Promise<void>,
+  ) {
+    this.directory = directory;
+    this.parts = parts(this);
+    this.#close = close;
+  }
+
+  static async open(): Promise<RecordingPodHost> {
+    const directory = await mkdtemp(join(tmpdir(), "berth-pod-"));
+    const { config } = loadConfig({ root: join(directory, "root"), state: join(directory, "state") }, {});
+    const metadata = await openMetadata(join(directory, "berth.db"), { idle: 0 });
+    const records = podSandboxRecords(metadata);
+    return new RecordingPodHost(
+      directory,
+      (host) => ({
+        host: {
+          config,
+          paths: pathsOf(config),
+          mounts: host.mounts,
+          namespaces: host.namespaces,
+          cgroups: host.cgroups,
+          network: host.#network(),
+          runtime: host.#runtime(),
+        },
+        book: {
+          records,
+          locks: new KeyedLocks<PodSandboxId>(),
+          runs: new Flights(),
+          stops: new Flights(),
+          removes: new Flights(),
+          closing: new Set(),
+          events: new EventBus<LifecycleEvent>(),
+          faults: { at: (point) => host.atPoint(point) },
+          bootId: "this boot" as BootId,
+          log: pino({ level: "silent" }),
+        },
+        containers: { stopAll: async () => undefined, removeAll: async () => undefined },
+      }),
+      async () => {
+        await metadata.close();
+        await rm(directory, { recursive: true, force: true });
+      },
+    );
+  }
+
+  /** What is left of pods on the host, records aside. */
+  traces(): string[] {
+    return [
+      ...this.mounts.table.map(({ target }) => `mount ${target}`),
+      ...[...this.namespaces.pins.keys()].map((pin) => `namespaces ${pin}`),
+      ...[...this.cgroups.groups.keys()]
+        .filter((group) => /[0-9a-f]{64}/.test(group))
+        .map((group) => `cgroup ${group}`),
+      ...[...this.attached].map((id) => `attachment ${id}`),
+      ...[...this.monitored].map((id) => `monitor ${id}`),
+    ];
+  }
+
+  #network(): PodNetwork {
+    const network: Partial<PodNetwork> = {
+      attach: async ({ id }) => {
+        this.attached.add(id);
+        return { addresses: ["10.0.0.2"], interfaces: [] };
+      },
+      detach: async (id) => void this.attached.delete(id),
+      abandon: async (id) => {
+        this.attached.delete(id);
+        this.abandoned.add(id);
+      },
+    };
+    return network as PodNetwork;
+  }
+
+  #runtime(): ContainerRuntime {
+    const runtime: Partial<ContainerRuntime> = {
+      resolveHandler: (name) => {
+        if (name !== "" && name !== "crun") throw new Fault("invalid", `there is no runtime handler ${name}`);
+        const features = { recursiveReadOnly: true, userNamespaces: false };
+        return { handler: "crun", path: "/usr/bin/crun", version: "1", problem: undefined, features };
+      },
+      create: async ({ id }) => {
+        this.monitored.add(id);
+        return { monitor: { pid: 1, startTicks: 1 }, init: { pid: 1, startTicks: 1 } };
+      },
+      start: async () => undefined,
+      delete: async (id) => void this.monitored.delete(id),
+    };
+    return runtime as ContainerRuntime;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#close();
+  }
+}
+
+/** A pod with everything of its own, and a shared PID namespace. */
+export function podConfig(name: string, attempt = 0): PodSandboxConfig {
+  return {
+    metadata: { name, uid: `uid-${name}`, namespace: "test", attempt },
+    hostname: name,
+    logDirectory: "",
+    portMappings: [],
+    labels: {},
+    annotations: {},
+    cgroupParent: "",
+    security: {
+      namespaces: { network: "pod", pid: "pod", ipc: "pod" },
+      readonlyRootfs: false,
+      supplementalGroups: [],
+      supplementalGroupsPolicy: "merge",
+      privileged: false,
+    },
+    sysctls: {},
+  };
+}
