@@ -1,4 +1,4 @@
-import { status } from "@grpc/grpc-js";
+import { type Metadata, status } from "@grpc/grpc-js";
 import { Fault, type FaultKind } from "../../base/fault.ts";
 
 /** What a code means to a client, whichever runtime answered. Codes that are not here are `internal`. */
@@ -23,7 +23,7 @@ const kindOfCode: ReadonlyMap<number, FaultKind> = new Map([
 export function faultOfAnswer(error: unknown, socket: string): Fault {
   if (!isServiceError(error)) return new Fault("internal", `calling ${socket}`, { cause: error });
   const kind = kindOfCode.get(error.code) ?? "internal";
-  if (kind !== "unavailable") return new Fault(kind, error.details);
+  if (kind !== "unavailable" || answered(error)) return new Fault(kind, error.details);
   if (/\bEACCES\b/.test(error.details)) {
     return new Fault("forbidden", `may not connect to ${socket}`, {
       hint: "run as root, or join the group that owns the socket",
@@ -35,7 +35,18 @@ export function faultOfAnswer(error: unknown, socket: string): Fault {
   return new Fault("unavailable", error.details);
 }
 
-function isServiceError(error: unknown): error is { code: number; details: string } {
+/** True for a server's own words: only an answer has headers. What this side makes up has none. */
+function answered({ metadata }: ServiceError): boolean {
+  return metadata !== undefined && Object.keys(metadata.getMap()).length > 0;
+}
+
+interface ServiceError {
+  readonly code: number;
+  readonly details: string;
+  readonly metadata?: Metadata;
+}
+
+function isServiceError(error: unknown): error is ServiceError {
   return (
     typeof error === "object" &&
     error !== null &&

@@ -24,7 +24,7 @@ const edge: CallEdge = {
   failed: (call, error) => {
     calls.push({ ...call, error });
     return {
-      code: status.FAILED_PRECONDITION,
+      code: isFault(error, "unavailable") ? status.UNAVAILABLE : status.FAILED_PRECONDITION,
       message: error instanceof Error ? error.message : String(error),
     };
   },
@@ -87,6 +87,22 @@ test("what the edge says reaches the client, whatever characters it holds", asyn
     async () => await up.runtime.version({}),
     (error) => isFault(error, "wrongState") && error.message.startsWith("100% ünwell \ufffd x"),
   );
+});
+
+test("a server that can't reach another is not taken for one that is away", async () => {
+  const message = "the registry: connect ECONNREFUSED 127.0.0.1:1";
+  const up = await serving({ version: () => Promise.reject(new Fault("unavailable", message)) });
+  await assert.rejects(
+    async () => await up.runtime.version({}),
+    (error) => isFault(error, "unavailable") && error.message === message,
+  );
+  await up[Symbol.asyncDispose]();
+  const connection = connect(socket);
+  await assert.rejects(
+    async () => await connection.calls(RuntimeServiceService).version({}),
+    (error) => isFault(error, "unavailable") && error.message.startsWith("nobody answers at"),
+  );
+  connection.close();
 });
 
 test("bytes that are no message are told as invalid", async () => {
