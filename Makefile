@@ -46,7 +46,8 @@ test-full: install-test check
 
 # CRITEST is the path of a critest 1.36 that was built elsewhere.
 conformance: install-test
-	@REGISTRY="$(REGISTRY)" IMAGES="$(IMAGES)" FOCUS="$(FOCUS)" SKIP="$(SKIP)" test/conformance/run.sh "$(CRITEST)"
+	@REGISTRY="$(REGISTRY)" IMAGES="$(IMAGES)" RUNTIME="$(RUNTIME)" FOCUS="$(FOCUS)" SKIP="$(SKIP)" \
+	  PARALLEL="$(PARALLEL)" test/conformance/run.sh "$(CRITEST)"
 
 run: install
 	@packaging/dev/demo.sh up

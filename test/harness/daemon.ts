@@ -155,9 +155,14 @@ export class TestDaemon {
     return this.inside(berth, args[0] ?? "", "--config", this.workspace.configFile, ...args.slice(1));
   }
 
+  /** Puts a command line into the daemon's mount namespace. */
+  within(command: readonly string[]): readonly string[] {
+    return this.#namespace.wrap(command);
+  }
+
   /** Runs any program in the daemon's mount namespace. */
   inside(...command: readonly string[]): Promise<CommandResult> {
-    const [program = "", ...args] = this.#namespace.wrap(command);
+    const [program = "", ...args] = this.within(command);
     return new Promise((resolve) => {
       execFile(program, args, { maxBuffer: 64 << 20 }, (error, stdout, stderr) => {
         const code = error === null ? 0 : typeof error.code === "number" ? error.code : -1;
