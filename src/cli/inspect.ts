@@ -153,5 +153,5 @@ function timelineOf(of: TimelineStep["of"], { info }: Record<string, unknown>): 
   if (!Array.isArray(timeline)) return [];
   return timeline
     .filter((at) => typeof at?.step === "string" && typeof at?.ms === "number")
-    .map(({ step, ms }) => ({ of, step, ms }));
+    .map(({ step, ms, outside }) => ({ of, step, ms, ...(typeof outside === "number" ? { outside } : {}) }));
 }

@@ -50,6 +50,15 @@ const maskedPaths = [
 ];
 const readonlyPaths = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"];
 
+/** What the kubelet labels its pods with: crictl and others show a pod's name by it. */
+function kubernetesLabels(name: string, uid: string): Record<string, string> {
+  return {
+    "io.kubernetes.pod.name": name,
+    "io.kubernetes.pod.namespace": "default",
+    "io.kubernetes.pod.uid": uid,
+  };
+}
+
 /** The pod that `berth run` makes. `uid` is a new one. */
 export function podConfig(name: string, uid: string, flags: RunFlags): PodSandboxConfig {
   return PodSandboxConfig.create({
@@ -58,7 +67,7 @@ export function podConfig(name: string, uid: string, flags: RunFlags): PodSandbo
     logDirectory: runLogDirectory(uid),
     ...(flags.dns === undefined ? {} : { dnsConfig: { servers: [...flags.dns] } }),
     portMappings: (flags.publish ?? []).map(parsePort),
-    labels: { ...pairs(flags.label), [madeByRunLabel]: name },
+    labels: { ...kubernetesLabels(name, uid), ...pairs(flags.label), [madeByRunLabel]: name },
     linux: {
       cgroupParent: flags.cgroupParent ?? "",
       securityContext: {
@@ -72,7 +81,7 @@ export function podConfig(name: string, uid: string, flags: RunFlags): PodSandbo
 
 /** The one container of that pod. `command` overrides the image's. */
 export function containerConfig(
-  name: string,
+  { name, uid }: { name: string; uid: string },
   image: string,
   command: readonly string[],
   flags: RunFlags,
@@ -85,7 +94,12 @@ export function containerConfig(
     workingDir: flags.workdir ?? "",
     envs: (flags.env ?? []).map(parseEnv),
     mounts: (flags.volume ?? []).map(parseVolume),
-    labels: { ...pairs(flags.label), [madeByRunLabel]: name },
+    labels: {
+      ...kubernetesLabels(name, uid),
+      "io.kubernetes.container.name": name,
+      ...pairs(flags.label),
+      [madeByRunLabel]: name,
+    },
     logPath: `${name}.log`,
     linux: { resources: resources(flags), securityContext: security(flags) },
   });

@@ -121,7 +121,7 @@ async function start(
   uid: string,
 ): Promise<Started> {
   const sandboxConfig = podConfig(options.name, uid, options);
-  const config = containerConfig(options.name, image, args, options);
+  const config = containerConfig({ name: options.name, uid }, image, args, options);
   await mkdir(sandboxConfig.logDirectory, { recursive: true, mode: 0o755 });
   const { podSandboxId } = await runtime.pods
     .runPodSandbox({ config: sandboxConfig, runtimeHandler: options.runtime ?? "" })

@@ -8,15 +8,11 @@ export interface TimelineStep extends StepTime {
   readonly of: "pod" | "container";
 }
 
-/** Who spends the time of a step: programs that berth only waits for, or berth. */
+/** Who spends time: programs that berth only waits for, or berth itself. */
 type Share = "CNI" | "runtime" | "berth";
 
-const shares: Readonly<Record<string, Share>> = {
-  network: "CNI",
-  init: "runtime",
-  monitor: "runtime",
-  start: "runtime",
-};
+/** Whom a step waits for, where it isn't the runtime. */
+const shares: Readonly<Record<string, Share>> = { network: "CNI" };
 
 /** Each step of a start with its time, then what CNI plugins, the OCI runtime and berth itself took together. */
 export function timelineTable(timeline: readonly TimelineStep[]): string {
@@ -25,11 +21,13 @@ export function timelineTable(timeline: readonly TimelineStep[]): string {
     ["runtime", 0],
     ["berth", 0],
   ]);
-  const rows = timeline.map(({ of, step, ms }) => {
-    const share = shares[step] ?? "berth";
-    sums.set(share, (sums.get(share) ?? 0) + ms);
-    return [of, step, milliseconds(ms), share];
+  const add = (share: Share, ms: Ms) => sums.set(share, (sums.get(share) ?? 0) + ms);
+  const rows = timeline.map(({ of, step, ms, outside = 0 }) => {
+    const share = shares[step] ?? "runtime";
+    add(share, outside);
+    add("berth", ms - outside);
+    return [of, step, milliseconds(ms), ...(outside === 0 ? ["", ""] : [milliseconds(outside), share])];
   });
-  const totals = [...sums].map(([share, ms]) => ["all", "", milliseconds(ms), share]);
-  return table(["OF", "STEP", "MS", "SPENT BY"], [...rows, ...totals]);
+  const totals = [...sums].map(([share, ms]) => ["all", "", milliseconds(ms), "", share]);
+  return table(["OF", "STEP", "MS", "OUTSIDE", "SPENT BY"], [...rows, ...totals]);
 }
