@@ -11,7 +11,7 @@ import { exitTold, logWith, openPlace, processesNaming, soon, until } from "./pl
 
 const daemon = join(import.meta.dirname, "daemon.ts");
 /** Nothing else on the machine sleeps for so long. */
-const nap = "8640918";
+const nap = `8640918${process.pid}`;
 
 export function daemonDeathCases(here: () => Place): void {
   test("a container outlives its daemon; the next one finds its exit, code and time", async () => {

@@ -7,7 +7,7 @@ import type { ExecResult } from "../contract.ts";
 import { create, exitTold, type Made, type Place, processesNaming, run, soon, until } from "./place.ts";
 
 /** Nothing else on the machine sleeps for so long. */
-const nap = "8640917";
+const nap = `8640917${process.pid}`;
 
 export function execCases(here: () => Place): void {
   describe("commands in a container", () => {

@@ -95,9 +95,11 @@ function runOci(runtime: string, directory: string, config: OciConfig, id: strin
   writeFileSync(join(bundle, "config.json"), JSON.stringify(config));
   const root = join(directory, "runtime");
   const command = `${runtime} --root ${root} run --bundle ${bundle} ${id}`;
-  // A terminal of its own, for containers that have one.
+  // A terminal of its own, for containers that have one. Its input never ends: where it does, script types a NUL, which
+  // the terminal may show as ^@.
+  const input = join(bundle, "input");
   const inTerminal = config.process.terminal
-    ? `script -qec '${command}' /dev/null </dev/null`
+    ? `mkfifo ${input}; script -qec '${command}' /dev/null <>${input}`
     : `exec ${command}`;
   const alone = `umount ${hybrid} && ${inTerminal}`;
   const needsAlone = runtime === "crun" && existsSync(join(hybrid, "cgroup.procs"));
