@@ -2,19 +2,19 @@ import { describeFault } from "../../base/fault.ts";
 import type { Config } from "../../config/schema.ts";
 import type { HandlerProbe } from "../contract.ts";
 import type { Handler } from "./handlers.ts";
-import type { RuntimeHost } from "./parts.ts";
-import { type ProbePlace, probeHandler, sweepProbes, versionOf } from "./probe.ts";
+import { probeHandler, versionOf } from "./probe.ts";
 import { programPath } from "./program-path.ts";
+import { sweepTrials, type TrialPlace } from "./trial.ts";
 
 /** A configured handler, tried out on this host. Where its program is missing, that is its problem. */
 export async function openHandler(
   { name, root }: { name: string; root: string },
   config: Pick<Config, "runtime" | "cgroup">,
-  place: ProbePlace,
-  host: RuntimeHost,
+  place: TrialPlace,
 ): Promise<{ handler: Handler; probe: HandlerProbe }> {
   const configured = config.runtime.handlers[name] ?? { binary: name, args: [] };
   const { binary } = configured;
+  const { host } = place;
   // crun copies itself to a file there for a moment; killed in that, it would leave it in /tmp
   const env = { PATH: config.runtime.path, _LIBCONTAINER_STATEDIR: place.scratch };
   const path = await programPath(binary, config.runtime.path);
@@ -33,13 +33,13 @@ export async function openHandler(
     kind: (/^(crun|runc) version/.exec(version)?.[1] as "crun" | "runc" | undefined) ?? "other",
   };
   if (path !== undefined) {
-    await sweepProbes(handler, config.cgroup, host).catch((error: unknown) => {
+    await sweepTrials(handler, place).catch((error: unknown) => {
       host.log.warn(
         { handler: name, err: describeFault(error) },
         "an earlier probe's rest could not be removed",
       );
     });
-    return { handler, probe: await probeHandler(handler, version, place, host) };
+    return { handler, probe: await probeHandler(handler, version, place) };
   }
   const features = { recursiveReadOnly: false, userNamespaces: false };
   const problem = `there is no ${binary} in ${config.runtime.path} (install it, or take it out of the config)`;

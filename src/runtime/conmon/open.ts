@@ -39,16 +39,11 @@ export async function openContainerRuntime(
   const program = await programPath(conmon, path);
   const missing = program === undefined ? `there is no ${conmon} (install the package conmon)` : undefined;
   const names = Object.keys(config.runtime.handlers);
-  const place = { scratch: paths.scratch, cgroup: config.cgroup };
+  const place = { host, scratch: paths.scratch, cgroup: config.cgroup };
   await emptyScratch(paths.scratch, host.mounts);
   const opened = await Promise.all(
     names.map(async (name) => {
-      const { handler, probe } = await openHandler(
-        { name, root: paths.runtimeRoot(name) },
-        config,
-        place,
-        host,
-      );
+      const { handler, probe } = await openHandler({ name, root: paths.runtimeRoot(name) }, config, place);
       return { handler, probe: { ...probe, problem: missing ?? probe.problem } };
     }),
   );

@@ -10,6 +10,8 @@ export function lifecycleCases(here: () => Place): void {
     const [broken, missing, working] = runtime.probes();
     assert.equal(working?.problem, undefined);
     assert.match(working?.version ?? "", new RegExp(`^${handler} version [0-9]`));
+    // Debian's crun has no command that says so: the probe saw it
+    assert.equal(working?.features.recursiveReadOnly, true);
     assert.match(broken?.problem ?? "", /false create: exit code 1/);
     assert.match(missing?.problem ?? "", /no berth-has-no-such-runtime/);
     assert.equal(runtime.resolveHandler("").handler, handler);

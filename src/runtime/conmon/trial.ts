@@ -1,0 +1,130 @@
+import { randomBytes } from "node:crypto";
+import { mkdir, readdir, rm, writeFile } from "node:fs/promises";
+import { join, posix } from "node:path";
+import { describeFault } from "../../base/fault.ts";
+import type { Ms } from "../../base/units.ts";
+import type { Config } from "../../config/schema.ts";
+import { reapOrphan } from "../../linux/orphans.ts";
+import { expandSlice } from "../../linux/slice.ts";
+import type { OciConfig, OciMount } from "../../spec/oci-runtime.ts";
+import type { Handler } from "./handlers.ts";
+import { pidIn } from "./monitors.ts";
+import type { RuntimeHost } from "./parts.ts";
+import { callRuntime, requireRuntime } from "./runtime-command.ts";
+
+/** What one probe may take; a runtime under software emulation takes seconds. */
+export const probeDeadline: Ms = 30_000;
+const removeWait: Ms = 2000;
+/** Of the names of probes' containers. */
+const prefix = "probe-";
+
+/** Where probes work: the host, a directory for their bundles, the pods' cgroup. */
+export interface TrialPlace {
+  readonly host: RuntimeHost;
+  readonly scratch: string;
+  readonly cgroup: Config["cgroup"];
+}
+
+/** A container that is created and deleted to see what becomes of it. */
+export interface Trial<T> {
+  /** Besides /proc. */
+  readonly mounts: (rootfs: string) => readonly OciMount[];
+  /** Looks at the created container through its first process, if the runtime names one. */
+  look(init: number | undefined): Promise<T>;
+}
+
+/**
+ * Creates a container with a handler, looks at it, and deletes it.
+ *
+ * @throws {Fault} as the runtime's `create` and `delete`, and as `look`
+ */
+export async function tryOut<T>(
+  handler: Handler,
+  trial: Trial<T>,
+  { scratch, cgroup, host }: TrialPlace,
+  signal: AbortSignal,
+): Promise<T> {
+  const id = `${prefix}${randomBytes(8).toString("hex")}`;
+  const bundle = join(scratch, id);
+  await mkdir(bundle, { mode: 0o700 });
+  const pidFile = join(bundle, "pid");
+  const group = probeGroup(cgroup, id);
+  try {
+    await writeBundle(bundle, group.cgroupsPath, trial.mounts);
+    await requireRuntime(
+      handler,
+      { args: ["create", "--bundle", bundle, "--pid-file", pidFile, id] },
+      host,
+      signal,
+    );
+    const init = await pidIn(pidFile);
+    try {
+      return await trial.look(init);
+    } finally {
+      await requireRuntime(handler, { args: ["delete", "--force", id] }, host, signal);
+      if (init !== undefined) reapOrphan(init);
+    }
+  } catch (error) {
+    await callRuntime(handler, { args: ["delete", "--force", id] }, host, signal).catch(() => undefined);
+    throw error;
+  } finally {
+    // a runtime that refuses may have made it already
+    await host.cgroups.remove(group.path, removeWait).catch((error: unknown) => {
+      host.log.warn({ err: describeFault(error) }, "a probe's cgroup could not be removed");
+    });
+    await rm(bundle, { recursive: true, force: true });
+  }
+}
+
+/** What probes left that an earlier daemon was killed in. */
+export async function sweepTrials(handler: Handler, { cgroup, host }: TrialPlace): Promise<void> {
+  const signal = AbortSignal.timeout(probeDeadline);
+  const left = await readdir(handler.root).catch(() => []);
+  for (const id of left.filter((name) => name.startsWith(prefix))) {
+    await callRuntime(handler, { args: ["delete", "--force", id] }, host, signal);
+    await rm(join(handler.root, id), { recursive: true, force: true });
+    const { path } = probeGroup(cgroup, id);
+    await host.cgroups.killAll(path, signal);
+    await host.cgroups.remove(path, removeWait);
+  }
+}
+
+function probeGroup({ driver, parent }: Config["cgroup"], id: string): { cgroupsPath: string; path: string } {
+  if (driver === "cgroupfs") {
+    const path = posix.join("/", parent, id);
+    return { cgroupsPath: path, path };
+  }
+  return { cgroupsPath: `${parent}:berth:${id}`, path: posix.join(expandSlice(parent), `berth-${id}.scope`) };
+}
+
+/** `create` looks the program up, and only `start` would run it: an empty file will do. */
+async function writeBundle(
+  bundle: string,
+  cgroupsPath: string,
+  mountsOf: Trial<unknown>["mounts"],
+): Promise<void> {
+  const rootfs = join(bundle, "rootfs");
+  await mkdir(join(rootfs, "proc"), { recursive: true });
+  await mkdir(join(rootfs, "dev"));
+  await writeFile(join(rootfs, "program"), "", { mode: 0o755 });
+  const nothing = { bounding: [], effective: [], permitted: [], inheritable: [], ambient: [] };
+  const config: OciConfig = {
+    ociVersion: "1.0.2",
+    process: {
+      user: { uid: 0, gid: 0 },
+      args: ["/program"],
+      env: [],
+      cwd: "/",
+      capabilities: nothing,
+      noNewPrivileges: true,
+    },
+    root: { path: rootfs, readonly: true },
+    mounts: [{ destination: "/proc", type: "proc", source: "proc" }, ...mountsOf(rootfs)],
+    linux: {
+      namespaces: [{ type: "pid" }, { type: "mount" }, { type: "network" }, { type: "ipc" }, { type: "uts" }],
+      cgroupsPath,
+      resources: { devices: [{ allow: false, access: "rwm" }], pids: { limit: 16 } },
+    },
+  };
+  await writeFile(join(bundle, "config.json"), JSON.stringify(config));
+}
