@@ -1,10 +1,32 @@
 import { Fault } from "./fault.ts";
 import type { Ms } from "./units.ts";
 
-/** A signal that aborts after `ms`, or when `outer` does, whichever is first. */
-export function withDeadline(ms: Ms, outer?: AbortSignal): AbortSignal {
-  const deadline = AbortSignal.timeout(ms);
-  return outer === undefined ? deadline : AbortSignal.any([deadline, outer]);
+/** The longest time that a timer can be set to. */
+const longestTimerMs: Ms = 0x7fffffff;
+
+/** What bounds an operation in time. Disposed of when the operation has ended. */
+export interface Deadline extends Disposable {
+  readonly signal: AbortSignal;
+}
+
+/**
+ * A signal that aborts in `ms`, or when `outer` does, whichever is first. Unlike one of `AbortSignal.timeout`, it does
+ * not keep what listened to it in memory until it is due: a node that starts a pod a second has minutes of those.
+ */
+export function deadlineIn(ms: Ms, outer?: AbortSignal): Deadline {
+  const ending = new AbortController();
+  const onOuter = () => ending.abort(outer?.reason);
+  const onTime = () => ending.abort(new DOMException("The deadline has passed", "TimeoutError"));
+  const timer = setTimeout(onTime, Math.min(ms, longestTimerMs)).unref();
+  outer?.addEventListener("abort", onOuter, { once: true });
+  if (outer?.aborted === true) onOuter();
+  return {
+    signal: ending.signal,
+    [Symbol.dispose]() {
+      clearTimeout(timer);
+      outer?.removeEventListener("abort", onOuter);
+    },
+  };
 }
 
 /**

@@ -1,3 +1,4 @@
+import { deadlineIn } from "./deadline.ts";
 import { Fault } from "./fault.ts";
 import type { Ms } from "./units.ts";
 
@@ -25,7 +26,9 @@ export class Flights<Key, Value, Request = Key> {
     const running = this.#flights.get(key);
     if (running !== undefined) return running.result;
     const abort = new AbortController();
-    const result = work(AbortSignal.any([abort.signal, AbortSignal.timeout(deadline)])).finally(() => {
+    const limit = deadlineIn(deadline, abort.signal);
+    const result = work(limit.signal).finally(() => {
+      limit[Symbol.dispose]();
       this.#flights.delete(key);
     });
     result.catch(() => undefined);

@@ -1,4 +1,4 @@
-import { throwIfEnded } from "./deadline.ts";
+import { deadlineIn, throwIfEnded } from "./deadline.ts";
 import { during } from "./fault.ts";
 import type { Ms } from "./units.ts";
 
@@ -92,7 +92,8 @@ export async function undoSteps<Record, Parts>(
   parts: Parts,
   watch: StepWatch,
 ): Promise<Stranded | undefined> {
-  const signal = AbortSignal.timeout(watch.undoDeadline);
+  using deadline = deadlineIn(watch.undoDeadline);
+  const { signal } = deadline;
   for (const step of steps.toReversed()) {
     try {
       throwIfEnded(signal, `undoing ${watch.operation}`);

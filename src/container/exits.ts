@@ -1,3 +1,4 @@
+import { deadlineIn } from "../base/deadline.ts";
 import { describeFault } from "../base/fault.ts";
 import type { ContainerId } from "../base/ids.ts";
 import type { ContainerExit, MonitoredContainer } from "../runtime/contract.ts";
@@ -31,7 +32,8 @@ function* liveContainers({
 
 /** Takes the container's lock, so that an exit is recorded after the start that it belongs to. */
 async function recordExit(exit: ContainerExit, { book }: ContainerParts): Promise<void> {
-  using _container = await book.locks.hold(exit.id, AbortSignal.timeout(LOCK_WAIT_MS));
+  using deadline = deadlineIn(LOCK_WAIT_MS);
+  using _container = await book.locks.hold(exit.id, deadline.signal);
   const record = book.records.get(exit.id);
   if (record === undefined || (record.state.kind !== "created" && record.state.kind !== "running")) return;
   const ended = {

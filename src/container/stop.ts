@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { deadlineIn } from "../base/deadline.ts";
 import { Fault } from "../base/fault.ts";
 import type { ContainerId } from "../base/ids.ts";
 import type { Ms } from "../base/units.ts";
@@ -61,7 +62,8 @@ async function stopNow(id: ContainerId, grace: Ms, timer: KillTimer, parts: Cont
   const exited = book.exits.next(id);
   const record = book.records.get(id);
   if (record === undefined || (record.state.kind !== "created" && record.state.kind !== "running")) return;
-  const signal = AbortSignal.timeout(grace + 2 * KILL_WAIT_MS);
+  using deadline = deadlineIn(grace + 2 * KILL_WAIT_MS);
+  const { signal } = deadline;
   if (grace > 0 && record.state.kind === "running") {
     await host.runtime.kill(id, record.handler, record.stopSignal, false, signal);
     if (await settledBefore(exited, timer.due)) return;

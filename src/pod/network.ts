@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { withDeadline } from "../base/deadline.ts";
+import { deadlineIn } from "../base/deadline.ts";
 import { describeFault } from "../base/fault.ts";
 import type { PodAttempt } from "./parts.ts";
 import type { PodSandboxRecord } from "./state.ts";
@@ -15,6 +15,7 @@ export async function attachNetwork(
 ): Promise<void> {
   if (!hasOwnNetwork(record)) return;
   const { paths, config, network } = attempt.host;
+  using deadline = deadlineIn(config.network.addDeadline, signal);
   attempt.network = await network.attach(
     {
       id: record.id,
@@ -25,7 +26,7 @@ export async function attachNetwork(
       annotations: record.config.annotations,
       cgroupPath: record.cgroup,
     },
-    withDeadline(config.network.addDeadline, signal),
+    deadline.signal,
   );
 }
 
@@ -41,7 +42,8 @@ export async function detachNetwork(
   if (!hasOwnNetwork(record)) return;
   const netns = join(host.paths.pod(record.id).namespaces, "net");
   try {
-    await host.network.detach(record.id, netns, withDeadline(host.config.network.delDeadline, signal));
+    using deadline = deadlineIn(host.config.network.delDeadline, signal);
+    await host.network.detach(record.id, netns, deadline.signal);
   } catch (error) {
     await host.network.abandon(record.id, describeFault(error));
   }

@@ -1,4 +1,4 @@
-import { withDeadline } from "../../base/deadline.ts";
+import { deadlineIn } from "../../base/deadline.ts";
 import { describeFault, Fault } from "../../base/fault.ts";
 import type { CniResult } from "../../spec/cni-result.ts";
 import type { PodNetworkConfig, PodNetworkResult } from "../contract.ts";
@@ -67,7 +67,8 @@ async function planAttachments(pod: PodNetworkConfig, parts: CniParts): Promise<
 
 async function detachFailed(pod: PodNetworkConfig, parts: CniParts): Promise<void> {
   try {
-    await detachPod(pod.id, pod.netns, parts, withDeadline(parts.settings.delDeadline));
+    using deadline = deadlineIn(parts.settings.delDeadline);
+    await detachPod(pod.id, pod.netns, parts, deadline.signal);
   } catch (error) {
     // The cached attachment stays: the caller's undo tries again.
     parts.log.debug(

@@ -1,5 +1,5 @@
 import type { Logger } from "pino";
-import { withDeadline } from "../../base/deadline.ts";
+import { deadlineIn } from "../../base/deadline.ts";
 import { describeFault } from "../../base/fault.ts";
 import type { PodSandboxId } from "../../base/ids.ts";
 import { KeyedLocks } from "../../base/lock.ts";
@@ -38,8 +38,10 @@ export async function openPodNetwork(
   const collecting = new KeyedLocks<"collecting">();
   const parts: CniParts = { settings, store, directory, cidrs, host, collecting, log };
   const status = new NetworkStatus(directory, host);
-  const detach = (id: PodSandboxId, signal: AbortSignal) =>
-    detachAbandoned(id, parts, withDeadline(settings.delDeadline, signal));
+  const detach = async (id: PodSandboxId, signal: AbortSignal) => {
+    using deadline = deadlineIn(settings.delDeadline, signal);
+    await detachAbandoned(id, parts, deadline.signal);
+  };
   const retries = new Retries(store, detach, log);
   const abandon = async (id: PodSandboxId, reason: string) => {
     if (!(await store.abandon(id))) return;

@@ -1,4 +1,4 @@
-import { withDeadline } from "../../base/deadline.ts";
+import { deadlineIn } from "../../base/deadline.ts";
 import { describeFault } from "../../base/fault.ts";
 import type { Ms } from "../../base/units.ts";
 import type { CniNetworkConfig } from "../../spec/cni-config.ts";
@@ -65,8 +65,8 @@ export class NetworkStatus {
   async #ask({ networks }: ConfiguredNetworks): Promise<string | undefined> {
     let problem: string | undefined;
     try {
-      const signal = withDeadline(deadlineMs);
-      for (const { config } of networks) await askStatus(config, this.#host, signal);
+      using deadline = deadlineIn(deadlineMs);
+      for (const { config } of networks) await askStatus(config, this.#host, deadline.signal);
     } catch (error) {
       problem = describeFault(error);
     }

@@ -1,4 +1,4 @@
-import { throwIfEnded, withDeadline } from "../../base/deadline.ts";
+import { deadlineIn, throwIfEnded } from "../../base/deadline.ts";
 import { describeFault } from "../../base/fault.ts";
 import type { PodSandboxId } from "../../base/ids.ts";
 import { unreadable } from "./attachment-store.ts";
@@ -23,7 +23,8 @@ export async function sweepAttachments(
     // Asked for each one now: a pod may have begun or ended since the list was read.
     if (known(id)) continue;
     try {
-      await detachPod(id, "", parts, withDeadline(settings.delDeadline, signal));
+      using deadline = deadlineIn(settings.delDeadline, signal);
+      await detachPod(id, "", parts, deadline.signal);
       log.info({ pod: id }, "detached a pod that has no record");
     } catch (reason) {
       failed.push({ id, reason });
@@ -43,7 +44,8 @@ async function collectAll(parts: CniParts, signal: AbortSignal): Promise<void> {
     const valid = attachments
       .filter((attachment) => attachment.config.name === config.name)
       .map(({ containerId, interfaceName }) => ({ containerID: containerId, ifname: interfaceName }));
-    const faults = await collectGarbage(config, valid, host, withDeadline(settings.delDeadline, signal));
+    using deadline = deadlineIn(settings.delDeadline, signal);
+    const faults = await collectGarbage(config, valid, host, deadline.signal);
     for (const fault of faults)
       log.warn({ network: config.name, err: describeFault(fault) }, "CNI GC failed");
   }

@@ -3,7 +3,7 @@ import { rm, writeFile } from "node:fs/promises";
 import { constants } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { throwIfEnded } from "../../base/deadline.ts";
+import { deadlineIn, throwIfEnded } from "../../base/deadline.ts";
 import { describeFault, Fault } from "../../base/fault.ts";
 import type { Ms } from "../../base/units.ts";
 import type { ChildExit } from "../../linux/child-exits.ts";
@@ -50,7 +50,7 @@ export async function execSync(
   const handler = parts.handlers.get(request.handler);
   const group = cgroupOf(config);
   const name = join(bundle, `exec-${randomBytes(6).toString("hex")}`);
-  const limits = request.timeout === undefined ? [signal] : [signal, AbortSignal.timeout(request.timeout)];
+  using limit = request.timeout === undefined ? undefined : deadlineIn(request.timeout, signal);
   const exec: Exec = {
     request,
     handler,
@@ -60,7 +60,7 @@ export async function execSync(
         : await createExecCgroup(group, handler, parts.host.cgroups),
     specFile: `${name}.json`,
     pidFile: `${name}.pid`,
-    ending: AbortSignal.any(limits),
+    ending: limit?.signal ?? signal,
   };
   try {
     await writeFile(exec.specFile, JSON.stringify(commandProcess(config, request.command)), { mode: 0o600 });
