@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { runSteps, type Step, StepsFailed, type StepWatch, undoSteps } from "./steps.ts";
+import { setTimeout as sleep } from "node:timers/promises";
+import { waitOutside } from "./outside-time.ts";
+import { runSteps, type Step, StepsFailed, type StepTime, type StepWatch, undoSteps } from "./steps.ts";
 
 /** What is on the "host": made by `do`, taken away by `undo`. */
 interface Host {
@@ -82,4 +84,26 @@ test("each step's time is told in order", async () => {
   };
   await runSteps(steps({}), {}, { there: new Set<string>(), undone: [] }, telling, never);
   assert.deepEqual(told, names);
+});
+
+test("a step's time tells how much of it went by outside", async () => {
+  const times: StepTime[] = [];
+  const telling: StepWatch = { ...watch, stepDone: (time) => void times.push(time) };
+  const waiting: Step<object, object>[] = [
+    { name: "alone", async do() {}, async undo() {} },
+    {
+      name: "waits",
+      async do() {
+        await waitOutside(sleep(15));
+        await sleep(5);
+        await waitOutside(sleep(15));
+      },
+      async undo() {},
+    },
+  ];
+  await runSteps(waiting, {}, {}, telling, never);
+  const [alone, waits] = times;
+  assert.equal(alone?.outside, undefined);
+  assert.ok((waits?.outside ?? 0) >= 28, "both waits");
+  assert.ok((waits?.outside ?? 0) < (waits?.ms ?? 0) - 4, "and not what lies between them");
 });

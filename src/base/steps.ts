@@ -1,5 +1,6 @@
 import { deadlineIn, throwIfEnded } from "./deadline.ts";
 import { during } from "./fault.ts";
+import { tallyOutside } from "./outside-time.ts";
 import type { Ms } from "./units.ts";
 
 /**
@@ -18,6 +19,8 @@ export interface Step<Record, Parts> {
 export interface StepTime {
   readonly step: string;
   readonly ms: Ms;
+  /** How much of `ms` it waited for other programs: CNI plugins, the monitor, the OCI runtime. Absent: for none. */
+  readonly outside?: Ms;
 }
 
 /** An undo that failed: the record stays, stranded at this step, until a later Stop, Remove or sweep gets further. */
@@ -67,17 +70,24 @@ export async function runSteps<Record, Parts>(
 ): Promise<void> {
   for (const [index, step] of steps.entries()) {
     const began = performance.now();
+    let outside: Ms;
     try {
       throwIfEnded(signal, watch.operation);
       await watch.faults.at(`${watch.operation}/${step.name}/before`);
-      await step.do(record, parts, signal);
+      outside = await tallyOutside(() => step.do(record, parts, signal));
       await watch.faults.at(`${watch.operation}/${step.name}/after`);
     } catch (error) {
       const stranded = await undoSteps(steps.slice(0, index + 1), record, parts, watch);
       throw new StepsFailed(watch.operation, step.name, error, stranded);
     }
-    watch.stepDone({ step: step.name, ms: performance.now() - began });
+    watch.stepDone(stepTime(step.name, began, outside));
   }
+}
+
+/** The time of a step that has just ended. `began` is of performance.now(). */
+export function stepTime(step: string, began: number, outside: Ms): StepTime {
+  const ms = performance.now() - began;
+  return outside === 0 ? { step, ms } : { step, ms, outside };
 }
 
 /**

@@ -1,7 +1,8 @@
 import { describeFault, during, Fault } from "../base/fault.ts";
 import type { ContainerId } from "../base/ids.ts";
-import type { StepTime } from "../base/steps.ts";
-import { nowNanos } from "../base/units.ts";
+import { tallyOutside } from "../base/outside-time.ts";
+import { type StepTime, stepTime } from "../base/steps.ts";
+import { type Ms, nowNanos } from "../base/units.ts";
 import type { ContainerParts } from "./parts.ts";
 import { type ContainerRecord, containerExited, containerStarted, type LiveState } from "./state.ts";
 import { publish } from "./watch.ts";
@@ -32,14 +33,15 @@ async function startHeld(id: ContainerId, parts: ContainerParts, signal: AbortSi
   }
   const began = performance.now();
   await book.faults.at("StartContainer/start/before");
+  let outside: Ms;
   try {
-    await host.runtime.start(id, record.handler, signal);
+    outside = await tallyOutside(() => host.runtime.start(id, record.handler, signal));
   } catch (error) {
     await recordStartError(record, error, parts);
     throw during(`starting container ${record.config.metadata.name} (${id})`, error);
   }
   await book.faults.at("StartContainer/start/after");
-  await recordStarted(record, state, [{ step: "start", ms: performance.now() - began }], parts);
+  await recordStarted(record, state, [stepTime("start", began, outside)], parts);
 }
 
 async function recordStarted(

@@ -5,6 +5,7 @@ import { isAbsolute, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { throwIfEnded } from "../base/deadline.ts";
 import { Fault } from "../base/fault.ts";
+import { waitOutside } from "../base/outside-time.ts";
 import { type ChildExit, ChildExits } from "./child-exits.ts";
 import type { Command, Finished, Processes } from "./contract.ts";
 import { errnoOf, systemFault } from "./libc.ts";
@@ -35,7 +36,7 @@ async function run(
   const file = await findProgram(command);
   const child = await turns.take(() => start(command, file, signal));
   const exited = exits.wait(child.pid);
-  const ended = await endOf(exited, child.pid, signal);
+  const ended = await waitOutside(endOf(exited, child.pid, signal));
   child.input?.destroy();
   const stdout = child.output.finish();
   const stderr = child.errors.finish();

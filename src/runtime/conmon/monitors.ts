@@ -16,7 +16,7 @@ const lingerMs: Ms = 1000;
 /** The longest path that a socket's address holds (unix(7)), with the name that conmon makes there. */
 const maxSocketDirectory = 107 - "/conmon-term.XXXXXX".length;
 
-/** The monitor's command line. Its fds 3 and 4 are the sync and the start pipe. */
+/** The monitor's command line. Its fd 3 is the sync pipe. */
 export function monitorArgs(request: CreateRequest, handler: Handler, paths: Paths): string[] {
   const { id, bundle, logPath } = request;
   const files = paths.container(id);
@@ -38,7 +38,7 @@ export function monitorArgs(request: CreateRequest, handler: Handler, paths: Pat
 /** What the monitor inherits: fds by number, and where it makes the socket that takes a tty over. */
 export function monitorEnvironment(bundle: string, { env }: Handler): Record<string, string> {
   const TMPDIR = bundle.length <= maxSocketDirectory ? bundle : "/tmp";
-  return { ...env, TMPDIR, _OCI_SYNCPIPE: "3", _OCI_STARTPIPE: "4" };
+  return { ...env, TMPDIR, _OCI_SYNCPIPE: "3" };
 }
 
 /** Where the OCI runtime logs while it creates. */
