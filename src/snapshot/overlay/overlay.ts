@@ -5,7 +5,7 @@ import { hostMounts } from "../../linux/mounts.ts";
 import type { SnapshotMount } from "../contract.ts";
 import type { DirectoryKind } from "../directory-snapshotter.ts";
 import { emptyDirectory } from "../store.ts";
-import type { SnapshotWorkers } from "../workers.ts";
+import { copyAttributes } from "../tree/copy.ts";
 
 /**
  * What berth relies on, whatever the kernel's defaults: a container's changes are whole files in its own directory,
@@ -22,13 +22,7 @@ export const overlayKind: DirectoryKind = {
   probe,
   own: upperOf,
 
-  async fill(directory, trees, workers) {
-    await mkdir(workOf(directory), { mode: 0o700 });
-    await mkdir(upperOf(directory), { mode: 0o755 });
-    // The root of a mounted overlay looks as its uppermost layer says.
-    const top = trees[0];
-    if (top !== undefined) await workers.run("imitate", { from: top, to: upperOf(directory) });
-  },
+  fill,
 
   mounts(directory, trees) {
     if (trees.length === 0) return [{ type: "bind", source: upperOf(directory), options: ["rbind", "rw"] }];
@@ -42,6 +36,14 @@ export const overlayKind: DirectoryKind = {
   },
 };
 
+async function fill(directory: string, trees: readonly string[]): Promise<void> {
+  await mkdir(workOf(directory), { mode: 0o700 });
+  await mkdir(upperOf(directory), { mode: 0o755 });
+  // The root of a mounted overlay looks as its uppermost layer says. One directory: no work for a thread.
+  const top = trees[0];
+  if (top !== undefined) copyAttributes(top, upperOf(directory));
+}
+
 function overlay(options: readonly string[]): SnapshotMount {
   return { type: "overlay", source: "overlay", options };
 }
@@ -51,7 +53,7 @@ function lowerdir(trees: readonly string[]): string {
 }
 
 /** Mounts a small overlay, with a whiteout and an opaque directory in it, as images have them. */
-async function probe(root: string, workers: SnapshotWorkers): Promise<string | undefined> {
+async function probe(root: string): Promise<string | undefined> {
   if (/[\\:,"]/.test(root)) return `the directory ${root} can't be written in mount options`;
   const mounts = hostMounts();
   const directory = await mkdtemp(join(root, "t", "probe-"));
@@ -60,7 +62,7 @@ async function probe(root: string, workers: SnapshotWorkers): Promise<string | u
     const lower = join(directory, "lower");
     await mkdir(lower);
     await mkdir(merged);
-    await overlayKind.fill(directory, [lower], workers);
+    await fill(directory, [lower]);
     const [mount] = overlayKind.mounts(directory, [lower]);
     if (mount === undefined) throw new Fault("internal", "an overlay without a mount");
     await mounts.mount(mount.source, merged, mount.type, mount.options);

@@ -14,8 +14,6 @@ export interface Tasks {
   copy: { takes: { readonly from: string; readonly to: string }; gives: undefined };
   /** Puts an unpacked ingest in the shape in which it is mounted. */
   settle: { takes: SettleRequest; gives: SnapshotUsage };
-  /** Makes an empty directory look like another one: owner, mode, times, extended attributes. */
-  imitate: { takes: { readonly from: string; readonly to: string }; gives: undefined };
 }
 
 export type TaskName = keyof Tasks;

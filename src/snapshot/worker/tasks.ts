@@ -1,7 +1,7 @@
 import { Fault } from "../../base/fault.ts";
 import { systemFault } from "../../linux/libc.ts";
 import { settleLayer } from "../settle/settle-layer.ts";
-import { copyAttributes, copyTree } from "../tree/copy.ts";
+import { copyTree } from "../tree/copy.ts";
 import { removeTree } from "../tree/remove.ts";
 import { usageOf } from "../tree/usage.ts";
 import type { TaskName, Tasks } from "./protocol.ts";
@@ -19,10 +19,6 @@ const tasks: TaskTable = {
     return undefined;
   },
   settle: (request) => settleLayer(request),
-  imitate: ({ from, to }) => {
-    copyAttributes(from, to);
-    return undefined;
-  },
 };
 
 /** Runs one task to its end on this thread. @throws {Fault} */
