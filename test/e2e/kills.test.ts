@@ -3,12 +3,11 @@ import { after, before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { containerSteps } from "../../src/container/steps.ts";
 import { podSandboxSteps } from "../../src/pod/steps.ts";
-import { ContainerState } from "../../src/wire/gen/runtime.v1.ts";
+import { Bystander } from "../harness/bystander.ts";
 import { TestDaemon } from "../harness/daemon.ts";
 import { busyboxImage, importBusybox } from "../harness/images.ts";
 import { assertNoLeaks } from "../harness/leaks.ts";
 import {
-  containerStatus,
   exited,
   type MadePod,
   podConfig,
@@ -18,30 +17,31 @@ import {
   runPod,
   shellConfig,
 } from "../harness/pods.ts";
-import { full, privileged } from "../harness/privileged.ts";
+import { privileged } from "../harness/privileged.ts";
 
-const randomKills = full ? 50 : 5;
+/** Between every two steps of a step table, forwards and backwards. */
+const around = (operation: string, steps: readonly { name: string }[]) =>
+  steps.flatMap(({ name }) => [`${operation}/${name}/before`, `${operation}/${name}/after`]);
+const backwards = (operation: string, steps: readonly { name: string }[]) =>
+  steps.toReversed().flatMap(({ name }) => [`${operation}/${name}/undo`, `${operation}/${name}/undone`]);
 
-describe("kill -9 of the daemon", privileged, () => {
+/** Plans of what is killed while it undoes a run or create whose last step failed. */
+const failing = (operation: string, steps: readonly { name: string }[]) =>
+  backwards(operation, steps).map((point) => `${operation}/${steps.at(-1)?.name}/after:fail,${point}:kill`);
+
+describe("kill -9 of the daemon between any two steps", privileged, () => {
   let daemon: TestDaemon;
-  let bystander: MadePod;
-  let bystanderId = "";
+  let bystander: Bystander;
 
   before(async () => {
     daemon = await TestDaemon.start({ runtime: "crun" });
     await importBusybox(daemon);
-    bystander = await runPod(daemon, "bystander");
-    bystanderId = await runContainer(
-      daemon,
-      bystander,
-      shellConfig("main", busyboxImage, "trap 'exit 42' TERM; while :; do sleep 0.1; done"),
-    );
+    bystander = await Bystander.run(daemon);
   });
 
   after(async () => {
     try {
-      await daemon.pods.stopContainer({ containerId: bystanderId, timeout: 10n });
-      assert.equal((await containerStatus(daemon, bystanderId)).exitCode, 42, "the bystander ran all along");
+      await bystander.stop();
       await removeAllPods(daemon);
       await assertNoLeaks(daemon);
     } finally {
@@ -49,19 +49,13 @@ describe("kill -9 of the daemon", privileged, () => {
     }
   });
 
-  const running = async () => {
-    const { state } = await containerStatus(daemon, bystanderId);
-    assert.equal(state, ContainerState.CONTAINER_RUNNING, "the bystander runs on");
-  };
-
-  /** A daemon that dies at `point` during `act`, then one that lives. */
-  async function dieAt(point: string, act: () => Promise<unknown>): Promise<void> {
-    await daemon.stop();
-    await daemon.launch(`${point}:kill`);
-    await assert.rejects(act(), `the daemon was to die at ${point}`);
+  /** A daemon that dies as `plan` says during `act`, then one that lives. */
+  async function dieAt(plan: string, act: () => Promise<unknown>): Promise<void> {
+    daemon.plant(plan);
+    await assert.rejects(act(), `the daemon was to die by ${plan}`);
     await daemon.ended();
+    daemon.plant("");
     await daemon.launch();
-    await running();
   }
 
   /** A kubelet asks again for the same, and goes on until all is gone. */
@@ -73,28 +67,28 @@ describe("kill -9 of the daemon", privileged, () => {
     await removePod(daemon, podSandboxId);
   }
 
-  const around = (operation: string, steps: readonly { name: string }[]) =>
-    steps.flatMap(({ name }) => [`${operation}/${name}/before`, `${operation}/${name}/after`]);
-  const backwards = (operation: string, steps: readonly { name: string }[]) =>
-    steps.toReversed().flatMap(({ name }) => [`${operation}/${name}/undo`, `${operation}/${name}/undone`]);
-
-  for (const point of around("RunPodSandbox", podSandboxSteps)) {
-    test(`at ${point}`, async () => {
+  for (const plan of [
+    ...around("RunPodSandbox", podSandboxSteps).map((point) => `${point}:kill`),
+    ...failing("RunPodSandbox", podSandboxSteps),
+  ]) {
+    test(plan, async () => {
       const config = podConfig(daemon, "killed");
-      await dieAt(point, () => daemon.pods.runPodSandbox({ config, runtimeHandler: "" }));
+      await dieAt(plan, () => daemon.pods.runPodSandbox({ config, runtimeHandler: "" }));
+      await bystander.assertAlone();
       await makeAndRemove(config);
     });
   }
 
-  for (const point of [
-    ...around("CreateContainer", containerSteps),
-    "StartContainer/start/before",
-    "StartContainer/start/after",
+  for (const plan of [
+    ...around("CreateContainer", containerSteps).map((point) => `${point}:kill`),
+    ...failing("CreateContainer", containerSteps),
+    "StartContainer/start/before:kill",
+    "StartContainer/start/after:kill",
   ]) {
-    test(`at ${point}`, async () => {
+    test(plan, async () => {
       const pod = await runPod(daemon, "killed");
       const config = shellConfig("main", busyboxImage, "exit 7");
-      await dieAt(point, () => runContainer(daemon, pod, config));
+      await dieAt(plan, () => runContainer(daemon, pod, config));
       const { containerId } = await daemon.pods.createContainer({
         podSandboxId: pod.id,
         config,
@@ -104,35 +98,75 @@ describe("kill -9 of the daemon", privileged, () => {
       await daemon.pods.startContainer({ containerId }).catch(() => undefined);
       assert.equal((await exited(daemon, containerId)).exitCode, 7);
       await removePod(daemon, pod.id);
+      await bystander.assertAlone();
     });
   }
 
   for (const point of backwards("StopPodSandbox", podSandboxSteps)) {
-    test(`at ${point}`, async () => {
+    test(point, async () => {
       const pod = await runPod(daemon, "killed");
-      await dieAt(point, () => daemon.pods.stopPodSandbox({ podSandboxId: pod.id }));
+      await dieAt(`${point}:kill`, () => daemon.pods.stopPodSandbox({ podSandboxId: pod.id }));
       await removePod(daemon, pod.id);
+      await bystander.assertAlone();
     });
   }
 
   for (const point of backwards("RemoveContainer", containerSteps)) {
-    test(`at ${point}`, async () => {
+    test(point, async () => {
       const pod = await runPod(daemon, "killed");
       const containerId = await runContainer(daemon, pod, shellConfig("main", busyboxImage, "exit 7"));
       await exited(daemon, containerId);
-      await dieAt(point, () => daemon.pods.removeContainer({ containerId }));
+      await dieAt(`${point}:kill`, () => daemon.pods.removeContainer({ containerId }));
       await daemon.pods.removeContainer({ containerId });
       await removePod(daemon, pod.id);
+      await bystander.assertAlone();
     });
   }
 
+  test("a removal of a whole pod, at a container's last step", async () => {
+    const pod = await runPod(daemon, "killed");
+    await runContainer(daemon, pod, shellConfig("main", busyboxImage, "sleep 999"));
+    const request = { podSandboxId: pod.id };
+    await dieAt("RemoveContainer/snapshot/undo:kill", () => daemon.pods.removePodSandbox(request));
+    await daemon.pods.removePodSandbox(request);
+    await bystander.assertAlone();
+  });
+
+  test("the daemon that undoes what the last one was killed in is killed, too", async () => {
+    const config = podConfig(daemon, "twice");
+    daemon.plant("RunPodSandbox/init/after:kill");
+    await assert.rejects(daemon.pods.runPodSandbox({ config, runtimeHandler: "" }));
+    await daemon.ended();
+    for (const point of ["RunPodSandbox/init/undone", "RunPodSandbox/network/undo"]) {
+      daemon.plant(`${point}:kill`);
+      await daemon.launch().catch(() => undefined); // it may die before it answers
+      await daemon.ended();
+    }
+    daemon.plant("");
+    await daemon.launch();
+    await bystander.assertAlone();
+  });
+
+  test("between a container's stop signal and its end", async () => {
+    const pod = await runPod(daemon, "stopping");
+    const script = "trap 'sleep 0.4; exit 33' TERM; echo up; while :; do sleep 0.1; done";
+    const containerId = await runContainer(daemon, pod, shellConfig("main", busyboxImage, script));
+    await sleep(100);
+    const stopping = assert.rejects(daemon.pods.stopContainer({ containerId, timeout: 30n }));
+    await sleep(150);
+    await daemon.kill();
+    await stopping;
+    await daemon.launch();
+    await daemon.pods.stopContainer({ containerId, timeout: 30n });
+    assert.equal((await exited(daemon, containerId)).exitCode, 33);
+    await removePod(daemon, pod.id);
+    await bystander.assertAlone();
+  });
+
   test("exits that happen while nobody watches are reported with their code and time", async () => {
     const pod = await runPod(daemon, "unwatched");
-    const containerId = await runContainer(
-      daemon,
-      pod,
-      shellConfig("main", busyboxImage, "sleep 0.6; exit 9"),
-    );
+    const script = "sleep 0.6; exit 9";
+    const containerId = await runContainer(daemon, pod, shellConfig("main", busyboxImage, script));
     await daemon.kill();
     const killed = Date.now();
     await sleep(1500);
@@ -142,24 +176,6 @@ describe("kill -9 of the daemon", privileged, () => {
     const finished = Number(status.finishedAt / 1_000_000n);
     assert.ok(finished < killed + 1200, `it finished ${finished - killed} ms after the kill`);
     await removePod(daemon, pod.id);
-  });
-
-  test(`at ${randomKills} random moments of a loop of lives`, async () => {
-    for (let kill = 0; kill < randomKills; kill++) {
-      const config = podConfig(daemon, `random-${kill}`);
-      const life = makeAndRemove(config).then(
-        () => true,
-        () => false,
-      );
-      await sleep(Math.random() * 400);
-      await daemon.kill();
-      await life;
-      await daemon.launch();
-      await running();
-      // What a kubelet does with a sandbox that is not ready: stop and remove it, whatever became of it.
-      const { items } = await daemon.pods.listPodSandbox({});
-      await Promise.all(items.filter(({ id }) => id !== bystander.id).map(({ id }) => removePod(daemon, id)));
-    }
-    await running();
+    await bystander.assertAlone();
   });
 });

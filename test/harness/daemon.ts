@@ -1,5 +1,5 @@
 import { type ChildProcess, execFile, spawn } from "node:child_process";
-import { closeSync, openSync, readFileSync } from "node:fs";
+import { closeSync, openSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
@@ -67,8 +67,17 @@ export class TestDaemon {
     return join(this.workspace.directory, "daemon.log");
   }
 
-  /** Starts the process and waits until it answers. `fault` is planted in its fault port. */
-  async launch(fault?: string): Promise<void> {
+  /** Makes this and later daemons die or fail at points of their steps, see `src/daemon/fault-port.ts`. Empty: nowhere. */
+  plant(faults: string): void {
+    writeFileSync(this.#faultFile, faults);
+  }
+
+  get #faultFile(): string {
+    return join(this.workspace.directory, "faults");
+  }
+
+  /** Starts the process and waits until it answers. */
+  async launch(): Promise<void> {
     const [program = "", ...args] = this.#namespace.wrap([
       berth,
       "serve",
@@ -78,7 +87,7 @@ export class TestDaemon {
     const log = openSync(this.logFile, "a");
     const env = {
       ...process.env,
-      ...(fault === undefined ? {} : { BERTH_FAULT: fault }),
+      BERTH_FAULT: `@${this.#faultFile}`,
       ...(this.#inspect ? { NODE_OPTIONS: "--inspect=127.0.0.1:0" } : {}),
     };
     const child = spawn(program, args, { stdio: ["ignore", log, log], env });

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { TestDaemon } from "./daemon.ts";
 
 /**
@@ -11,6 +12,38 @@ export async function assertNoLeaks(daemon: TestDaemon): Promise<void> {
   const doctor = await daemon.command("doctor", "--leaks");
   assert.equal(doctor.code, 0, `doctor --leaks: ${doctor.stdout}${doctor.stderr}`);
   assert.deepEqual(await foundOnHost(daemon), [], `left on the host; the daemon's log: ${daemon.logTail()}`);
+}
+
+/**
+ * Fails unless the host holds of pods and images what it held `before`, as `tracesOf` found it, and `doctor --leaks` finds
+ * nothing. What is under way in the background (a recovery, removals) may take a moment.
+ */
+export async function assertOnly(before: readonly string[], daemon: TestDaemon): Promise<void> {
+  for (let tries = 0; ; tries++) {
+    const now = await tracesOf(daemon);
+    if (tries < 100 && now.join("\n") !== before.join("\n")) {
+      await sleep(50);
+      continue;
+    }
+    assert.deepEqual(now, before, `the daemon's log: ${daemon.logTail()}`);
+    break;
+  }
+  const doctor = await daemon.command("doctor", "--leaks");
+  assert.equal(doctor.code, 0, `doctor --leaks: ${doctor.stdout}${doctor.stderr}`);
+}
+
+/** All that pods and images have on the host, found without any of berth's code. */
+export async function tracesOf(daemon: TestDaemon): Promise<string[]> {
+  const { root } = daemon.workspace;
+  const stored = namesIn(join(root, "snapshots")).flatMap((driver) =>
+    ["c", "i", "l", "t"].flatMap((kind) =>
+      namesIn(join(root, "snapshots", driver, kind)).map((name) => `snapshot ${kind}/${name}`),
+    ),
+  );
+  const blobs = ["blobs/sha256", "ingest"].flatMap((kind) =>
+    namesIn(join(root, "content", kind)).map((name) => `content ${kind}/${name}`),
+  );
+  return [...(await foundOnHost(daemon)), ...stored, ...blobs].sort();
 }
 
 /** Everything on the host that only a pod can have left there. */
