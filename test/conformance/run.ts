@@ -36,6 +36,7 @@ async function runWith(runtime: "runc" | "crun"): Promise<number> {
     for (const host of imageHosts) mirror(daemon, host);
     const code = await runCritest(daemon, temporary);
     await assertNoLeaks(daemon);
+    process.stdout.write("conformance: the pods left nothing on the host\n");
     return code;
   } finally {
     await daemon.close();
