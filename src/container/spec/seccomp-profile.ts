@@ -1,5 +1,6 @@
-import { z } from "zod";
+import * as v from "valibot";
 import { Fault } from "../../base/fault.ts";
+import { schemaIssue } from "../../spec/schema-issue.ts";
 
 const actions = [
   "SCMP_ACT_KILL",
@@ -23,67 +24,81 @@ const operators = [
 ] as const;
 
 // Go writes an empty slice, map or pointer as null.
-const optional = <T extends z.ZodType>(type: T) => z.nullish(type).transform((value) => value ?? undefined);
-const texts = z.nullish(z.array(z.string())).transform((value) => value ?? []);
-const action = z.enum(actions);
-const errno = optional(z.int().min(0).max(4095));
+const optional = <Output>(type: v.GenericSchema<unknown, Output>) =>
+  v.pipe(
+    v.nullish(type),
+    v.transform((value) => value ?? undefined),
+  );
+const wholeNumber = (atMost: number) =>
+  v.pipe(
+    v.number(),
+    v.safeInteger("is not a whole number that is kept as it is"),
+    v.minValue(0, "is below 0"),
+    v.maxValue(atMost, `is above ${atMost}`),
+  );
+const texts = v.nullish(v.array(v.string()), []);
+const action = v.picklist(actions);
+const errno = optional(wholeNumber(4095));
 // A 64-bit number that JSON.parse would round is refused rather than changed.
-const word = z.int().nonnegative();
-const architecture = z.string().regex(/^SCMP_ARCH_[A-Z0-9_]+$/);
+const word = wholeNumber(Number.MAX_SAFE_INTEGER);
+const architecture = v.pipe(v.string(), v.regex(/^SCMP_ARCH_[A-Z0-9_]+$/, "is not SCMP_ARCH_…"));
 
-const condition = z
-  .nullish(
-    z.object({
-      caps: texts,
-      arches: texts,
-      minKernel: optional(z.string().regex(/^[0-9]+\.[0-9]+(\.[0-9]+)?$/)),
-    }),
-  )
-  .transform((value) => value ?? { caps: [], arches: [], minKernel: undefined });
+const condition = v.nullish(
+  v.object({
+    caps: texts,
+    arches: texts,
+    minKernel: optional(
+      v.pipe(v.string(), v.regex(/^[0-9]+\.[0-9]+(\.[0-9]+)?$/, "is not the version of a kernel")),
+    ),
+  }),
+  {},
+);
 
-const syscallRule = z
-  .object({
-    name: optional(z.string()),
+const syscallRule = v.pipe(
+  v.object({
+    name: optional(v.string()),
     names: texts,
     action,
     errnoRet: errno,
-    args: z
-      .nullish(
-        z.array(
-          z.object({
-            index: z.int().min(0).max(5),
-            value: word,
-            valueTwo: optional(word),
-            op: z.enum(operators),
-          }),
-        ),
-      )
-      .transform((value) => value ?? []),
+    args: v.nullish(
+      v.array(
+        v.object({
+          index: wholeNumber(5),
+          value: word,
+          valueTwo: optional(word),
+          op: v.picklist(operators),
+        }),
+      ),
+      [],
+    ),
     includes: condition,
     excludes: condition,
-  })
-  .refine((rule) => rule.name === undefined || rule.names.length === 0, "has both name and names")
-  .transform(({ name, ...rule }) => (name === undefined ? rule : { ...rule, names: [name] }));
+  }),
+  v.check((rule) => rule.name === undefined || rule.names.length === 0, "has both name and names"),
+  v.transform(({ name, ...rule }) => (name === undefined ? rule : { ...rule, names: [name] })),
+);
 
-const profileSchema = z.object({
+const profileSchema = v.object({
   defaultAction: action,
   defaultErrnoRet: errno,
-  architectures: optional(z.array(architecture)),
-  archMap: optional(z.array(z.object({ architecture, subArchitectures: optional(z.array(architecture)) }))),
-  flags: optional(z.array(z.string().regex(/^SECCOMP_FILTER_FLAG_[A-Z_]+$/))),
-  listenerPath: optional(z.string()),
-  listenerMetadata: optional(z.string()),
-  syscalls: z.nullish(z.array(syscallRule)).transform((value) => value ?? []),
+  architectures: optional(v.array(architecture)),
+  archMap: optional(v.array(v.object({ architecture, subArchitectures: optional(v.array(architecture)) }))),
+  flags: optional(
+    v.array(v.pipe(v.string(), v.regex(/^SECCOMP_FILTER_FLAG_[A-Z_]+$/, "is not SECCOMP_FILTER_FLAG_…"))),
+  ),
+  listenerPath: optional(v.string()),
+  listenerMetadata: optional(v.string()),
+  syscalls: v.nullish(v.array(syscallRule), []),
 });
 
 /**
  * A seccomp profile as the field writes it: the OCI's format, and what Docker and Podman add to it (`archMap`, and
  * rules that depend on capabilities, architecture or kernel). Absent lists are empty.
  */
-export type SeccompProfile = z.output<typeof profileSchema>;
+export type SeccompProfile = v.InferOutput<typeof profileSchema>;
 
 /** When a rule of a profile is used. */
-export type SeccompCondition = z.output<typeof condition>;
+export type SeccompCondition = v.InferOutput<typeof condition>;
 
 /**
  * Reads a seccomp profile. Keys that are not known are passed over, as the runtimes do: profiles carry comments.
@@ -97,9 +112,7 @@ export function parseSeccompProfile(text: string, path: string): SeccompProfile 
   } catch (cause) {
     throw new Fault("invalid", `the seccomp profile ${path} is not JSON`, { cause });
   }
-  const result = profileSchema.safeParse(json);
-  if (result.success) return result.data;
-  const issue = result.error.issues[0];
-  const field = issue === undefined || issue.path.length === 0 ? "" : `${issue.path.map(String).join(".")}: `;
-  throw new Fault("invalid", `the seccomp profile ${path} is malformed: ${field}${issue?.message ?? ""}`);
+  const result = v.safeParse(profileSchema, json, { abortEarly: true });
+  if (result.success) return result.output;
+  throw new Fault("invalid", `the seccomp profile ${path} is malformed: ${schemaIssue(result.issues)}`);
 }

@@ -1,0 +1,191 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import pino from "pino";
+import { Fault } from "../../base/fault.ts";
+import { Flights } from "../../base/flights.ts";
+import type { BootId, ContainerId, Digest, PodSandboxId } from "../../base/ids.ts";
+import { KeyedLocks } from "../../base/lock.ts";
+import { nowNanos } from "../../base/units.ts";
+import { loadConfig } from "../../config/load.ts";
+import { pathsOf } from "../../config/paths.ts";
+import { EventBus } from "../../events/bus.ts";
+import type { LifecycleEvent } from "../../events/lifecycle.ts";
+import type { ImageRecord, Images } from "../../image/contract.ts";
+import { RecordingCgroups } from "../../linux/testing/recording-cgroups.ts";
+import { RecordingMounts } from "../../linux/testing/recording-mounts.ts";
+import { openMetadata } from "../../metadata/open.ts";
+import type { ContainerExit, ContainerRuntime, MonitoredContainer } from "../../runtime/contract.ts";
+import type { Snapshotter } from "../../snapshot/contract.ts";
+import type { ContainerConfig } from "../../spec/cri/container-config.ts";
+import type { PodSandboxConfig } from "../../spec/cri/pod-sandbox-config.ts";
+import type { OciConfig } from "../../spec/oci-runtime.ts";
+import { ExitWaits } from "../exit-waits.ts";
+import type { ContainerParts } from "../parts.ts";
+import type { ContainerPod } from "../pod.ts";
+import { containerRecords } from "../records.ts";
+
+const podId = "a".repeat(64) as PodSandboxId;
+const imageId = `sha256:${"1".repeat(64)}` as Digest;
+const process: MonitoredContainer = { monitor: { pid: 1, startTicks: 1 }, init: { pid: 1, startTicks: 1 } };
+
+/** A host whose kernel, snapshots and runtime only keep account of what they were asked for; files are real. */
+export class RecordingContainerHost implements AsyncDisposable {
+  readonly mounts = new RecordingMounts();
+  readonly cgroups = new RecordingCgroups();
+  readonly snapshots = new Set<string>();
+  readonly monitored = new Set<string>();
+  /** As in `SIGTERM <id>`. */
+  readonly kills: string[] = [];
+  readonly events: string[] = [];
+  /** Why the pod takes no containers. */
+  podRefuses: string | undefined;
+  /** The signals that end a container. */
+  readonly deadly = new Set(["SIGKILL"]);
+  startFails = false;
+  /** Throws to make a point of the step tables fail. */
+  atPoint: (point: string) => void | Promise<void> = () => undefined;
+  readonly parts: ContainerParts;
+  /** Who is told of exits; nobody before `watchExits`. */
+  #exited: (exit: ContainerExit) => void = () => undefined;
+  readonly #close: () => Promise<void>;
+
+  private constructor(parts: (host: RecordingContainerHost) => ContainerParts, close: () => Promise<void>) {
+    this.parts = parts(this);
+    this.parts.book.events.subscribe(({ kind }) => this.events.push(kind));
+    this.#close = close;
+  }
+
+  static async open(): Promise<RecordingContainerHost> {
+    const directory = await mkdtemp(join(tmpdir(), "berth-container-"));
+    const { config } = loadConfig({ root: join(directory, "root"), state: join(directory, "state") }, {});
+    const metadata = await openMetadata(join(directory, "berth.db"), { idle: 0 });
+    const records = containerRecords(metadata);
+    const paths = pathsOf(config);
+    return new RecordingContainerHost(
+      (host) => ({
+        host: {
+          config,
+          paths,
+          mounts: host.mounts,
+          cgroups: host.cgroups,
+          snapshotter: host.#snapshotter(),
+          runtime: host.#runtime(),
+          images: { find: (name) => (name === "busybox" || name === imageId ? image : undefined) } as Images,
+          spec: {
+            build: async () => ({
+              config: {} as OciConfig,
+              user: { uid: 0, gid: 0, supplementalGroups: [] },
+            }),
+            resources: () => ({}),
+          },
+        },
+        book: {
+          records,
+          locks: new KeyedLocks<ContainerId>(),
+          creates: new Flights(),
+          starts: new Flights(),
+          removes: new Flights(),
+          stops: new Map(),
+          exits: new ExitWaits(),
+          pendingParents: new Map(),
+          events: new EventBus<LifecycleEvent>(),
+          faults: { at: (point) => host.atPoint(point) },
+          bootId: "this boot" as BootId,
+          log: pino({ level: "silent" }),
+        },
+        pods: { get: () => host.#pod() },
+      }),
+      async () => {
+        await metadata.close();
+        await rm(directory, { recursive: true, force: true });
+      },
+    );
+  }
+
+  /** The container's process ends, as its monitor would tell. */
+  exit(id: ContainerId, code: number): void {
+    this.#exited({ id, code, at: nowNanos(), cause: "exited" });
+  }
+
+  /** What is left of containers on the host, records aside. */
+  traces(): string[] {
+    return [
+      ...this.mounts.table.map(({ target }) => `mount ${target}`),
+      ...[...this.snapshots].map((key) => `snapshot ${key}`),
+      ...[...this.monitored].map((id) => `monitor ${id}`),
+    ];
+  }
+
+  #pod(): ContainerPod {
+    return {
+      id: podId,
+      config: { logDirectory: "" } as PodSandboxConfig,
+      refuses: this.podRefuses,
+      handler: "crun",
+      cgroup: "/berth/pod",
+      monitorCgroup: "/berth/pod/monitors",
+      hostname: "pod",
+      namespaces: {},
+      files: { hostname: "", hosts: "", resolvConf: "", shm: "" },
+    };
+  }
+
+  #snapshotter(): Snapshotter {
+    const snapshotter: Partial<Snapshotter> = {
+      prepareContainer: async (key) => void this.snapshots.add(key),
+      mounts: async (key) => [{ type: "overlay", source: key, options: [] }],
+      remove: async (key) => void this.snapshots.delete(key),
+    };
+    return snapshotter as Snapshotter;
+  }
+
+  #runtime(): ContainerRuntime {
+    const runtime: Partial<ContainerRuntime> = {
+      create: async ({ id }) => {
+        this.monitored.add(id);
+        return process;
+      },
+      start: async (id) => {
+        if (this.startFails) throw new Fault("internal", `exec format error in ${id}`);
+      },
+      kill: async (id, _handler, signal) => {
+        this.kills.push(signal);
+        if (this.deadly.has(signal)) this.exit(id, 137);
+      },
+      delete: async (id) => void this.monitored.delete(id),
+      watchExits: (_running, exited) => {
+        this.#exited = exited;
+        return { [Symbol.dispose]: () => undefined };
+      },
+      state: async () => "running",
+      recordedExit: () => undefined,
+    };
+    return runtime as ContainerRuntime;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#close();
+  }
+}
+
+const image = {
+  id: imageId,
+  tags: ["busybox"],
+  digests: [],
+  layers: [{ chainId: imageId }],
+  config: {},
+} as unknown as ImageRecord;
+
+export function containerConfig(name: string, attempt = 0): ContainerConfig {
+  return {
+    metadata: { name, attempt },
+    image: { image: "busybox", annotations: {}, userSpecifiedImage: "busybox", runtimeHandler: "" },
+    command: ["sleep", "100"],
+    logPath: "",
+    resources: {},
+    stopSignal: "",
+  } as unknown as ContainerConfig;
+}
+
+export { podId };
