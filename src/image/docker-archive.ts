@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { z } from "zod";
+import * as v from "valibot";
 import { Fault } from "../base/fault.ts";
 import type { Digest } from "../base/ids.ts";
 import { digestFromHex, digestOf } from "../spec/digest.ts";
@@ -10,16 +10,17 @@ import type { ArchivedImage } from "./archived-image.ts";
 import type { ImageParts } from "./parts.ts";
 import { type ImageSource, resolveImage } from "./resolve.ts";
 
-const archiveManifest = z
-  .array(
-    z.object({
-      Config: z.string(),
-      RepoTags: z.nullish(z.array(z.string())),
-      Layers: z.nullish(z.array(z.string())),
+const archiveManifest = v.pipe(
+  v.array(
+    v.object({
+      Config: v.string(),
+      RepoTags: v.nullish(v.array(v.string())),
+      Layers: v.nullish(v.array(v.string())),
     }),
-  )
-  .max(1000);
-type ArchiveEntry = z.infer<typeof archiveManifest>[number];
+  ),
+  v.maxLength(1000, "has more than 1000 entries"),
+);
+type ArchiveEntry = v.InferOutput<typeof archiveManifest>[number];
 
 /**
  * The images of what `docker save` writes. They have no manifest of their own: one is made from what is
@@ -35,7 +36,7 @@ export async function dockerArchiveImages(
   const bytes = await archive.read("manifest.json", parts.settings.maxManifest);
   let entries: ArchiveEntry[];
   try {
-    entries = archiveManifest.parse(JSON.parse(bytes.toString()));
+    entries = v.parse(archiveManifest, JSON.parse(bytes.toString()));
   } catch (cause) {
     throw new Fault("corrupt", "its manifest.json is malformed", { cause });
   }

@@ -1,5 +1,5 @@
-import { z } from "zod";
-import type { BootId, ChainId, DiffId } from "../base/ids.ts";
+import * as v from "valibot";
+import type { BootId, ChainId, DiffId, Digest } from "../base/ids.ts";
 import { isDigest } from "../spec/digest.ts";
 import { imageConfigSchema } from "../spec/oci-image.ts";
 import type { ImageRecord } from "./contract.ts";
@@ -13,35 +13,35 @@ export interface IngestRecord {
   readonly bootId: BootId;
 }
 
-const digest = z.string().refine(isDigest, "is not a sha256 digest");
-const bytes = z.int().nonnegative();
-const bootId = z.string().transform((value) => value as BootId);
-const blob = z.object({ digest, mediaType: z.string(), size: bytes });
+const digestAs = <Kind extends Digest>() =>
+  v.custom<Kind>((value) => typeof value === "string" && isDigest(value), "is not a sha256 digest");
+const [digest, diffId, chainId] = [digestAs<Digest>(), digestAs<DiffId>(), digestAs<ChainId>()];
+const bytes = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
+const bootId = v.custom<BootId>((value) => typeof value === "string", "is not text");
+const blob = v.object({ digest, mediaType: v.string(), size: bytes });
 
-const imageRecord = z.object({
+const imageRecord = v.object({
   id: digest,
-  tags: z.array(z.string()),
-  digests: z.array(z.string()),
+  tags: v.array(v.string()),
+  digests: v.array(v.string()),
   manifest: blob,
   config: imageConfigSchema,
-  layers: z.array(
-    z.object({ diffId: digest, chainId: digest, blob, usage: z.object({ bytes, inodes: bytes }) }),
-  ),
+  layers: v.array(v.object({ diffId, chainId, blob, usage: v.object({ bytes, inodes: bytes }) })),
   size: bytes,
-  pulledAt: z.bigint(),
-  pinned: z.boolean(),
-  snapshotter: z.string(),
-  durable: z.union([z.literal("synced"), bootId]),
+  pulledAt: v.bigint(),
+  pinned: v.boolean(),
+  snapshotter: v.string(),
+  durable: v.union([v.literal("synced"), bootId]),
 });
 
-const ingestRecord = z.object({ ingest: z.string(), chainId: digest, diffId: digest, bootId });
+const ingestRecord = v.object({ ingest: v.string(), chainId, diffId, bootId });
 
 /** Reads a stored image record back. @throws when it isn't one */
 export function parseImageRecord(value: unknown): ImageRecord {
-  return imageRecord.parse(value);
+  return v.parse(imageRecord, value);
 }
 
 /** Reads a stored ingest record back. @throws when it isn't one */
 export function parseIngestRecord(value: unknown): IngestRecord {
-  return ingestRecord.parse(value);
+  return v.parse(ingestRecord, value);
 }

@@ -1,32 +1,50 @@
 import { readdir, readFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { parse, TomlError } from "smol-toml";
-import { z } from "zod";
+import * as v from "valibot";
 import { Fault } from "../base/fault.ts";
+import { schemaIssue } from "../spec/schema-issue.ts";
 import { defaultHost, type RegistryHost } from "./host.ts";
 import type { TlsFiles } from "./tls.ts";
 
 const fileMax = 1 << 20;
-const capability = z.enum(["pull", "resolve", "push"]);
-const oneOrMore = z.union([z.string().transform((value) => [value]), z.array(z.string())]);
-const clientPair = z.union([z.string().transform((value) => [value]), z.array(z.string()).min(1).max(2)]);
+const capability = v.picklist(["pull", "resolve", "push"]);
+const one = v.pipe(
+  v.string(),
+  v.transform((value) => [value]),
+);
+const oneOrMore = v.union([one, v.array(v.string())]);
+const pair = v.pipe(
+  v.array(v.string()),
+  v.minLength(1, "is empty"),
+  v.maxLength(2, "has more than two parts"),
+);
+const clientPair = v.union([one, pair]);
+const oneClient = v.pipe(
+  v.string(),
+  v.transform((value) => [[value]]),
+);
+const headerName = v.pipe(
+  v.string(),
+  v.regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, "is not the name of a header"),
+);
 const host = {
-  capabilities: z.optional(z.array(capability)),
-  ca: z.optional(oneOrMore),
-  client: z.optional(z.union([z.string().transform((value) => [[value]]), z.array(clientPair)])),
-  skip_verify: z.optional(z.boolean()),
-  header: z.optional(z.record(z.string().regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/), oneOrMore)),
-  override_path: z.optional(z.boolean()),
+  capabilities: v.optional(v.array(capability)),
+  ca: v.optional(oneOrMore),
+  client: v.optional(v.union([oneClient, v.array(clientPair)])),
+  skip_verify: v.optional(v.boolean()),
+  header: v.optional(v.record(headerName, oneOrMore)),
+  override_path: v.optional(v.boolean()),
   // Known to containerd; berth's own limits hold.
-  dial_timeout: z.optional(z.string()),
+  dial_timeout: v.optional(v.string()),
 };
-const hostTable = z.strictObject(host);
-const hostsFile = z.strictObject({
+const hostTable = v.strictObject(host);
+const hostsFile = v.strictObject({
   ...host,
-  server: z.optional(z.string()),
-  host: z.optional(z.record(z.string(), hostTable)),
+  server: v.optional(v.string()),
+  host: v.optional(v.record(v.string(), hostTable)),
 });
-type HostTable = z.infer<typeof hostTable>;
+type HostTable = v.InferOutput<typeof hostTable>;
 
 /**
  * The hosts to ask for the content of the registry `name`, in order: mirrors, then the registry. They come
@@ -58,15 +76,11 @@ function parseHosts(text: string, file: string, name: string): RegistryHost[] {
     const at = error instanceof TomlError ? `, line ${error.line}, column ${error.column}` : "";
     throw new Fault("invalid", `${file} is not TOML${at}`);
   }
-  const read = hostsFile.safeParse(table);
+  const read = v.safeParse(hostsFile, table);
   if (!read.success) {
-    const issue = read.error.issues[0];
-    throw new Fault(
-      "invalid",
-      `${file}: ${issue?.path.map(String).join(".") ?? ""}: ${issue?.message ?? "malformed"}`,
-    );
+    throw new Fault("invalid", `${file}: ${schemaIssue(read.issues)}`);
   }
-  const { server, host: mirrors = {}, ...ofServer } = read.data;
+  const { server, host: mirrors = {}, ...ofServer } = read.output;
   const hosts = Object.entries(mirrors).map(([url, settings]) => fromTable(url, settings, file, name));
   const upstream = defaultHost(name, {});
   if (server !== undefined)

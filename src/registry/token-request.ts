@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as v from "valibot";
 import { Fault } from "../base/fault.ts";
 import type { Bytes, Ms } from "../base/units.ts";
 import { isLoopbackHost } from "../spec/reference.ts";
@@ -25,10 +25,10 @@ export const tokenAnswerMax: Bytes = 1 << 20;
 const leastLife: Ms = 60_000;
 const clientId = "berth";
 
-const tokenAnswer = z.object({
-  token: z.nullish(z.string()),
-  access_token: z.nullish(z.string()),
-  expires_in: z.nullish(z.number()),
+const tokenAnswer = v.object({
+  token: v.nullish(v.string()),
+  access_token: v.nullish(v.string()),
+  expires_in: v.nullish(v.number()),
 });
 
 /**
@@ -90,15 +90,15 @@ export function tokenRequest(
 
 /** @throws {Fault} corrupt */
 export function readTokenAnswer(body: Buffer, url: URL): AccessToken {
-  let read: ReturnType<typeof tokenAnswer.safeParse> | undefined;
+  let read: v.InferOutput<typeof tokenAnswer> | undefined;
   try {
-    read = tokenAnswer.safeParse(JSON.parse(body.toString()));
+    read = v.parse(tokenAnswer, JSON.parse(body.toString()));
   } catch {
     // Parse errors quote what they read, and that may be a token.
   }
-  const token = read?.data?.token || read?.data?.access_token;
+  const token = read?.token || read?.access_token;
   if (!token) throw new Fault("corrupt", `${showUrl(url)} answers without a token`);
-  const said = (read?.data?.expires_in ?? 0) * 1000;
+  const said = (read?.expires_in ?? 0) * 1000;
   const life = Math.max(leastLife, Number.isFinite(said) ? said : 0);
   try {
     // Some time for the way: it is used before it is checked.

@@ -1,8 +1,9 @@
-import { z } from "zod";
+import * as v from "valibot";
 import { Fault } from "../base/fault.ts";
 import type { DiffId, Digest } from "../base/ids.ts";
 import type { Bytes } from "../base/units.ts";
 import { isDigest } from "./digest.ts";
+import { schemaIssue } from "./schema-issue.ts";
 
 /** Media types of the OCI image spec v1.1 and of Docker's image manifest version 2, schema 2. */
 export const mediaTypes = {
@@ -86,63 +87,80 @@ const layerTypes = [
 export type LayerCompression = "none" | "gzip" | "zstd";
 
 // Go writes an empty slice, map or pointer as null.
-const text = z.string().regex(/^[^\0]*$/, "holds a NUL byte");
-const texts = z.nullish(z.array(text)).transform((value) => value ?? []);
-const textMap = z.nullish(z.record(text, text)).transform((value) => value ?? undefined);
-const keySet = z
-  .nullish(z.record(text, z.unknown()))
-  .transform((value) => Object.fromEntries(Object.keys(value ?? {}).map((key) => [key, {}])));
-const textOrEmpty = z.nullish(text).transform((value) => value ?? "");
-const digest = z.string().refine(isDigest, "is not a sha256 digest");
-const optionalText = z
-  .nullish(text)
-  .transform((value) => (value === null || value === "" ? undefined : value));
+const text = v.pipe(v.string(), v.regex(/^[^\0]*$/, "holds a NUL byte"));
+const texts = v.nullish(v.array(text), []);
+const textMap = v.record(text, text);
+const optionalTextMap = v.pipe(
+  v.nullish(textMap),
+  v.transform((value) => value ?? undefined),
+);
+const keySet = v.pipe(
+  v.nullish(v.record(text, v.unknown()), {}),
+  v.transform((value) => Object.fromEntries(Object.keys(value).map((key) => [key, {}]))),
+);
+const textOrEmpty = v.nullish(text, "");
+const digest = v.custom<Digest>(
+  (value) => typeof value === "string" && isDigest(value),
+  "is not a sha256 digest",
+);
+const diffId = v.custom<DiffId>(
+  (value) => typeof value === "string" && isDigest(value),
+  "is not a sha256 digest",
+);
+const optionalText = v.pipe(
+  v.nullish(text),
+  v.transform((value) => (value === null || value === "" ? undefined : value)),
+);
+const count = v.pipe(v.number(), v.safeInteger("is not a whole number"), v.minValue(0, "is below 0"));
 
-const platform = z.object({ architecture: text, os: text, variant: optionalText });
+const platform = v.object({ architecture: text, os: text, variant: optionalText });
 
-const descriptor = z.object({
-  mediaType: z.string().max(255),
+const descriptor = v.object({
+  mediaType: v.pipe(v.string(), v.maxLength(255, "is too long")),
   digest,
-  size: z.int().nonnegative(),
-  platform: z.nullish(platform).transform((value) => value ?? undefined),
-  annotations: textMap,
+  size: count,
+  platform: v.pipe(
+    v.nullish(platform),
+    v.transform((value) => value ?? undefined),
+  ),
+  annotations: optionalTextMap,
 });
 
-const header = z.object({
-  schemaVersion: z.optional(z.unknown()),
-  mediaType: z.optional(z.string()),
-  manifests: z.optional(z.unknown()),
-  layers: z.optional(z.unknown()),
-  fsLayers: z.optional(z.unknown()),
-  config: z.optional(z.unknown()),
+const header = v.object({
+  schemaVersion: v.optional(v.unknown()),
+  mediaType: v.optional(v.string()),
+  manifests: v.optional(v.unknown()),
+  layers: v.optional(v.unknown()),
+  fsLayers: v.optional(v.unknown()),
+  config: v.optional(v.unknown()),
 });
-const indexBody = z.object({ schemaVersion: z.literal(2), manifests: z.array(descriptor) });
-const manifestBody = z.object({
-  schemaVersion: z.literal(2),
+const indexBody = v.object({ schemaVersion: v.literal(2), manifests: v.array(descriptor) });
+const manifestBody = v.object({
+  schemaVersion: v.literal(2),
   config: descriptor,
-  layers: z.array(descriptor),
+  layers: v.array(descriptor),
 });
 
-const containerDefaults = z.object({
+const containerDefaults = v.object({
   User: textOrEmpty,
   Env: texts,
   Entrypoint: texts,
   Cmd: texts,
   WorkingDir: textOrEmpty,
-  Labels: z.nullish(z.record(text, text)).transform((value) => value ?? {}),
+  Labels: v.nullish(textMap, {}),
   Volumes: keySet,
   StopSignal: textOrEmpty,
   ExposedPorts: keySet,
 });
 
 /** Of an image config as it comes, and as it is recorded. */
-export const imageConfigSchema: z.ZodType<ImageConfig> = z.object({
+export const imageConfigSchema: v.GenericSchema<unknown, ImageConfig> = v.object({
   architecture: text,
   os: text,
   variant: optionalText,
   created: optionalText,
-  config: z.nullish(containerDefaults).transform((value) => value ?? containerDefaults.parse({})),
-  rootfs: z.object({ type: z.literal("layers"), diff_ids: z.array(digest) }),
+  config: v.nullish(containerDefaults, {}),
+  rootfs: v.object({ type: v.literal("layers"), diff_ids: v.array(diffId) }),
 });
 
 /**
@@ -150,12 +168,10 @@ export const imageConfigSchema: z.ZodType<ImageConfig> = z.object({
  *
  * @throws {Fault} corrupt, naming `what` and the first field that is wrong
  */
-function parseAs<T>(schema: z.ZodType<T>, value: unknown, what: string): T {
-  const result = schema.safeParse(value);
-  if (result.success) return result.data;
-  const issue = result.error.issues[0];
-  const field = issue === undefined || issue.path.length === 0 ? "" : `${issue.path.map(String).join(".")}: `;
-  throw new Fault("corrupt", `${what} is malformed: ${field}${issue?.message ?? "not as specified"}`);
+function parseAs<T>(schema: v.GenericSchema<unknown, T>, value: unknown, what: string): T {
+  const result = v.safeParse(schema, value, { abortEarly: true });
+  if (result.success) return result.output;
+  throw new Fault("corrupt", `${what} is malformed: ${schemaIssue(result.issues)}`);
 }
 
 function parseJson(bytes: Uint8Array, what: string): unknown {
