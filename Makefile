@@ -1,9 +1,10 @@
 # make run    starts a daemon, runs a pod from an image made here, shows it
 # make stop   takes all of that away again
+# make dist   installs the command below PREFIX (/usr/local), without the sources
 # make test   everything that CI runs; test-full adds the long loops; conformance runs critest
 SHELL := /bin/sh
 .DELETE_ON_ERROR:
-.PHONY: install install-test check unit e2e test test-full conformance run stop clean
+.PHONY: install dist install-test check unit e2e test test-full conformance run stop clean
 
 # What berth needs on a node, and what its tests need besides.
 RUN_PACKAGES := crun runc conmon containernetworking-plugins iptables isal busybox-static \
@@ -11,6 +12,7 @@ RUN_PACKAGES := crun runc conmon containernetworking-plugins iptables isal busyb
 TEST_PACKAGES := docker-registry skopeo umoci apache2-utils openssl nginx-light attr libcap2-bin socat xfsprogs btrfs-progs e2fsprogs
 NPM_PACKAGES := $(if $(shell command -v npm),,nodejs npm)
 
+PREFIX := /usr/local
 NODE := node_modules/.bin/node
 STAMP := node_modules/.berth-installed
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
@@ -20,6 +22,10 @@ unexport BERTH_CONFIG BERTH_ENDPOINT BERTH_FAULT CONTAINER_RUNTIME_ENDPOINT
 install:
 	@packaging/dev/install-packages.sh $(RUN_PACKAGES) $(NPM_PACKAGES)
 	@$(MAKE) --no-print-directory --silent $(STAMP)
+
+# Installs what runs on a node, without the sources' types and what only development needs: PREFIX/lib/berth.
+dist: install
+	@packaging/install/install.sh "$(DESTDIR)" "$(PREFIX)"
 
 install-test:
 	@packaging/dev/install-packages.sh $(RUN_PACKAGES) $(TEST_PACKAGES) $(NPM_PACKAGES)

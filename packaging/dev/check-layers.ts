@@ -17,7 +17,7 @@ const rows: readonly (readonly string[])[] = [
 /** The command must work when the daemon does not. */
 const commandMayUse = ["cli", "wire", "linux", "spec", "config", "base"];
 
-const isTest = (file: string) => /\.test\.ts$|\/testing\/|^test\//.test(file);
+const isTest = (file: string) => /\.test\.ts$|\/testing\/|^(test|bench)\//.test(file);
 const folderOf = (file: string) => /^src\/([^/]+)\//.exec(file)?.[1];
 const rowOf = (folder: string) => rows.findIndex((row) => row.includes(folder));
 /** Siblings of a row meet through contracts, which are types, and whose implementations are passed in. */

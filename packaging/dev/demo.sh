@@ -3,7 +3,7 @@
 # Every path can be set, so that several checkouts can each have their own.
 set -eu
 here=$(CDPATH='' cd -- "$(dirname -- "$0")/../.." && pwd)
-berth=$here/bin/berth
+berth=${BERTH_DEMO_COMMAND:-$here/bin/berth}
 root=${BERTH_DEMO_ROOT:-/var/lib/berth}
 state=${BERTH_DEMO_STATE:-/run/berth}
 bridge=${BERTH_DEMO_BRIDGE:-berth0}

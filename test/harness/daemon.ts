@@ -10,7 +10,8 @@ import type { Calls } from "../../src/wire/grpc/method.ts";
 import { hostNamespace, type MountNamespace, privateNamespace } from "./mount-namespace.ts";
 import { makeWorkspace, quietly, removeWorkspace, type Workspace } from "./workspace.ts";
 
-const berth = fileURLToPath(new URL("../../bin/berth", import.meta.url));
+/** An installed tree can be tested, too. */
+const berth = process.env.BERTH_TEST_COMMAND ?? fileURLToPath(new URL("../../bin/berth", import.meta.url));
 const startDeadlineMs = 30_000;
 
 export interface DaemonOptions {

@@ -1,0 +1,11 @@
+#!/bin/sh
+# install.sh DESTDIR PREFIX: puts berth into PREFIX/lib/berth and its command into PREFIX/bin, all below DESTDIR.
+set -eu
+here=$(CDPATH='' cd -- "$(dirname -- "$0")/../.." && pwd)
+destination=$1
+prefix=${2:-/usr/local}
+tree=$destination$prefix/lib/berth
+mkdir -p "$destination$prefix/bin" "$destination$prefix/lib"
+"$here/node_modules/.bin/node" --disable-warning=ExperimentalWarning "$here/packaging/install/install-tree.ts" "$tree"
+ln -sfn ../lib/berth/bin/berth "$destination$prefix/bin/berth"
+echo "installed $destination$prefix/bin/berth"
