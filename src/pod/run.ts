@@ -10,13 +10,18 @@ import { type PodSandboxRecord, podReady, podStranded } from "./state.ts";
 import { podSandboxSteps } from "./steps.ts";
 import { publish, stepWatch } from "./watch.ts";
 
-/** Runs a pod sandbox, or joins or returns the run of the same metadata and attempt. */
+/**
+ * Runs a pod sandbox, or joins or returns the run of the same metadata and attempt.
+ *
+ * @throws {Fault} unimplemented for a pod with a user namespace
+ */
 export async function runPodSandbox(
   config: PodSandboxConfig,
   runtimeHandler: string,
   parts: PodParts,
 ): Promise<PodSandboxId> {
   const { book, host } = parts;
+  requireNodeUsers(config);
   const key = podKey(config);
   const inFlight = book.runs.get(key);
   if (inFlight !== undefined) {
@@ -29,6 +34,16 @@ export async function runPodSandbox(
     const done = standing && (await resumeStanding(standing, config, runtimeHandler, parts, signal));
     return done ?? (await runAnew(config, runtimeHandler, parts, signal));
   });
+}
+
+/** Whoever asks for a user namespace must not get the node's root instead. */
+function requireNodeUsers({ security }: PodSandboxConfig): void {
+  if (security.namespaces.user === undefined) return;
+  throw new Fault(
+    "unimplemented",
+    "config.linux.security_context.namespace_options.userns_options: berth has no user namespaces for pods yet",
+    { hint: "leave hostUsers unset in the pod's spec" },
+  );
 }
 
 /** What to do with the record of an earlier call: its id when it is up; undefined when it is out of the way. */

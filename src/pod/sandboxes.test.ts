@@ -46,6 +46,21 @@ test("a caller that leaves does not end the run", async () => {
   assert.equal(pods.get(await repeat).state.kind, "ready");
 });
 
+test("a pod that asks for a user namespace is refused, not run as the node's root", async () => {
+  await using host = await RecordingPodHost.open();
+  const config = podConfig("web");
+  const ids = [{ hostId: 100_000, containerId: 0, length: 65_536 }];
+  const security = {
+    ...config.security,
+    namespaces: { ...config.security.namespaces, user: { uids: ids, gids: ids } },
+  };
+  await assert.rejects(
+    openPodSandboxes(host.parts).run({ ...config, security }, "", never),
+    (error) => isFault(error, "unimplemented") && /userns_options/.test(error.message),
+  );
+  assert.equal(host.parts.book.records.size, 0);
+});
+
 test("stop ends a run in flight, and nothing is left", async () => {
   await using host = await RecordingPodHost.open();
   const pods = openPodSandboxes(host.parts);

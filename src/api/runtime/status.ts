@@ -71,7 +71,8 @@ function encodeHandler(name: string, { features }: HandlerProbe): RuntimeHandler
     name,
     features: {
       recursiveReadOnlyMounts: features.recursiveReadOnly,
-      userNamespaces: features.userNamespaces,
+      // whatever the runtime can do: pods get none yet
+      userNamespaces: false,
     },
   };
 }
