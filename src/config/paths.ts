@@ -9,6 +9,8 @@ export interface Paths {
   readonly snapshots: string;
   /** Cached CNI results and the lease sweep's notes; must survive a reboot. */
   readonly cni: string;
+  /** Network namespaces of pods that are gone while their plugins are still to be asked to detach them. */
+  readonly keptNetns: string;
   readonly lock: string;
   readonly socket: string;
   readonly pods: string;
@@ -54,6 +56,7 @@ export function pathsOf(config: Pick<Config, "root" | "state" | "grpc">): Paths 
     content: join(root, "content"),
     snapshots: join(root, "snapshots"),
     cni: join(root, "cni"),
+    keptNetns: join(state, "netns"),
     lock: join(state, "berth.lock"),
     socket: config.grpc.socket,
     pods,

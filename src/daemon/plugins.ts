@@ -97,9 +97,8 @@ export async function openNode(config: Config, paths: Paths, log: Logger): Promi
   };
   const runtime = await openContainerRuntime(config, paths, { ...host, log });
   const env = { PATH: config.runtime.path };
-  const network = opened.adopt(
-    await openPodNetwork(config.network, paths, { processes: host.processes, env, log }),
-    (open) => open.close(),
+  const network = opened.adopt(await openPodNetwork(config.network, paths, { ...host, env, log }), (open) =>
+    open.close(),
   );
   const workers = new SnapshotWorkers({ atMost: UNPACKING_THREADS, idle: THREAD_IDLE_MS });
   const unpacker = opened.adopt(openUnpacker(workers, findIgzip(config.runtime.path)), (open) =>

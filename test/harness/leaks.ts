@@ -53,7 +53,8 @@ async function foundOnHost(daemon: TestDaemon): Promise<string[]> {
     .split("\n")
     .map((line) => line.split(" ")[4] ?? "")
     .filter(
-      (target) => /\/(pods|containers|snapshots)\//.test(target) && target.startsWith(workspace.directory),
+      (target) =>
+        /\/(pods|containers|snapshots|netns)\//.test(target) && target.startsWith(workspace.directory),
     );
   const { stdout: groups } = await daemon.inside(
     "sh",

@@ -21,9 +21,14 @@ export async function detachPod(
 }
 
 /** Detaches a pod that was abandoned. Succeeds if it was not; forgetting it is the caller's. */
-export async function detachAbandoned(id: PodSandboxId, parts: CniParts, signal: AbortSignal): Promise<void> {
+export async function detachAbandoned(
+  id: PodSandboxId,
+  netns: string,
+  parts: CniParts,
+  signal: AbortSignal,
+): Promise<void> {
   const stored = await parts.store.abandoned(id);
-  if (stored !== undefined) await detachStored(id, "", stored, parts, signal);
+  if (stored !== undefined) await detachStored(id, netns, stored, parts, signal);
 }
 
 /** See `PodNetwork.check`. */

@@ -5,12 +5,13 @@ import type { PodSandboxId } from "../../base/ids.ts";
 import { KeyedLocks } from "../../base/lock.ts";
 import type { Paths } from "../../config/paths.ts";
 import type { Config } from "../../config/schema.ts";
-import type { Processes } from "../../linux/contract.ts";
+import type { Mounts, Processes } from "../../linux/contract.ts";
 import type { PodNetwork } from "../contract.ts";
 import { attachPod } from "./attach.ts";
-import { AttachmentStore } from "./attachment-store.ts";
+import { AttachmentStore, unreadable } from "./attachment-store.ts";
 import { ConfDirectory, type ConfiguredNetworks } from "./conf-directory.ts";
 import { checkPod, detachAbandoned, detachPod } from "./detach.ts";
+import { KeptNamespaces } from "./kept-namespaces.ts";
 import type { CniParts } from "./parts.ts";
 import { PodCidrs } from "./pod-cidrs.ts";
 import { Retries } from "./retries.ts";
@@ -20,6 +21,7 @@ import { sweepAttachments } from "./sweep.ts";
 /** What the pods' network is built from. */
 export interface PodNetworkParts {
   readonly processes: Processes;
+  readonly mounts: Pick<Mounts, "bind" | "unmount">;
   /** What plugins inherit; PATH among it. */
   readonly env: Readonly<Record<string, string>>;
   readonly log: Logger;
@@ -28,10 +30,11 @@ export interface PodNetworkParts {
 /** The pods' network by CNI plugins. Nothing is started before the first call. */
 export async function openPodNetwork(
   settings: Config["network"],
-  paths: Pick<Paths, "cni">,
-  { processes, env, log }: PodNetworkParts,
+  paths: Pick<Paths, "cni" | "keptNetns">,
+  { processes, mounts, env, log }: PodNetworkParts,
 ): Promise<PodNetwork> {
   const store = await AttachmentStore.open(paths.cni);
+  const kept = new KeptNamespaces(paths.keptNetns, mounts);
   const cidrs = await PodCidrs.open(paths.cni);
   const directory = new ConfDirectory(settings.confDir, settings.maxConfs, (now) => logChange(now, log));
   const host = { processes, env, binDirs: settings.binDirs };
@@ -40,10 +43,12 @@ export async function openPodNetwork(
   const status = new NetworkStatus(directory, host);
   const detach = async (id: PodSandboxId, signal: AbortSignal) => {
     using deadline = deadlineIn(settings.delDeadline, signal);
-    await detachAbandoned(id, parts, deadline.signal);
+    await detachAbandoned(id, kept.pathOf(id), parts, deadline.signal);
+    await kept.drop(id);
   };
   const retries = new Retries(store, detach, log);
   const abandon = async (id: PodSandboxId, reason: string) => {
+    await keepNamespace(id, store, kept);
     if (!(await store.abandon(id))) return;
     log.warn(
       { pod: id, err: reason },
@@ -61,11 +66,17 @@ export async function openPodNetwork(
     async sweep(known, signal) {
       const failed = await sweepAttachments(known, parts, signal);
       for (const { id, reason } of failed) await abandon(id, describeFault(reason));
+      await kept.sweep(await store.abandonedIds());
       retries.begin();
     },
     setPodCidrs: (given) => cidrs.set(given),
     close: () => retries.close(),
   };
+}
+
+async function keepNamespace(id: PodSandboxId, store: AttachmentStore, kept: KeptNamespaces): Promise<void> {
+  const stored = await store.attached(id);
+  if (stored !== undefined && stored !== unreadable) await kept.keep(id, stored.netns);
 }
 
 function logChange({ networks, refused }: ConfiguredNetworks, log: Logger): void {

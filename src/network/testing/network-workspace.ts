@@ -6,6 +6,7 @@ import { pino } from "pino";
 import { newPodSandboxId, type PodSandboxId } from "../../base/ids.ts";
 import type { Config } from "../../config/schema.ts";
 import type { Processes } from "../../linux/contract.ts";
+import { hostMounts } from "../../linux/mounts.ts";
 import { hostProcesses } from "../../linux/processes.ts";
 import { openPodNetwork } from "../cni/open.ts";
 import type { PodNetwork, PodNetworkConfig } from "../contract.ts";
@@ -78,7 +79,9 @@ export class NetworkWorkspace implements AsyncDisposable {
     };
     const env = { PATH: "/usr/sbin:/usr/bin:/sbin:/bin", WORKSPACE: this.directory };
     const log = pino({ level: "silent" });
-    const network = await openPodNetwork(whole, { cni: this.cni }, { processes: this.processes, env, log });
+    const paths = { cni: this.cni, keptNetns: join(this.directory, "netns") };
+    const parts = { processes: this.processes, mounts: hostMounts(), env, log };
+    const network = await openPodNetwork(whole, paths, parts);
     this.#open.push(network);
     return network;
   }
