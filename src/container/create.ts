@@ -1,8 +1,10 @@
 import { join, normalize } from "node:path";
 import { during, Fault } from "../base/fault.ts";
 import { type ChainId, type ContainerId, newContainerId } from "../base/ids.ts";
+import { stepWatch } from "../base/step-watch.ts";
 import { runSteps, StepsFailed, type StepTime, undoSteps } from "../base/steps.ts";
 import { nowNanos } from "../base/units.ts";
+import { publishLifecycle } from "../events/lifecycle.ts";
 import type { ImageRecord } from "../image/contract.ts";
 import type { ContainerConfig } from "../spec/cri/container-config.ts";
 import { parseSignal } from "../spec/signal.ts";
@@ -12,7 +14,6 @@ import type { ContainerPod } from "./pod.ts";
 import { containerCgroup } from "./spec/cgroups-path.ts";
 import { type ContainerRecord, containerCreated, containerStranded } from "./state.ts";
 import { containerSteps } from "./steps.ts";
-import { publish, stepWatch } from "./watch.ts";
 
 /** Creates a container, or joins or returns the create of the same pod, name and attempt. */
 export async function createContainer(
@@ -74,7 +75,7 @@ export async function clearFailed(record: ContainerRecord, { host, book }: Conta
     containerSteps,
     record,
     undoAttempt(host),
-    stepWatch("CreateContainer", record, book),
+    stepWatch("CreateContainer", { pod: record.podId, container: record.id }, book),
   );
   if (stranded !== undefined) {
     await book.records.put(record.id, containerStranded(record, stranded, nowNanos()));
@@ -113,7 +114,7 @@ async function createAnew(
       containerSteps,
       record,
       attempt,
-      stepWatch("CreateContainer", record, book, timeline),
+      stepWatch("CreateContainer", { pod: record.podId, container: record.id }, book, timeline),
       signal,
     );
     if (attempt.process === undefined) throw new Fault("internal", "the runtime named no process");
@@ -125,7 +126,7 @@ async function createAnew(
     record.id,
     containerCreated({ ...record, user: attempt.user }, attempt.process, timeline),
   );
-  publish(book, "created", record);
+  publishLifecycle(book.events, "created", { container: record.id, pod: record.podId });
   const ms = performance.now() - began;
   book.log.info(
     { pod: pod.id, container: record.id, name: config.metadata.name, ms, timeline },
@@ -210,7 +211,7 @@ async function settleFailed(
           containerSteps,
           record,
           undoAttempt(host),
-          stepWatch("CreateContainer", record, book),
+          stepWatch("CreateContainer", { pod: record.podId, container: record.id }, book),
         );
   if (stranded === undefined) {
     await book.records.delete(record.id);

@@ -1,10 +1,10 @@
 import { deadlineIn } from "../base/deadline.ts";
 import { describeFault } from "../base/fault.ts";
 import type { ContainerId } from "../base/ids.ts";
+import { publishLifecycle } from "../events/lifecycle.ts";
 import type { ContainerExit, MonitoredContainer } from "../runtime/contract.ts";
 import type { ContainerParts } from "./parts.ts";
 import { containerExited, type ExitReason } from "./state.ts";
-import { publish } from "./watch.ts";
 
 /** How long an exit may wait for an operation on the same container. */
 const LOCK_WAIT_MS = 600_000;
@@ -44,7 +44,7 @@ async function recordExit(exit: ContainerExit, { book }: ContainerParts): Promis
   };
   await book.records.put(exit.id, containerExited(record, ended));
   book.exits.exited(exit.id);
-  publish(book, "stopped", record);
+  publishLifecycle(book.events, "stopped", { container: record.id, pod: record.podId });
   book.log.info(
     { pod: record.podId, container: exit.id, exitCode: exit.code, reason: ended.reason },
     "container exited",

@@ -1,11 +1,11 @@
 import { describeFault } from "../base/fault.ts";
 import { nowNanos } from "../base/units.ts";
+import { publishLifecycle } from "../events/lifecycle.ts";
 import { clearFailed } from "./create.ts";
 import type { ContainerParts } from "./parts.ts";
 import { removeContainer } from "./remove.ts";
 import { adoptStarted } from "./start.ts";
 import { type ContainerRecord, containerExited, type LiveState } from "./state.ts";
-import { publish } from "./watch.ts";
 
 /** The exit code of a container that a reboot ended. */
 const REBOOT_CODE = 255;
@@ -64,7 +64,7 @@ async function recoverLive(record: ContainerRecord, state: LiveState, parts: Con
       finishedAt: left?.at ?? nowNanos(),
     } as const;
     await book.records.put(record.id, containerExited(record, exit));
-    publish(book, "stopped", record);
+    publishLifecycle(book.events, "stopped", { container: record.id, pod: record.podId });
     return;
   }
   if (state.kind === "running") return;

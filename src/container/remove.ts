@@ -1,14 +1,15 @@
 import { describeFault, during } from "../base/fault.ts";
 import type { ContainerId, PodSandboxId } from "../base/ids.ts";
+import { stepWatch } from "../base/step-watch.ts";
 import { undoSteps } from "../base/steps.ts";
 import { nowNanos } from "../base/units.ts";
+import { publishLifecycle } from "../events/lifecycle.ts";
 import { undoAttempt } from "./create.ts";
 import { containerKey } from "./key.ts";
 import type { ContainerParts } from "./parts.ts";
 import { containerRemoving, containerStranded } from "./state.ts";
 import { containerSteps } from "./steps.ts";
 import { stopContainer } from "./stop.ts";
-import { publish, stepWatch } from "./watch.ts";
 
 /** Kills the container if it runs, takes away all that it has on the host, and forgets it. A repeat joins. */
 export function removeContainer(id: ContainerId, parts: ContainerParts): Promise<void> {
@@ -37,14 +38,14 @@ async function removeNow(id: ContainerId, parts: ContainerParts, signal: AbortSi
     containerSteps,
     removing,
     undoAttempt(host),
-    stepWatch("RemoveContainer", record, book),
+    stepWatch("RemoveContainer", { pod: record.podId, container: record.id }, book),
   );
   if (stranded !== undefined) {
     await book.records.put(id, containerStranded(removing, stranded, nowNanos()));
     throw during(`removing container ${name} (${id})`, stranded.reason);
   }
   await book.records.delete(id); // forgotten last
-  publish(book, "deleted", record);
+  publishLifecycle(book.events, "deleted", { container: record.id, pod: record.podId });
   book.log.info({ pod: record.podId, container: id, name }, "container is removed");
 }
 

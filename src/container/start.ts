@@ -3,9 +3,9 @@ import type { ContainerId } from "../base/ids.ts";
 import { tallyOutside } from "../base/outside-time.ts";
 import { type StepTime, stepTime } from "../base/steps.ts";
 import { type Ms, nowNanos } from "../base/units.ts";
+import { publishLifecycle } from "../events/lifecycle.ts";
 import type { ContainerParts } from "./parts.ts";
 import { type ContainerRecord, containerExited, containerStarted, type LiveState } from "./state.ts";
-import { publish } from "./watch.ts";
 
 /** The exit code of a container whose process could not be started, as other runtimes report it. */
 const START_ERROR_CODE = 128;
@@ -51,7 +51,7 @@ async function recordStarted(
   { book }: ContainerParts,
 ): Promise<void> {
   await book.records.put(record.id, containerStarted(record, state.process, nowNanos(), timeline));
-  publish(book, "started", record);
+  publishLifecycle(book.events, "started", { container: record.id, pod: record.podId });
   book.log.info({ pod: record.podId, container: record.id, timeline }, "container is started");
 }
 
@@ -70,7 +70,7 @@ async function recordStartError(
   const exit = { exitCode: START_ERROR_CODE, reason: "StartError", message, finishedAt: nowNanos() } as const;
   await book.records.put(record.id, containerExited(record, exit));
   book.exits.exited(record.id);
-  publish(book, "stopped", record);
+  publishLifecycle(book.events, "stopped", { container: record.id, pod: record.podId });
 }
 
 /** Records that a container was found running whose daemon was killed between the start and its record. */

@@ -5,6 +5,7 @@ import { Flights } from "../base/flights.ts";
 import type { BootId, ContainerId, PodSandboxId } from "../base/ids.ts";
 import { KeyedLocks } from "../base/lock.ts";
 import type { FaultPort } from "../base/steps.ts";
+import type { Ms } from "../base/units.ts";
 import type { Paths } from "../config/paths.ts";
 import type { Config } from "../config/schema.ts";
 import { openContainers } from "../container/containers.ts";
@@ -47,6 +48,11 @@ import { openFaultPort } from "./fault-port.ts";
 
 /** Threads are ended after so long without work: each costs memory. */
 const THREAD_IDLE_MS = 10_000;
+/**
+ * The namespaces' thread takes 3 MB, and 30 to 70 ms to start, which a pod's start would wait for. The kubelet reads the
+ * pods' counters through it every ten seconds: on a node with pods it stays.
+ */
+const NAMESPACE_THREAD_IDLE_MS = 60_000;
 /** One layer a thread; more than the cores would only compete. */
 const UNPACKING_THREADS = 2;
 
@@ -85,7 +91,7 @@ export async function openNode(config: Config, paths: Paths, log: Logger): Promi
   const faults = openFaultPort(process.env.BERTH_FAULT);
   const metadata = opened.adopt(await openMetadata(paths.database, { idle: 0 }), (open) => open.close());
   const mounts = hostMounts();
-  const namespaces = opened.use(hostNamespaces(mounts, { idleMs: THREAD_IDLE_MS }));
+  const namespaces = opened.use(hostNamespaces(mounts, { idleMs: NAMESPACE_THREAD_IDLE_MS }));
   const cgroups = await hostCgroups();
   const host: HostParts = {
     processes: hostProcesses(),
@@ -107,7 +113,13 @@ export async function openNode(config: Config, paths: Paths, log: Logger): Promi
   const snapshotter = await workingSnapshotter(config, paths, workers, log);
 
   const events = new EventBus<LifecycleEvent>();
-  const containerBook = openContainerBook(metadata, { events, faults, bootId, log });
+  const containerBook = openContainerBook(metadata, {
+    events,
+    faults,
+    undoDeadline: config.deadline.undo,
+    bootId,
+    log,
+  });
   const images = opened.adopt(
     await openImages({
       config,
@@ -123,7 +135,7 @@ export async function openNode(config: Config, paths: Paths, log: Logger): Promi
     (open) => open.close(),
   );
   opened.use(events.subscribe((event) => event.kind === "deleted" && images.containerGone()));
-  const podBook = openPodBook(metadata, { events, faults, bootId, log });
+  const podBook = openPodBook(metadata, { events, faults, undoDeadline: config.deadline.undo, bootId, log });
   const spec = await openSpecBuilder(config, { cgroups, runtime, containers: containerBook });
   const containerParts: ContainerParts = {
     host: { paths, config, mounts, cgroups, snapshotter, runtime, images, spec },
@@ -185,6 +197,7 @@ async function workingSnapshotter(
 }
 
 interface BookParts {
+  readonly undoDeadline: Ms;
   readonly events: EventBus<LifecycleEvent>;
   readonly faults: FaultPort;
   readonly bootId: BootId;

@@ -7,6 +7,7 @@ import { type Paths, pathsOf } from "../config/paths.ts";
 import type { Config } from "../config/schema.ts";
 import { watchExits } from "../container/exits.ts";
 import { recoverContainers } from "../container/recover.ts";
+import type { ImageRecord } from "../image/contract.ts";
 import { lockFile } from "../linux/lock-file.ts";
 import { recoverPodSandboxes } from "../pod/recover.ts";
 import { apiParts } from "./api-parts.ts";
@@ -35,11 +36,8 @@ export async function startDaemon(config: Config, log: Logger): Promise<AsyncDis
   }
 
   const dropped = await node.images.recover(AbortSignal.timeout(IMAGE_RECOVERY_MS));
-  for (const image of dropped) {
-    log.warn(
-      { image: image.id, tags: image.tags },
-      "not known to be whole after the reboot: dropped, pull it again",
-    );
+  for (const { id, tags } of dropped) {
+    log.warn({ image: id, tags }, "not known to be whole after the reboot: dropped until it is pulled again");
   }
   opened.use(watchExits(node.containerParts));
 
@@ -56,7 +54,7 @@ export async function startDaemon(config: Config, log: Logger): Promise<AsyncDis
   const sweeping = setInterval(() => void sweep(node, ending.signal, log), SWEEP_EVERY_MS);
   sweeping.unref();
   opened.defer(() => clearInterval(sweeping));
-  void recovered;
+  void recovered.then(() => pullAgain(dropped, node, ending.signal));
   return opened.move();
 }
 
@@ -74,6 +72,24 @@ async function recover(node: NodeParts, signal: AbortSignal, log: Logger): Promi
   await recoverContainers(node.containerParts);
   await recoverPodSandboxes(node.podParts);
   await sweep(node, signal, log);
+}
+
+/** Pulls what a reboot cost, where that needs no credential; else the kubelet does, which has it. */
+async function pullAgain(
+  dropped: readonly ImageRecord[],
+  node: NodeParts,
+  signal: AbortSignal,
+): Promise<void> {
+  for (const reference of dropped.flatMap(({ tags, digests }) =>
+    tags.length > 0 ? tags : digests.slice(0, 1),
+  )) {
+    if (signal.aborted) return;
+    await node.images.pull(reference, undefined, signal).then(
+      () => node.log.info({ image: reference }, "pulled again what the reboot cost"),
+      (error: unknown) =>
+        node.log.info({ image: reference, err: error }, "could not be pulled again without a credential"),
+    );
+  }
 }
 
 async function sweep(node: NodeParts, signal: AbortSignal, log: Logger): Promise<void> {

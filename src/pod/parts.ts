@@ -3,6 +3,7 @@ import type { Flights } from "../base/flights.ts";
 import type { BootId, PodSandboxId } from "../base/ids.ts";
 import type { KeyedLocks } from "../base/lock.ts";
 import type { FaultPort } from "../base/steps.ts";
+import type { Ms } from "../base/units.ts";
 import type { Paths } from "../config/paths.ts";
 import type { Config } from "../config/schema.ts";
 import type { EventBus } from "../events/bus.ts";
@@ -49,6 +50,8 @@ export interface PodBook {
   readonly closing: Set<PodSandboxId>;
   readonly events: EventBus<LifecycleEvent>;
   readonly faults: FaultPort;
+  /** How long undoing the steps of one operation may take. */
+  readonly undoDeadline: Ms;
   readonly bootId: BootId;
   readonly log: Logger;
 }

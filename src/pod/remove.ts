@@ -1,8 +1,8 @@
 import type { PodSandboxId } from "../base/ids.ts";
+import { publishLifecycle } from "../events/lifecycle.ts";
 import { podName } from "./key.ts";
 import type { PodParts } from "./parts.ts";
 import { stopPodSandbox } from "./stop.ts";
-import { publish } from "./watch.ts";
 
 /** Stops the pod if it is not, removes its containers, and forgets it. A repeat joins. */
 export function removePodSandbox(id: PodSandboxId, parts: PodParts): Promise<void> {
@@ -14,7 +14,7 @@ export function removePodSandbox(id: PodSandboxId, parts: PodParts): Promise<voi
     if (record === undefined) return;
     await containers.removeAll(id, signal);
     await book.records.delete(id); // forgotten last
-    publish(book, "deleted", id);
+    publishLifecycle(book.events, "deleted", { container: id, pod: id });
     book.log.info({ pod: id, name: podName(record.config) }, "pod sandbox is removed");
   });
 }

@@ -1,14 +1,15 @@
 import { during, Fault } from "../base/fault.ts";
 import { newPodSandboxId, type PodSandboxId } from "../base/ids.ts";
+import { stepWatch } from "../base/step-watch.ts";
 import { runSteps, StepsFailed, type StepTime, undoSteps } from "../base/steps.ts";
 import { nowNanos } from "../base/units.ts";
+import { publishLifecycle } from "../events/lifecycle.ts";
 import type { PodSandboxConfig } from "../spec/cri/pod-sandbox-config.ts";
 import { podCgroup } from "./cgroup.ts";
 import { podKey, podName, recordOfKey, requireSameRequest } from "./key.ts";
 import type { PodAttempt, PodParts } from "./parts.ts";
 import { type PodSandboxRecord, podReady, podStranded } from "./state.ts";
 import { podSandboxSteps } from "./steps.ts";
-import { publish, stepWatch } from "./watch.ts";
 
 /**
  * Runs a pod sandbox, or joins or returns the run of the same metadata and attempt.
@@ -85,7 +86,7 @@ export async function clearFailed(record: PodSandboxRecord, { host, book }: PodP
     podSandboxSteps,
     record,
     attempt,
-    stepWatch("RunPodSandbox", record, book),
+    stepWatch("RunPodSandbox", { pod: record.id }, book),
   );
   if (stranded !== undefined) {
     await book.records.put(record.id, podStranded(record, stranded, nowNanos()));
@@ -127,7 +128,7 @@ async function runAnew(
       podSandboxSteps,
       record,
       attempt,
-      stepWatch("RunPodSandbox", record, book, timeline),
+      stepWatch("RunPodSandbox", { pod: record.id }, book, timeline),
       signal,
     );
   } catch (error) {
@@ -135,8 +136,8 @@ async function runAnew(
     throw during(`running pod ${podName(config)}`, error);
   }
   await book.records.put(id, podReady(record, attempt.network, timeline, nowNanos()));
-  publish(book, "created", id);
-  publish(book, "started", id);
+  publishLifecycle(book.events, "created", { container: id, pod: id });
+  publishLifecycle(book.events, "started", { container: id, pod: id });
   book.log.info(
     { pod: id, name: podName(config), ms: performance.now() - began, timeline },
     "pod sandbox is up",

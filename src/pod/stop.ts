@@ -1,12 +1,13 @@
 import { during } from "../base/fault.ts";
 import type { PodSandboxId } from "../base/ids.ts";
+import { stepWatch } from "../base/step-watch.ts";
 import { undoSteps } from "../base/steps.ts";
 import { nowNanos } from "../base/units.ts";
+import { publishLifecycle } from "../events/lifecycle.ts";
 import { podKey, podName } from "./key.ts";
 import type { PodAttempt, PodParts } from "./parts.ts";
 import { podStopped, podStopping, podStranded } from "./state.ts";
 import { podSandboxSteps } from "./steps.ts";
-import { publish, stepWatch } from "./watch.ts";
 
 /**
  * Ends a run in flight, stops the pod's containers and takes away everything that the pod has on the host; its record
@@ -38,14 +39,14 @@ async function stopNow(id: PodSandboxId, parts: PodParts, signal: AbortSignal): 
       podSandboxSteps,
       stopping,
       attempt,
-      stepWatch("StopPodSandbox", record, book),
+      stepWatch("StopPodSandbox", { pod: record.id }, book),
     );
     if (stranded !== undefined) {
       await book.records.put(id, podStranded(stopping, stranded, nowNanos()));
       throw during(`stopping pod ${podName(record.config)} (${id})`, stranded.reason);
     }
     await book.records.put(id, podStopped(stopping, "StopPodSandbox", nowNanos()));
-    if (wasReady) publish(book, "stopped", id);
+    if (wasReady) publishLifecycle(book.events, "stopped", { container: id, pod: id });
     book.log.info({ pod: id, name: podName(record.config) }, "pod sandbox is stopped");
   } finally {
     book.closing.delete(id);

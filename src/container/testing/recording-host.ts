@@ -91,6 +91,7 @@ export class RecordingContainerHost implements AsyncDisposable {
           pendingParents: new Map(),
           events: new EventBus<LifecycleEvent>(),
           faults: { at: (point) => host.atPoint(point) },
+          undoDeadline: 1000,
           bootId: "this boot" as BootId,
           log: pino({ level: "silent" }),
         },

@@ -70,6 +70,7 @@ export class RecordingPodHost implements AsyncDisposable {
           closing: new Set(),
           events: new EventBus<LifecycleEvent>(),
           faults: { at: (point) => host.atPoint(point) },
+          undoDeadline: 1000,
           bootId: "this boot" as BootId,
           log: pino({ level: "silent" }),
         },
