@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pino } from "pino";
@@ -62,6 +62,15 @@ export class NetworkWorkspace implements AsyncDisposable {
     return join(this.directory, "cni");
   }
 
+  get #keptNetns(): string {
+    return join(this.directory, "netns");
+  }
+
+  /** The pods whose network namespaces are kept for their plugins. */
+  async keptNetns(): Promise<string[]> {
+    return existsSync(this.#keptNetns) ? await readdir(this.#keptNetns) : [];
+  }
+
   /** The file that caches a pod's attachment. */
   cached(id: PodSandboxId): string {
     return join(this.cni, "attached", `${id}.json`);
@@ -79,7 +88,7 @@ export class NetworkWorkspace implements AsyncDisposable {
     };
     const env = { PATH: "/usr/sbin:/usr/bin:/sbin:/bin", WORKSPACE: this.directory };
     const log = pino({ level: "silent" });
-    const paths = { cni: this.cni, keptNetns: join(this.directory, "netns") };
+    const paths = { cni: this.cni, keptNetns: this.#keptNetns };
     const parts = { processes: this.processes, mounts: hostMounts(), env, log };
     const network = await openPodNetwork(whole, paths, parts);
     this.#open.push(network);
