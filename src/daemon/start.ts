@@ -31,9 +31,6 @@ export async function startDaemon(config: Config, log: Logger): Promise<AsyncDis
 
   const node = opened.use(await openNode(config, paths, log));
   for (const row of node.metadata.setAside) log.error(row, "a damaged record was set aside");
-  for (const { handler, problem } of node.runtime.probes()) {
-    if (problem !== undefined) log.warn({ handler, problem }, "a runtime handler can't work on this host");
-  }
 
   const dropped = await node.images.recover(AbortSignal.timeout(IMAGE_RECOVERY_MS));
   for (const { id, tags } of dropped) {
