@@ -2,7 +2,7 @@
  * The start of a pod with one container, step by step, against what the programs that berth starts take when they are
  * started by nothing else. Both in turns, so that the machine's moods meet both.
  *
- *     node bench/pod-start.ts [rounds]
+ *     node bench/pod-start.ts [rounds] [rounds after a pause]
  */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -15,7 +15,7 @@ import { hostProcesses } from "../src/linux/processes.ts";
 import { TestDaemon } from "../test/harness/daemon.ts";
 import { busyboxImage, importBusybox } from "../test/harness/images.ts";
 import { podConfig, removePod, shellConfig } from "../test/harness/pods.ts";
-import { Readings } from "./figures.ts";
+import { cpuOf, Readings } from "./figures.ts";
 import { bareStart, type FloorParts } from "./floors.ts";
 import { enterOwnMounts } from "./own-mounts.ts";
 
@@ -93,6 +93,7 @@ async function exampleConfig(daemon: TestDaemon): Promise<string> {
 
 enterOwnMounts();
 const rounds = Number(process.argv[2] ?? 30);
+const pauses = Number(process.argv[3] ?? 3);
 await using stack = new AsyncDisposableStack();
 const daemon = await TestDaemon.start({ runtime: "crun", extraConfig: process.env.BERTH_BENCH_CONFIG ?? "" });
 stack.defer(() => daemon.close());
@@ -109,19 +110,23 @@ const parts: FloorParts = {
   config: await exampleConfig(daemon),
 };
 const warm = new Readings();
+let cpu = 0;
 for (let round = 0; round < rounds; round++) {
+  const before = cpuOf(daemon.pid);
   const own = await measure(daemon, `warm-${round}`, warm);
+  cpu += cpuOf(daemon.pid) - before;
   const bare = await bareStart(round, parts, warm);
   warm.add("bare, all of it", bare);
   warm.add("berth's own beside bare", own);
 }
 const rested = new Readings();
-for (let round = 0; round < 3; round++) {
+for (let round = 0; round < pauses; round++) {
   await sleep(idleMs);
   await measure(daemon, `rested-${round}`, rested);
 }
 console.log(`\n## first pod after the daemon's start\n\n${first.table()}`);
 console.log(`\n## ${rounds} pods, one after the other\n\n${warm.table()}`);
-console.log(`\n## a pod after ${idleMs / 1000} s without one (3 times)\n\n${rested.table()}`);
+console.log(`\n## a pod after ${idleMs / 1000} s without one (${pauses} times)\n\n${rested.table()}`);
+console.log(`\nthe daemon's CPU for a pod's start and removal: ${(cpu / rounds).toFixed(1)} ms`);
 const up = warm.at("pod up, as its client sees it", 0.5);
-console.log(`\npod up / bare: ${(up / warm.at("bare, all of it", 0.5)).toFixed(2)}`);
+console.log(`pod up / bare: ${(up / warm.at("bare, all of it", 0.5)).toFixed(2)}`);
