@@ -49,7 +49,7 @@ import { openFaultPort } from "./fault-port.ts";
 /** Threads are ended after so long without work: each costs memory. */
 const THREAD_IDLE_MS = 10_000;
 /**
- * The namespaces' thread takes 3 MB, and 30 to 70 ms to start, which a pod's start would wait for. The kubelet reads the
+ * The namespaces' thread takes 3 to 7 MB, and 30 to 70 ms to start, which a pod's start would wait for. The kubelet reads the
  * pods' counters through it every ten seconds: on a node with pods it stays.
  */
 const NAMESPACE_THREAD_IDLE_MS = 60_000;

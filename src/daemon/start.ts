@@ -52,7 +52,15 @@ export async function startDaemon(config: Config, log: Logger): Promise<AsyncDis
   sweeping.unref();
   opened.defer(() => clearInterval(sweeping));
   void recovered.then(() => pullAgain(dropped, node, ending.signal));
+  warmNamespaces(node, log);
   return opened.move();
+}
+
+/** Starts the namespaces' thread, so that the first pods need not wait for it. */
+function warmNamespaces({ host }: NodeParts, log: Logger): void {
+  host.namespaces.readWithin("/proc/self/ns/net", []).catch((error: unknown) => {
+    log.warn({ err: describeFault(error) }, "the thread that makes namespaces does not answer");
+  });
 }
 
 /** Directories that others may pass through but not list: rootless processes in containers look up mounts in them. */
