@@ -28,6 +28,7 @@ test("a container's life is told in order", async () => {
   const { state } = containers.get(id);
   assert.ok(state.kind === "exited" && state.exitCode === 137 && state.startedAt !== undefined);
   await containers.remove(id, never);
+  assert.equal(host.parts.book.exits.size, 0, "nobody is remembered as waiting");
   assert.deepEqual(host.events, ["created", "started", "stopped", "deleted"]);
   assert.deepEqual(host.traces(), []);
 });

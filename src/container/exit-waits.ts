@@ -14,7 +14,12 @@ export class ExitWaits {
     return wait.promise;
   }
 
-  /** Called after the exit of `id` is committed. */
+  /** How many containers are waited for. */
+  get size(): number {
+    return this.#waits.size;
+  }
+
+  /** Called after the exit of `id`, or its removal, is committed. */
   exited(id: ContainerId): void {
     this.#waits.get(id)?.resolve();
     this.#waits.delete(id);

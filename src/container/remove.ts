@@ -45,6 +45,7 @@ async function removeNow(id: ContainerId, parts: ContainerParts, signal: AbortSi
     throw during(`removing container ${name} (${id})`, stranded.reason);
   }
   await book.records.delete(id); // forgotten last
+  book.exits.exited(id); // whoever still waits for one that was taken away before it was seen to exit
   publishLifecycle(book.events, "deleted", { container: record.id, pod: record.podId });
   book.log.info({ pod: record.podId, container: id, name }, "container is removed");
 }

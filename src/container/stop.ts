@@ -59,9 +59,9 @@ class KillTimer {
 async function stopNow(id: ContainerId, grace: Ms, timer: KillTimer, parts: ContainerParts): Promise<void> {
   const { book, host } = parts;
   await book.starts.get(id)?.result.catch(() => undefined);
-  const exited = book.exits.next(id);
   const record = book.records.get(id);
   if (record === undefined || (record.state.kind !== "created" && record.state.kind !== "running")) return;
+  const exited = book.exits.next(id);
   using deadline = deadlineIn(grace + 2 * KILL_WAIT_MS);
   const { signal } = deadline;
   if (grace > 0 && record.state.kind === "running") {
