@@ -33,9 +33,6 @@ export async function startDaemon(config: Config, log: Logger): Promise<AsyncDis
   for (const row of node.metadata.setAside) log.error(row, "a damaged record was set aside");
 
   const dropped = await node.images.recover(AbortSignal.timeout(IMAGE_RECOVERY_MS));
-  for (const { id, tags } of dropped) {
-    log.warn({ image: id, tags }, "not known to be whole after the reboot: dropped until it is pulled again");
-  }
   opened.use(watchExits(node.containerParts));
 
   // Each object is recovered on its own, beside the API: a call for one that is in work waits for its lock.
