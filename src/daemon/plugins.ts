@@ -28,6 +28,7 @@ import { Launcher } from "../linux/launcher.ts";
 import { hostMounts } from "../linux/mounts.ts";
 import { hostNamespaces } from "../linux/namespaces.ts";
 import { hostProcesses } from "../linux/processes.ts";
+import { programPath } from "../linux/program-path.ts";
 import type { Metadata } from "../metadata/contract.ts";
 import { openMetadata } from "../metadata/open.ts";
 import { openPodNetwork } from "../network/cni/open.ts";
@@ -40,7 +41,6 @@ import { openContainerRuntime } from "../runtime/conmon/open.ts";
 import type { ContainerRuntime } from "../runtime/contract.ts";
 import type { Snapshotter } from "../snapshot/contract.ts";
 import { openSnapshotter } from "../snapshot/open.ts";
-import { findIgzip } from "../snapshot/unpack/find-igzip.ts";
 import { openUnpacker } from "../snapshot/unpacker.ts";
 import { SnapshotWorkers } from "../snapshot/workers.ts";
 import { podForContainers } from "./container-pods.ts";
@@ -107,9 +107,8 @@ export async function openNode(config: Config, paths: Paths, log: Logger): Promi
     open.close(),
   );
   const workers = new SnapshotWorkers({ atMost: UNPACKING_THREADS, idle: THREAD_IDLE_MS });
-  const unpacker = opened.adopt(openUnpacker(workers, findIgzip(config.runtime.path)), (open) =>
-    open.close(),
-  );
+  const igzip = await programPath("igzip", config.runtime.path);
+  const unpacker = opened.adopt(openUnpacker(workers, igzip), (open) => open.close());
   const snapshotter = await workingSnapshotter(config, paths, workers, log);
 
   const events = new EventBus<LifecycleEvent>();

@@ -1,7 +1,7 @@
-import { closeSync, constants } from "node:fs";
-import { access, stat } from "node:fs/promises";
+import { closeSync } from "node:fs";
+import { stat } from "node:fs/promises";
 import { Socket } from "node:net";
-import { isAbsolute, join } from "node:path";
+import { isAbsolute } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { throwIfEnded } from "../base/deadline.ts";
 import { Fault } from "../base/fault.ts";
@@ -11,6 +11,7 @@ import type { Command, Finished, Processes } from "./contract.ts";
 import { errnoOf, systemFault } from "./libc.ts";
 import { OutputPipe } from "./output-pipe.ts";
 import { closeOnExecPipe, posixSpawnAsync } from "./posix-spawn.ts";
+import { programPath } from "./program-path.ts";
 import { Turns } from "./turns.ts";
 
 /** A spawn holds a thread of the pool for a millisecond; the pool's other two stay free for files. */
@@ -146,23 +147,11 @@ function feed(fd: number, data: string | Uint8Array): Socket {
 
 async function findProgram(command: Command): Promise<string> {
   if (isAbsolute(command.path)) return command.path;
-  const directories = (command.env.PATH ?? "").split(":").filter(isAbsolute);
-  if (!command.path.includes("/")) {
-    for (const directory of directories) {
-      const file = join(directory, command.path);
-      if (await executable(file)) return file;
-    }
-  }
+  const searched = command.env.PATH ?? "";
+  const found = command.path.includes("/") ? undefined : await programPath(command.path, searched);
+  if (found !== undefined) return found;
+  const directories = searched.split(":").filter(isAbsolute);
   throw new Fault("notFound", `no program ${command.path} in ${directories.join(":") || "an empty PATH"}`);
-}
-
-async function executable(file: string): Promise<boolean> {
-  try {
-    await access(file, constants.X_OK);
-    return (await stat(file)).isFile();
-  } catch {
-    return false;
-  }
 }
 
 function checkStrings(command: Command): void {

@@ -7,9 +7,9 @@ import { after, before, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describeFault, Fault, isFault } from "../base/fault.ts";
 import { hostMounts } from "../linux/mounts.ts";
+import { programPath } from "../linux/program-path.ts";
 import { openSnapshotter } from "./open.ts";
 import { asRoot } from "./testing/fixture.ts";
-import { findIgzip } from "./unpack/find-igzip.ts";
 import { packFault, unpackFault } from "./worker/protocol.ts";
 import { SnapshotWorkers } from "./workers.ts";
 
@@ -68,11 +68,11 @@ describe("the workers", () => {
     assert.equal(unpackFault(packFault("thrown text")).message, "thrown text");
   });
 
-  it("find igzip on a search path", () => {
+  it("find igzip on a search path", async () => {
     const file = join(base, "igzip");
-    assert.equal(findIgzip(`${base}:relative:`), undefined);
+    assert.equal(await programPath("igzip", `${base}:relative:`), undefined);
     writeFileSync(file, "", { mode: 0o755 });
-    assert.equal(findIgzip(`/nowhere:${base}`), file);
+    assert.equal(await programPath("igzip", `/nowhere:${base}`), file);
   });
 
   it("clear away what a killed daemon left, mounts too", { skip: asRoot }, async () => {

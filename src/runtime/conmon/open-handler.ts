@@ -1,9 +1,9 @@
 import { describeFault } from "../../base/fault.ts";
 import type { Config } from "../../config/schema.ts";
+import { programPath } from "../../linux/program-path.ts";
 import type { HandlerProbe } from "../contract.ts";
 import type { Handler } from "./handlers.ts";
 import { probeHandler, versionOf } from "./probe.ts";
-import { programPath } from "./program-path.ts";
 import { sweepTrials, type TrialPlace } from "./trial.ts";
 
 /** A configured handler, tried out on this host. Where its program is missing, that is its problem. */
