@@ -1,9 +1,9 @@
 import type { Bytes, Ms } from "../base/units.ts";
 import type { Reference } from "../spec/reference.ts";
+import { readRegistryHosts } from "../spec/registry-hosts-file.ts";
 import { type BackOff, defaultBackOff } from "./back-off.ts";
 import { type GivenCredential, readCredential } from "./credential.ts";
 import { HostSession } from "./host-session.ts";
-import { readRegistryHosts } from "./hosts-toml.ts";
 import { RemoteRepository } from "./repository.ts";
 import { TokenCache } from "./tokens.ts";
 import { Transport } from "./transport.ts";

@@ -1,10 +1,10 @@
 import type { IncomingMessage } from "node:http";
 import { Fault } from "../base/fault.ts";
 import type { Ms } from "../base/units.ts";
+import type { RegistryHost } from "../spec/registry-host.ts";
 import { refusal } from "./answer.ts";
 import { type Challenge, parseChallenges } from "./challenge.ts";
 import { basicHeader, type Credential, credentialFingerprint } from "./credential.ts";
-import type { RegistryHost } from "./host.ts";
 import { type Answered, drain, follow } from "./redirect.ts";
 import { Secret } from "./secret.ts";
 import { readTls, type TlsSettings } from "./tls.ts";

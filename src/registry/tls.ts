@@ -2,16 +2,9 @@ import { createHash, X509Certificate } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { createSecureContext, type SecureContext } from "node:tls";
 import { Fault } from "../base/fault.ts";
+import type { TlsFiles } from "../spec/registry-host.ts";
 
-/** What was configured of TLS for one host: absolute paths of PEM files. */
-export interface TlsFiles {
-  /** Authorities to trust besides the system's. */
-  readonly ca?: readonly string[] | undefined;
-  readonly client?: readonly { readonly cert: string; readonly key: string }[] | undefined;
-  readonly skipVerify?: boolean | undefined;
-}
-
-/** The same, read and ready for connections. */
+/** What was configured of TLS for a host, read and ready for connections. */
 export interface TlsSettings {
   /** The same for equal settings with equal files. */
   readonly key: string;

@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
-import { during } from "../../base/fault.ts";
+import { during } from "../../../base/fault.ts";
 
 /** What the database says of one pod sandbox or container, as far as leaks are concerned. */
 export interface Owner {

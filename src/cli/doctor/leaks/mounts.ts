@@ -1,8 +1,8 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join, relative } from "node:path";
-import { pathsOf } from "../../config/paths.ts";
-import type { Config } from "../../config/schema.ts";
-import { mountsBelow, parseMountinfo } from "../../linux/mountinfo.ts";
+import { pathsOf } from "../../../config/paths.ts";
+import type { Config } from "../../../config/schema.ts";
+import { mountsBelow, parseMountinfo } from "../../../linux/mountinfo.ts";
 import type { Leak } from "./leak.ts";
 import { type Records, unaccounted } from "./records.ts";
 

@@ -1,5 +1,12 @@
-import { isLoopbackHost } from "../spec/reference.ts";
-import type { TlsFiles } from "./tls.ts";
+import { isLoopbackHost } from "./reference.ts";
+
+/** What was configured of TLS for one host: absolute paths of PEM files. */
+export interface TlsFiles {
+  /** Authorities to trust besides the system's. */
+  readonly ca?: readonly string[] | undefined;
+  readonly client?: readonly { readonly cert: string; readonly key: string }[] | undefined;
+  readonly skipVerify?: boolean | undefined;
+}
 
 /** What a host may be asked for: blobs and manifests by digest; what a tag means; uploads. */
 export type HostCapability = "pull" | "resolve" | "push";

@@ -1,8 +1,8 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join, sep } from "node:path";
-import type { Config } from "../../config/schema.ts";
-import { parseMountinfo } from "../../linux/mountinfo.ts";
-import { expandSlice } from "../../linux/slice.ts";
+import type { Config } from "../../../config/schema.ts";
+import { parseMountinfo } from "../../../linux/mountinfo.ts";
+import { expandSlice } from "../../../linux/slice.ts";
 import type { Leak } from "./leak.ts";
 import { type Records, unaccounted } from "./records.ts";
 

@@ -2,9 +2,13 @@ import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { isIP } from "node:net";
 import { join } from "node:path";
-import { pathsOf } from "../../config/paths.ts";
-import type { Config } from "../../config/schema.ts";
-import { type CniNetworkConfig, parseNetworkConfig, parseNetworkConfigList } from "../../spec/cni-config.ts";
+import { pathsOf } from "../../../config/paths.ts";
+import type { Config } from "../../../config/schema.ts";
+import {
+  type CniNetworkConfig,
+  parseNetworkConfig,
+  parseNetworkConfigList,
+} from "../../../spec/cni-config.ts";
 import type { Leak } from "./leak.ts";
 import { namesIn } from "./names-in.ts";
 import { type Records, unaccounted } from "./records.ts";

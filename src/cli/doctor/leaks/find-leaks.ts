@@ -1,5 +1,5 @@
-import { pathsOf } from "../../config/paths.ts";
-import type { Config } from "../../config/schema.ts";
+import { pathsOf } from "../../../config/paths.ts";
+import type { Config } from "../../../config/schema.ts";
 import { leakedCgroups } from "./cgroups.ts";
 import { leakedDirectories } from "./directories.ts";
 import type { Leak } from "./leak.ts";

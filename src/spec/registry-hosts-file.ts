@@ -3,9 +3,8 @@ import { dirname, join, resolve } from "node:path";
 import { parse, TomlError } from "smol-toml";
 import * as v from "valibot";
 import { Fault } from "../base/fault.ts";
-import { schemaIssue } from "../spec/schema-issue.ts";
-import { defaultHost, type RegistryHost } from "./host.ts";
-import type { TlsFiles } from "./tls.ts";
+import { defaultHost, type RegistryHost, type TlsFiles } from "./registry-host.ts";
+import { schemaIssue } from "./schema-issue.ts";
 
 const fileMax = 1 << 20;
 const capability = v.picklist(["pull", "resolve", "push"]);

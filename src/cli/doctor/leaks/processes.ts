@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
-import type { Config } from "../../config/schema.ts";
-import { processIdentity } from "../../linux/process-identity.ts";
+import type { Config } from "../../../config/schema.ts";
+import { processIdentity } from "../../../linux/process-identity.ts";
 import type { Leak } from "./leak.ts";
 import { namesIn } from "./names-in.ts";
 import { type Records, unaccounted } from "./records.ts";

@@ -1,9 +1,9 @@
 import { readFileSync, statSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
-import type { Ms } from "../../base/units.ts";
-import { pathsOf } from "../../config/paths.ts";
-import type { Config } from "../../config/schema.ts";
+import type { Ms } from "../../../base/units.ts";
+import { pathsOf } from "../../../config/paths.ts";
+import type { Config } from "../../../config/schema.ts";
 import type { Leak } from "./leak.ts";
 import { namesIn } from "./names-in.ts";
 import { type Records, unaccounted } from "./records.ts";

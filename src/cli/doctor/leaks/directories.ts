@@ -1,6 +1,6 @@
 import { join } from "node:path";
-import { pathsOf } from "../../config/paths.ts";
-import type { Config } from "../../config/schema.ts";
+import { pathsOf } from "../../../config/paths.ts";
+import type { Config } from "../../../config/schema.ts";
 import type { Leak } from "./leak.ts";
 import { namesIn } from "./names-in.ts";
 import { type Records, unaccounted } from "./records.ts";
