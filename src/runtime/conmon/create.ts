@@ -36,7 +36,7 @@ export async function createContainer(
   if (request.logPath !== undefined) await prepareLog(request.logPath);
   try {
     const init = await launchMonitor(request, parts, signal);
-    const monitor = await recordedMonitor(request.id, parts.paths);
+    const monitor = recordedMonitor(request.id, parts.paths);
     return {
       monitor: identityOf(monitor, "the monitor"),
       init: identityOf(init, "the container's first process"),

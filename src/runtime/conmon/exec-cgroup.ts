@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
-import { constants, mkdirSync, rmdirSync } from "node:fs";
-import { readdir, readFile, stat, writeFile } from "node:fs/promises";
+import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
+import { readdir } from "node:fs/promises";
 import { join, posix } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Fault } from "../../base/fault.ts";
@@ -38,13 +38,9 @@ interface Home {
 }
 
 /** @throws {Fault} wrongState when the container has no cgroup any more */
-export async function createExecCgroup(
-  container: string,
-  handler: Handler,
-  cgroups: Cgroups,
-): Promise<ExecCgroup> {
+export function createExecCgroup(container: string, handler: Handler, cgroups: Cgroups): ExecCgroup {
   const name = `${prefix}${randomBytes(6).toString("hex")}`;
-  const { controller, path, directory } = await homeOf(container, cgroups);
+  const { controller, path, directory } = homeOf(container, cgroups);
   try {
     mkdirSync(join(directory, name)); // a cgroup is made in memory, in microseconds
   } catch (error) {
@@ -64,7 +60,7 @@ function optionsFor(handler: Handler, name: string, controller: string | undefin
   return handler.kind === "runc" ? ["--cgroup", `${controller}:${name}`] : [];
 }
 
-async function homeOf(container: string, cgroups: Cgroups): Promise<Home> {
+function homeOf(container: string, cgroups: Cgroups): Home {
   const directories = cgroups.directories(container);
   const names = cgroups.version === 1 ? ["freezer", "pids", "memory"] : ["unified"];
   for (const controller of names) {
@@ -73,7 +69,7 @@ async function homeOf(container: string, cgroups: Cgroups): Promise<Home> {
     if (cgroups.version === 1) return { controller, path: container, directory };
     // below a systemd scope, crun puts the container into a group of this name
     const inner = join(directory, "container");
-    const nested = container.endsWith(".scope") && (await stat(inner).catch(() => undefined)) !== undefined;
+    const nested = container.endsWith(".scope") && existsSync(inner);
     return nested
       ? { controller: undefined, path: posix.join(container, "container"), directory: inner }
       : { controller: undefined, path: container, directory };
@@ -85,13 +81,13 @@ async function homeOf(container: string, cgroups: Cgroups): Promise<Home> {
  * Moves a command's process and all it has started by now into its cgroup, where the runtime could not start it there.
  * A process that left both its parents and its session within this first moment is missed.
  */
-export async function gather(cgroup: ExecCgroup, pid: number): Promise<void> {
+export function gather(cgroup: ExecCgroup, pid: number): void {
   if (cgroup.options.length > 0) return;
   for (let moved = true; moved; ) {
     moved = false;
-    for (const candidate of await processesIn(join(cgroup.directory, ".."))) {
+    for (const candidate of processesIn(join(cgroup.directory, ".."))) {
       if (candidate === pid || descendsFrom(candidate, pid)) {
-        moved = (await enter(cgroup.directory, candidate)) || moved;
+        moved = enter(cgroup.directory, candidate) || moved;
       }
     }
   }
@@ -111,8 +107,8 @@ function descendsFrom(candidate: number, ancestor: number): boolean {
 export async function dissolve(cgroup: ExecCgroup): Promise<void> {
   const until = performance.now() + removeWait;
   while (!removed(cgroup.directory)) {
-    const left = await processesIn(cgroup.directory);
-    for (const pid of left) await enter(join(cgroup.directory, ".."), pid);
+    const left = processesIn(cgroup.directory);
+    for (const pid of left) enter(join(cgroup.directory, ".."), pid);
     if (left.length > 0) continue;
     if (performance.now() > until) return; // empty, yet busy: it goes with the container's own group
     await sleep(1);
@@ -127,7 +123,7 @@ export async function killWhole(cgroup: ExecCgroup, cgroups: Cgroups, signal: Ab
 
 /** Kills the commands in a container that a daemon left which was killed itself: nobody waits for them any more. */
 export async function sweepExecs(container: string, cgroups: Cgroups, signal: AbortSignal): Promise<void> {
-  const { path, directory } = await homeOf(container, cgroups);
+  const { path, directory } = homeOf(container, cgroups);
   const groups = await readdir(directory).catch(() => []);
   for (const name of groups.filter((group) => group.startsWith(prefix))) {
     const options: string[] = [];
@@ -151,15 +147,18 @@ function removed(directory: string): boolean {
   }
 }
 
-async function processesIn(directory: string): Promise<number[]> {
-  const text = await readFile(join(directory, "cgroup.procs"), "latin1").catch(() => "");
-  return text.split("\n").filter(Boolean).map(Number);
+function processesIn(directory: string): number[] {
+  try {
+    return readFileSync(join(directory, "cgroup.procs"), "latin1").split("\n").filter(Boolean).map(Number);
+  } catch {
+    return []; // gone with the container
+  }
 }
 
 /** False when the process is gone, or the group. */
-async function enter(directory: string, pid: number): Promise<boolean> {
+function enter(directory: string, pid: number): boolean {
   try {
-    await writeFile(join(directory, "cgroup.procs"), String(pid), { flag: constants.O_WRONLY });
+    writeFileSync(join(directory, "cgroup.procs"), String(pid), { flag: "r+" });
     return true;
   } catch (error) {
     if (codeOf(error) === "ESRCH" || codeOf(error) === "ENOENT" || codeOf(error) === "ENODEV") return false;

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { rm, writeFile } from "node:fs/promises";
+import { rmSync, writeFileSync } from "node:fs";
 import { constants } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -9,9 +9,7 @@ import type { Ms } from "../../base/units.ts";
 import type { ChildExit } from "../../linux/child-exits.ts";
 import type { Launched } from "../../linux/launcher.ts";
 import { processIdentity } from "../../linux/process-identity.ts";
-import type { OciConfig, OciProcess } from "../../spec/oci-runtime.ts";
 import type { ExecRequest, ExecResult } from "../contract.ts";
-import { cgroupOf, readBundle } from "./bundle.ts";
 import { createExecCgroup, dissolve, type ExecCgroup, gather, killWhole } from "./exec-cgroup.ts";
 import type { Handler } from "./handlers.ts";
 import { killIfThere, pidIn } from "./monitors.ts";
@@ -38,6 +36,9 @@ interface Exec {
  * Runs a command in a container by the runtime's detached `exec`, which hands the pipes over and ends: this process is
  * then the command's parent (see adoptOrphans), and learns its exit without a monitor and without the runtime standing
  * in between. What the command leaves in the background doesn't hold it up.
+ *
+ * Its few small files are read and written at once: they lie in memory, and handing a call over to a thread of the pool
+ * takes this thread ten times as long as the call itself.
  */
 export async function execSync(
   request: ExecRequest,
@@ -45,10 +46,8 @@ export async function execSync(
   signal: AbortSignal,
 ): Promise<ExecResult> {
   const { bundle } = parts.paths.container(request.id);
-  const config = await readBundle(bundle);
-  if (config === undefined) throw new Fault("wrongState", `container ${request.id} has no bundle`);
+  const { process, cgroup: group } = parts.execTemplates.get(request.id);
   const handler = parts.handlers.get(request.handler);
-  const group = cgroupOf(config);
   const name = join(bundle, `exec-${randomBytes(6).toString("hex")}`);
   using limit = request.timeout === undefined ? undefined : deadlineIn(request.timeout, signal);
   const exec: Exec = {
@@ -57,13 +56,13 @@ export async function execSync(
     cgroup:
       group === undefined || handler.kind === "other"
         ? undefined
-        : await createExecCgroup(group, handler, parts.host.cgroups),
+        : createExecCgroup(group, handler, parts.host.cgroups),
     specFile: `${name}.json`,
     pidFile: `${name}.pid`,
     ending: limit?.signal ?? signal,
   };
   try {
-    await writeFile(exec.specFile, JSON.stringify(commandProcess(config, request.command)), { mode: 0o600 });
+    writeFileSync(exec.specFile, JSON.stringify({ ...process, args: request.command }), { mode: 0o600 });
     const result = await runCommand(exec, bundle, parts);
     if (exec.cgroup !== undefined) await dissolve(exec.cgroup);
     return result;
@@ -72,7 +71,7 @@ export async function execSync(
     parts.host.launcher.reapUnclaimed(); // or it would hold up the end of the container's init
     throw error;
   } finally {
-    await Promise.all([rm(exec.specFile, { force: true }), rm(exec.pidFile, { force: true })]);
+    for (const file of [exec.specFile, exec.pidFile]) rmSync(file, { force: true });
   }
 }
 
@@ -87,12 +86,6 @@ async function killLeft({ cgroup, request }: Exec, { host }: ConmonParts): Promi
       "what a command left in its container could not be killed",
     );
   }
-}
-
-/** The container's own process with another command: user, environment, capabilities and limits stay. */
-function commandProcess(config: OciConfig, command: readonly string[]): OciProcess {
-  const { consoleSize: _, ...process } = config.process;
-  return { ...process, terminal: false, args: [...command] };
 }
 
 async function runCommand(exec: Exec, cwd: string, parts: ConmonParts): Promise<ExecResult> {
@@ -117,10 +110,10 @@ async function runCommand(exec: Exec, cwd: string, parts: ConmonParts): Promise<
   const runtime = await endOf(launched.exited, ending);
   if (runtime === undefined) return abandon(exec, launched.pid);
   if (runtime.code !== 0) throw await failed(exec, runtime, launched, parts);
-  const pid = await pidIn(exec.pidFile);
+  const pid = pidIn(exec.pidFile);
   if (pid === undefined) throw new Fault("internal", `${handler.binary} exec: named no process`);
   const ended = parts.host.launcher.orphan(pid);
-  if (cgroup !== undefined) await gather(cgroup, pid);
+  if (cgroup !== undefined) gather(cgroup, pid);
   const exit = await endOf(ended, ending);
   if (exit === undefined) return abandon(exec, pid);
   await Promise.race([
@@ -170,7 +163,7 @@ async function failed(
   launched: Launched,
   { paths }: ConmonParts,
 ): Promise<Fault> {
-  const init = await pidIn(paths.container(request.id).pidFile);
+  const init = pidIn(paths.container(request.id).pidFile);
   const said = runtimeFault(handler, "exec", { ...runtime, stderr: launched.stderr.finish() });
   if (init !== undefined && processIdentity(init) !== undefined) return said;
   return new Fault("wrongState", `container ${request.id} is not running`, { cause: said });

@@ -53,7 +53,8 @@ async function signalled(
     else for (const pid of await host.cgroups.processes(cgroup)) killIfThere(pid, number);
     return true;
   }
-  const [init, monitor] = await Promise.all([pidIn(pidFile), recordedMonitor(id, paths)]);
+  const init = pidIn(pidFile);
+  const monitor = recordedMonitor(id, paths);
   if (init === undefined || monitor === undefined || processIdentity(init)?.parent !== monitor) return false;
   killIfThere(init, number);
   return true;

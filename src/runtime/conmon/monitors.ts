@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { readdir, readFile } from "node:fs/promises";
+import { readdir } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { throwIfEnded } from "../../base/deadline.ts";
 import type { ContainerId } from "../../base/ids.ts";
@@ -68,14 +68,18 @@ export function monitoredBy(
 }
 
 /** The pid in a file that conmon or a runtime wrote; undefined when there is none. */
-export async function pidIn(file: string): Promise<number | undefined> {
-  const text = await readFile(file, "latin1").catch(() => "");
-  return /^[1-9][0-9]*$/.test(text.trim()) ? Number(text) : undefined;
+export function pidIn(file: string): number | undefined {
+  try {
+    const text = readFileSync(file, "latin1").trim();
+    return /^[1-9][0-9]*$/.test(text) ? Number(text) : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** The container's monitor as its pid file names it, if that is still it. */
-export async function recordedMonitor(id: ContainerId, paths: Paths): Promise<number | undefined> {
-  const pid = await pidIn(paths.container(id).monitorPidFile);
+export function recordedMonitor(id: ContainerId, paths: Paths): number | undefined {
+  const pid = pidIn(paths.container(id).monitorPidFile);
   return pid !== undefined && monitoredBy(pid, paths)?.id === id ? pid : undefined;
 }
 
@@ -95,9 +99,9 @@ export async function allMonitors(paths: Paths): Promise<{ pid: number; id: stri
  * written; a monitor that is just forking counts twice.
  */
 async function monitorsOf(id: ContainerId, paths: Paths): Promise<number[]> {
-  const recorded = await recordedMonitor(id, paths);
+  const recorded = recordedMonitor(id, paths);
   if (recorded !== undefined) return [recorded];
-  const pidFile = await pidIn(paths.container(id).monitorPidFile);
+  const pidFile = pidIn(paths.container(id).monitorPidFile);
   if (pidFile !== undefined && processIdentity(pidFile) === undefined) {
     reapOrphan(pidFile);
     return [];

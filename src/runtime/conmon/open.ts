@@ -11,6 +11,7 @@ import { createContainer } from "./create.ts";
 import { deleteContainer } from "./delete.ts";
 import { execSync } from "./exec.ts";
 import { sweepExecs } from "./exec-cgroup.ts";
+import { ExecTemplates } from "./exec-templates.ts";
 import { alive, exitOf, recordedExit } from "./exits.ts";
 import { Handlers } from "./handlers.ts";
 import { kill } from "./kill.ts";
@@ -55,6 +56,7 @@ export async function openContainerRuntime(
     host,
     paths,
     handlers: new Handlers(opened, config.runtime.default),
+    execTemplates: new ExecTemplates(paths),
     conmon: program ?? conmon,
   };
   await endLeftExecs(parts);
@@ -70,7 +72,10 @@ function operations(parts: ConmonParts): ContainerRuntime {
     start: (id, handler, signal) => start(id, handlers.get(handler), host, signal),
     kill: (id, handler, signalName, all, signal) =>
       kill({ id, signalName, all }, handlers.get(handler), parts, signal),
-    delete: (id, handler, signal) => deleteContainer(id, handler, parts, signal),
+    delete(id, handler, signal) {
+      parts.execTemplates.forget(id);
+      return deleteContainer(id, handler, parts, signal);
+    },
     update: (id, handler, resources, signal) =>
       update({ id, resources }, handlers.get(handler), host, signal),
     execSync: (request, signal) => execSync(request, parts, signal),

@@ -2,6 +2,7 @@ import type { Logger } from "pino";
 import type { Paths } from "../../config/paths.ts";
 import type { Cgroups, Mounts, Processes } from "../../linux/contract.ts";
 import type { Launcher } from "../../linux/launcher.ts";
+import type { ExecTemplates } from "./exec-templates.ts";
 import type { Handlers } from "./handlers.ts";
 
 /** What the host gives. */
@@ -18,6 +19,7 @@ export interface ConmonParts {
   readonly host: RuntimeHost;
   readonly paths: Paths;
   readonly handlers: Handlers;
+  readonly execTemplates: ExecTemplates;
   /** The monitor's program, absolute. */
   readonly conmon: string;
 }

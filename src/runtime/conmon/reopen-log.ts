@@ -20,7 +20,7 @@ const logMode = 0o640;
  *   end over it
  */
 export async function reopenLog(id: ContainerId, paths: Paths, signal: AbortSignal): Promise<void> {
-  const monitor = await recordedMonitor(id, paths);
+  const monitor = recordedMonitor(id, paths);
   const monitored = monitor === undefined ? undefined : monitoredBy(monitor, paths);
   if (monitor === undefined || monitored === undefined) {
     throw new Fault("wrongState", `container ${id}: its log has no writer any more`);

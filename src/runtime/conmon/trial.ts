@@ -57,7 +57,7 @@ export async function tryOut<T>(
       host,
       signal,
     );
-    const init = await pidIn(pidFile);
+    const init = pidIn(pidFile);
     try {
       return await trial.look(init);
     } finally {
