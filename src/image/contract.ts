@@ -43,11 +43,20 @@ export interface RegistryAuth {
   readonly registryToken?: string;
 }
 
+/** Where a layer stands in a pull. "present": on this node before; "unpacking": all its bytes came. */
+export type LayerState = "waiting" | "fetching" | "unpacking" | "done" | "present";
+
+/** How far one layer is; all layers are told of before the first byte comes. */
+export interface LayerProgress {
+  readonly phase: "layer";
+  readonly digest: Digest;
+  readonly state: LayerState;
+  readonly done: Bytes;
+  readonly total: Bytes;
+}
+
 /** What a pull is doing, for logs and progress bars. */
-export type PullProgress =
-  | { readonly phase: "resolving" }
-  | { readonly phase: "layer"; readonly digest: Digest; readonly done: Bytes; readonly total: Bytes }
-  | { readonly phase: "committing" };
+export type PullProgress = { readonly phase: "resolving" } | LayerProgress | { readonly phase: "committing" };
 
 /** The images of this node, as the layers above use them. */
 export interface Images {

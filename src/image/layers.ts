@@ -1,5 +1,6 @@
+import type { Bytes } from "../base/units.ts";
 import type { SnapshotUsage } from "../snapshot/contract.ts";
-import type { PullProgress } from "./contract.ts";
+import type { LayerProgress, LayerState, PullProgress } from "./contract.ts";
 import { bringLayer, isHere, type LayerJob, usageOf } from "./layer.ts";
 import type { ImageParts } from "./parts.ts";
 import type { ImageSource, ResolvedImage } from "./resolve.ts";
@@ -24,6 +25,8 @@ export async function bringLayers(
   const jobs = jobsOf(image, from);
   const here = await countHere(jobs, parts, signal);
   const missing = jobs.slice(here);
+  for (const job of jobs.slice(0, here)) progress(layerProgress(job, "present", job.blob.size));
+  for (const job of missing) progress(layerProgress(job, "waiting", 0));
   const shared = missing.some((job) => parts.work.layers.has(job.chainId));
   const bring = () => bringAll(missing, parts, progress, signal);
   // What another pull began may fail for reasons of its own: its credential, its deadline.
@@ -68,20 +71,22 @@ async function bringAll(
   const until = AbortSignal.any([signal, failed.signal]);
   let first: unknown;
   const flights = jobs.map(async (job) => {
-    const { digest, size: total } = job.blob;
+    const total = job.blob.size;
     let told = 0;
     const tell = (done: number) => {
       if (done < total && performance.now() - told < tellEvery) return;
       told = performance.now();
-      progress({ phase: "layer", digest, done, total });
+      progress(layerProgress(job, done < total ? "fetching" : "unpacking", done));
     };
     try {
-      return await parts.work.layers.join(
+      const usage = await parts.work.layers.join(
         job.chainId,
         (report, aborted) => bringLayer(job, parts, report, aborted),
         tell,
         until,
       );
+      progress(layerProgress(job, "done", total));
+      return usage;
     } catch (error) {
       if (!failed.signal.aborted) {
         first = error;
@@ -95,4 +100,8 @@ async function bringAll(
     if (flight.status === "rejected") throw first;
     return flight.value;
   });
+}
+
+function layerProgress({ blob }: LayerJob, state: LayerState, done: Bytes): LayerProgress {
+  return { phase: "layer", digest: blob.digest, state, done, total: blob.size };
 }

@@ -7,6 +7,7 @@ import { missingRegistry, startRegistry } from "../registry/testing/docker-regis
 import { makeImage, pushImage, pushManifest, randomLayer } from "../registry/testing/made-image.ts";
 import { chainIds, digestOf } from "../spec/digest.ts";
 import { mediaTypes } from "../spec/oci-image.ts";
+import type { PullProgress } from "./contract.ts";
 import { startImageServer } from "./testing/image-server.ts";
 import { openTestNode, type TestNode } from "./testing/node.ts";
 
@@ -87,6 +88,29 @@ test("an index leads to this host's image; by digest it has no tag", { skip }, a
   );
   await node.images.remove(`${name}:multi`, signal);
   await nothingLeft(node);
+});
+
+test("progress names every layer before its bytes come, and those that are here", {
+  skip: root,
+}, async () => {
+  await using server = await startImageServer();
+  await using node = await openTestNode();
+  server.add("app", "1", image);
+  server.add("app", "2", sibling);
+  const told = async (tag: string) => {
+    const steps: PullProgress[] = [];
+    await node.images.pullTelling(`${server.host}/app:${tag}`, undefined, (step) => steps.push(step), signal);
+    return steps.map((step) => (step.phase === "layer" ? `${step.digest} ${step.state}` : step.phase));
+  };
+  const [lower = "", upper = ""] = image.layers.map(({ digest }) => digest);
+  const first = await told("1");
+  assert.deepEqual(first.slice(0, 3), ["resolving", `${lower} waiting`, `${upper} waiting`]);
+  assert.ok(first.indexOf(`${lower} unpacking`) < first.indexOf(`${lower} done`));
+  assert.ok(first.includes(`${upper} done`));
+  assert.equal(first.at(-1), "committing");
+  const second = await told("2");
+  assert.equal(second[1], `${lower} present`);
+  assert.ok(!second.includes(`${lower} fetching`));
 });
 
 test("tags add up on one image, and move to another", { skip: root }, async () => {

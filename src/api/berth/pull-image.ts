@@ -1,5 +1,5 @@
-import type { PullProgress } from "../../image/contract.ts";
-import type { PullImageProgress, PullImageRequest } from "../../wire/gen/berth.v1.ts";
+import type { LayerProgress, PullProgress } from "../../image/contract.ts";
+import { LayerState, type PullImageProgress, type PullImageRequest } from "../../wire/gen/berth.v1.ts";
 import { decodeAuth } from "../convert/decode-auth.ts";
 import { encodeImage } from "../convert/encode-image.ts";
 import { requireText } from "../convert/field.ts";
@@ -49,8 +49,22 @@ export async function* pullImageWithProgress(
   }
 }
 
+const layerStates: Readonly<Record<LayerProgress["state"], LayerState>> = {
+  waiting: LayerState.LAYER_WAITING,
+  fetching: LayerState.LAYER_FETCHING,
+  unpacking: LayerState.LAYER_UNPACKING,
+  done: LayerState.LAYER_DONE,
+  present: LayerState.LAYER_PRESENT,
+};
+
 function encodeProgress(step: PullProgress): PullImageProgress {
   if (step.phase !== "layer") return { step: { $case: step.phase, value: {} } };
-  const { digest, done, total } = step;
-  return { step: { $case: "layer", value: { digest, doneBytes: BigInt(done), totalBytes: BigInt(total) } } };
+  const { digest, state, done, total } = step;
+  const value = {
+    digest,
+    state: layerStates[state],
+    doneBytes: BigInt(done),
+    totalBytes: BigInt(total),
+  };
+  return { step: { $case: "layer", value } };
 }

@@ -64,8 +64,9 @@ export class NodeInMemory {
       transfer: {
         pull: async (reference, auth, progress, signal) => {
           progress({ phase: "resolving" });
-          progress({ phase: "layer", digest: "sha256:l" as Digest, done: 1, total: 2 });
-          progress({ phase: "layer", digest: "sha256:l" as Digest, done: 2, total: 2 });
+          const layer = { phase: "layer", digest: "sha256:l" as Digest, total: 2 } as const;
+          progress({ ...layer, state: "fetching", done: 1 });
+          progress({ ...layer, state: "unpacking", done: 2 });
           return this.#images().pull(reference, auth, signal);
         },
         import: async () => [...this.imageRecords.values()],

@@ -19,6 +19,24 @@ import {
 } from "@grpc/grpc-js";
 import { AuthConfig, Image } from "./runtime.v1.ts";
 
+export const LayerState = {
+  LAYER_WAITING: 0,
+  LAYER_FETCHING: 1,
+  LAYER_UNPACKING: 2,
+  LAYER_DONE: 3,
+  LAYER_PRESENT: 4,
+} as const;
+
+export type LayerState = typeof LayerState[keyof typeof LayerState];
+
+export namespace LayerState {
+  export type LAYER_WAITING = typeof LayerState.LAYER_WAITING;
+  export type LAYER_FETCHING = typeof LayerState.LAYER_FETCHING;
+  export type LAYER_UNPACKING = typeof LayerState.LAYER_UNPACKING;
+  export type LAYER_DONE = typeof LayerState.LAYER_DONE;
+  export type LAYER_PRESENT = typeof LayerState.LAYER_PRESENT;
+}
+
 export interface InfoRequest {
 }
 
@@ -69,6 +87,7 @@ export interface PullImageProgress_Layer {
   digest: string;
   doneBytes: bigint;
   totalBytes: bigint;
+  state: LayerState;
 }
 
 export interface PullImageProgress_Committing {
@@ -707,7 +726,7 @@ export const PullImageProgress_Resolving: MessageFns<PullImageProgress_Resolving
 };
 
 function createBasePullImageProgress_Layer(): PullImageProgress_Layer {
-  return { digest: "", doneBytes: 0n, totalBytes: 0n };
+  return { digest: "", doneBytes: 0n, totalBytes: 0n, state: 0 };
 }
 
 export const PullImageProgress_Layer: MessageFns<PullImageProgress_Layer> = {
@@ -726,6 +745,9 @@ export const PullImageProgress_Layer: MessageFns<PullImageProgress_Layer> = {
         throw new globalThis.Error("value provided for field message.totalBytes of type uint64 too large");
       }
       writer.uint32(24).uint64(message.totalBytes);
+    }
+    if (message.state !== 0) {
+      writer.uint32(32).int32(message.state);
     }
     return writer;
   },
@@ -767,6 +789,14 @@ export const PullImageProgress_Layer: MessageFns<PullImageProgress_Layer> = {
             message.totalBytes = reader.uint64() as bigint;
             continue;
           }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.state = reader.int32() as any;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -789,6 +819,7 @@ export const PullImageProgress_Layer: MessageFns<PullImageProgress_Layer> = {
     message.totalBytes = (object.totalBytes !== undefined && object.totalBytes !== null)
       ? BigInt(object.totalBytes)
       : 0n;
+    message.state = object.state ?? 0;
     return message;
   },
 };
