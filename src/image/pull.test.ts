@@ -100,16 +100,19 @@ test("progress names every layer before its bytes come, and those that are here"
   const told = async (tag: string) => {
     const steps: PullProgress[] = [];
     await node.images.pullTelling(`${server.host}/app:${tag}`, undefined, (step) => steps.push(step), signal);
-    return steps.map((step) => (step.phase === "layer" ? `${step.digest} ${step.state}` : step.phase));
+    return steps.flatMap((step) => {
+      if (step.phase === "resolving") return [];
+      return step.phase === "layer" ? `${step.digest} ${step.state}` : step.phase;
+    });
   };
   const [lower = "", upper = ""] = image.layers.map(({ digest }) => digest);
   const first = await told("1");
-  assert.deepEqual(first.slice(0, 3), ["resolving", `${lower} waiting`, `${upper} waiting`]);
+  assert.deepEqual(first.slice(0, 2), [`${lower} waiting`, `${upper} waiting`]);
   assert.ok(first.indexOf(`${lower} unpacking`) < first.indexOf(`${lower} done`));
   assert.ok(first.includes(`${upper} done`));
   assert.equal(first.at(-1), "committing");
   const second = await told("2");
-  assert.equal(second[1], `${lower} present`);
+  assert.equal(second[0], `${lower} present`);
   assert.ok(!second.includes(`${lower} fetching`));
 });
 
