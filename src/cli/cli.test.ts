@@ -4,7 +4,6 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { LogFile, parseLogLine } from "./log-lines.ts";
 import { parseDuration, parseSize } from "./options.ts";
-import { table } from "./output/table.ts";
 import { ago, shortId, size } from "./output/units.ts";
 import { yaml } from "./output/yaml.ts";
 import { parseEnv, parsePort, parseVolume } from "./run-flags.ts";
@@ -53,10 +52,6 @@ test("figures for people", () => {
   assert.deepEqual([size(0), size(999), size(2_345_678n)], ["0B", "999B", "2.35MB"]);
   assert.equal(shortId(`sha256:${"ab".repeat(32)}`), "abababababab".concat("a"));
   assert.equal(shortId("not-hex"), "not-hex");
-});
-
-test("a table is aligned, and what steers terminals is shown as ?", () => {
-  assert.equal(table(["A", "LONG"], [["wide", "\u001b[2J"]]), "A     LONG\nwide  ?[2J\n");
 });
 
 test("YAML: what could be read as something else is quoted", () => {

@@ -1,11 +1,16 @@
 import { loadConfig } from "../config/load.ts";
 import type { Define } from "./context.ts";
+import { addManual } from "./help/manual.ts";
 import { addOutput, type OutputOptions } from "./options.ts";
 import { print } from "./output/print.ts";
 import { table } from "./output/table.ts";
 
 /** `berth config show`: every setting, its value, and where that came from. */
 export const defineConfig: Define = (command) => {
+  addManual(command, {
+    description: "Shows what the daemon is set to, and why.",
+    examples: [["berth config show", "Every setting, its value, and where that came from."]],
+  });
   addOutput(command.command("show"))
     .description("show every setting, its value, and where that came from")
     .option("--config <file>", "configuration file")

@@ -9,13 +9,26 @@ export interface ConnectionOptions {
   readonly config?: string;
 }
 
-/** Connects to the runtime at `--endpoint`, or to the berth that the configuration describes. */
+/** Connects to the runtime that is meant; nothing is sent yet. */
 export function connectTo(options: ConnectionOptions): Runtime {
-  const endpoint = options.endpoint ?? loadConfig({ config: options.config }).config.grpc.socket;
-  const connection = connect(endpoint);
+  const connection = connect(endpointOf(options, process.env));
   return {
     ...connection,
     pods: connection.calls(RuntimeServiceService),
     images: connection.calls(ImageServiceService),
   };
+}
+
+/**
+ * `--endpoint`, else the socket of the berth that `--config` describes, else `BERTH_ENDPOINT`, else
+ * `CONTAINER_RUNTIME_ENDPOINT` (crictl's) if no variable says which berth is meant, else the configured socket.
+ */
+export function endpointOf({ endpoint, config }: ConnectionOptions, env: NodeJS.ProcessEnv): string {
+  if (endpoint !== undefined) return endpoint;
+  if (config === undefined) {
+    if (env.BERTH_ENDPOINT) return env.BERTH_ENDPOINT;
+    const namesBerth = env.BERTH_CONFIG || env.BERTH_STATE || env.BERTH_SOCKET;
+    if (!namesBerth && env.CONTAINER_RUNTIME_ENDPOINT) return env.CONTAINER_RUNTIME_ENDPOINT;
+  }
+  return loadConfig({ config }, env).config.grpc.socket;
 }

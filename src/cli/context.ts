@@ -16,6 +16,11 @@ export interface CommandContext {
   connect(command: Command): Promise<Runtime>;
   /** Runs the daemon until it is told to stop. */
   serve(config: Config): Promise<void>;
+  /**
+   * Aborts when the user interrupts the command, or nobody reads its output any more. A command that never asks is ended
+   * at once; one that asks has to end by itself, soon.
+   */
+  interrupted(): AbortSignal;
   /** What the process will exit with, unless the command throws. */
   exitWith(code: number): void;
 }

@@ -1,14 +1,15 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { Fault } from "../base/fault.ts";
 import type { Ms } from "../base/units.ts";
 import { loadConfig } from "../config/load.ts";
 import type { Config } from "../config/schema.ts";
 import type { Define } from "./context.ts";
 import { findLeaks } from "./doctor/leaks/find-leaks.ts";
 import type { Leak } from "./doctor/leaks/leak.ts";
+import { addManual } from "./help/manual.ts";
 import { addOutput, type OutputOptions } from "./options.ts";
 import { print } from "./output/print.ts";
 import { table } from "./output/table.ts";
+import { UsageError } from "./usage-error.ts";
 
 interface DoctorOptions extends OutputOptions {
   readonly leaks?: boolean;
@@ -20,12 +21,16 @@ const secondLookAfter: Ms = 500;
 
 /** `berth doctor --leaks`: compares the records with what is on the host. Works whether or not the daemon runs. */
 export const defineDoctor: Define = (command, context) => {
+  addManual(command, {
+    description: "Looks for what is wrong on this node, whether or not the daemon runs.",
+    examples: [["berth doctor --leaks", "Compare the daemon's records with what is on the host."]],
+  });
   addOutput(command)
     .option("--config <file>", "berth's configuration file")
     .option("--leaks", "look for what no record accounts for")
     .action(async () => {
       const options: DoctorOptions = command.optsWithGlobals();
-      if (!options.leaks) throw new Fault("invalid", "say what to look for: berth doctor --leaks");
+      if (!options.leaks) throw new UsageError("say what to look for: berth doctor --leaks");
       const leaks = await lastingLeaks(loadConfig({ config: options.config }).config);
       print(options.output, { leaks }, () => leaksText(leaks));
       if (leaks.length > 0) context.exitWith(1);

@@ -1,6 +1,8 @@
 import { during } from "../base/fault.ts";
 import type { Define } from "./context.ts";
+import { programExits } from "./exit-codes.ts";
 import { findContainer } from "./find.ts";
+import { addManual } from "./help/manual.ts";
 import { addConnection, parseDuration } from "./options.ts";
 
 interface ExecOptions {
@@ -9,12 +11,21 @@ interface ExecOptions {
 
 /** `berth exec`: runs a program in a container to its end, then shows what it wrote. Exits with its code. */
 export const defineExec: Define = (command, context) => {
+  addManual(command, {
+    description:
+      "Runs a program in a running container. It gets no input, and its output is shown when it has " +
+      "ended.",
+    examples: [
+      ["berth exec web nginx -v", "Run a program in a container."],
+      ["berth exec --timeout 5s web sh -c 'sleep 60'", "Give it five seconds."],
+    ],
+    exits: programExits,
+  });
   addConnection(command)
     .argument("<container>", "id, prefix of an id, or name")
     .argument("<command...>", "the program and its arguments")
     .option("--timeout <duration>", "kill it after this time", parseDuration)
     .passThroughOptions()
-    .addHelpText("after", "\nThe program gets no input and its output is shown when it has ended.")
     .action(async (id: string, program: string[], options: ExecOptions) => {
       const runtime = await context.connect(command);
       const container = await findContainer(runtime, id);

@@ -1,5 +1,6 @@
 import type { Image } from "../wire/gen/runtime.v1.ts";
 import type { Define } from "./context.ts";
+import { addManual } from "./help/manual.ts";
 import { addConnection, addOutput, type OutputOptions } from "./options.ts";
 import { print } from "./output/print.ts";
 import { table } from "./output/table.ts";
@@ -12,10 +13,17 @@ interface ImagesOptions extends OutputOptions {
 
 /** `berth images`: the images on this node, by name. */
 export const defineImages: Define = (command, context) => {
+  addManual(command, {
+    description: "Lists the images on this node by name, one line for each name.",
+    examples: [
+      ["berth images nginx", "Images with nginx in a name."],
+      ["berth images --digests", "With the digests of their manifests."],
+    ],
+  });
   addOutput(addConnection(command))
     .argument("[text]", "only images with this in a name")
-    .option("-q, --quiet", "only ids")
-    .option("--digests", "show digests")
+    .option("-q, --quiet", "only print ids")
+    .option("--digests", "show the digests of manifests, too")
     .action(async (text: string | undefined, options: ImagesOptions) => {
       const runtime = await context.connect(command);
       const { images } = await runtime.images.listImages({});

@@ -1,12 +1,23 @@
 import type { StatusResponse } from "../wire/gen/runtime.v1.ts";
 import type { Define } from "./context.ts";
+import { addManual } from "./help/manual.ts";
 import { infoValues } from "./info-values.ts";
 import { addConnection, addOutput, type OutputOptions } from "./options.ts";
 import { print } from "./output/print.ts";
+import { stateCell } from "./output/state.ts";
 import { table } from "./output/table.ts";
 
 /** `berth info`: whether the runtime can run pods, and with what. */
 export const defineInfo: Define = (command, context) => {
+  addManual(command, {
+    description:
+      "Shows whether the runtime can run pods and, if not, why; and which runtime handlers it has. JSON " +
+      "and YAML hold all that it tells.",
+    examples: [
+      ["berth info", "Conditions and handlers."],
+      ["berth info -o yaml", "All of it."],
+    ],
+  });
   addOutput(addConnection(command)).action(async (options: OutputOptions) => {
     const runtime = await context.connect(command);
     const answer = await runtime.pods.status({ verbose: true });
@@ -18,7 +29,7 @@ export const defineInfo: Define = (command, context) => {
 function infoTable(answer: StatusResponse): string {
   const conditions = (answer.status?.conditions ?? []).map((condition) => [
     condition.type,
-    condition.status ? "yes" : "no",
+    stateCell(condition.status ? "yes" : "no"),
     [condition.reason, condition.message].filter((text) => text !== "").join(": "),
   ]);
   const handlers = answer.runtimeHandlers.map((handler) => [

@@ -1,3 +1,4 @@
+import { Option } from "commander";
 import { Fault } from "../base/fault.ts";
 import {
   type Container,
@@ -9,6 +10,7 @@ import {
 } from "../wire/gen/runtime.v1.ts";
 import type { Define, Runtime } from "./context.ts";
 import { type Found, findObject, listObjects } from "./find.ts";
+import { addManual } from "./help/manual.ts";
 import { infoValues } from "./info-values.ts";
 import { addConnection, addOutput, type OutputOptions } from "./options.ts";
 import { print } from "./output/print.ts";
@@ -23,9 +25,26 @@ interface InspectOptions extends OutputOptions {
 
 /** `berth inspect`: all that the runtime tells of one object, its start's timeline among it. */
 export const defineInspect: Define = (command, context) => {
+  addManual(command, {
+    description:
+      "Shows all that the runtime tells of one object. For pods and containers that berth started, the " +
+      "times of the start follow, step by step: what berth itself took, and what CNI plugins and the OCI " +
+      "runtime took.",
+    examples: [
+      ["berth inspect web", "A container, with the timeline of its start."],
+      ["berth inspect --type pod web", "The pod of that name."],
+      ["berth inspect -o json busybox:1.36 | jq .status", "An image, for a script."],
+    ],
+  });
   addOutput(addConnection(command))
     .argument("<object>", "a container, pod sandbox or image: id, prefix of an id, or name")
-    .option("--type <type>", "container, pod or image, where the name could be several")
+    .addOption(
+      new Option("--type <type>", "what is meant, where the name could be several").choices([
+        "container",
+        "pod",
+        "image",
+      ]),
+    )
     .action(async (wanted: string, options: InspectOptions) => {
       const runtime = await context.connect(command);
       const found = options.type === "image" ? undefined : await findUnlessMissing(runtime, wanted, options);

@@ -3,6 +3,7 @@ import { Fault } from "../base/fault.ts";
 import type { Define } from "./context.ts";
 import { findContainer } from "./find.ts";
 import { followLog, showLine, statusOf } from "./follow-log.ts";
+import { addManual } from "./help/manual.ts";
 import { LogFile, type LogLine } from "./log-lines.ts";
 import { addConnection, parseCount } from "./options.ts";
 
@@ -15,9 +16,23 @@ interface LogsOptions {
 
 /** `berth logs`: what a container wrote; read from its log file, so that it works while the container is stopped. */
 export const defineLogs: Define = (command, context) => {
+  addManual(command, {
+    description:
+      "Shows what a container wrote to its standard output and standard error, each on the stream of the " +
+      "same name. It is read from the container's log file, so it works for a container that has ended " +
+      "and while the daemon is busy.",
+    examples: [
+      ["berth logs -f web", "Follow the output until the container ends."],
+      ["berth logs --tail 20 -t web", "The last 20 lines, each with its time."],
+      [
+        'berth logs --since "$(date -d -5min --iso-8601=s)" web',
+        "What was written in the last five minutes.",
+      ],
+    ],
+  });
   addConnection(command)
     .argument("<container>", "id, prefix of an id, or name")
-    .option("-f, --follow", "go on until the container ends")
+    .option("-f, --follow", "go on with what is written, until the container ends")
     .option("--tail <lines>", "only the last lines", parseCount)
     .option("-t, --timestamps", "show the time of each line")
     .option("--since <time>", "only what was written after this time (RFC 3339)")
@@ -32,10 +47,8 @@ export const defineLogs: Define = (command, context) => {
       const before = lastLines(logPath, options.tail);
       for (const line of before.lines) show(line);
       if (!options.follow) return;
-      const interrupted = new AbortController();
-      process.once("SIGINT", () => interrupted.abort());
       let seen = 0;
-      for await (const line of followLog(runtime, container.id, logPath, interrupted.signal)) {
+      for await (const line of followLog(runtime, container.id, logPath, context.interrupted())) {
         if (++seen > before.total) show(line);
       }
     });

@@ -1,12 +1,13 @@
-import { Command, CommanderError } from "commander";
-import { describeFault, isFault } from "../base/fault.ts";
+import { Command } from "commander";
 import type { Config } from "../config/schema.ts";
-import { commands } from "./commands.ts";
+import { type CommandEntry, commands } from "./commands.ts";
 import type { CommandContext, Runtime } from "./context.ts";
-import { printable } from "./output/table.ts";
-
-/** What the command exits with, besides 0 and the exit codes of containers that `run` and `exec` hand on. */
-const exitCodes = { failed: 1, usage: 2, unreachable: 3 } as const;
+import { exitCodes } from "./exit-codes.ts";
+import { complaint, tellFailure } from "./failure.ts";
+import { addManual } from "./help/manual.ts";
+import { helpPage } from "./help/page.ts";
+import { Interruption } from "./interruption.ts";
+import { addConnection } from "./options.ts";
 
 /** What the command line alone can't do. */
 export interface Surroundings {
@@ -15,7 +16,10 @@ export interface Surroundings {
 
 /** Runs the command that `args` ask for. @returns the exit code */
 export async function main(args: readonly string[], { serve }: Surroundings): Promise<number> {
-  let exitCode = 0;
+  const interruption = new Interruption();
+  interruption.watchOutput();
+  let exitCode: number | undefined;
+  let running: CommandEntry | undefined;
   const open: Runtime[] = [];
   const context: CommandContext = {
     async connect(command) {
@@ -25,40 +29,73 @@ export async function main(args: readonly string[], { serve }: Surroundings): Pr
       return runtime;
     },
     serve,
+    interrupted: () => interruption.heed(),
     exitWith(code) {
       exitCode = code;
     },
   };
   try {
     const program = await programFor(args, context);
+    program.hook("preSubcommand", (_, command) => {
+      running = commands.find(({ name }) => name === command.name());
+    });
     await program.parseAsync(args, { from: "user" });
-    return exitCode;
+    return exitCode ?? interruption.code ?? 0;
   } catch (error) {
-    return failed(error);
+    if (interruption.code !== undefined) return interruption.code;
+    const code = tellFailure(error);
+    return code !== 0 && running?.handsOnExits ? exitCodes.notRun : code;
   } finally {
     for (const runtime of open) runtime.close();
   }
 }
 
 async function programFor(args: readonly string[], context: CommandContext): Promise<Command> {
-  const program = new Command("berth")
-    .description("A container runtime for Kubernetes nodes.")
+  const program = addManual(addConnection(new Command("berth")), manual)
     .exitOverride()
     .enablePositionalOptions()
-    .option("--endpoint <address>", "socket of the runtime (any CRI runtime's)")
-    .option("--config <file>", "berth's configuration file")
-    .showSuggestionAfterError();
+    .helpCommand(false)
+    .helpOption("-h, --help", "show this page")
+    .showSuggestionAfterError()
+    .configureHelp({ formatHelp: helpPage })
+    .configureOutput({
+      // What may be painted is decided where it is painted.
+      getOutHasColors: () => true,
+      getErrHasColors: () => true,
+      outputError: (text, write) => write(`${complaint(usageProblem(text))}\n`),
+    })
+    .showHelpAfterError("(see `berth --help`)");
   const asked = new Set(args);
   for (const { name, about, load } of commands) {
     const command = program.command(name).description(about);
+    command.showHelpAfterError(`(see \`berth ${name} --help\`)`);
     if (asked.has(name)) (await load())(command, context);
   }
   return program;
 }
 
-function failed(error: unknown): number {
-  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : exitCodes.usage;
-  const story = describeFault(error).split("\n").map(printable).join("\n");
-  process.stderr.write(`berth: ${story}\n`);
-  return isFault(error, "unavailable") ? exitCodes.unreachable : exitCodes.failed;
+/** commander's "error: unknown option '--al'\n(Did you mean --all?)" on one line. */
+function usageProblem(text: string): string {
+  return text
+    .trimEnd()
+    .replace(/^error: /, "")
+    .replace(/\n\(Did you mean (.+)\?\)$/s, "; did you mean $1?");
 }
+
+const manual = {
+  description:
+    "berth pulls images from registries, gives each pod its namespaces, cgroup and network, and has an OCI runtime " +
+    "run its containers. The kubelet drives the daemon (`berth serve`) over the Container Runtime Interface; the " +
+    "other commands are for people and scripts. They speak the same interface and work on any runtime that has it: " +
+    "--endpoint leads them to containerd or CRI-O.\n\n" +
+    "A container or pod is named by its id, by the first digits of its id, or by its name. What is listed can be had " +
+    "as a table, as JSON and as YAML (-o).",
+  examples: [
+    ["berth run -d --name web -p 8080:80 docker.io/library/nginx:1.27", "Run a web server."],
+    ["berth ps", "List what runs; then read what one wrote, and look into it."],
+    ["berth logs -f web", "Follow its output until it ends."],
+    ["berth exec web nginx -v", "Run a program in it."],
+    ["berth ps -o json | jq -r '.containers[].id'", "Have a script read the same list."],
+    ["berth --endpoint /run/containerd/containerd.sock ps", "List the containers of another runtime."],
+  ] as const,
+};

@@ -5,13 +5,15 @@ import type { OutputFormat } from "./output/print.ts";
 /** The options of every command that talks to a runtime. */
 export function addConnection(command: Command): Command {
   return command
-    .option("--endpoint <address>", "socket of the runtime (any CRI runtime's)")
-    .option("--config <file>", "berth's configuration file");
+    .option("--endpoint <address>", "socket of the runtime, which may be any that speaks the CRI")
+    .option("--config <file>", "berth's configuration file, which names the socket of its daemon");
 }
 
 export function addOutput(command: Command): Command {
   return command.addOption(
-    new Option("-o, --output <format>", "how to show it").choices(["table", "json", "yaml"]).default("table"),
+    new Option("-o, --output <format>", "how the result is shown")
+      .choices(["table", "json", "yaml"])
+      .default("table"),
   );
 }
 

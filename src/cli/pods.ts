@@ -1,7 +1,10 @@
+import { Option } from "commander";
 import { type PodSandbox, PodSandboxState } from "../wire/gen/runtime.v1.ts";
 import type { Define } from "./context.ts";
+import { addManual } from "./help/manual.ts";
 import { addConnection, addOutput, type OutputOptions, pairs, repeated } from "./options.ts";
 import { print } from "./output/print.ts";
+import { stateCell } from "./output/state.ts";
 import { table } from "./output/table.ts";
 import { ago, shortId } from "./output/units.ts";
 
@@ -15,9 +18,18 @@ interface PodsOptions extends OutputOptions {
 
 /** `berth pods`: the pod sandboxes, newest first. */
 export const definePods: Define = (command, context) => {
+  addManual(command, {
+    description:
+      "Lists pod sandboxes, newest first. A pod is ready while its namespaces and network are up, " +
+      "whether or not containers run in it.",
+    examples: [
+      ["berth pods -s notready", "Pods that have been stopped, or did not come up."],
+      ["berth pods --namespace kube-system -q", "The ids of the pods of one Kubernetes namespace."],
+    ],
+  });
   addOutput(addConnection(command))
-    .option("-q, --quiet", "only ids")
-    .option("-s, --state <state>", "ready or notready")
+    .option("-q, --quiet", "only print ids")
+    .addOption(new Option("-s, --state <state>", "only pods in this state").choices(["ready", "notready"]))
     .option("--name <name>", "only pods of this name")
     .option("--namespace <namespace>", "only pods of this namespace")
     .option("--label <key=value>", "only pods with this label (repeatable)", repeated)
@@ -46,7 +58,7 @@ function podTable(pods: readonly PodSandbox[]): string {
     pods.map((pod) => [
       shortId(pod.id),
       ago(pod.createdAt),
-      pod.state === PodSandboxState.SANDBOX_READY ? "Ready" : "NotReady",
+      stateCell(pod.state === PodSandboxState.SANDBOX_READY ? "Ready" : "NotReady"),
       pod.metadata?.name ?? "",
       pod.metadata?.namespace ?? "",
       String(pod.metadata?.attempt ?? 0),

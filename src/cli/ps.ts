@@ -1,8 +1,10 @@
 import { type Container, ContainerState } from "../wire/gen/runtime.v1.ts";
 import type { Define } from "./context.ts";
 import { findObject, listObjects } from "./find.ts";
+import { addManual } from "./help/manual.ts";
 import { addConnection, addOutput, type OutputOptions, pairs, repeated } from "./options.ts";
 import { print } from "./output/print.ts";
+import { stateCell } from "./output/state.ts";
 import { table } from "./output/table.ts";
 import { ago, shortId } from "./output/units.ts";
 
@@ -16,9 +18,22 @@ interface PsOptions extends OutputOptions {
 
 /** `berth ps`: the running containers, or all of them, newest first. */
 export const definePs: Define = (command, context) => {
+  addManual(command, {
+    description:
+      "Lists containers, newest first: those that run, or with --all also those that were created or " +
+      "have ended. The filters leave only what all of them fit.",
+    examples: [
+      ["berth ps -a", "Also those that do not run."],
+      ["berth ps -q --pod web", "The ids of the containers of one pod."],
+      [
+        "berth ps --label tier=web -o json",
+        "All that is known of the containers with a label, for a script.",
+      ],
+    ],
+  });
   addOutput(addConnection(command))
-    .option("-a, --all", "those that do not run, too")
-    .option("-q, --quiet", "only ids")
+    .option("-a, --all", "also those that do not run")
+    .option("-q, --quiet", "only print ids")
     .option("-p, --pod <pod>", "only containers of this pod")
     .option("--name <name>", "only containers of this name")
     .option("--label <key=value>", "only containers with this label (repeatable)", repeated)
@@ -62,7 +77,7 @@ function containerTable(containers: readonly Container[], podNames: ReadonlyMap<
       shortId(container.id),
       container.image?.userSpecifiedImage || shortId(container.image?.image ?? ""),
       ago(container.createdAt),
-      containerStateName(container.state),
+      stateCell(containerStateName(container.state)),
       container.metadata?.name ?? "",
       String(container.metadata?.attempt ?? 0),
       shortId(container.podSandboxId),

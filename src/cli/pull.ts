@@ -1,4 +1,5 @@
 import type { Define } from "./context.ts";
+import { addManual } from "./help/manual.ts";
 import { addConnection } from "./options.ts";
 import { authFrom, pullImage } from "./pull-image.ts";
 
@@ -9,6 +10,17 @@ interface PullOptions {
 
 /** `berth pull`: brings images from their registries. */
 export const definePull: Define = (command, context) => {
+  addManual(command, {
+    description:
+      "Brings an image from its registry and prints the name under which it is known. Mirrors, " +
+      "certificates and credentials of a registry are set in the daemon's hosts.toml; an image that is " +
+      "there already is only compared with the registry's.",
+    examples: [
+      ["berth pull docker.io/library/busybox:1.36", "From a public registry."],
+      ["berth pull --creds-file /root/creds registry.example/app:2", "With the user and password in a file."],
+    ],
+    files: [["/etc/berth/certs.d/HOST/hosts.toml", "How the registry HOST is reached."]],
+  });
   addConnection(command)
     .argument("<image>", "as in docker.io/library/busybox:1.36")
     .option(

@@ -3,8 +3,10 @@ import { ContainerState, PodSandboxState } from "../wire/gen/runtime.v1.ts";
 import type { Define, Runtime } from "./context.ts";
 import { type Found, findObject, listObjects, type Objects } from "./find.ts";
 import { forEach } from "./for-each.ts";
+import { addManual } from "./help/manual.ts";
 import { addConnection } from "./options.ts";
 import { removePod } from "./remove-pod.ts";
+import { UsageError } from "./usage-error.ts";
 
 interface RmOptions {
   readonly force?: boolean;
@@ -13,12 +15,20 @@ interface RmOptions {
 
 /** `berth rm`: removes containers, or pod sandboxes with all in them. */
 export const defineRm: Define = (command, context) => {
+  addManual(command, {
+    description:
+      "Removes containers, or pods with all that is in them. What still runs is refused without --force.",
+    examples: [
+      ["berth rm web", "Remove what was stopped."],
+      ["berth rm -f --all", "Remove every pod, running or not."],
+    ],
+  });
   addConnection(command)
     .argument("[id...]", "ids, prefixes of ids, or names")
-    .option("-f, --force", "also what is running")
-    .option("-a, --all", "every pod sandbox")
+    .option("-f, --force", "also what still runs")
+    .option("-a, --all", "every pod there is")
     .action(async (ids: string[], options: RmOptions) => {
-      if (ids.length === 0 && !options.all) throw new Fault("invalid", "name what to remove, or say --all");
+      if (ids.length === 0 && !options.all) throw new UsageError("name what to remove, or say --all");
       const runtime = await context.connect(command);
       const objects = await listObjects(runtime);
       const wanted = options.all ? objects.pods.map((pod) => pod.id) : ids;

@@ -3,12 +3,15 @@ import { mkdir } from "node:fs/promises";
 import { type Command, Option } from "commander";
 import { during, Fault } from "../base/fault.ts";
 import type { CommandContext, Define, Runtime } from "./context.ts";
+import { programExits } from "./exit-codes.ts";
 import { followLog, showLine, statusOf } from "./follow-log.ts";
+import { addManual } from "./help/manual.ts";
 import { addConnection, parseAmount, parseSize, repeated } from "./options.ts";
 import { shortId } from "./output/units.ts";
 import { authFrom, hasImage, pullImage } from "./pull-image.ts";
 import { removePod } from "./remove-pod.ts";
 import { containerConfig, nameFor, podConfig, type RunFlags } from "./run-config.ts";
+import { UsageError } from "./usage-error.ts";
 
 interface RunOptions extends RunFlags {
   readonly name?: string;
@@ -28,17 +31,36 @@ interface Started {
 
 /** `berth run`: a pod with one container, pulling the image if it is missing. */
 export const defineRun: Define = (command, context) => {
+  addManual(command, {
+    description:
+      "Makes a pod with one container in it and starts the container, pulling its image if it is " +
+      "missing. Without --detach the container's output is shown until it ends, and an interrupt " +
+      "(Ctrl-C) stops it. What the flags mean is what docker's flags of the same names mean.",
+    examples: [
+      [
+        "berth run -d --name web -p 8080:80 docker.io/library/nginx:1.27",
+        "A web server in the background, on port 8080 of the node.",
+      ],
+      ["berth run --rm docker.io/library/busybox:1.36 echo hello", "A program to its end; nothing stays."],
+      [
+        "berth run --rm -v /srv/data:/data:ro -m 64m --cpus 0.5 docker.io/library/busybox:1.36 ls /data",
+        "With a directory of the node and limits.",
+      ],
+    ],
+    exits: programExits,
+    files: [["/var/log/berth/UID/NAME.log", "The log of the container; UID is the pod's."]],
+  });
   addConnection(command)
     .argument("<image>", "as in docker.io/library/busybox:1.36")
     .argument("[command...]", "instead of the image's command")
     .passThroughOptions()
-    .option("--name <name>", "name of the pod and its container")
-    .option("-d, --detach", "print the container's id and return; else show its log until it ends")
+    .option("--name <name>", "name of the pod and its container (default: made from the image's)")
+    .option("-d, --detach", "print the container's id and return at once")
     .option("--rm", "remove the pod when the container has ended");
   addSandboxFlags(command);
   addContainerFlags(command).action(async (image: string, args: string[], options: RunOptions) => {
     if (options.detach && options.rm)
-      throw new Fault("invalid", "--rm needs the command to stay: leave --detach out");
+      throw new UsageError("--rm needs the command to stay: leave --detach out");
     await run(await context.connect(command), image, args, options, context);
   });
 };
@@ -65,11 +87,11 @@ function addContainerFlags(command: Command): Command {
     .option("-m, --memory <size>", "how much memory it may use, as in 64m", parseSize)
     .option("--privileged", "all capabilities and host devices")
     .option("--read-only", "root file system read-only")
-    .option("--cap-add <capability>", "(repeatable)", repeated)
-    .option("--cap-drop <capability>", "(repeatable)", repeated)
+    .option("--cap-add <capability>", "capability that the container gets (repeatable)", repeated)
+    .option("--cap-drop <capability>", "capability that the container does not get (repeatable)", repeated)
     .option("--creds <user:password>", "for the registry")
     .addOption(
-      new Option("--pull <when>", "pull the image")
+      new Option("--pull <when>", "when the image is pulled")
         .choices(["missing", "always", "never"])
         .default("missing"),
     );
@@ -91,7 +113,7 @@ async function run(
     process.stdout.write(`${started.containerId}\n`);
     return;
   }
-  context.exitWith(await attend(runtime, started));
+  context.exitWith(await attend(runtime, started, context.interrupted()));
   if (options.rm) await removePod(runtime, started.podId);
 }
 
@@ -145,10 +167,13 @@ async function start(
 }
 
 /** Shows the container's log until it ends; an interrupt stops it. @returns its exit code */
-async function attend(runtime: Runtime, { containerId, logPath }: Started): Promise<number> {
+async function attend(
+  runtime: Runtime,
+  { containerId, logPath }: Started,
+  interrupted: AbortSignal,
+): Promise<number> {
   const stop = () => void runtime.pods.stopContainer({ containerId, timeout: 10n }).catch(() => undefined);
-  process.on("SIGINT", stop);
-  process.on("SIGTERM", stop);
+  interrupted.addEventListener("abort", stop);
   try {
     const never = new AbortController();
     for await (const line of followLog(runtime, containerId, logPath, never.signal)) showLine(line, false);
@@ -158,7 +183,6 @@ async function attend(runtime: Runtime, { containerId, logPath }: Started): Prom
     }
     return status?.exitCode ?? 1;
   } finally {
-    process.off("SIGINT", stop);
-    process.off("SIGTERM", stop);
+    interrupted.removeEventListener("abort", stop);
   }
 }

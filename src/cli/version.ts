@@ -1,12 +1,19 @@
 import { readFileSync } from "node:fs";
 import type { Define } from "./context.ts";
+import { addManual } from "./help/manual.ts";
 import { addConnection, addOutput, type OutputOptions } from "./options.ts";
 import { print } from "./output/print.ts";
 
 /** `berth version`: the command's own version and that of the runtime that answers. */
 export const defineVersion: Define = (command, context) => {
+  addManual(command, {
+    description:
+      "Shows the versions of the command, of the runtime that answers and of the interface that both " +
+      "speak.",
+    examples: [["berth version --client", "Only the command's own; no runtime is asked."]],
+  });
   addOutput(addConnection(command))
-    .option("--client", "only the command's own")
+    .option("--client", "only the command's own version")
     .action(async (options: OutputOptions & { readonly client?: boolean }) => {
       const own = { berth: ownVersion(), node: process.versions.node };
       if (options.client) {

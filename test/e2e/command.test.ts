@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { TestDaemon } from "../harness/daemon.ts";
+import { berthCommand, TestDaemon } from "../harness/daemon.ts";
 import { busyboxImage, importBusybox } from "../harness/images.ts";
 import { assertNoLeaks } from "../harness/leaks.ts";
 import { eventually, removeAllPods } from "../harness/pods.ts";
@@ -124,17 +124,56 @@ describe("the berth command", privileged, () => {
 
   test("errors say what was asked and what to do", async () => {
     const missing = await daemon.command("exec", "nobody", "true");
-    assert.deepEqual([missing.code, missing.stdout], [1, ""]);
+    assert.deepEqual([missing.code, missing.stdout], [125, ""]);
     assert.match(missing.stderr, /^berth: there is no container or pod "nobody"/);
     const absent = await daemon.command("run", "--rm", busyboxImage, "/no/such");
-    assert.notEqual(absent.code, 0);
+    assert.equal(absent.code, 125);
     assert.match(absent.stderr, /no such/i);
     assert.equal(await berth("pods", "-q"), "");
-    const usage = await daemon.command("run");
-    assert.equal(usage.code, 2);
+    assert.equal((await daemon.command("run")).code, 125);
+    assert.equal((await daemon.command("stop")).code, 2);
+    assert.equal((await daemon.command("stop", "nobody")).code, 4);
+    assert.equal((await daemon.command("rmi", "nothing")).code, 4);
     const nowhere = await daemon.command("ps", "--endpoint", "/no/such.sock");
     assert.equal(nowhere.code, 3);
     assert.match(nowhere.stderr, /nobody answers at \/no\/such\.sock/);
+  });
+
+  test("who stops reading ends the command quietly, and so does an interrupt", async () => {
+    const config = daemon.workspace.configFile;
+    const piped = await daemon.inside(
+      "bash",
+      "-c",
+      `${berthCommand} --config ${config} images -o json | head -c 1
+      echo "\${PIPESTATUS[0]}" >&2`,
+    );
+    assert.deepEqual([piped.stdout, piped.stderr], ["{", "0\n"]);
+    await berth(
+      "run",
+      "-d",
+      "--name",
+      "endless",
+      busyboxImage,
+      "sh",
+      "-c",
+      "trap 'exit 0' TERM; while :; do echo y; sleep 0.05; done",
+    );
+    const flood = await daemon.inside(
+      "bash",
+      "-c",
+      `${berthCommand} --config ${config} logs -f endless | head -n 2
+      echo "\${PIPESTATUS[0]}" >&2`,
+    );
+    assert.deepEqual([flood.stdout, flood.stderr], ["y\ny\n", "141\n"]);
+    await berth("rm", "-f", "endless");
+    const script = `${berthCommand} run --config ${config} --rm --name stopped ${busyboxImage} sh -c \
+      'trap "exit 7" TERM; echo up; while :; do sleep 0.1; done' &
+      until ${berthCommand} --config ${config} logs stopped 2>&1 | grep -q up; do sleep 0.1; done
+      kill -INT $!; wait $!; echo "ended with $?"`;
+    // bash -m: a job in the background heeds SIGINT only in a group of its own.
+    const interrupted = await daemon.inside("bash", "-mc", script);
+    assert.match(interrupted.stdout, /^up\nended with 7\n$/);
+    assert.equal(await berth("pods", "-q"), "");
   });
 
   test("a second daemon on the same directories is refused", async () => {

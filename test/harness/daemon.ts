@@ -10,8 +10,9 @@ import type { Calls } from "../../src/wire/grpc/method.ts";
 import { hostNamespace, type MountNamespace, privateNamespace } from "./mount-namespace.ts";
 import { makeWorkspace, quietly, removeWorkspace, type Workspace } from "./workspace.ts";
 
-/** An installed tree can be tested, too. */
-const berth = process.env.BERTH_TEST_COMMAND ?? fileURLToPath(new URL("../../bin/berth", import.meta.url));
+/** The command under test; an installed tree can be tested, too. */
+export const berthCommand =
+  process.env.BERTH_TEST_COMMAND ?? fileURLToPath(new URL("../../bin/berth", import.meta.url));
 const startDeadlineMs = 30_000;
 
 export interface DaemonOptions {
@@ -80,7 +81,7 @@ export class TestDaemon {
   /** Starts the process and waits until it answers. */
   async launch(): Promise<void> {
     const [program = "", ...args] = this.#namespace.wrap([
-      berth,
+      berthCommand,
       "serve",
       "--config",
       this.workspace.configFile,
@@ -162,7 +163,7 @@ export class TestDaemon {
 
   /** Runs the `berth` command against this daemon, where the daemon runs. */
   command(...args: readonly string[]): Promise<CommandResult> {
-    return this.inside(berth, args[0] ?? "", "--config", this.workspace.configFile, ...args.slice(1));
+    return this.inside(berthCommand, args[0] ?? "", "--config", this.workspace.configFile, ...args.slice(1));
   }
 
   /** Puts a command line into the daemon's mount namespace. */
