@@ -23,6 +23,18 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import("./run.ts")).defineRun,
   },
   {
+    name: "create",
+    about: "create a container without starting it",
+    group: "Containers and pods",
+    load: async () => (await import("./create.ts")).defineCreate,
+  },
+  {
+    name: "start",
+    about: "start containers that were created",
+    group: "Containers and pods",
+    load: async () => (await import("./start.ts")).defineStart,
+  },
+  {
     name: "pods",
     about: "list pod sandboxes",
     group: "Containers and pods",
@@ -64,6 +76,12 @@ export const commands: readonly CommandEntry[] = [
     about: "remove containers or pod sandboxes",
     group: "Containers and pods",
     load: async () => (await import("./rm.ts")).defineRm,
+  },
+  {
+    name: "runp",
+    about: "run a pod without containers from a file",
+    group: "Containers and pods",
+    load: async () => (await import("./runp.ts")).defineRunp,
   },
   {
     name: "images",

@@ -1,24 +1,96 @@
 import { readFileSync } from "node:fs";
-import { during, Fault } from "../base/fault.ts";
-import { AuthConfig, ImageSpec } from "../wire/gen/runtime.v1.ts";
+import type { Command } from "commander";
+import { during, Fault, isFault } from "../base/fault.ts";
+import { BerthService } from "../wire/gen/berth.v1.ts";
+import { AuthConfig, ImageSpec, type PodSandboxConfig } from "../wire/gen/runtime.v1.ts";
 import type { Runtime } from "./context.ts";
+import { size } from "./output/units.ts";
+import { PullProgress } from "./pull/progress.ts";
+import { quietShow, showPull } from "./pull/show.ts";
+import { UsageError } from "./usage-error.ts";
 
-/** Pulls `image`. @returns the reference that the runtime answers with */
-export async function pullImage(
-  runtime: Runtime,
-  image: string,
-  auth?: AuthConfig,
-  signal?: AbortSignal,
-): Promise<string> {
+/** What is pulled, and with what. */
+export interface PullRequest {
+  readonly image: string;
+  readonly auth?: AuthConfig | undefined;
+  /** For runtimes that heed them; berth has no use for them. */
+  readonly annotations?: Readonly<Record<string, string>>;
+  readonly sandboxConfig?: PodSandboxConfig | undefined;
+}
+
+/** How a pull is watched. */
+export interface PullWatch {
+  /** Nothing is shown before the end. */
+  readonly quiet?: boolean;
+  /** Ends the pull. */
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Pulls an image and shows on standard error how far it is: layer by layer where the runtime is a berth, else by the
+ * time that it takes.
+ *
+ * @returns what the runtime calls it: an id
+ */
+export async function pullImage(runtime: Runtime, request: PullRequest, watch: PullWatch): Promise<string> {
   try {
-    const answer = await runtime.images.pullImage(
-      { image: ImageSpec.create({ image }), auth, sandboxConfig: undefined },
-      signal === undefined ? {} : { signal },
-    );
-    return answer.imageRef;
+    const isPlain = request.annotations === undefined && request.sandboxConfig === undefined;
+    const told = isPlain ? await pullTelling(runtime, request, watch) : undefined;
+    return told ?? (await pullSilently(runtime, request, watch));
   } catch (error) {
-    throw during(`pulling ${image}`, error);
+    throw during(`pulling ${request.image}`, error);
   }
+}
+
+/** By berth's own call. @returns undefined when the runtime does not have it */
+async function pullTelling(
+  runtime: Runtime,
+  { image: reference, auth }: PullRequest,
+  { quiet, signal }: PullWatch,
+): Promise<string | undefined> {
+  const startedAt = performance.now();
+  const progress = new PullProgress();
+  const steps = runtime
+    .calls(BerthService)
+    .pullImage({ reference, auth }, { signal })
+    [Symbol.asyncIterator]();
+  // Whoever does not know the call says so before anything is shown.
+  const first = await steps.next().catch((error: unknown) => {
+    if (isFault(error, "unimplemented")) return undefined;
+    throw error;
+  });
+  if (first === undefined) return undefined;
+  let id: string | undefined;
+  {
+    using show = quiet ? quietShow : showPull(reference, progress);
+    for (let next = first; !next.done; next = await steps.next()) {
+      progress.take(next.value, performance.now());
+      show.moved();
+      if (next.value.step?.$case === "image") id = next.value.step.value.id;
+    }
+  }
+  if (id === undefined) throw new Fault("internal", "the daemon ended its answer before the image was there");
+  if (!quiet) tellEnd(progress, performance.now() - startedAt);
+  return id;
+}
+
+function tellEnd(progress: PullProgress, ms: number): void {
+  const { layers, total } = progress.view(performance.now());
+  const what =
+    layers.length === 0 ? "the image is up to date" : `pulled ${size(total)} in ${(ms / 1000).toFixed(1)} s`;
+  process.stderr.write(`${what}\n`);
+}
+
+/** By the CRI's call, which tells nothing before its end. */
+async function pullSilently(
+  runtime: Runtime,
+  { image, auth, annotations = {}, sandboxConfig }: PullRequest,
+  { quiet, signal }: PullWatch,
+): Promise<string> {
+  using _show = quiet ? quietShow : showPull(image, undefined);
+  const spec = ImageSpec.create({ image, annotations });
+  const answer = await runtime.images.pullImage({ image: spec, auth, sandboxConfig }, { signal });
+  return answer.imageRef;
 }
 
 /** True when the runtime has `image`. */
@@ -27,11 +99,33 @@ export async function hasImage(runtime: Runtime, image: string): Promise<boolean
   return answer.image !== undefined;
 }
 
-/** `user:password`, from the command line or a file that only its owner may read. @throws {Fault} invalid */
-export function authFrom(credentials: string | undefined, file: string | undefined): AuthConfig | undefined {
-  const text = file === undefined ? credentials : readFileSync(file, "utf8").trimEnd();
+/** The options by which commands are told a registry's credentials. */
+export interface CredentialOptions {
+  readonly creds?: string;
+  readonly credsFile?: string;
+  /** base64 of `user:password`, as crictl's --auth. */
+  readonly auth?: string;
+}
+
+export function addCredentials(command: Command): Command {
+  return command
+    .option(
+      "--creds <user:password>",
+      "for the registry; others on this node can see it while the command runs",
+    )
+    .option("--creds-file <file>", "user:password, read from a file")
+    .option("--auth <base64>", "the same in base64, as registries' configuration files have it");
+}
+
+/** @throws {UsageError} for what is not `user:password`, or when there are two kinds of it */
+export function authFrom({ creds, credsFile, auth }: CredentialOptions): AuthConfig | undefined {
+  if ([creds, credsFile, auth].filter((given) => given !== undefined).length > 1) {
+    throw new UsageError("credentials are given once: by --creds, --creds-file or --auth");
+  }
+  if (auth !== undefined) return AuthConfig.create({ auth });
+  const text = credsFile === undefined ? creds : readFileSync(credsFile, "utf8").trimEnd();
   if (text === undefined) return undefined;
   const colon = text.indexOf(":");
-  if (colon <= 0) throw new Fault("invalid", "credentials are given as user:password");
+  if (colon <= 0) throw new UsageError("credentials are given as user:password");
   return AuthConfig.create({ username: text.slice(0, colon), password: text.slice(colon + 1) });
 }

@@ -1,36 +1,49 @@
+import { readPodSandboxConfig } from "./config-file/read.ts";
 import type { Define } from "./context.ts";
 import { addManual } from "./help/manual.ts";
-import { addConnection } from "./options.ts";
-import { authFrom, pullImage } from "./pull-image.ts";
+import { addConnection, pairs, parseDuration, repeated } from "./options.ts";
+import { addCredentials, authFrom, type CredentialOptions, pullImage } from "./pull-image.ts";
 
-interface PullOptions {
-  readonly creds?: string;
-  readonly credsFile?: string;
+interface PullOptions extends CredentialOptions {
+  readonly quiet?: boolean;
+  readonly pullTimeout?: number;
+  readonly annotation?: string[];
+  readonly podConfig?: string;
 }
 
 /** `berth pull`: brings images from their registries. */
 export const definePull: Define = (command, context) => {
   addManual(command, {
     description:
-      "Brings an image from its registry and prints the name under which it is known. Mirrors, " +
-      "certificates and credentials of a registry are set in the daemon's hosts.toml; an image that is " +
-      "there already is only compared with the registry's.",
+      "Brings an image from its registry and prints its id. How far it is goes to standard error: on a " +
+      "terminal a bar for each layer, else a line now and then. Mirrors, certificates and credentials of " +
+      "a registry are set in the daemon's hosts.toml; an image that is there already is only compared " +
+      "with the registry's.",
     examples: [
       ["berth pull docker.io/library/busybox:1.36", "From a public registry."],
       ["berth pull --creds-file /root/creds registry.example/app:2", "With the user and password in a file."],
+      ["id=$(berth pull -q docker.io/library/busybox:1.36)", "In a script."],
     ],
     files: [["/etc/berth/certs.d/HOST/hosts.toml", "How the registry HOST is reached."]],
   });
-  addConnection(command)
+  addCredentials(addConnection(command))
     .argument("<image>", "as in docker.io/library/busybox:1.36")
-    .option(
-      "--creds <user:password>",
-      "for the registry; other users of this node can see it while the command runs",
-    )
-    .option("--creds-file <file>", "user:password, read from a file")
+    .option("-q, --quiet", "only print the id")
+    .option("--pull-timeout <duration>", "give up after this time", parseDuration)
+    .option("-a, --annotation <key=value>", "annotation for runtimes that heed them (repeatable)", repeated)
+    .option("--pod-config <file>", "configuration of a pod for runtimes that heed it (JSON or YAML)")
     .action(async (image: string, options: PullOptions) => {
+      const annotations = options.annotation === undefined ? {} : { annotations: pairs(options.annotation) };
+      const file = options.podConfig;
+      const sandboxConfig = file === undefined ? undefined : await readPodSandboxConfig(file);
+      const request = { image, auth: authFrom(options), sandboxConfig, ...annotations };
       const runtime = await context.connect(command);
-      const auth = authFrom(options.creds, options.credsFile);
-      process.stdout.write(`${await pullImage(runtime, image, auth)}\n`);
+      const interrupted = context.interrupted();
+      const signal =
+        options.pullTimeout === undefined
+          ? interrupted
+          : AbortSignal.any([interrupted, AbortSignal.timeout(options.pullTimeout)]);
+      const id = await pullImage(runtime, request, { quiet: options.quiet === true, signal });
+      process.stdout.write(`${id}\n`);
     });
 };

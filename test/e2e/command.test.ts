@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { existsSync, writeFileSync } from "node:fs";
+import { existsSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { berthCommand, TestDaemon } from "../harness/daemon.ts";
@@ -75,6 +75,47 @@ describe("the berth command", privileged, () => {
     assert.match(await berth("ps", "-a"), /Exited\s+kept/);
     await berth("rm", "kept");
     assert.equal(await berth("ps", "-aq"), "");
+  });
+
+  test("create leaves the container to start, which runs it once", async () => {
+    const id = (await berth("create", "--name", "later", busyboxImage, "sh", "-c", "echo started")).trim();
+    assert.match(await berth("ps", "-a"), new RegExp(`^${id.slice(0, 13)}.*Created\\s+later`, "m"));
+    assert.equal(await berth("start", "later"), "later\n");
+    assert.equal(await berth("logs", "-f", "later"), "started\n");
+    const again = await daemon.command("start", "later");
+    assert.equal(again.code, 1);
+    assert.match(again.stderr, /^berth: starting container later: /);
+    await berth("rm", "-f", "later");
+  });
+
+  test("pods and containers from files, as crictl's users have them", async () => {
+    const at = (name: string) => join(daemon.workspace.directory, name);
+    const logs = join(daemon.workspace.logs, "from-files");
+    writeFileSync(
+      at("pod.yaml"),
+      `metadata: {name: from-file, namespace: test}\nlog_directory: ${logs}\nlinux: {}\n`,
+    );
+    const container = {
+      metadata: { name: "inside" },
+      image: { image: busyboxImage },
+      command: ["sh", "-c", "echo $GREETING"],
+      envs: [{ key: "GREETING", value: "hello" }],
+      log_path: "inside.log",
+      linux: {},
+    };
+    writeFileSync(at("container.json"), JSON.stringify(container));
+    const pod = (await berth("runp", at("pod.yaml"))).trim();
+    assert.match(await berth("pods"), /Ready\s+from-file\s+test/);
+    const created = await berth("create", pod.slice(0, 9), at("container.json"), at("pod.yaml"));
+    await berth("start", created.trim().slice(0, 9));
+    assert.equal(await berth("logs", "-f", created.trim()), "hello\n");
+    await berth("rm", "-f", pod);
+    rmSync(join(logs, "inside.log"));
+    const both = (await berth("run", at("container.json"), at("pod.yaml"))).trim();
+    assert.equal(await berth("logs", "-f", both), "hello\n");
+    await berth("rm", "-f", "from-file");
+    const wrong = await daemon.command("runp", at("container.json"));
+    assert.match(wrong.stderr, /container\.json: there is no field "image"/);
   });
 
   test("logs -f goes on until the container ends", async () => {

@@ -63,6 +63,21 @@ describe("nginx from a registry with TLS and basic auth", privileged, () => {
     return status?.network?.ip ?? "";
   }
 
+  test("berth pull says on standard error how far it is, and prints the image's id", async () => {
+    const creds = `${registry.username}:${registry.password}`;
+    const pulled = await daemon.command("pull", "--creds", creds, image);
+    assert.equal(pulled.code, 0, pulled.stderr);
+    assert.match(pulled.stdout, /^sha256:[0-9a-f]{64}\n$/);
+    assert.match(pulled.stderr, /^pulling \S+\n(layer [0-9a-f]{12} \S+ done\n)+pulled \S+ in [\d.]+ s\n$/);
+    const auth = Buffer.from(creds).toString("base64");
+    const again = await daemon.command("pull", "--quiet", "--auth", auth, image);
+    assert.deepEqual(again, { code: 0, stdout: pulled.stdout, stderr: "" });
+    const refused = await daemon.command("pull", image);
+    assert.equal(refused.code, 1);
+    assert.match(refused.stderr, /berth: pulling \S+: .*(401|credential)/is);
+    await daemon.command("rmi", image);
+  });
+
   test("wrong credentials are refused, and nothing of them shows in the log or error", async () => {
     const wrong = AuthConfig.create({ username: "mary", password: "not-her-lamb" });
     await assert.rejects(pull(image, wrong), (error: Error) => !error.message.includes("not-her-lamb"));

@@ -17,8 +17,10 @@ export async function* pullImageWithProgress(
   const reference = requireText(request.reference, "reference");
   const auth = decodeAuth(request.auth, reference);
   // By layer, or by phase: a later step of the same one takes the place of one that is still unread.
-  const unread = new Map<string, PullProgress>();
+  const unread = new Map<string, PullProgress>([["resolving", { phase: "resolving" }]]);
   let news = Promise.withResolvers<void>();
+  // Told at once: a pull that another began has left that phase behind.
+  news.resolve();
   const left = new AbortController();
   const pull = transfer.pull(
     reference,

@@ -32,7 +32,7 @@ export function timestamp(at: UnixNanos): string {
 export function size(bytes: bigint | Bytes): string {
   let value = Number(bytes);
   for (const unit of ["B", "kB", "MB", "GB", "TB"]) {
-    if (value < 1000 || unit === "TB") return `${unit === "B" ? value : value.toPrecision(3)}${unit}`;
+    if (value < 999.5 || unit === "TB") return `${unit === "B" ? value : value.toPrecision(3)}${unit}`;
     value /= 1000;
   }
   return `${bytes}B`;

@@ -1,0 +1,93 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { LayerState, type PullImageProgress } from "../../wire/gen/berth.v1.ts";
+import { barStyle, pullBars } from "./bars.ts";
+import { PullLines } from "./lines.ts";
+import { PullProgress } from "./progress.ts";
+
+const { LAYER_WAITING, LAYER_FETCHING, LAYER_UNPACKING, LAYER_DONE, LAYER_PRESENT } = LayerState;
+
+function layer(digit: string, state: LayerState, done: number, total: number): PullImageProgress {
+  const value = {
+    digest: `sha256:${digit.repeat(64)}`,
+    state,
+    doneBytes: BigInt(done),
+    totalBytes: BigInt(total),
+  };
+  return { step: { $case: "layer", value } };
+}
+
+const screen = { colours: false, columns: 90, room: 20 };
+const hashes = barStyle({ LANG: "C" });
+
+test("the whole is the sum of what had to come; a rate is that of the last three seconds", () => {
+  const pull = new PullProgress();
+  assert.equal(pull.view(0).phase, "resolving");
+  pull.take(layer("a", LAYER_PRESENT, 500, 500), 0);
+  pull.take(layer("b", LAYER_WAITING, 0, 10_000_000), 0);
+  for (let second = 1; second <= 8; second++) {
+    pull.take(layer("b", LAYER_FETCHING, second * 1_000_000, 10_000_000), second * 1000);
+  }
+  const view = pull.view(8_000);
+  assert.deepEqual([view.phase, view.done, view.total], ["layers", 8_000_000, 10_000_000]);
+  assert.equal(view.rate, 1_000_000);
+  assert.equal(view.layers[1]?.rate, 1_000_000);
+  // Nothing came since.
+  assert.equal(pull.view(12_000).rate, 500_000);
+  pull.take({ step: { $case: "committing", value: {} } }, 9_000);
+  assert.equal(pull.view(9_000).phase, "committing");
+});
+
+test("a bar for each layer and one for the whole, none wider than the terminal", () => {
+  const pull = new PullProgress();
+  assert.deepEqual(pullBars("r.example/a:1", pull.view(0), screen, hashes), [
+    "r.example/a:1",
+    "  asking the registry",
+  ]);
+  pull.take(layer("a", LAYER_PRESENT, 500, 500), 0);
+  pull.take(layer("b", LAYER_WAITING, 0, 4_000_000), 0);
+  pull.take(layer("b", LAYER_FETCHING, 2_000_000, 4_000_000), 2000);
+  pull.take(layer("c", LAYER_UNPACKING, 1_000, 1_000), 2000);
+  const lines = pullBars("r.example/a:1", pull.view(2000), screen, hashes);
+  assert.equal(lines.length, 5);
+  assert.match(lines[1] ?? "", /^ {2}a{12} {2}#+ +500B +here already$/);
+  assert.match(lines[2] ?? "", /^ {2}b{12} {2}#{12}\.{12} +2\.00MB\/4\.00MB +1\.00MB\/s {2}fetching$/);
+  assert.match(lines[3] ?? "", /unpacking$/);
+  assert.match(lines[4] ?? "", /^ {2}all .*2\.00MB\/4\.00MB .* 2 s left$/);
+  for (const columns of [70, 80, 200]) {
+    const narrow = pullBars("r.example/a:1", pull.view(2000), { ...screen, columns }, hashes);
+    assert.ok(narrow.slice(1).every((line) => line.length <= columns));
+  }
+});
+
+test("where there is no room for all layers, those that move are shown", () => {
+  const pull = new PullProgress();
+  for (const digit of "0123456789") pull.take(layer(digit, LAYER_DONE, 10, 10), 0);
+  pull.take(layer("f", LAYER_FETCHING, 5, 10), 0);
+  const lines = pullBars("r.example/a:1", pull.view(0), { ...screen, room: 6 }, hashes);
+  assert.equal(lines.length, 6);
+  assert.match(lines[3] ?? "", /f{12}.*fetching/);
+  assert.match(lines[4] ?? "", /and 8 more/);
+});
+
+test("bars are fine where the locale has UTF-8", () => {
+  assert.equal(barStyle({ LANG: "C", LC_ALL: "de_DE.UTF-8" }).full, "━");
+  assert.equal(barStyle({ LANG: "C.utf8" }).full, "━");
+  assert.equal(barStyle({ LANG: "en_US.UTF-8", LC_ALL: "C" }).full, "#");
+});
+
+test("lines: each layer once, and every five seconds how far the whole is", () => {
+  const pull = new PullProgress();
+  const log = new PullLines(0);
+  const told = (now: number) => log.lines(pull.view(now), now);
+  assert.deepEqual(told(6_000), []);
+  pull.take(layer("a", LAYER_PRESENT, 500, 500), 6_000);
+  pull.take(layer("b", LAYER_WAITING, 0, 9_000_000), 6_000);
+  assert.deepEqual(told(6_000), ["layer aaaaaaaaaaaa 500B here already"]);
+  pull.take(layer("b", LAYER_FETCHING, 3_000_000, 9_000_000), 9_000);
+  assert.deepEqual(told(10_900), []);
+  assert.match(told(11_000).join(), /^3\.00MB of 9\.00MB, \S+\/s$/);
+  pull.take(layer("b", LAYER_DONE, 9_000_000, 9_000_000), 12_000);
+  assert.deepEqual(told(12_000), ["layer bbbbbbbbbbbb 9.00MB done"]);
+  assert.deepEqual(told(30_000).length, 1);
+});
