@@ -6,7 +6,6 @@ import type { EventBus } from "../events/bus.ts";
 import type { LifecycleEvent } from "../events/lifecycle.ts";
 import type { PodSandboxes } from "../pod/contract.ts";
 import type { PodSandboxRecord } from "../pod/state.ts";
-import { containersOfPod } from "./containers-of-pod.ts";
 
 /** An event with the pod as it was when the event was committed. */
 export interface PodEvent {
@@ -21,7 +20,7 @@ const longestQueue = 16_384;
 /** Hands every lifecycle event to every reader, in order, with the state of its pod. */
 export class EventFeed {
   readonly #podSandboxes: Pick<PodSandboxes, "get">;
-  readonly #containers: Pick<Containers, "list">;
+  readonly #containers: Pick<Containers, "ofPod">;
   /** The last record of each pod that had an event: a pod's last event comes when its record is gone. */
   readonly #lastKnown = new Map<PodSandboxId, PodSandboxRecord>();
   readonly #readers = new Set<(event: PodEvent) => void>();
@@ -29,7 +28,7 @@ export class EventFeed {
   constructor(
     events: EventBus<LifecycleEvent>,
     podSandboxes: Pick<PodSandboxes, "get" | "list">,
-    containers: Pick<Containers, "list">,
+    containers: Pick<Containers, "ofPod">,
   ) {
     this.#podSandboxes = podSandboxes;
     this.#containers = containers;
@@ -78,7 +77,7 @@ export class EventFeed {
     if (event.kind === "deleted" && event.containerId === event.podId) this.#lastKnown.delete(podId);
     else this.#lastKnown.set(podId, pod);
     if (this.#readers.size === 0) return;
-    const containers = containersOfPod(this.#containers, podId);
+    const containers = [...this.#containers.ofPod(podId)];
     for (const reader of this.#readers) reader({ event, pod, containers });
   }
 

@@ -13,7 +13,7 @@ import { updateResources } from "./update.ts";
 
 /** The containers of this node. A caller's signal ends its own wait, not the operation (but that of an exec). */
 export function openContainers(parts: ContainerParts): Containers {
-  const { records } = parts.book;
+  const { records, byPod } = parts.book;
   const find = (id: string): ContainerRecord | undefined =>
     findByPrefix(
       "container",
@@ -61,9 +61,12 @@ export function openContainers(parts: ContainerParts): Containers {
       await parts.host.runtime.reopenLog(record.id, signal);
     },
     get,
-    *list() {
-      // One that is still being made is nobody's yet: its caller waits for the id, or its create fails.
-      for (const record of records.values()) if (record.state.kind !== "making") yield record;
-    },
+    list: () => shown(records.values()),
+    ofPod: (pod) => shown(byPod.all(pod)),
   };
+}
+
+/** One that is still being made is nobody's yet: its caller waits for the id, or its create fails. */
+function* shown(records: Iterable<ContainerRecord>): Generator<ContainerRecord> {
+  for (const record of records) if (record.state.kind !== "making") yield record;
 }

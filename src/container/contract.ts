@@ -1,4 +1,4 @@
-import type { ContainerId } from "../base/ids.ts";
+import type { ContainerId, PodSandboxId } from "../base/ids.ts";
 import type { Ms } from "../base/units.ts";
 import type { ExecResult } from "../runtime/contract.ts";
 import type { ContainerConfig } from "../spec/cri/container-config.ts";
@@ -29,4 +29,6 @@ export interface Containers {
   /** By id or unique prefix. @throws {Fault} notFound; invalid for a prefix of several, naming them */
   get(id: string): ContainerRecord;
   list(): Iterable<ContainerRecord>;
+  /** Those of `list` in one pod. */
+  ofPod(pod: PodSandboxId): Iterable<ContainerRecord>;
 }

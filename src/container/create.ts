@@ -8,7 +8,7 @@ import { publishLifecycle } from "../events/lifecycle.ts";
 import type { ImageRecord } from "../image/contract.ts";
 import type { ContainerConfig } from "../spec/cri/container-config.ts";
 import { parseSignal } from "../spec/signal.ts";
-import { containerKey, recordOfKey, requireSameRequest } from "./key.ts";
+import { containerKey, recordOfRequest, requireSameRequest } from "./key.ts";
 import type { ContainerAttempt, ContainerHost, ContainerParts } from "./parts.ts";
 import type { ContainerPod } from "./pod.ts";
 import { containerCgroup } from "./spec/cgroups-path.ts";
@@ -31,7 +31,7 @@ export async function createContainer(
   }
   requireAccepting(pod, config);
   return await book.creates.join(key, config, host.config.deadline.createContainer, async (signal) => {
-    const standing = recordOfKey(book, key);
+    const standing = recordOfRequest(book, pod.id, config);
     const done = standing && (await resumeStanding(standing, config, parts, signal));
     return done ?? (await createAnew(pod, config, parts, signal));
   });

@@ -11,9 +11,13 @@ export function containerKey(podId: PodSandboxId, config: ContainerConfig): stri
 }
 
 /** The record of the same pod, name and attempt. */
-export function recordOfKey(book: ContainerBook, key: string): ContainerRecord | undefined {
-  for (const record of book.records.values())
-    if (containerKey(record.podId, record.config) === key) return record;
+export function recordOfRequest(
+  book: ContainerBook,
+  podId: PodSandboxId,
+  config: ContainerConfig,
+): ContainerRecord | undefined {
+  const key = containerKey(podId, config);
+  for (const record of book.byPod.all(podId)) if (containerKey(podId, record.config) === key) return record;
   return undefined;
 }
 

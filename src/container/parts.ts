@@ -10,7 +10,7 @@ import type { EventBus } from "../events/bus.ts";
 import type { LifecycleEvent } from "../events/lifecycle.ts";
 import type { Images } from "../image/contract.ts";
 import type { Cgroups, Mounts } from "../linux/contract.ts";
-import type { RecordTable } from "../metadata/contract.ts";
+import type { RecordIndex, RecordTable } from "../metadata/contract.ts";
 import type { ContainerRuntime, MonitoredContainer } from "../runtime/contract.ts";
 import type { Snapshotter } from "../snapshot/contract.ts";
 import type { ContainerConfig } from "../spec/cri/container-config.ts";
@@ -41,6 +41,8 @@ export interface ContainerHost {
 /** The bookkeeping of the containers: records, who works on which, and who hears of it. */
 export interface ContainerBook {
   readonly records: RecordTable<ContainerId, ContainerRecord>;
+  /** By pod sandbox id. */
+  readonly byPod: RecordIndex<ContainerRecord>;
   readonly locks: KeyedLocks<ContainerId>;
   /** Creates by container key, so that a repeat joins. */
   readonly creates: Flights<string, ContainerId, ContainerConfig>;

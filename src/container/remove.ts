@@ -69,7 +69,7 @@ async function eachOfPod(
   { book }: ContainerParts,
   act: (id: ContainerId) => Promise<void>,
 ): Promise<void> {
-  const ids = [...book.records.values()].filter((record) => record.podId === pod).map((record) => record.id);
+  const ids = Array.from(book.byPod.all(pod), (record) => record.id);
   const results = await Promise.allSettled(ids.map(act));
   for (const result of results) {
     if (result.status === "rejected") {

@@ -34,6 +34,7 @@ import { openMetadata } from "../metadata/open.ts";
 import { openPodNetwork } from "../network/cni/open.ts";
 import type { PodNetwork } from "../network/contract.ts";
 import type { PodSandboxes } from "../pod/contract.ts";
+import { podKey } from "../pod/key.ts";
 import type { PodBook, PodParts } from "../pod/parts.ts";
 import { podSandboxRecords } from "../pod/records.ts";
 import { openPodSandboxes } from "../pod/sandboxes.ts";
@@ -204,9 +205,11 @@ interface BookParts {
 }
 
 function openContainerBook(metadata: Metadata, shared: BookParts): ContainerBook {
+  const records = containerRecords(metadata);
   return {
     ...shared,
-    records: containerRecords(metadata),
+    records,
+    byPod: records.index((record) => record.podId),
     locks: new KeyedLocks<ContainerId>(),
     creates: new Flights(),
     starts: new Flights(),
@@ -218,9 +221,11 @@ function openContainerBook(metadata: Metadata, shared: BookParts): ContainerBook
 }
 
 function openPodBook(metadata: Metadata, shared: BookParts): PodBook {
+  const records = podSandboxRecords(metadata);
   return {
     ...shared,
-    records: podSandboxRecords(metadata),
+    records,
+    byKey: records.index((record) => podKey(record.config)),
     locks: new KeyedLocks<PodSandboxId>(),
     runs: new Flights(),
     stops: new Flights(),

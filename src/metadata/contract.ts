@@ -15,6 +15,14 @@ export interface RecordTable<Id extends string, Value> {
   put(id: Id, value: Value): Promise<void>;
   /** Resolves when the deletion is committed. Deleting what is not there succeeds. */
   delete(id: Id): Promise<void>;
+  /** An index of the committed records by `keyOf`, kept from now on. */
+  index(keyOf: (value: Value) => string): RecordIndex<Value>;
+}
+
+/** Finds records by something that they hold. */
+export interface RecordIndex<Value> {
+  /** The committed records of this key, in the order in which they came to have it. */
+  all(key: string): Iterable<Value>;
 }
 
 /** A stored row that could not be read back: kept aside, reported, never served. */

@@ -65,6 +65,27 @@ test("a write is seen once it is committed, and writes of one id take effect in 
   await metadata.close();
 });
 
+test("an index finds the committed records of a key, and follows those that change it", async (t) => {
+  const { path } = temporary(t);
+  const metadata = await openMetadata(path, { idle: 0 });
+  const things = metadata.table("thing", parseThing);
+  await things.put("a", { name: "x", at: 1n });
+  const byName = things.index((thing) => thing.name);
+  const times = (name: string) => Array.from(byName.all(name), ({ at }) => at);
+  const second = things.put("b", { name: "x", at: 2n });
+  assert.deepEqual(times("x"), [1n]);
+  await second;
+  assert.deepEqual(times("x"), [1n, 2n]);
+  await things.put("a", { name: "x", at: 3n });
+  assert.deepEqual(times("x"), [3n, 2n]);
+  await things.put("a", { name: "y", at: 4n });
+  assert.deepEqual([times("x"), times("y")], [[2n], [4n]]);
+  await things.delete("b");
+  await things.delete("never there");
+  assert.deepEqual([times("x"), times("y")], [[], [4n]]);
+  await metadata.close();
+});
+
 test("the writer thread ends when idle and starts again with the next write", async (t) => {
   const { path } = temporary(t);
   const metadata = await openMetadata(path, { idle: 1 });

@@ -17,8 +17,8 @@ export function podName(config: PodSandboxConfig): string {
 
 /** The record of the same metadata and attempt. */
 export function recordOfKey(book: PodBook, key: string): PodSandboxRecord | undefined {
-  for (const record of book.records.values()) if (podKey(record.config) === key) return record;
-  return undefined;
+  const [record] = book.byKey.all(key);
+  return record;
 }
 
 /**

@@ -9,7 +9,7 @@ import type { Config } from "../config/schema.ts";
 import type { EventBus } from "../events/bus.ts";
 import type { LifecycleEvent } from "../events/lifecycle.ts";
 import type { Cgroups, Mounts, Namespaces } from "../linux/contract.ts";
-import type { RecordTable } from "../metadata/contract.ts";
+import type { RecordIndex, RecordTable } from "../metadata/contract.ts";
 import type { PodNetwork, PodNetworkResult } from "../network/contract.ts";
 import type { ContainerRuntime } from "../runtime/contract.ts";
 import type { PodSandboxRecord } from "./state.ts";
@@ -39,6 +39,8 @@ export type PodRequest = Pick<PodSandboxRecord, "config" | "runtimeHandler"> &
 /** The bookkeeping of the pod sandboxes: records, who works on which, and who hears of it. */
 export interface PodBook {
   readonly records: RecordTable<PodSandboxId, PodSandboxRecord>;
+  /** By pod key. */
+  readonly byKey: RecordIndex<PodSandboxRecord>;
   /** By pod sandbox id. */
   readonly locks: KeyedLocks<PodSandboxId>;
   /** Runs by pod key, so that a repeat joins. */

@@ -3,7 +3,6 @@ import type { Containers } from "../../container/contract.ts";
 import type { PodSandboxes } from "../../pod/contract.ts";
 import type { PodSandboxRecord } from "../../pod/state.ts";
 import type { PodSandboxStatusRequest, PodSandboxStatusResponse } from "../../wire/gen/runtime.v1.ts";
-import { containersOfPod } from "../containers-of-pod.ts";
 import { encodeContainerStatus } from "../convert/encode-container.ts";
 import { encodePodSandboxStatus } from "../convert/encode-pod-sandbox.ts";
 import { requireText } from "../convert/field.ts";
@@ -19,7 +18,7 @@ export async function podSandboxStatus(
   return {
     status: encodePodSandboxStatus(record),
     info: request.verbose ? { info: infoText(verboseInfo(record)) } : {},
-    containersStatuses: containersOfPod(containers, record.id).map(encodeContainerStatus),
+    containersStatuses: Array.from(containers.ofPod(record.id), encodeContainerStatus),
     timestamp: nowNanos(),
   };
 }

@@ -177,6 +177,7 @@ export class NodeInMemory {
       reopenLog: async (id) => void get(id),
       get,
       list: () => this.containerRecords.values(),
+      ofPod: (pod) => this.containerRecords.values().filter(({ podId }) => podId === pod),
     };
   }
 

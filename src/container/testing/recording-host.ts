@@ -82,6 +82,7 @@ export class RecordingContainerHost implements AsyncDisposable {
         },
         book: {
           records,
+          byPod: records.index((record) => record.podId),
           locks: new KeyedLocks<ContainerId>(),
           creates: new Flights(),
           starts: new Flights(),

@@ -17,6 +17,7 @@ import { openMetadata } from "../../metadata/open.ts";
 import type { PodNetwork } from "../../network/contract.ts";
 import type { ContainerRuntime } from "../../runtime/contract.ts";
 import type { PodSandboxConfig } from "../../spec/cri/pod-sandbox-config.ts";
+import { podKey } from "../key.ts";
 import type { PodParts } from "../parts.ts";
 import { podSandboxRecords } from "../records.ts";
 
@@ -63,6 +64,7 @@ export class RecordingPodHost implements AsyncDisposable {
         },
         book: {
           records,
+          byKey: records.index((record) => podKey(record.config)),
           locks: new KeyedLocks<PodSandboxId>(),
           runs: new Flights(),
           stops: new Flights(),
