@@ -7,8 +7,14 @@ import { afterEach, beforeEach, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { status } from "@grpc/grpc-js";
 import { Fault, isFault } from "../../base/fault.ts";
-import { Container, ContainerEventResponse, RuntimeServiceService } from "../gen/runtime.v1.ts";
+import {
+  Container,
+  ContainerEventResponse,
+  ListContainersResponse,
+  RuntimeServiceService,
+} from "../gen/runtime.v1.ts";
 import { connect } from "./client.ts";
+import { Encoded, encodedOnce } from "./encoded.ts";
 import type { CallEdge, EndedCall } from "./handle-call.ts";
 import type { Handlers } from "./method.ts";
 import { createGrpcServer } from "./server.ts";
@@ -243,4 +249,30 @@ test("a socket that answers is respected, a stale one taken over, another file n
     () => serving({}, 1 << 20, file),
     (e) => isFault(e, "invalid"),
   );
+});
+
+test("an answer may be put together from bytes, encoded once an item", async () => {
+  let encodings = 0;
+  const answerWith = encodedOnce(({ id }: { id: string }) => {
+    encodings += 1;
+    return ListContainersResponse.encode({ containers: [Container.create({ id })] }).finish();
+  });
+  const items = [{ id: "one" }, { id: "two" }];
+  await using up = await serving({
+    listContainers: async () => new Encoded(items.map(answerWith)),
+    async *streamContainers() {
+      for (const item of items) yield new Encoded([answerWith(item)]);
+      yield { containers: [Container.create({ id: "plain" })] };
+    },
+  });
+  const { containers } = await up.runtime.listContainers({});
+  assert.deepEqual(
+    containers.map(({ id }) => id),
+    ["one", "two"],
+  );
+  const streamed: string[] = [];
+  for await (const page of up.runtime.streamContainers({}))
+    streamed.push(...page.containers.map(({ id }) => id));
+  assert.deepEqual(streamed, ["one", "two", "plain"]);
+  assert.equal(encodings, 2);
 });

@@ -1,6 +1,7 @@
 import type { Server, ServerUnaryCall, ServerWritableStream, sendUnaryData } from "@grpc/grpc-js";
 import { Fault } from "../../base/fault.ts";
 import type { Bytes, Ms } from "../../base/units.ts";
+import { Encoded } from "./encoded.ts";
 import type { Handlers, MethodDefinition, ServiceDefinition, StreamHandler, UnaryHandler } from "./method.ts";
 
 /** A call that is over. */
@@ -49,7 +50,12 @@ export function serve<Service extends ServiceDefinition>(
   const definition: Record<string, MethodDefinition<unknown, unknown>> = {};
   const implementation: Record<string, (call: never, callback: never) => void> = {};
   for (const [name, method] of Object.entries(service)) {
-    definition[name] = { ...method, requestDeserialize: tolerant(method) };
+    definition[name] = {
+      ...method,
+      requestDeserialize: tolerant(method),
+      responseSerialize: (answer) =>
+        answer instanceof Encoded ? answer.bytes : method.responseSerialize(answer),
+    };
     const rpc = method.path.slice(method.path.lastIndexOf("/") + 1);
     const handler = handlers[name as keyof Service];
     implementation[name] = method.responseStream

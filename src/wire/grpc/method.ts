@@ -1,4 +1,5 @@
 import type { Ms } from "../../base/units.ts";
+import type { Encoded } from "./encoded.ts";
 
 /** One method of a service, as ts-proto describes it for grpc-js. */
 export interface MethodDefinition<Request, Response> {
@@ -16,13 +17,16 @@ export interface MethodDefinition<Request, Response> {
 export type ServiceDefinition = { readonly [method: string]: MethodDefinition<any, any> };
 
 /** Answers one request. `signal` aborts when the caller cancels, goes away, or its deadline passes. */
-export type UnaryHandler<Request, Response> = (request: Request, signal: AbortSignal) => Promise<Response>;
+export type UnaryHandler<Request, Response> = (
+  request: Request,
+  signal: AbortSignal,
+) => Promise<Response | Encoded<Response>>;
 
 /** Answers one request with a stream, pulled no faster than the caller reads. `signal` also aborts on shutdown. */
 export type StreamHandler<Request, Response> = (
   request: Request,
   signal: AbortSignal,
-) => AsyncIterable<Response>;
+) => AsyncIterable<Response | Encoded<Response>>;
 
 type HandlerOf<Method> = Method extends {
   readonly responseStream: infer Streams;
