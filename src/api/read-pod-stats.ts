@@ -1,42 +1,32 @@
-import type { PodSandboxId } from "../base/ids.ts";
+import { BinaryWriter } from "@bufbuild/protobuf/wire";
+import { eachInTurn } from "../base/short-turns.ts";
 import type { Containers } from "../container/contract.ts";
-import type { ContainerRecord } from "../container/state.ts";
 import type { PodSandboxRecord } from "../pod/state.ts";
-import type { ContainerStats, PodSandboxStats } from "../wire/gen/runtime.v1.ts";
-import { encodeContainerStats, encodePodSandboxStats } from "./convert/encode-stats.ts";
+import { encodePodSandboxStats } from "./convert/encode-stats.ts";
 import type { Figures } from "./parts.ts";
 
-/** The figures of pods, each with those of its containers that run: all read in two goes. */
+/** The encoded figures of pods, each with those of its containers that run: all read in two goes. */
 export async function readPodStats(
   pods: readonly PodSandboxRecord[],
   containers: Containers,
   figures: Figures,
   signal: AbortSignal,
-): Promise<PodSandboxStats[]> {
-  const running = runningByPod(containers, new Set(pods.map(({ id }) => id)));
-  const [podFigures, containerFigures] = await Promise.all([
+): Promise<Uint8Array[]> {
+  const running = pods.map((pod) =>
+    [...containers.ofPod(pod.id)].filter((record) => record.state.kind === "running"),
+  );
+  const [ofPods, ofContainers] = await Promise.all([
     figures.pods(pods, signal),
-    figures.containers([...running.values()].flat(), signal),
+    figures.containers(running.flat(), signal),
   ]);
-  return pods.map((pod) => {
-    const inside: ContainerStats[] = (running.get(pod.id) ?? []).flatMap((record) => {
-      const found = containerFigures.get(record.id);
-      return found === undefined ? [] : [encodeContainerStats(record, found)];
+  const encoded: Uint8Array[] = [];
+  const writer = new BinaryWriter();
+  await eachInTurn(pods.entries(), signal, ([index, pod]) => {
+    const inside = (running[index] ?? []).flatMap((record) => {
+      const found = ofContainers.get(record.id);
+      return found === undefined ? [] : [[record, found] as const];
     });
-    return encodePodSandboxStats(pod, podFigures.get(pod.id), inside);
+    encoded.push(encodePodSandboxStats(pod, ofPods.get(pod.id), inside, writer));
   });
-}
-
-function runningByPod(
-  containers: Containers,
-  pods: ReadonlySet<PodSandboxId>,
-): Map<PodSandboxId, ContainerRecord[]> {
-  const byPod = new Map<PodSandboxId, ContainerRecord[]>();
-  for (const record of containers.list()) {
-    if (record.state.kind !== "running" || !pods.has(record.podId)) continue;
-    const found = byPod.get(record.podId);
-    if (found === undefined) byPod.set(record.podId, [record]);
-    else found.push(record);
-  }
-  return byPod;
+  return encoded;
 }

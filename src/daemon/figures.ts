@@ -1,10 +1,10 @@
 import { join } from "node:path";
 import type { Figures, FileSystemUsage } from "../api/parts.ts";
-import type { ContainerId, PodSandboxId } from "../base/ids.ts";
+import type { ContainerId } from "../base/ids.ts";
 import { nowNanos } from "../base/units.ts";
 import { snapshotKey } from "../container/snapshot.ts";
 import type { PodSandboxRecord } from "../pod/state.ts";
-import { StatsCollector } from "../stats/collect.ts";
+import { type PodTarget, StatsCollector } from "../stats/collect.ts";
 import { UsageCache } from "../stats/usage-cache.ts";
 import type { NodeParts } from "./plugins.ts";
 
@@ -32,9 +32,8 @@ export function openFigures(node: NodeParts): Figures {
       );
     },
     async pods(records, signal) {
-      const inits = initsByPod(node);
       return await collector.pods(
-        records.map((record) => podTarget(record, inits.get(record.id) ?? [], node)),
+        records.map((record) => podTarget(record, node)),
         signal,
       );
     },
@@ -51,19 +50,11 @@ export function openFigures(node: NodeParts): Figures {
   };
 }
 
-function initsByPod(node: NodeParts): Map<PodSandboxId, number[]> {
-  const inits = new Map<PodSandboxId, number[]>();
-  for (const { podId, state } of node.containers.list()) {
-    if (state.kind !== "running") continue;
-    const pids = inits.get(podId);
-    if (pids === undefined) inits.set(podId, [state.process.init.pid]);
-    else pids.push(state.process.init.pid);
-  }
-  return inits;
-}
-
-function podTarget(record: PodSandboxRecord, pids: readonly number[], { paths }: NodeParts) {
+function podTarget(record: PodSandboxRecord, { paths, containers }: NodeParts): PodTarget {
   const ownNetwork = record.config.security.namespaces.network !== "node";
   const netns = ownNetwork ? join(paths.pod(record.id).namespaces, "net") : undefined;
+  const pids: number[] = [];
+  for (const { state } of containers.ofPod(record.id))
+    if (state.kind === "running") pids.push(state.process.init.pid);
   return { id: record.id, cgroup: record.cgroup, netns, pids };
 }

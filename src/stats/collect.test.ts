@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import { mkdtempSync, rmdirSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { monitorEventLoopDelay } from "node:perf_hooks";
 import { after, before, describe, it } from "node:test";
 import type { ContainerId, PodSandboxId } from "../base/ids.ts";
 import { hostCgroups } from "../linux/cgroups.ts";
@@ -10,7 +9,7 @@ import type { Cgroups } from "../linux/contract.ts";
 import { hostMounts } from "../linux/mounts.ts";
 import { hostNamespaces } from "../linux/namespaces.ts";
 import { StatsCollector } from "./collect.ts";
-import { readCgroupStats } from "./read-cgroup.ts";
+import { CgroupReader } from "./read-cgroup.ts";
 
 const isRoot = process.getuid?.() === 0;
 const group = `/berth-stats-${process.pid}-${Date.now().toString(36)}`;
@@ -34,11 +33,12 @@ describe("StatsCollector", { skip: isRoot ? false : "NOT RUN: cgroups and namesp
 
   it("reads a real group, and nothing of one that is not there", async () => {
     await cgroups.create(`${group}/one`);
-    const read = readCgroupStats(`${group}/one`, cgroups);
+    const reader = new CgroupReader(cgroups);
+    const read = reader.read(`${group}/one`, "pod");
     assert.equal(read?.cpu?.usageNanos, 0n);
     assert.equal(read?.memory?.usage, 0);
     assert.equal(read?.processes, 0);
-    assert.equal(readCgroupStats(`${group}/none`, cgroups), undefined);
+    assert.equal(reader.read(`${group}/none`, "pod"), undefined);
   });
 
   it("reads pods with their network: by a process, by the namespace, or none", async () => {
@@ -71,29 +71,20 @@ describe("StatsCollector", { skip: isRoot ? false : "NOT RUN: cgroups and namesp
     assert.deepEqual([...read.keys()], ["own", "pinned", "host", "lost"]);
   });
 
-  it("reads a hundred containers in 20 ms, without holding up the thread", async (context) => {
+  it("lets others have their turn while it reads many", async () => {
     const targets = Array.from({ length: 100 }, (_, index) => ({
       id: `${index}` as ContainerId,
       cgroup: `${group}/many/${index}`,
     }));
     for (const { cgroup } of targets) await cgroups.create(cgroup);
     const collector = new StatsCollector({ cgroups, namespaces });
-    await collector.containers(targets, soon()); // compiled and cached
-    const walls: number[] = [];
-    const delay = monitorEventLoopDelay({ resolution: 1 });
-    for (let round = 0; round < 5 || (round < 40 && Math.min(...walls) > 20); round++) {
-      delay.enable();
-      const began = performance.now();
-      const read = await collector.containers(targets, soon());
-      walls.push(performance.now() - began);
-      delay.disable();
-      assert.equal(read.size, 100);
-    }
-    const best = Math.min(...walls);
-    context.diagnostic(
-      `walls ${walls.map((wall) => wall.toFixed(1))} ms, longest turn ${(delay.max / 1e6).toFixed(1)} ms`,
-    );
-    assert.ok(best <= 20, `took ${best} ms`);
+    const twenty = Array.from({ length: 20 }, () => targets).flat();
+    let turns = 0;
+    const other = setInterval(() => turns++, 1);
+    const read = await collector.containers(twenty, soon());
+    clearInterval(other);
+    assert.equal(read.size, 100);
+    assert.ok(turns > 1, "nobody else had a turn");
     await assert.rejects(collector.containers(targets, AbortSignal.abort()), { kind: "cancelled" });
   });
 });

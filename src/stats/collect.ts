@@ -1,12 +1,11 @@
-import { setImmediate as nextTurn } from "node:timers/promises";
-import { throwIfEnded } from "../base/deadline.ts";
 import type { ContainerId, PodSandboxId } from "../base/ids.ts";
+import { eachInTurn } from "../base/short-turns.ts";
 import { nowNanos, type UnixNanos } from "../base/units.ts";
 import type { Cgroups, Namespaces } from "../linux/contract.ts";
 import type { CgroupStats } from "./contract.ts";
 import { CpuRates } from "./cpu-rate.ts";
 import { type NetworkCounters, netDev, parseNetDev, readNetDevOf } from "./network.ts";
-import { readCgroupStats } from "./read-cgroup.ts";
+import { type CgroupKind, CgroupReader } from "./read-cgroup.ts";
 
 /** Where the figures of a container or pod are found. */
 export interface CgroupTarget<Id extends string> {
@@ -40,17 +39,16 @@ export interface StatsParts {
   readonly namespaces: Pick<Namespaces, "readWithin">;
 }
 
-/** How long the main thread reads before it lets others have a turn. */
-const turnMs = 3;
-
 /** Reads figures of many containers and pods, in short turns of the main thread. What is gone is left out. */
 export class StatsCollector {
-  readonly #parts: StatsParts;
+  readonly #namespaces: StatsParts["namespaces"];
+  readonly #cgroups: CgroupReader;
   readonly #containerRates = new CpuRates<ContainerId>();
   readonly #podRates = new CpuRates<PodSandboxId>();
 
   constructor(parts: StatsParts) {
-    this.#parts = parts;
+    this.#namespaces = parts.namespaces;
+    this.#cgroups = new CgroupReader(parts.cgroups);
   }
 
   /** @throws {Fault} deadline or cancelled */
@@ -59,8 +57,8 @@ export class StatsCollector {
     signal: AbortSignal,
   ): Promise<Map<ContainerId, CgroupReading>> {
     const readings = new Map<ContainerId, CgroupReading>();
-    await inTurns(targets, signal, (target) => {
-      const reading = this.#read(target, this.#containerRates);
+    await eachInTurn(targets, signal, (target) => {
+      const reading = this.#read(target, "container", this.#containerRates);
       if (reading !== undefined) readings.set(target.id, reading);
     });
     return readings;
@@ -70,8 +68,8 @@ export class StatsCollector {
   async pods(targets: readonly PodTarget[], signal: AbortSignal): Promise<Map<PodSandboxId, PodReading>> {
     const readings = new Map<PodSandboxId, PodReading>();
     const networks: Promise<void>[] = [];
-    await inTurns(targets, signal, (target) => {
-      const reading = this.#read(target, this.#podRates);
+    await eachInTurn(targets, signal, (target) => {
+      const reading = this.#read(target, "pod", this.#podRates);
       if (reading === undefined) return;
       readings.set(target.id, reading);
       if (target.netns !== undefined) networks.push(this.#addNetwork(target, target.netns, readings));
@@ -80,8 +78,12 @@ export class StatsCollector {
     return readings;
   }
 
-  #read<Id extends string>(target: CgroupTarget<Id>, rates: CpuRates<Id>): CgroupReading | undefined {
-    const cgroup = readCgroupStats(target.cgroup, this.#parts.cgroups);
+  #read<Id extends string>(
+    target: CgroupTarget<Id>,
+    kind: CgroupKind,
+    rates: CpuRates<Id>,
+  ): CgroupReading | undefined {
+    const cgroup = this.#cgroups.read(target.cgroup, kind);
     if (cgroup === undefined) return undefined;
     const usageNanoCores = rates.rate(target.id, cgroup);
     return usageNanoCores === undefined ? { cgroup } : { cgroup, usageNanoCores };
@@ -96,21 +98,10 @@ export class StatsCollector {
     let text = readNetDevOf(target.pids, netns);
     if (text === undefined) {
       // A pod that stops meanwhile has no network any more; its other figures stand.
-      [text] = await this.#parts.namespaces.readWithin(netns, [netDev]).catch(() => [undefined]);
+      [text] = await this.#namespaces.readWithin(netns, [netDev]).catch(() => [undefined]);
     }
     const reading = readings.get(target.id);
     if (text === undefined || reading === undefined) return;
     readings.set(target.id, { ...reading, network: { at, interfaces: parseNetDev(text) } });
-  }
-}
-
-async function inTurns<T>(items: readonly T[], signal: AbortSignal, work: (item: T) => void): Promise<void> {
-  let began = performance.now();
-  for (const item of items) {
-    throwIfEnded(signal, "reading figures");
-    work(item);
-    if (performance.now() - began < turnMs) continue;
-    await nextTurn();
-    began = performance.now();
   }
 }

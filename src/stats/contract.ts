@@ -13,21 +13,26 @@ export interface PressureLine {
 }
 
 /** The figures of one cgroup, from v1 or v2 files. A field is absent when the kernel does not have it. */
-export interface CgroupStats {
+export interface CgroupStats extends CgroupFigures {
   readonly at: UnixNanos;
-  readonly cpu?: { readonly usageNanos: bigint; readonly psi?: Pressure };
-  readonly memory?: {
-    readonly usage: Bytes;
-    /** Usage less inactive file pages, not below 0: what the kubelet evicts by. */
-    readonly workingSet: Bytes;
-    /** Limit less working set; absent without a limit. */
-    readonly available?: Bytes;
-    readonly rss: Bytes;
-    readonly pageFaults: number;
-    readonly majorPageFaults: number;
-    readonly psi?: Pressure;
-  };
-  readonly swap?: { readonly usage: Bytes; readonly available?: Bytes };
-  readonly io?: { readonly psi?: Pressure };
-  readonly processes?: number;
+}
+
+export interface CgroupFigures {
+  readonly cpu?: { readonly usageNanos: bigint; readonly psi?: Pressure | undefined } | undefined;
+  readonly memory?: MemoryFigures | undefined;
+  readonly swap?: { readonly usage: Bytes; readonly available?: Bytes | undefined } | undefined;
+  readonly io?: { readonly psi: Pressure } | undefined;
+  readonly processes?: number | undefined;
+}
+
+export interface MemoryFigures {
+  readonly usage: Bytes;
+  /** Usage less inactive file pages, not below 0: what the kubelet evicts by. */
+  readonly workingSet: Bytes;
+  /** Limit less working set; absent without a limit. */
+  readonly available?: Bytes | undefined;
+  readonly rss: Bytes;
+  readonly pageFaults: number;
+  readonly majorPageFaults: number;
+  readonly psi?: Pressure | undefined;
 }

@@ -5,23 +5,35 @@ export type FileText = string | undefined;
 
 /** A file that holds one number; undefined for none, `max` or anything else. */
 export function numberOf(text: FileText): number | undefined {
-  const digits = text?.trim() ?? "";
-  return /^[0-9]+$/.test(digits) ? Number(digits) : undefined;
+  if (text === undefined) return undefined;
+  const digits = text.trimEnd();
+  return digitsEnd(digits, 0) === digits.length && digits !== "" ? Number(digits) : undefined;
 }
 
 /** The same, without loss above 2^53. */
 export function bigNumberOf(text: FileText): bigint | undefined {
-  const digits = text?.trim() ?? "";
-  return /^[0-9]+$/.test(digits) ? BigInt(digits) : undefined;
+  return numberOf(text) === undefined ? undefined : BigInt(text ?? "");
 }
+
+const zero = "0".charCodeAt(0);
+const nine = "9".charCodeAt(0);
 
 /** The digits after `name ` at the beginning of a line. */
 function digitsOf(text: FileText, name: string): string | undefined {
   if (text === undefined) return undefined;
   const key = `${name} `;
-  const at = text.startsWith(key) ? 0 : text.indexOf(`\n${key}`) + 1;
-  if (at === 0 && !text.startsWith(key)) return undefined;
-  return /^[0-9]+/.exec(text.slice(at + key.length, at + key.length + 24))?.[0];
+  const line = text.startsWith(key) ? 0 : text.indexOf(`\n${key}`) + 1;
+  if (line === 0 && !text.startsWith(key)) return undefined;
+  const start = line + key.length;
+  const end = digitsEnd(text, start);
+  return end === start ? undefined : text.slice(start, end);
+}
+
+/** Where the digits that begin at `start` end. */
+function digitsEnd(text: string, start: number): number {
+  let end = start;
+  for (let code = text.charCodeAt(end); code >= zero && code <= nine; code = text.charCodeAt(end)) end++;
+  return end;
 }
 
 /** The number of a line `name 123` of a flat keyed file (kernel: cgroup-v2, interface files). */
@@ -50,9 +62,4 @@ function pressureLineOf(text: FileText, name: string): PressureLine | undefined 
   if (found === null) return undefined;
   const [, avg10, avg60, avg300, total = "0"] = found;
   return { avg10: Number(avg10), avg60: Number(avg60), avg300: Number(avg300), totalUs: BigInt(total) };
-}
-
-/** Leaves out what is undefined, as the types of figures that are absent ask for. */
-export function defined<T extends object>(values: { [K in keyof T]: T[K] | undefined }): Partial<T> {
-  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as Partial<T>;
 }

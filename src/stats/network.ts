@@ -1,5 +1,6 @@
-import { readFileSync, statSync } from "node:fs";
+import { readlinkSync, statSync } from "node:fs";
 import type { Bytes } from "../base/units.ts";
+import { readSmallFile } from "./small-file.ts";
 
 /** Traffic of one interface. */
 export interface NetworkCounters {
@@ -24,13 +25,13 @@ export function parseNetDev(text: string): NetworkCounters[] {
   const counters: NetworkCounters[] = [];
   for (const line of text.split("\n")) {
     const colon = line.lastIndexOf(":");
+    if (colon < 0) continue;
     const values = line
       .slice(colon + 1)
-      .trim()
-      .split(/\s+/)
-      .map(Number);
-    if (colon < 0 || values.length < columns || values.some(Number.isNaN)) continue;
-    const value = (column: number) => values[column] ?? 0;
+      .split(" ")
+      .filter((word) => word !== "");
+    if (values.length < columns || !values.every((word) => digits.test(word))) continue;
+    const value = (column: number) => Number(values[column]);
     counters.push({
       name: line.slice(0, colon).trim(),
       rxBytes: value(rxBytes),
@@ -42,6 +43,8 @@ export function parseNetDev(text: string): NetworkCounters[] {
   return counters;
 }
 
+const digits = /^[0-9]+$/;
+
 /** The counters of a pinned network namespace. */
 export const netDev = "/proc/net/dev";
 
@@ -52,18 +55,26 @@ export const netDev = "/proc/net/dev";
  * @returns undefined when none of them lives in that namespace
  */
 export function readNetDevOf(pids: readonly number[], netns: string): string | undefined {
-  for (const pid of pids) {
-    try {
-      if (namespaceId(`/proc/${pid}/ns/net`) === namespaceId(netns))
-        return readFileSync(`/proc/${pid}/net/dev`, "utf8");
-    } catch {
-      // gone, or about to be
-    }
-  }
-  return undefined;
+  if (pids.length === 0) return undefined;
+  const wanted = namespaceAt(netns);
+  // Asked of each process anew: one with the right to may have moved to another namespace.
+  const pid = pids.find((each) => wanted !== undefined && namespaceOf(each) === wanted);
+  return pid === undefined ? undefined : readSmallFile(`/proc/${pid}/net/dev`);
 }
 
-function namespaceId(path: string): string {
-  const { dev, ino } = statSync(path);
-  return `${dev}:${ino}`;
+/** As namespaces(7) writes it. */
+function namespaceAt(path: string): string | undefined {
+  try {
+    return `net:[${statSync(path).ino}]`;
+  } catch {
+    return undefined;
+  }
+}
+
+function namespaceOf(pid: number): string | undefined {
+  try {
+    return readlinkSync(`/proc/${pid}/ns/net`);
+  } catch {
+    return undefined; // it has ended
+  }
 }

@@ -1,6 +1,13 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { type CgroupV1Files, type CgroupV2Files, parseCgroupV1, parseCgroupV2 } from "./parse-cgroup.ts";
+import type { CgroupFigures } from "./contract.ts";
+import {
+  type CgroupV1Files,
+  type CgroupV2Files,
+  hasLimitV1,
+  parseCgroupV1,
+  parseCgroupV2,
+} from "./parse-cgroup.ts";
 
 const v2Stat = `anon 1048576
 file 4194304
@@ -27,6 +34,13 @@ const v2: CgroupV2Files = {
   swapMax: "8192\n",
   ioPressure: pressure,
   pidsCurrent: "3\n",
+};
+/** What a kernel gives that has nothing. */
+const nothing: CgroupFigures = {
+  cpu: undefined,
+  memory: undefined,
+  swap: undefined,
+  processes: undefined,
 };
 const noV2: CgroupV2Files = {
   cpuStat: undefined,
@@ -71,20 +85,26 @@ describe("parseCgroupV2", () => {
   it("leaves out limits that are not set, and never goes below zero", () => {
     const read = parseCgroupV2({ ...v2, memoryMax: "max\n", swapMax: "max\n", memoryCurrent: "1000\n" });
     assert.equal(read.memory?.workingSet, 0);
-    assert.ok(!("available" in (read.memory ?? {})));
-    assert.deepEqual(read.swap, { usage: 4096 });
+    assert.equal(read.memory?.available, undefined);
+    assert.deepEqual(read.swap, { usage: 4096, available: undefined });
     assert.equal(parseCgroupV2({ ...v2, memoryMax: "1000\n" }).memory?.available, 0);
   });
 
   it("leaves out what the kernel does not have", () => {
-    assert.deepEqual(parseCgroupV2(noV2), {});
-    assert.deepEqual(parseCgroupV2({ ...noV2, cpuStat: "usage_usec 1\n" }), { cpu: { usageNanos: 1000n } });
-    assert.deepEqual(parseCgroupV2({ ...noV2, memoryCurrent: "garbage" }), {});
+    assert.deepEqual(parseCgroupV2(noV2), { ...nothing, io: undefined });
+    assert.deepEqual(parseCgroupV2({ ...noV2, cpuStat: "usage_usec 1\n" }), {
+      ...nothing,
+      cpu: { usageNanos: 1000n, psi: undefined },
+      io: undefined,
+    });
+    assert.deepEqual(parseCgroupV2({ ...noV2, memoryCurrent: "garbage" }).memory, undefined);
     assert.deepEqual(
       parseCgroupV2({ ...noV2, memoryCurrent: "7", memoryStat: "not_anon 5\nxanon 6\n" }).memory,
       {
         usage: 7,
         workingSet: 7,
+        available: undefined,
+        psi: undefined,
         rss: 0,
         pageFaults: 0,
         majorPageFaults: 0,
@@ -124,6 +144,12 @@ total_inactive_file 300
     });
   });
 
+  it("knows whether a group or one above it is limited", () => {
+    assert.equal(hasLimitV1(stat), false);
+    assert.equal(hasLimitV1(stat.replace("9223372036854771712", "1073741824")), true);
+    assert.equal(hasLimitV1(undefined), true);
+  });
+
   it("takes the largest limit for none, and does without swap", () => {
     const read = parseCgroupV1({
       ...v1,
@@ -131,8 +157,8 @@ total_inactive_file 300
       memswLimit: undefined,
       memoryStat: stat.replace("total_swap 64\n", ""),
     });
-    assert.ok(!("available" in (read.memory ?? {})));
-    assert.ok(!("swap" in read));
+    assert.equal(read.memory?.available, undefined);
+    assert.equal(read.swap, undefined);
     assert.deepEqual(
       parseCgroupV1({
         cpuacctUsage: undefined,
@@ -142,7 +168,7 @@ total_inactive_file 300
         memswLimit: undefined,
         pidsCurrent: "max",
       }),
-      {},
+      nothing,
     );
   });
 });

@@ -1,63 +1,79 @@
-import { readFileSync } from "node:fs";
 import { nowNanos } from "../base/units.ts";
 import type { Cgroups } from "../linux/contract.ts";
-import type { CgroupStats } from "./contract.ts";
+import type { CgroupFigures, CgroupStats } from "./contract.ts";
 import type { FileText } from "./fields.ts";
-import { parseCgroupV1, parseCgroupV2 } from "./parse-cgroup.ts";
+import { hasLimitV1, parseCgroupV1, parseCgroupV2 } from "./parse-cgroup.ts";
+import { readSmallFile } from "./small-file.ts";
 
-/**
- * Undefined for what the kernel does not have, has switched off, or took away with its group. Synchronous on
- * purpose: the kernel makes these few bytes in 10 µs, and a thread's round trip takes ten times that.
- */
-function read(directory: string | undefined, name: string): FileText {
-  if (directory === undefined) return undefined;
-  try {
-    return readFileSync(`${directory}/${name}`, "utf8");
-  } catch {
-    return undefined;
+/** A container's statistics have no number of processes, a pod's no swap: what nobody asks for is not read. */
+export type CgroupKind = "container" | "pod";
+
+/** Reads the figures of cgroups, on this thread: about 30 µs for one with v1. */
+export class CgroupReader {
+  readonly #read: (cgroup: string, kind: CgroupKind) => CgroupFigures;
+
+  constructor(cgroups: Pick<Cgroups, "version" | "directories">) {
+    const roots = new Map([...cgroups.directories("/")].map(([name, path]) => [name, withoutSlash(path)]));
+    this.#read = cgroups.version === 2 ? readerV2(roots) : readerV1(roots);
+  }
+
+  /**
+   * @param cgroup a path from the root of the hierarchies
+   * @returns undefined when there is no such group
+   */
+  read(cgroup: string, kind: CgroupKind): CgroupStats | undefined {
+    const at = nowNanos();
+    const figures = this.#read(cgroup, kind);
+    return figures.cpu === undefined && figures.memory === undefined ? undefined : { at, ...figures };
   }
 }
 
-/**
- * Reads the figures of one cgroup, about 0.1 ms of this thread.
- *
- * @param cgroup a path from the root of the hierarchies
- * @returns undefined when there is no such group
- */
-export function readCgroupStats(
-  cgroup: string,
-  cgroups: Pick<Cgroups, "version" | "directories">,
-): CgroupStats | undefined {
-  const directories = cgroups.directories(cgroup);
-  const at = nowNanos();
-  const figures = cgroups.version === 2 ? readV2(directories) : readV1(directories);
-  return Object.keys(figures).length === 0 ? undefined : { at, ...figures };
+function withoutSlash(path: string): string {
+  return path.endsWith("/") ? path.slice(0, -1) : path;
 }
 
-function readV1(directories: ReadonlyMap<string, string>): Omit<CgroupStats, "at"> {
-  const memory = directories.get("memory");
-  return parseCgroupV1({
-    cpuacctUsage: read(directories.get("cpuacct"), "cpuacct.usage"),
-    memoryUsage: read(memory, "memory.usage_in_bytes"),
-    memoryStat: read(memory, "memory.stat"),
-    memoryLimit: read(memory, "memory.limit_in_bytes"),
-    memswLimit: read(memory, "memory.memsw.limit_in_bytes"),
-    pidsCurrent: read(directories.get("pids"), "pids.current"),
-  });
+type Roots = ReadonlyMap<string, string>;
+
+/** What stands for a controller that is not mounted. */
+const noFile = (): FileText => undefined;
+
+function filesOf(root: string | undefined): (cgroup: string, name: string) => FileText {
+  return root === undefined ? noFile : (cgroup, name) => readSmallFile(`${root}${cgroup}/${name}`);
 }
 
-function readV2(directories: ReadonlyMap<string, string>): Omit<CgroupStats, "at"> {
-  const [directory] = directories.values();
-  return parseCgroupV2({
-    cpuStat: read(directory, "cpu.stat"),
-    cpuPressure: read(directory, "cpu.pressure"),
-    memoryCurrent: read(directory, "memory.current"),
-    memoryStat: read(directory, "memory.stat"),
-    memoryMax: read(directory, "memory.max"),
-    memoryPressure: read(directory, "memory.pressure"),
-    swapCurrent: read(directory, "memory.swap.current"),
-    swapMax: read(directory, "memory.swap.max"),
-    ioPressure: read(directory, "io.pressure"),
-    pidsCurrent: read(directory, "pids.current"),
-  });
+function readerV1(roots: Roots): (cgroup: string, kind: CgroupKind) => CgroupFigures {
+  const cpuacct = filesOf(roots.get("cpuacct"));
+  const memory = filesOf(roots.get("memory"));
+  const pids = filesOf(roots.get("pids"));
+  return (cgroup, kind) => {
+    const memoryStat = memory(cgroup, "memory.stat");
+    const limited = hasLimitV1(memoryStat);
+    const swap = kind === "container";
+    return parseCgroupV1({
+      cpuacctUsage: cpuacct(cgroup, "cpuacct.usage"),
+      memoryUsage: memory(cgroup, "memory.usage_in_bytes"),
+      memoryStat,
+      memoryLimit: limited ? memory(cgroup, "memory.limit_in_bytes") : undefined,
+      memswLimit: limited && swap ? memory(cgroup, "memory.memsw.limit_in_bytes") : undefined,
+      pidsCurrent: kind === "pod" ? pids(cgroup, "pids.current") : undefined,
+    });
+  };
+}
+
+function readerV2(roots: Roots): (cgroup: string, kind: CgroupKind) => CgroupFigures {
+  const [root] = roots.values();
+  const unified = filesOf(root);
+  return (cgroup, kind) =>
+    parseCgroupV2({
+      cpuStat: unified(cgroup, "cpu.stat"),
+      cpuPressure: unified(cgroup, "cpu.pressure"),
+      memoryCurrent: unified(cgroup, "memory.current"),
+      memoryStat: unified(cgroup, "memory.stat"),
+      memoryMax: unified(cgroup, "memory.max"),
+      memoryPressure: unified(cgroup, "memory.pressure"),
+      swapCurrent: kind === "pod" ? undefined : unified(cgroup, "memory.swap.current"),
+      swapMax: kind === "pod" ? undefined : unified(cgroup, "memory.swap.max"),
+      ioPressure: unified(cgroup, "io.pressure"),
+      pidsCurrent: kind === "container" ? undefined : unified(cgroup, "pids.current"),
+    });
 }

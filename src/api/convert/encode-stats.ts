@@ -1,58 +1,111 @@
+import { BinaryWriter } from "@bufbuild/protobuf/wire";
 import type { UnixNanos } from "../../base/units.ts";
 import type { ContainerRecord } from "../../container/state.ts";
 import type { InterfaceCounters } from "../../network/contract.ts";
 import type { PodSandboxRecord } from "../../pod/state.ts";
 import type { CgroupStats, Pressure, PressureLine } from "../../stats/contract.ts";
-import type * as cri from "../../wire/gen/runtime.v1.ts";
+import * as cri from "../../wire/gen/runtime.v1.ts";
+import { encodedOnce } from "../../wire/grpc/encoded.ts";
 import type { ContainerFigures, FileSystemUsage, PodFigures } from "../parts.ts";
 
-/** CRI ContainerStats; without figures, those of a container that does not run. */
+/** Field numbers of protobuf messages that are put together from parts (wire type 2: it has a length). */
+const lengthDelimited = 2;
+const statsOfAnswer = 1;
+const linuxOfPod = 2;
+const containersOfPod = 5;
+
+/** What never changes of a container's statistics. */
+const containerAttributes = encodedOnce(({ id, config }: ContainerRecord) => {
+  const { metadata, labels, annotations } = config;
+  return cri.ContainerStats.encode({
+    ...noContainerFigures,
+    attributes: { id, metadata, labels, annotations },
+  }).finish();
+});
+
+const podAttributes = encodedOnce(({ id, config }: PodSandboxRecord) => {
+  const { metadata, labels, annotations } = config;
+  const attributes = { id, metadata, labels, annotations };
+  return cri.PodSandboxStats.encode({ attributes, linux: undefined, windows: undefined }).finish();
+});
+
+const noContainerFigures: cri.ContainerStats = {
+  attributes: undefined,
+  cpu: undefined,
+  memory: undefined,
+  writableLayer: undefined,
+  swap: undefined,
+  io: undefined,
+};
+
+/**
+ * An answer with one container's CRI ContainerStats, which every call for them has in the same field; without figures,
+ * those of a container that does not run.
+ *
+ * @param writer is empty before and after, and may be used for many
+ */
 export function encodeContainerStats(
   record: ContainerRecord,
   figures: ContainerFigures | undefined,
-): cri.ContainerStats {
+  writer = new BinaryWriter(),
+): Uint8Array {
+  writer.tag(statsOfAnswer, lengthDelimited).fork();
+  writeContainerStats(writer, record, figures);
+  return writer.join().finish();
+}
+
+/**
+ * An answer with one pod's CRI PodSandboxStats; without figures, those of a pod that is not ready.
+ *
+ * @param writer is empty before and after, and may be used for many
+ */
+export function encodePodSandboxStats(
+  record: PodSandboxRecord,
+  figures: PodFigures | undefined,
+  containers: readonly (readonly [ContainerRecord, ContainerFigures])[],
+  writer = new BinaryWriter(),
+): Uint8Array {
+  writer.tag(statsOfAnswer, lengthDelimited).fork();
+  writer.raw(podAttributes(record)).tag(linuxOfPod, lengthDelimited).fork();
+  cri.LinuxPodSandboxStats.encode(podFigures(figures), writer);
+  for (const [container, inside] of containers) {
+    writer.tag(containersOfPod, lengthDelimited).fork();
+    writeContainerStats(writer, container, inside);
+    writer.join();
+  }
+  return writer.join().join().finish();
+}
+
+function writeContainerStats(
+  writer: BinaryWriter,
+  record: ContainerRecord,
+  figures: ContainerFigures | undefined,
+): void {
+  writer.raw(containerAttributes(record));
   const cgroup = figures?.cgroup;
-  return {
-    attributes: {
-      id: record.id,
-      metadata: record.config.metadata,
-      labels: record.config.labels,
-      annotations: record.config.annotations,
-    },
+  const stats = {
+    ...noContainerFigures,
     cpu: encodeCpu(cgroup, figures?.usageNanoCores),
     memory: encodeMemory(cgroup),
     writableLayer: figures?.writableLayer && encodeFileSystem(figures.writableLayer),
     swap: encodeSwap(cgroup),
     io: encodeIo(cgroup),
   };
+  cri.ContainerStats.encode(stats, writer);
 }
 
-/** CRI PodSandboxStats; without figures, those of a pod that is not ready. */
-export function encodePodSandboxStats(
-  record: PodSandboxRecord,
-  figures: PodFigures | undefined,
-  containers: cri.ContainerStats[],
-): cri.PodSandboxStats {
+function podFigures(figures: PodFigures | undefined): cri.LinuxPodSandboxStats {
   const cgroup = figures?.cgroup;
   return {
-    attributes: {
-      id: record.id,
-      metadata: record.config.metadata,
-      labels: record.config.labels,
-      annotations: record.config.annotations,
-    },
-    linux: {
-      cpu: encodeCpu(cgroup, figures?.usageNanoCores),
-      memory: encodeMemory(cgroup),
-      network: figures?.network && encodeNetwork(figures.network.at, figures.network.interfaces),
-      process:
-        cgroup?.processes === undefined
-          ? undefined
-          : { timestamp: cgroup.at, processCount: counted(cgroup.processes) },
-      containers,
-      io: encodeIo(cgroup),
-    },
-    windows: undefined,
+    cpu: encodeCpu(cgroup, figures?.usageNanoCores),
+    memory: encodeMemory(cgroup),
+    network: figures?.network && encodeNetwork(figures.network.at, figures.network.interfaces),
+    process:
+      cgroup?.processes === undefined
+        ? undefined
+        : { timestamp: cgroup.at, processCount: counted(cgroup.processes) },
+    containers: [],
+    io: encodeIo(cgroup),
   };
 }
 

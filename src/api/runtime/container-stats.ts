@@ -1,5 +1,6 @@
 import type { Containers } from "../../container/contract.ts";
 import type { ContainerStatsRequest, ContainerStatsResponse } from "../../wire/gen/runtime.v1.ts";
+import { Encoded } from "../../wire/grpc/encoded.ts";
 import { encodeContainerStats } from "../convert/encode-stats.ts";
 import { requireText } from "../convert/field.ts";
 import type { Figures } from "../parts.ts";
@@ -10,8 +11,8 @@ export async function containerStats(
   containers: Containers,
   figures: Figures,
   signal: AbortSignal,
-): Promise<ContainerStatsResponse> {
+): Promise<Encoded<ContainerStatsResponse>> {
   const record = containers.get(requireText(request.containerId, "container_id"));
   const read = await figures.containers([record], signal);
-  return { stats: encodeContainerStats(record, read.get(record.id)) };
+  return new Encoded([encodeContainerStats(record, read.get(record.id))]);
 }

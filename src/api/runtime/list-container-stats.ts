@@ -1,12 +1,14 @@
+import { BinaryWriter } from "@bufbuild/protobuf/wire";
+import { eachInTurn } from "../../base/short-turns.ts";
 import type { Containers } from "../../container/contract.ts";
 import type {
-  ContainerStats,
   ContainerStatsFilter,
   ListContainerStatsRequest,
   ListContainerStatsResponse,
   StreamContainerStatsRequest,
   StreamContainerStatsResponse,
 } from "../../wire/gen/runtime.v1.ts";
+import { Encoded } from "../../wire/grpc/encoded.ts";
 import { encodeContainerStats } from "../convert/encode-stats.ts";
 import { containerFilter } from "../convert/filter.ts";
 import { pages } from "../pages.ts";
@@ -18,8 +20,8 @@ export async function listContainerStats(
   containers: Containers,
   figures: Figures,
   signal: AbortSignal,
-): Promise<ListContainerStatsResponse> {
-  return { stats: await select(request.filter, containers, figures, signal) };
+): Promise<Encoded<ListContainerStatsResponse>> {
+  return new Encoded(await select(request.filter, containers, figures, signal));
 }
 
 /** RPC StreamContainerStats: the same list as it was at the start, in pages. */
@@ -28,9 +30,9 @@ export async function* streamContainerStats(
   containers: Containers,
   figures: Figures,
   signal: AbortSignal,
-): AsyncGenerator<StreamContainerStatsResponse> {
+): AsyncGenerator<Encoded<StreamContainerStatsResponse>> {
   const stats = await select(request.filter, containers, figures, signal);
-  for (const page of pages(stats, (item) => item.attributes)) yield { containerStats: page };
+  for (const page of pages(stats)) yield new Encoded(page);
 }
 
 async function select(
@@ -38,14 +40,17 @@ async function select(
   containers: Containers,
   figures: Figures,
   signal: AbortSignal,
-): Promise<ContainerStats[]> {
+): Promise<Uint8Array[]> {
   const wanted = containerFilter(filter);
   const running = [...containers.list()].filter(
     (record) => record.state.kind === "running" && wanted(record),
   );
   const read = await figures.containers(running, signal);
-  return running.flatMap((record) => {
+  const encoded: Uint8Array[] = [];
+  const writer = new BinaryWriter();
+  await eachInTurn(running, signal, (record) => {
     const found = read.get(record.id);
-    return found === undefined ? [] : [encodeContainerStats(record, found)];
+    if (found !== undefined) encoded.push(encodeContainerStats(record, found, writer));
   });
+  return encoded;
 }

@@ -3,11 +3,11 @@ import type { PodSandboxes } from "../../pod/contract.ts";
 import type {
   ListPodSandboxStatsRequest,
   ListPodSandboxStatsResponse,
-  PodSandboxStats,
   PodSandboxStatsFilter,
   StreamPodSandboxStatsRequest,
   StreamPodSandboxStatsResponse,
 } from "../../wire/gen/runtime.v1.ts";
+import { Encoded } from "../../wire/grpc/encoded.ts";
 import { podSandboxFilter } from "../convert/filter.ts";
 import { pages } from "../pages.ts";
 import type { Figures } from "../parts.ts";
@@ -25,8 +25,8 @@ export async function listPodSandboxStats(
   request: ListPodSandboxStatsRequest,
   parts: PodStatsParts,
   signal: AbortSignal,
-): Promise<ListPodSandboxStatsResponse> {
-  return { stats: await select(request.filter, parts, signal) };
+): Promise<Encoded<ListPodSandboxStatsResponse>> {
+  return new Encoded(await select(request.filter, parts, signal));
 }
 
 /** RPC StreamPodSandboxStats: the same list as it was at the start, in pages. */
@@ -34,16 +34,16 @@ export async function* streamPodSandboxStats(
   request: StreamPodSandboxStatsRequest,
   parts: PodStatsParts,
   signal: AbortSignal,
-): AsyncGenerator<StreamPodSandboxStatsResponse> {
+): AsyncGenerator<Encoded<StreamPodSandboxStatsResponse>> {
   const stats = await select(request.filter, parts, signal);
-  for (const page of pages(stats, (item) => item.attributes)) yield { podSandboxStats: page };
+  for (const page of pages(stats)) yield new Encoded(page);
 }
 
 async function select(
   filter: PodSandboxStatsFilter | undefined,
   parts: PodStatsParts,
   signal: AbortSignal,
-): Promise<PodSandboxStats[]> {
+): Promise<Uint8Array[]> {
   const wanted = podSandboxFilter(filter);
   const ready = [...parts.podSandboxes.list()].filter(
     (record) => record.state.kind === "ready" && wanted(record),

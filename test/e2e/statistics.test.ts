@@ -1,0 +1,181 @@
+import assert from "node:assert/strict";
+import { existsSync, readFileSync } from "node:fs";
+import { after, before, describe, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { LinuxContainerResources } from "../../src/wire/gen/runtime.v1.ts";
+import { TestDaemon } from "../harness/daemon.ts";
+import { busyboxImage, importBusybox } from "../harness/images.ts";
+import {
+  eventually,
+  type MadePod,
+  removeAllPods,
+  runContainer,
+  runPod,
+  shellConfig,
+} from "../harness/pods.ts";
+import { privileged } from "../harness/privileged.ts";
+
+const mib = 1n << 20n;
+const isV2 = existsSync("/sys/fs/cgroup/cgroup.controllers");
+
+/** What the kernel says of a group, for comparison: by other means than the daemon's. */
+function kernelFigures(cgroup: string) {
+  const text = (controller: string, name: string) =>
+    readFileSync(`/sys/fs/cgroup/${isV2 ? "" : `${controller}/`}${cgroup}/${name}`, "utf8").trim();
+  const lines = new Map(
+    text("memory", "memory.stat")
+      .split("\n")
+      .map((line) => line.split(" ") as [string, string]),
+  );
+  const stat = (v1: string, v2: string) => BigInt(lines.get(isV2 ? v2 : v1) ?? "-1");
+  const usage = BigInt(text("memory", isV2 ? "memory.current" : "memory.usage_in_bytes"));
+  const usec = /^usage_usec (\d+)$/m;
+  return {
+    cpu: isV2
+      ? BigInt(usec.exec(text("", "cpu.stat"))?.[1] ?? "-1") * 1000n
+      : BigInt(text("cpuacct", "cpuacct.usage")),
+    usage,
+    workingSet: usage - stat("total_inactive_file", "inactive_file"),
+    rss: stat("total_rss", "anon"),
+    pageFaults: stat("total_pgfault", "pgfault"),
+    majorPageFaults: stat("total_pgmajfault", "pgmajfault"),
+    processes: BigInt(text("pids", "pids.current")),
+  };
+}
+
+/** Bytes of eth0 as a process of the pod sees them: received, sent. */
+function trafficOf(pid: number): [bigint, bigint] {
+  const line = /eth0:(.*)/.exec(readFileSync(`/proc/${pid}/net/dev`, "utf8"))?.[1] ?? "";
+  const values = line.trim().split(/\s+/);
+  return [BigInt(values[0] ?? -1), BigInt(values[8] ?? -1)];
+}
+
+describe("statistics, beside what the kernel says", privileged, () => {
+  let daemon: TestDaemon;
+  let pod: MadePod;
+  let quiet: string;
+  let busy: string;
+
+  before(async () => {
+    daemon = await TestDaemon.start({ runtime: "crun" });
+    await importBusybox(daemon);
+    pod = await runPod(daemon, "figures");
+    const script = [
+      "held=$(head -c 8388608 /dev/zero | tr '\\0' a)",
+      "i=0; while [ $i -lt 100000 ]; do i=$((i+1)); done",
+      "mkdir /many; for n in 1 2 3 4 5 6 7 8 9; do echo $n > /many/$n; done",
+      "dd if=/dev/zero of=/big bs=1M count=3 2>/dev/null; sync",
+      "touch /ready; while :; do sleep 999; done",
+    ].join("; ");
+    const resources = LinuxContainerResources.create({ memoryLimitInBytes: 64n * mib });
+    quiet = await runContainer(
+      daemon,
+      pod,
+      shellConfig("quiet", busyboxImage, script, { linux: { resources } }),
+    );
+    busy = await runContainer(daemon, pod, shellConfig("busy", busyboxImage, "while :; do :; done"));
+    const cmd = ["/bin/test", "-e", "/ready"];
+    await eventually("the container to have done its work", 30_000, async () =>
+      (await daemon.pods.execSync({ containerId: quiet, cmd, timeout: 10n })).exitCode === 0
+        ? true
+        : undefined,
+    );
+  });
+
+  after(async () => {
+    await removeAllPods(daemon);
+    await daemon.close();
+  });
+
+  async function verbose(containerId: string): Promise<{ cgroup: string; pid: number }> {
+    const { info } = await daemon.pods.containerStatus({ containerId, verbose: true });
+    return JSON.parse(info.info ?? "{}");
+  }
+
+  /** Asks between two looks at the kernel's figures, until those agree: nothing changed meanwhile. */
+  async function whileStill<Figures, T>(look: () => Figures, ask: () => Promise<T>): Promise<[Figures, T]> {
+    return eventually("the figures to stand still", 30_000, async () => {
+      const first = look();
+      const answer = await ask();
+      const last = look();
+      return String(Object.values(first as object)) === String(Object.values(last as object))
+        ? ([last, answer] as [Figures, T])
+        : undefined;
+    });
+  }
+
+  test("a container's CPU and memory are what its cgroup's files say", async () => {
+    const { cgroup } = await verbose(quiet);
+    const [kernel, { stats }] = await whileStill(
+      () => kernelFigures(cgroup),
+      () => daemon.pods.containerStats({ containerId: quiet }),
+    );
+    const { cpu, memory, swap } = stats ?? {};
+    assert.equal(cpu?.usageCoreNanoSeconds?.value, kernel.cpu);
+    assert.ok(kernel.cpu > 10_000_000n, `a hundred thousand additions took ${kernel.cpu} ns`);
+    assert.equal(memory?.usageBytes?.value, kernel.usage);
+    assert.equal(memory?.workingSetBytes?.value, kernel.workingSet);
+    assert.equal(memory?.availableBytes?.value, 64n * mib - kernel.workingSet);
+    assert.equal(memory?.rssBytes?.value, kernel.rss);
+    assert.ok(kernel.rss >= 8n * mib && kernel.rss < 64n * mib, `holds 8 MiB, and has ${kernel.rss}`);
+    assert.equal(memory?.pageFaults?.value, kernel.pageFaults);
+    assert.equal(memory?.majorPageFaults?.value, kernel.majorPageFaults);
+    assert.equal(swap?.swapUsageBytes?.value, 0n);
+  });
+
+  test("CPU a second is counted from one reading to the next", async () => {
+    const read = async () => (await daemon.pods.containerStats({ containerId: busy })).stats?.cpu;
+    await read();
+    await sleep(1100);
+    const first = await read();
+    await sleep(1100);
+    const second = await read();
+    const used = (second?.usageCoreNanoSeconds?.value ?? 0n) - (first?.usageCoreNanoSeconds?.value ?? 0n);
+    const passed = (second?.timestamp ?? 0n) - (first?.timestamp ?? 0n);
+    assert.ok(used > 0n && passed > 0n);
+    assert.equal(second?.usageNanoCores?.value, (used * 1_000_000_000n) / passed);
+  });
+
+  test("the writable layer is counted with its inodes", async () => {
+    await eventually("the layer to be counted", 20_000, async () => {
+      const { stats } = await daemon.pods.containerStats({ containerId: quiet });
+      const { usedBytes, inodesUsed } = stats?.writableLayer ?? {};
+      if (usedBytes === undefined) return undefined;
+      assert.ok(usedBytes.value >= 3n * mib && usedBytes.value < 4n * mib, `${usedBytes.value} bytes`);
+      // /many and nine files in it, /big, /ready, and what the runtime makes for its mounts
+      assert.ok((inodesUsed?.value ?? 0n) >= 12n, `${inodesUsed?.value} inodes`);
+      return true;
+    });
+  });
+
+  test("a pod's figures are those of its cgroup and its network, with its containers", async () => {
+    await daemon.pods.stopContainer({ containerId: busy, timeout: 0n });
+    const { pid } = await verbose(quiet);
+    const gateway = `${daemon.workspace.subnet}.1`;
+    const cmd = ["/bin/ping", "-c", "2", "-i", "0.2", gateway];
+    const ping = await daemon.pods.execSync({ containerId: quiet, cmd, timeout: 20n });
+    assert.equal(ping.exitCode, 0, Buffer.from(ping.stderr).toString());
+    const { info } = await daemon.pods.podSandboxStatus({ podSandboxId: pod.id, verbose: true });
+    const { cgroup } = JSON.parse(info.info ?? "{}") as { cgroup: string };
+    const [kernel, { stats }] = await whileStill(
+      () => ({ ...kernelFigures(cgroup), traffic: trafficOf(pid) }),
+      () => daemon.pods.listPodSandboxStats({ filter: { id: pod.id, labelSelector: {} } }),
+    );
+    const linux = stats[0]?.linux;
+    assert.equal(stats[0]?.attributes?.metadata?.name, "figures");
+    assert.equal(linux?.cpu?.usageCoreNanoSeconds?.value, kernel.cpu);
+    assert.equal(linux?.memory?.usageBytes?.value, kernel.usage);
+    assert.equal(linux?.memory?.workingSetBytes?.value, kernel.workingSet);
+    assert.equal(linux?.memory?.rssBytes?.value, kernel.rss);
+    assert.equal(linux?.process?.processCount?.value, kernel.processes);
+    const { name, rxBytes, txBytes } = linux?.network?.defaultInterface ?? {};
+    assert.deepEqual([name, rxBytes?.value, txBytes?.value], ["eth0", ...kernel.traffic]);
+    assert.ok(kernel.traffic[0] > 100n && kernel.traffic[1] > 100n, "the pings are counted");
+    assert.deepEqual(
+      linux?.containers.map(({ attributes }) => attributes?.id),
+      [quiet],
+    );
+    const [inside] = linux?.containers ?? [];
+    assert.ok((inside?.memory?.rssBytes?.value ?? 0n) >= 8n * mib);
+  });
+});
