@@ -11,19 +11,22 @@ const maxProbed = 33_554_432;
  * silence. Everything else (checksums, lengths, a cut) igzip checks itself.
  */
 export class GzipTail {
-  readonly #chunks: Uint8Array[] = [];
+  readonly #ring = Buffer.allocUnsafeSlow(windowBytes);
   #size = 0;
 
-  /** The chunk is kept for a while: it must not change. */
   push(chunk: Uint8Array): void {
-    this.#chunks.push(chunk);
+    const kept = chunk.subarray(Math.max(0, chunk.length - windowBytes));
+    const at = (this.#size + chunk.length - kept.length) % windowBytes;
+    const first = Math.min(kept.length, windowBytes - at);
+    this.#ring.set(kept.subarray(0, first), at);
+    this.#ring.set(kept.subarray(first), 0);
     this.#size += chunk.length;
-    for (;;) {
-      const first = this.#chunks[0];
-      if (first === undefined || this.#size - first.length < windowBytes) return;
-      this.#size -= first.length;
-      this.#chunks.shift();
-    }
+  }
+
+  #kept(): Buffer {
+    if (this.#size <= windowBytes) return this.#ring.subarray(0, this.#size);
+    const at = this.#size % windowBytes;
+    return Buffer.concat([this.#ring.subarray(at), this.#ring.subarray(0, at)]);
   }
 
   /**
@@ -36,7 +39,7 @@ export class GzipTail {
    * @param unpacked how many bytes came out
    */
   endsInGarbage(unpacked: number): boolean {
-    const kept = Buffer.concat(this.#chunks);
+    const kept = this.#kept();
     const length = Buffer.alloc(4);
     length.writeUInt32LE(unpacked % 2 ** 32);
     if (kept.subarray(-4).equals(length)) return false;

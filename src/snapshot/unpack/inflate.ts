@@ -1,12 +1,8 @@
-import { spawn } from "node:child_process";
-import { once } from "node:events";
-import type { Readable, Writable } from "node:stream";
+import type { Readable } from "node:stream";
 import { createGunzip, createZstdDecompress } from "node:zlib";
 import { Fault } from "../../base/fault.ts";
-import { GzipTail } from "./gzip-tail.ts";
-
-type Chunks = AsyncIterable<Uint8Array>;
-type Take = (chunk: Uint8Array) => void;
+import { byIgzip } from "./igzip.ts";
+import { type Chunks, EndedEarly, followedByGarbage, passThrough, type Take } from "./stream.ts";
 
 /** A gzip smaller than this is inflated within the worker: starting igzip takes longer. */
 const worthAProcess = 524_288;
@@ -58,7 +54,7 @@ async function begin(source: AsyncIterator<Uint8Array>): Promise<{ first: Uint8A
   for (;;) {
     const next = await source.next();
     if (next.done === true) return { first: Buffer.concat(pieces), whole: true };
-    pieces.push(next.value);
+    pieces.push(Buffer.from(next.value));
     size += next.value.length;
     if (size >= worthAProcess) return { first: Buffer.concat(pieces), whole: false };
   }
@@ -82,7 +78,7 @@ async function byZlib(
     }
   })();
   try {
-    await passThrough(engine, engine, counted, take);
+    await passThrough(engine, outputOf(engine, take), counted);
   } catch (error) {
     if (error instanceof EndedEarly) throw followedByGarbage();
     const code = error instanceof Error && "code" in error ? String(error.code) : "";
@@ -95,61 +91,9 @@ async function byZlib(
   if (engine.bytesWritten !== fed) throw followedByGarbage();
 }
 
-const followedByGarbage = () => new Fault("corrupt", "something follows the end of the compressed layer");
-
-/** igzip is four times faster than zlib, and as a process of its own it runs beside the writing. */
-async function byIgzip(path: string, chunks: Chunks, take: Take): Promise<void> {
-  const child = spawn(path, ["-d", "-c"], { stdio: "pipe", env: {} });
-  const tail = new GzipTail();
-  const said: Uint8Array[] = [];
-  let unpacked = 0;
-  child.stderr.on("data", (chunk: Uint8Array) => said.length < 8 && said.push(chunk));
-  const closed = new Promise<void>((resolve, reject) => {
-    child.once("error", (error) => reject(new Fault("unavailable", `starting ${path}`, { cause: error })));
-    child.once("close", (code, signal) => {
-      const message = Buffer.concat(said).toString("utf8").trim().slice(0, 500);
-      if (code === 0) resolve();
-      else if (signal !== null) reject(new Fault("internal", `${path} was ended by ${signal}`));
-      else reject(new Fault("corrupt", "the layer can't be inflated", { cause: new Error(message) }));
-    });
-  });
-  closed.catch(() => undefined);
-  const watched = (async function* () {
-    for await (const chunk of chunks) {
-      tail.push(chunk);
-      yield chunk;
-    }
-  })();
-  try {
-    await passThrough(child.stdin, child.stdout, watched, (chunk) => {
-      unpacked += chunk.length;
-      take(chunk);
-    });
-    await closed;
-  } catch (error) {
-    if (!(error instanceof EndedEarly)) {
-      child.kill("SIGKILL");
-      await closed.catch(() => undefined);
-      throw error;
-    }
-    await closed; // its own word goes first
-    throw followedByGarbage();
-  }
-  if (tail.endsInGarbage(unpacked)) throw followedByGarbage();
-}
-
-/** The output ended while there was still input. */
-class EndedEarly extends Error {}
-
-/**
- * Feeds `chunks` to `input` as fast as it takes them, and gives what comes from `output` to `take`. Ends when the
- * output does.
- *
- * @throws what `chunks` or `take` throws, and errors of the streams
- */
-async function passThrough(input: Writable, output: Readable, chunks: Chunks, take: Take): Promise<void> {
-  const stop = new AbortController();
-  const ended = new Promise<void>((resolve, reject) => {
+/** Gives what comes from `output` to `take`. Rejects with what that throws, and with the output's own errors. */
+function outputOf(output: Readable, take: Take): Promise<void> {
+  return new Promise<void>((resolve, reject) => {
     output.on("data", (chunk: Uint8Array) => {
       try {
         take(chunk);
@@ -163,17 +107,4 @@ async function passThrough(input: Writable, output: Readable, chunks: Chunks, ta
     output.once("error", reject);
     output.once("close", resolve);
   });
-  // What ends the output says why; the input only notices (EPIPE).
-  input.on("error", (error) => (Object.is(input, output) ? undefined : stop.abort(error)));
-  const over = ended.finally(() => stop.abort());
-  over.catch(() => undefined);
-  await Promise.all([over, feed(input, chunks, stop.signal)]).finally(() => stop.abort());
-}
-
-async function feed(input: Writable, chunks: Chunks, stop: AbortSignal): Promise<void> {
-  for await (const chunk of chunks) {
-    if (stop.aborted || input.destroyed) throw new EndedEarly();
-    if (!input.write(chunk)) await once(input, "drain", { signal: stop }).catch(() => undefined);
-  }
-  if (!stop.aborted) input.end();
 }

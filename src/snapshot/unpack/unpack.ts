@@ -22,7 +22,7 @@ export interface UnpackJob {
 /**
  * Inflates, hashes and unpacks a layer in one pass, within this thread.
  *
- * @param blob as it came; an abort makes it throw
+ * @param blob as it came, each chunk valid until the next is asked for; an abort makes it throw
  * @throws {Fault} as `LayerUnpacker.unpackLayer` says; else what `blob` throws
  */
 export async function unpack(job: UnpackJob, blob: AsyncIterable<Uint8Array>): Promise<UnpackedLayer> {

@@ -1,6 +1,9 @@
 import { Fault } from "../../base/fault.ts";
 
-/** A blob's chunks as messages bring them, to be read as an iterable. The sender bounds how many wait here. */
+/**
+ * A blob's chunks as messages bring them, to be read as an iterable. The sender bounds how many wait here. Each chunk's
+ * memory is given back when the next one is asked for: to wait for the garbage collector would cost much more of it.
+ */
 export class Inbox implements AsyncIterable<Uint8Array> {
   readonly #waiting: Uint8Array[] = [];
   #state: "open" | "ended" | "aborted" = "open";
@@ -33,8 +36,11 @@ export class Inbox implements AsyncIterable<Uint8Array> {
     for (;;) {
       this.throwIfAborted();
       const chunk = this.#waiting.shift();
-      if (chunk !== undefined) yield chunk;
-      else if (this.#state === "ended") return;
+      if (chunk !== undefined) {
+        yield chunk;
+        // Not when the reader leaves instead: it may still be in use by a call that runs beside this thread.
+        if (chunk.buffer instanceof ArrayBuffer) chunk.buffer.transfer(0);
+      } else if (this.#state === "ended") return;
       else await new Promise<void>((resolve) => (this.#wake = resolve));
     }
   }

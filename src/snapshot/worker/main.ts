@@ -67,11 +67,12 @@ function listen(port: MessagePort): void {
 async function* fileChunks(path: string, inbox: Inbox): AsyncGenerator<Uint8Array> {
   try {
     await using file = await open(path, "r");
+    const memory = new Uint8Array(readAtOnce);
     for (;;) {
       inbox.throwIfAborted();
-      const { bytesRead, buffer } = await file.read(new Uint8Array(readAtOnce), 0, readAtOnce);
+      const { bytesRead } = await file.read(memory, 0, readAtOnce);
       if (bytesRead === 0) return;
-      yield buffer.subarray(0, bytesRead);
+      yield memory.subarray(0, bytesRead);
     }
   } catch (error) {
     if (error instanceof Fault) throw error;
