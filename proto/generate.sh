@@ -11,4 +11,12 @@ options=$options,snakeToCamel=keys,useExactTypes=false,exportCommonSymbols=false
 options=$options,annotateFilesWithVersion=false,usePrototypeForDefaults=false
 protoc --plugin=../node_modules/.bin/protoc-gen-ts_proto --proto_path=. \
   --ts_proto_out="$out" --ts_proto_opt="$options" ./*.proto
+# Calls are made by wire/grpc/client.ts: without the clients of grpc-js, the command need not load it.
+sed -i -e '/^export interface [A-Za-z]*Client extends Client {$/,/^}$/d' \
+  -e '/^export const [A-Za-z]*Client = makeGenericClientConstructor/,/^};$/d' \
+  -e '/^import {$/,/^} from "@grpc/{
+    s/^import {$/import type {/
+    /Client\|CallOptions\|ChannelCredentials\|Metadata\|ServiceError/d
+    s/^  type /  /
+  }' "$out"/*.ts
 sha256sum ./*.proto generate.sh >"$out/sources.sha256"

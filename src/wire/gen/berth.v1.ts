@@ -3,19 +3,10 @@
 
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
-import {
-  type CallOptions,
-  type ChannelCredentials,
-  Client,
-  type ClientOptions,
-  type ClientReadableStream,
-  type ClientUnaryCall,
-  type handleServerStreamingCall,
-  type handleUnaryCall,
-  makeGenericClientConstructor,
-  type Metadata,
-  type ServiceError,
-  type UntypedServiceImplementation,
+import type {
+  handleServerStreamingCall,
+  handleUnaryCall,
+  UntypedServiceImplementation,
 } from "@grpc/grpc-js";
 import { AuthConfig, Image } from "./runtime.v1.ts";
 
@@ -1134,62 +1125,7 @@ export interface BerthServer extends UntypedServiceImplementation {
   export: handleUnaryCall<ExportRequest, ExportResponse>;
 }
 
-export interface BerthClient extends Client {
-  info(request: InfoRequest, callback: (error: ServiceError | null, response: InfoResponse) => void): ClientUnaryCall;
-  info(
-    request: InfoRequest,
-    metadata: Metadata,
-    callback: (error: ServiceError | null, response: InfoResponse) => void,
-  ): ClientUnaryCall;
-  info(
-    request: InfoRequest,
-    metadata: Metadata,
-    options: Partial<CallOptions>,
-    callback: (error: ServiceError | null, response: InfoResponse) => void,
-  ): ClientUnaryCall;
-  pullImage(request: PullImageRequest, options?: Partial<CallOptions>): ClientReadableStream<PullImageProgress>;
-  pullImage(
-    request: PullImageRequest,
-    metadata?: Metadata,
-    options?: Partial<CallOptions>,
-  ): ClientReadableStream<PullImageProgress>;
-  import(
-    request: ImportRequest,
-    callback: (error: ServiceError | null, response: ImportResponse) => void,
-  ): ClientUnaryCall;
-  import(
-    request: ImportRequest,
-    metadata: Metadata,
-    callback: (error: ServiceError | null, response: ImportResponse) => void,
-  ): ClientUnaryCall;
-  import(
-    request: ImportRequest,
-    metadata: Metadata,
-    options: Partial<CallOptions>,
-    callback: (error: ServiceError | null, response: ImportResponse) => void,
-  ): ClientUnaryCall;
-  export(
-    request: ExportRequest,
-    callback: (error: ServiceError | null, response: ExportResponse) => void,
-  ): ClientUnaryCall;
-  export(
-    request: ExportRequest,
-    metadata: Metadata,
-    callback: (error: ServiceError | null, response: ExportResponse) => void,
-  ): ClientUnaryCall;
-  export(
-    request: ExportRequest,
-    metadata: Metadata,
-    options: Partial<CallOptions>,
-    callback: (error: ServiceError | null, response: ExportResponse) => void,
-  ): ClientUnaryCall;
-}
 
-export const BerthClient = makeGenericClientConstructor(BerthService, "berth.v1.Berth") as unknown as {
-  new (address: string, credentials: ChannelCredentials, options?: Partial<ClientOptions>): BerthClient;
-  service: typeof BerthService;
-  serviceName: string;
-};
 
 type Builtin = Date | Function | Uint8Array | string | number | boolean | bigint | undefined;
 

@@ -1,7 +1,7 @@
-import { Client, credentials, Metadata, type ServiceError } from "@grpc/grpc-js";
-import { Fault } from "../../base/fault.ts";
+import { during, Fault } from "../../base/fault.ts";
 import type { Bytes } from "../../base/units.ts";
-import { faultOfAnswer } from "./fault-of-answer.ts";
+import { Http2Session } from "../http2/session.ts";
+import { type Call, type CallEvents, startCall } from "./call.ts";
 import type { CallOptions, Calls, MethodDefinition, ServiceDefinition } from "./method.ts";
 
 /** A connection to a daemon, over which several services are called. */
@@ -13,34 +13,25 @@ export interface Connection {
 }
 
 const defaultMaxMessage: Bytes = 64 << 20;
-const receiveWindow: Bytes = 4 << 20;
 
 /**
  * Connects to a unix socket, by path or `unix://` address. Nothing is sent before the first call; a daemon that is
- * not there shows then.
+ * not there shows then. A connection that was lost is made anew for the next call.
  *
  * @throws {Fault} invalid for an address of another kind
  */
 export function connect(endpoint: string, maxMessage: Bytes = defaultMaxMessage): Connection {
-  const socket = socketOf(endpoint);
-  const client = new Client(`unix:${socket}`, credentials.createInsecure(), {
-    "grpc.default_authority": "localhost",
-    "grpc.max_receive_message_length": maxMessage,
-    "grpc.max_send_message_length": maxMessage,
-    "grpc.enable_channelz": 0,
-    "grpc.enable_retries": 0,
-    "grpc-node.flow_control_window": receiveWindow,
-  });
+  const channel = new Channel(socketOf(endpoint), maxMessage);
   return {
-    endpoint: `unix://${socket}`,
+    endpoint: `unix://${channel.socket}`,
     calls: <Service extends ServiceDefinition>(service: Service) =>
       Object.fromEntries(
         Object.entries(service).map(([name, method]) => [
           name,
-          method.responseStream ? streamCall(client, socket, method) : unaryCall(client, socket, method),
+          method.responseStream ? streamCall(channel, method) : unaryCall(channel, method),
         ]),
       ) as Calls<Service>,
-    close: () => client.close(),
+    close: () => channel.close(),
   };
 }
 
@@ -52,71 +43,112 @@ function socketOf(endpoint: string): string {
   });
 }
 
+/** The way to one socket: a session, and those before it that still have calls to end. */
+class Channel {
+  readonly socket: string;
+  readonly #maxMessage: Bytes;
+  #sessions: Http2Session[] = [];
+  #isClosed = false;
+
+  constructor(socket: string, maxMessage: Bytes) {
+    this.socket = socket;
+    this.#maxMessage = maxMessage;
+  }
+
+  start(path: string, message: Uint8Array, options: CallOptions, events: CallEvents): Call {
+    return startCall(this.#session(), { path, message, maxMessage: this.#maxMessage }, options, events);
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    for (const session of this.#sessions) session.close();
+  }
+
+  #session(): Http2Session {
+    if (this.#isClosed) throw new Fault("cancelled", `the connection to ${this.socket} was closed`);
+    this.#sessions = this.#sessions.filter((session) => !session.hasEnded);
+    const open = this.#sessions.find((session) => session.isOpen);
+    if (open !== undefined) return open;
+    const session = new Http2Session(this.socket);
+    this.#sessions.push(session);
+    return session;
+  }
+}
+
 function unaryCall<Request, Response>(
-  client: Client,
-  socket: string,
+  channel: Channel,
   method: MethodDefinition<Request, Response>,
 ): (request: Partial<Request>, options?: CallOptions) => Promise<Response> {
-  return (request, options = {}) =>
-    new Promise((resolve, reject) => {
-      const call = client.makeUnaryRequest(
-        method.path,
-        method.requestSerialize,
-        method.responseDeserialize,
-        wholeRequest(method, request),
-        new Metadata(),
-        grpcOptions(options),
-        (error: ServiceError | null, response?: Response) => {
-          options.signal?.removeEventListener("abort", cancel);
-          if (error !== null) reject(faultOfAnswer(error, socket));
-          else resolve(response as Response);
-        },
-      );
-      const cancel = () => call.cancel();
-      whenAborted(options.signal, cancel);
+  return async (request, options = {}) => {
+    const { promise, resolve, reject } = Promise.withResolvers<Buffer>();
+    let answer: Buffer | undefined;
+    const call = channel.start(method.path, encoded(method, request), options, {
+      message: (bytes) => {
+        answer = bytes;
+        call.ready();
+      },
+      ended: (failure) => {
+        if (failure !== undefined) reject(failure);
+        else if (answer === undefined) reject(new Fault("internal", "the answer holds no message"));
+        else resolve(answer);
+      },
     });
+    return decoded(method, await promise);
+  };
 }
 
 function streamCall<Request, Response>(
-  client: Client,
-  socket: string,
+  channel: Channel,
   method: MethodDefinition<Request, Response>,
 ): (request: Partial<Request>, options?: CallOptions) => AsyncIterable<Response> {
   return async function* (request, options = {}) {
-    const stream = client.makeServerStreamRequest(
-      method.path,
-      method.requestSerialize,
-      method.responseDeserialize,
-      wholeRequest(method, request),
-      new Metadata(),
-      grpcOptions(options),
-    );
-    const cancel = () => stream.cancel();
-    whenAborted(options.signal, cancel);
+    const messages: Buffer[] = [];
+    let end: { readonly failure: Fault | undefined } | undefined;
+    let wake = () => {};
+    const call = channel.start(method.path, encoded(method, request), options, {
+      message: (bytes) => {
+        messages.push(bytes);
+        wake();
+      },
+      ended: (failure) => {
+        end = { failure };
+        wake();
+      },
+    });
     try {
-      yield* stream as AsyncIterable<Response>;
-    } catch (error) {
-      throw faultOfAnswer(error, socket);
+      for (;;) {
+        const next = messages.shift();
+        if (next !== undefined) {
+          if (messages.length === 0) call.ready();
+          yield decoded(method, next);
+        } else if (end !== undefined) {
+          if (end.failure !== undefined) throw end.failure;
+          return;
+        } else {
+          await new Promise<void>((resolve) => {
+            wake = resolve;
+          });
+        }
+      }
     } finally {
-      options.signal?.removeEventListener("abort", cancel);
-      stream.cancel();
+      call.cancel();
     }
   };
 }
 
-function whenAborted(signal: AbortSignal | undefined, cancel: () => void): void {
-  if (signal?.aborted === true) cancel();
-  else signal?.addEventListener("abort", cancel, { once: true });
-}
-
-function grpcOptions(options: CallOptions): { deadline?: number } {
-  return options.timeout === undefined ? {} : { deadline: Date.now() + options.timeout };
-}
-
-/** An empty message decodes to the defaults of all fields. */
-function wholeRequest<Request, Response>(
+/** What is left out of a request has the defaults of its fields: those of an empty message. */
+function encoded<Request, Response>(
   method: MethodDefinition<Request, Response>,
   request: Partial<Request>,
-): Request {
-  return { ...method.requestDeserialize(Buffer.alloc(0)), ...request };
+): Uint8Array {
+  return method.requestSerialize({ ...method.requestDeserialize(Buffer.alloc(0)), ...request });
+}
+
+/** @throws {Fault} internal */
+function decoded<Request, Response>(method: MethodDefinition<Request, Response>, bytes: Buffer): Response {
+  try {
+    return method.responseDeserialize(bytes);
+  } catch (error) {
+    throw during(`reading the answer to ${method.path}`, error);
+  }
 }

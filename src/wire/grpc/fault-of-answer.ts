@@ -1,58 +1,78 @@
-import { type Metadata, status } from "@grpc/grpc-js";
 import { Fault, type FaultKind } from "../../base/fault.ts";
 
-/** What a code means to a client, whichever runtime answered. Codes that are not here are `internal`. */
+/** What a gRPC code means to a client, whichever runtime answered. Codes that are not here are `internal`. */
 const kindOfCode: ReadonlyMap<number, FaultKind> = new Map([
-  [status.CANCELLED, "cancelled"],
-  [status.INVALID_ARGUMENT, "invalid"],
-  [status.OUT_OF_RANGE, "invalid"],
-  [status.DEADLINE_EXCEEDED, "deadline"],
-  [status.NOT_FOUND, "notFound"],
-  [status.ALREADY_EXISTS, "alreadyExists"],
-  [status.PERMISSION_DENIED, "forbidden"],
-  [status.RESOURCE_EXHAUSTED, "exhausted"],
-  [status.FAILED_PRECONDITION, "wrongState"],
-  [status.ABORTED, "wrongState"],
-  [status.UNIMPLEMENTED, "unimplemented"],
-  [status.UNAVAILABLE, "unavailable"],
-  [status.DATA_LOSS, "corrupt"],
-  [status.UNAUTHENTICATED, "unauthenticated"],
+  [1, "cancelled"],
+  [3, "invalid"],
+  [4, "deadline"],
+  [5, "notFound"],
+  [6, "alreadyExists"],
+  [7, "forbidden"],
+  [8, "exhausted"],
+  [9, "wrongState"], // FAILED_PRECONDITION
+  [10, "wrongState"], // ABORTED
+  [11, "invalid"], // OUT_OF_RANGE
+  [12, "unimplemented"],
+  [14, "unavailable"],
+  [15, "corrupt"], // DATA_LOSS
+  [16, "unauthenticated"],
 ]);
 
-/** The Fault behind a failed call: the server's own words, or what to do when no server answers at `socket`. */
-export function faultOfAnswer(error: unknown, socket: string): Fault {
-  if (!isServiceError(error)) return new Fault("internal", `calling ${socket}`, { cause: error });
-  const kind = kindOfCode.get(error.code) ?? "internal";
-  if (kind !== "unavailable" || answered(error)) return new Fault(kind, error.details);
-  if (/\bEACCES\b/.test(error.details)) {
+/** The server's own words: `grpc-status` and `grpc-message`, as they were sent. */
+export function faultOfStatus(code: number, message: string): Fault {
+  return new Fault(kindOfCode.get(code) ?? "internal", decodeMessage(message));
+}
+
+/** Percent-encoded UTF-8; what isn't is shown as it came. */
+function decodeMessage(message: string): string {
+  const octets: number[] = [];
+  for (let at = 0; at < message.length; at++) {
+    const hex = message[at] === "%" ? message.slice(at + 1, at + 3) : "";
+    if (/^[0-9a-f]{2}$/i.test(hex)) {
+      octets.push(Number.parseInt(hex, 16));
+      at += 2;
+    } else octets.push(message.charCodeAt(at));
+  }
+  return Buffer.from(octets).toString("utf8");
+}
+
+const kindOfHttpStatus: ReadonlyMap<string, FaultKind> = new Map([
+  ["401", "unauthenticated"],
+  ["403", "forbidden"],
+  ["404", "unimplemented"],
+  ["429", "unavailable"],
+  ["502", "unavailable"],
+  ["503", "unavailable"],
+  ["504", "unavailable"],
+]);
+
+/** A response that is no gRPC at all ("HTTP to gRPC status code mapping" of the gRPC documentation). */
+export function faultOfHttpStatus(status: string): Fault {
+  return new Fault(kindOfHttpStatus.get(status) ?? "internal", `answered with HTTP status ${status}`);
+}
+
+/** Codes of RST_STREAM (RFC 9113, section 7) that say more than that it went wrong. */
+const kindOfReset: ReadonlyMap<number, FaultKind> = new Map([
+  [0x7, "unavailable"], // REFUSED_STREAM
+  [0x8, "cancelled"],
+  [0xb, "exhausted"], // ENHANCE_YOUR_CALM
+  [0xc, "forbidden"], // INADEQUATE_SECURITY
+]);
+
+export function faultOfReset(code: number): Fault {
+  return new Fault(kindOfReset.get(code) ?? "internal", `the call was broken off with HTTP/2 error ${code}`);
+}
+
+/** What to do when no server answers at `socket`. */
+export function faultOfConnection(failure: Fault, socket: string): Fault {
+  const { code } = (failure.cause ?? {}) as NodeJS.ErrnoException;
+  if (code === "EACCES") {
     return new Fault("forbidden", `may not connect to ${socket}`, {
       hint: "run as root, or join the group that owns the socket",
     });
   }
-  if (/\b(ENOENT|ECONNREFUSED)\b/.test(error.details)) {
+  if (code === "ENOENT" || code === "ECONNREFUSED") {
     return new Fault("unavailable", `nobody answers at ${socket}`, { hint: "is the daemon running there?" });
   }
-  return new Fault("unavailable", error.details);
-}
-
-/** True for a server's own words: only an answer has headers. What this side makes up has none. */
-function answered({ metadata }: ServiceError): boolean {
-  return metadata !== undefined && Object.keys(metadata.getMap()).length > 0;
-}
-
-interface ServiceError {
-  readonly code: number;
-  readonly details: string;
-  readonly metadata?: Metadata;
-}
-
-function isServiceError(error: unknown): error is ServiceError {
-  return (
-    typeof error === "object" &&
-    error !== null &&
-    "code" in error &&
-    typeof error.code === "number" &&
-    "details" in error &&
-    typeof error.details === "string"
-  );
+  return new Fault(failure.kind, `calling ${socket}`, { cause: failure });
 }

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { mkdtemp, rename, rm, stat, writeFile } from "node:fs/promises";
+import { createServer as createHttp2Server, type ServerHttp2Stream } from "node:http2";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -109,6 +110,36 @@ test("a server that can't reach another is not taken for one that is away", asyn
     (error) => isFault(error, "unavailable") && error.message.startsWith("nobody answers at"),
   );
   connection.close();
+});
+
+test("a server that speaks HTTP/2 and no gRPC is told as such, and so is an answer that is no message", async () => {
+  const server = createHttp2Server();
+  server.on("stream", (stream: ServerHttp2Stream, headers) => {
+    if (headers[":path"] === "/runtime.v1.RuntimeService/Version")
+      stream.respond({ ":status": 404 }, { endStream: true });
+    else {
+      stream.respond({ ":status": 200, "content-type": "application/grpc" }, { waitForTrailers: true });
+      stream.on("wantTrailers", () => stream.sendTrailers({ "grpc-status": "0" }));
+      stream.end(Buffer.from([0, 0, 0, 0, 2, 0x0a, 0xff]));
+    }
+  });
+  await new Promise<void>((resolve) => server.listen(socket, resolve));
+  const connection = connect(socket);
+  const runtime = connection.calls(RuntimeServiceService);
+  await assert.rejects(
+    async () => await runtime.version({}),
+    (error) => isFault(error, "unimplemented") && error.message === "answered with HTTP status 404",
+  );
+  await assert.rejects(
+    async () => await runtime.listContainers({}),
+    (error) => isFault(error, "internal") && error.message.startsWith("reading the answer to /runtime.v1"),
+  );
+  connection.close();
+  await assert.rejects(
+    async () => await runtime.version({}),
+    (error) => isFault(error, "cancelled"),
+  );
+  await new Promise((resolve) => server.close(resolve));
 });
 
 test("bytes that are no message are told as invalid", async () => {
