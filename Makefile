@@ -1,15 +1,16 @@
 # make run    starts a daemon, runs a pod from an image made here, shows it
 # make stop   takes all of that away again
 # make dist   installs the command below PREFIX (/usr/local), without the sources
+# make bench  berth beside Debian's containerd; BENCH="--quick …" hands options on (docs/benchmarks.md)
 # make test   everything that CI runs; test-full adds the long loops; conformance runs critest
 SHELL := /bin/sh
 .DELETE_ON_ERROR:
-.PHONY: install dist install-test check unit e2e test test-full conformance run stop clean
+.PHONY: install dist install-test check unit e2e test test-full conformance bench run stop clean
 
 # What berth needs on a node, and what its tests need besides.
 RUN_PACKAGES := crun runc conmon containernetworking-plugins iptables isal busybox-static \
   golang-github-containers-common catatonit iproute2 util-linux curl ca-certificates
-TEST_PACKAGES := docker-registry skopeo umoci apache2-utils openssl nginx-light attr libcap2-bin socat xfsprogs btrfs-progs e2fsprogs
+TEST_PACKAGES := containerd docker-registry skopeo umoci apache2-utils openssl nginx-light attr libcap2-bin socat xfsprogs btrfs-progs e2fsprogs
 NPM_PACKAGES := $(if $(shell command -v npm),,nodejs npm)
 
 PREFIX := /usr/local
@@ -54,6 +55,9 @@ test-full: install-test check
 conformance: install-test
 	@REGISTRY="$(REGISTRY)" IMAGES="$(IMAGES)" RUNTIME="$(RUNTIME)" FOCUS="$(FOCUS)" SKIP="$(SKIP)" \
 	  PARALLEL="$(PARALLEL)" test/conformance/run.sh "$(CRITEST)"
+
+bench: install-test
+	@$(NODE) --disable-warning=ExperimentalWarning bench/compare.ts $(BENCH)
 
 run: install
 	@packaging/dev/demo.sh up

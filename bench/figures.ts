@@ -12,8 +12,7 @@ export class Readings {
 
   /** The value below which `share` (0 to 1) of the readings lie. */
   at(name: string, share: number): number {
-    const sorted = (this.#values.get(name) ?? []).toSorted((a, b) => a - b);
-    return sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? Number.NaN;
+    return quantile(this.#values.get(name) ?? [], share);
   }
 
   /** Markdown: a row a name, with its p10 (a busy machine's quiet moments), p50 and p99 in milliseconds. */
@@ -24,6 +23,12 @@ export class Readings {
     ]);
     return markdown([["ms", "p10", "p50", "p99"], ...rows]);
   }
+}
+
+/** The value below which `share` (0 to 1) of the values lie. NaN when there are none. */
+export function quantile(values: readonly number[], share: number): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? Number.NaN;
 }
 
 function ms(value: number): string {

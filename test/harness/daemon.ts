@@ -8,7 +8,7 @@ import { ImageServiceService, RuntimeServiceService } from "../../src/wire/gen/r
 import { type Connection, connect } from "../../src/wire/grpc/client.ts";
 import type { Calls } from "../../src/wire/grpc/method.ts";
 import { hostNamespace, type MountNamespace, privateNamespace } from "./mount-namespace.ts";
-import { makeWorkspace, quietly, removeWorkspace, type Workspace } from "./workspace.ts";
+import { makeWorkspace, removeWorkspace, sweepScript, type Workspace } from "./workspace.ts";
 
 /** The command under test; an installed tree can be tested, too. */
 export const berthCommand =
@@ -18,6 +18,8 @@ const startDeadlineMs = 30_000;
 export interface DaemonOptions {
   /** The default handler. crun gets a private mount namespace, runc the host's. */
   readonly runtime?: "crun" | "runc";
+  /** Whose mount namespace: what suits the runtime, or the caller's, which must suit it then. */
+  readonly mounts?: "suitable" | "caller's";
   readonly extraConfig?: string;
   /** Opens Node's inspector on a free port, so that tests can ask for the daemon's memory. */
   readonly inspect?: boolean;
@@ -48,7 +50,8 @@ export class TestDaemon {
   static async start(options: DaemonOptions = {}): Promise<TestDaemon> {
     const runtime = options.runtime ?? "crun";
     const workspace = makeWorkspace({ runtime, extraConfig: options.extraConfig ?? "" });
-    const namespace = runtime === "crun" ? await privateNamespace() : hostNamespace;
+    const own = runtime === "crun" && options.mounts !== "caller's";
+    const namespace = own ? await privateNamespace() : hostNamespace;
     const daemon = new TestDaemon(workspace, namespace, options.inspect ?? false);
     try {
       await daemon.launch();
@@ -189,28 +192,8 @@ export class TestDaemon {
   /** Ends the daemon and takes its surroundings away. */
   async close(): Promise<void> {
     await this.kill();
-    await this.#sweep();
+    await this.inside("sh", "-c", sweepScript(this.workspace));
     await this.#namespace.close();
     if (process.env.BERTH_TEST_KEEP === undefined) removeWorkspace(this.workspace);
-  }
-
-  /** What failing tests left running or mounted must not stay on the host. */
-  async #sweep(): Promise<void> {
-    const { cgroupParent, directory, networkName } = this.workspace;
-    const script = `
-      rules=$(iptables-save -t nat | grep -F '"${networkName}\\"')
-      echo "$rules" | sed -n 's/^-A/-D/p' | while read -r rule; do eval "iptables -t nat $rule"; done
-      echo "$rules" | grep -o 'CNI-[0-9a-f]*' | sort -u | xargs -r -n1 iptables -t nat -X
-      for procs in $(find /sys/fs/cgroup/*${cgroupParent} /sys/fs/cgroup${cgroupParent} -name cgroup.procs 2>/dev/null)
-      do for pid in $(cat $procs 2>/dev/null); do kill -9 $pid 2>/dev/null; done; done
-      for try in 1 2 3 4 5 6 7 8 9 10
-      do
-        awk '$5 ~ "^${directory}/" { print $5 }' /proc/self/mountinfo | sort -r | xargs -r -n1 umount -l 2>/dev/null
-        find /sys/fs/cgroup/*${cgroupParent} /sys/fs/cgroup${cgroupParent} -depth -type d -delete 2>/dev/null
-        ls -d /sys/fs/cgroup/*${cgroupParent} /sys/fs/cgroup${cgroupParent} >/dev/null 2>&1 || exit 0
-        sleep 0.05
-      done`;
-    await this.inside("sh", "-c", script);
-    quietly("sh", ["-c", `find /sys/fs/cgroup/unified${cgroupParent} -depth -type d -delete`]);
   }
 }

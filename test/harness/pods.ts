@@ -16,7 +16,11 @@ type PodOverrides = Parameters<typeof PodSandboxConfig.create>[0];
 type ContainerOverrides = Parameters<typeof ContainerConfig.create>[0];
 
 /** A pod's configuration as a kubelet would send it, with its own uid and log directory. */
-export function podConfig(daemon: TestDaemon, name: string, overrides: PodOverrides = {}): PodSandboxConfig {
+export function podConfig(
+  daemon: Pick<TestDaemon, "workspace">,
+  name: string,
+  overrides: PodOverrides = {},
+): PodSandboxConfig {
   const uid = randomUUID();
   const logDirectory = join(daemon.workspace.logs, uid);
   mkdirSync(logDirectory, { recursive: true });

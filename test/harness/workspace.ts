@@ -104,10 +104,31 @@ configPath = "${workspace.certsDir}"
 ${extra}`;
 }
 
+/**
+ * A shell script that ends and takes away what runs or is mounted of a workspace, whatever state its user left it in. It
+ * has to run where the mounts are.
+ */
+export function sweepScript({ cgroupParent, directory, networkName }: Workspace): string {
+  return `
+    rules=$(iptables-save -t nat | grep -F '"${networkName}\\"')
+    echo "$rules" | sed -n 's/^-A/-D/p' | while read -r rule; do eval "iptables -t nat $rule"; done
+    echo "$rules" | grep -o 'CNI-[0-9a-f]*' | sort -u | xargs -r -n1 iptables -t nat -X
+    for procs in $(find /sys/fs/cgroup/*${cgroupParent} /sys/fs/cgroup${cgroupParent} -name cgroup.procs 2>/dev/null)
+    do for pid in $(cat $procs 2>/dev/null); do kill -9 $pid 2>/dev/null; done; done
+    for try in 1 2 3 4 5 6 7 8 9 10
+    do
+      awk '$5 ~ "^${directory}/" { print $5 }' /proc/self/mountinfo | sort -r | xargs -r -n1 umount -l 2>/dev/null
+      find /sys/fs/cgroup/*${cgroupParent} /sys/fs/cgroup${cgroupParent} -depth -type d -delete 2>/dev/null
+      ls -d /sys/fs/cgroup/*${cgroupParent} /sys/fs/cgroup${cgroupParent} >/dev/null 2>&1 || exit 0
+      sleep 0.05
+    done`;
+}
+
 /** Takes away what the kernel still holds of a workspace, whatever state the tests left it in, and its files. */
 export function removeWorkspace(workspace: Workspace): void {
   // Not there when no pod was ever attached.
   quietly("ip", ["link", "delete", workspace.bridge]);
+  quietly("sh", ["-c", `find /sys/fs/cgroup/unified${workspace.cgroupParent} -depth -type d -delete`]);
   rmSync(workspace.directory, { recursive: true, force: true });
 }
 

@@ -1,0 +1,28 @@
+/**
+ * berth beside its peers: every daemon driven by the same client over the CRI, in turns, and a table of it in Markdown.
+ * `--help` tells of the options; docs/benchmarks.md of what is measured and how.
+ */
+import { hostCgroups } from "../src/linux/cgroups.ts";
+import { installBerth } from "./install.ts";
+import { optionsOf, usage } from "./options.ts";
+import { enterOwnMounts } from "./own-mounts.ts";
+import { Results } from "./results.ts";
+import { runBenchmark } from "./run.ts";
+import { tableOf } from "./table.ts";
+
+const options = optionsOf(process.argv.slice(2));
+if (options.help) {
+  console.log(usage);
+  process.exit(0);
+}
+if (options.tableOf.length > 0) {
+  console.log(tableOf(Results.read(options.tableOf)));
+  process.exit(0);
+}
+enterOwnMounts();
+await using stack = new AsyncDisposableStack();
+installBerth(stack);
+const results = new Results();
+await runBenchmark(options, await hostCgroups(), results);
+if (options.json !== undefined) results.write(options.json);
+console.log(tableOf(results));

@@ -1,0 +1,90 @@
+import { parseArgs } from "node:util";
+import { full, quick, type Sizes, tiny } from "./phases/bench.ts";
+
+export const usage = `node bench/compare.ts [options]
+
+  --quick                  fewer rounds, 50 pods, one pull: about two minutes for two daemons
+  --tiny                   as little as shows that all of it works
+  --only PARTS             of pods,exec,lists,memory,pull (all), with commas between
+  --berth RUNTIMES         berth's default handlers, each a daemon of its own: crun,runc (the default is crun)
+  --containerd NAME=PATH   a containerd, its shim beside it; again for more ("containerd 1.6=/usr/bin/containerd")
+  --peer NAME=HOW          another daemon; again for more. HOW is unix:///SOCKET[,pid=N][,images=DIRECTORY] for one that
+                           runs, or a command that starts one in the foreground: directories below $BENCH_DIRECTORY,
+                           CNI configuration from $BENCH_NET_D, images from $BENCH_REGISTRY (plain HTTP), its socket at
+                           $BENCH_SOCKET
+  --no-peers               berth alone
+  --registry HOST:PORT     a registry that has bench/busybox, bench/big and pause images; without it, one is started
+  --data DIRECTORY         where that one keeps its images for the next run (/var/tmp/berth-bench)
+  --json FILE              writes all readings there
+  --table FILE             only prints the table of what --json wrote; again to join several
+  --help
+`;
+
+export interface Options {
+  readonly help: boolean;
+  readonly sizes: Sizes;
+  readonly parts: ReadonlySet<Part>;
+  readonly berth: readonly ("crun" | "runc")[];
+  readonly containerds: readonly Named[];
+  readonly peers: readonly Named[];
+  readonly registry: string | undefined;
+  readonly data: string;
+  readonly json: string | undefined;
+  readonly tableOf: readonly string[];
+}
+
+const parts = ["pods", "exec", "lists", "memory", "pull"] as const;
+export type Part = (typeof parts)[number];
+
+export interface Named {
+  readonly name: string;
+  readonly value: string;
+}
+
+/** @throws {Error} for what makes no sense */
+export function optionsOf(args: readonly string[]): Options {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      help: { type: "boolean", default: false },
+      quick: { type: "boolean", default: false },
+      tiny: { type: "boolean", default: false },
+      only: { type: "string", default: parts.join(",") },
+      berth: { type: "string", default: "crun" },
+      containerd: { type: "string", multiple: true, default: ["containerd 1.6=/usr/bin/containerd"] },
+      peer: { type: "string", multiple: true, default: [] },
+      "no-peers": { type: "boolean", default: false },
+      registry: { type: "string" },
+      data: { type: "string", default: "/var/tmp/berth-bench" },
+      json: { type: "string" },
+      table: { type: "string", multiple: true, default: [] },
+    },
+  });
+  const peers = values["no-peers"] ? [] : [values.containerd, values.peer];
+  return {
+    help: values.help,
+    sizes: values.tiny ? tiny : values.quick ? quick : full,
+    parts: new Set(oneOf(values.only, parts)),
+    berth: oneOf(values.berth, ["crun", "runc"]),
+    containerds: (peers[0] ?? []).map(named),
+    peers: (peers[1] ?? []).map(named),
+    registry: values.registry,
+    data: values.data,
+    json: values.json,
+    tableOf: values.table,
+  };
+}
+
+function oneOf<Known extends string>(text: string, known: readonly Known[]): Known[] {
+  return text.split(",").map((word) => {
+    const found = known.find((each) => each === word);
+    if (found === undefined) throw new Error(`"${word}" is none of ${known.join(", ")}`);
+    return found;
+  });
+}
+
+function named(text: string): Named {
+  const at = text.indexOf("=");
+  if (at < 1) throw new Error(`"${text}" is not NAME=…`);
+  return { name: text.slice(0, at), value: text.slice(at + 1) };
+}

@@ -1,0 +1,94 @@
+import type { Cgroups } from "../../src/linux/contract.ts";
+import type { Results } from "../results.ts";
+import type { Subject } from "../subjects/subject.ts";
+
+/** How much is measured. */
+export interface Sizes {
+  /** Turns that each subject gets, in an order that rotates. */
+  readonly rounds: number;
+  /** Pod lives a turn. */
+  readonly lives: number;
+  /** Pod lives a reading of lives a second. */
+  readonly livesAtOnce: number;
+  readonly ratesOfLives: number;
+  /** Commands a turn, alone and at once. */
+  readonly execs: number;
+  readonly pods: number;
+  /** List calls, and statistics calls, of each kind. */
+  readonly listCalls: number;
+  readonly statsCalls: number;
+  /** Rest before memory is read, in ms: longer than berth's threads wait for work. */
+  readonly restMs: number;
+  /** How long idle CPU is watched, in ms. */
+  readonly watchMs: number;
+  readonly pulls: number;
+  /** The size of the big image, unpacked. */
+  readonly bigBytes: number;
+}
+
+export const full: Sizes = {
+  rounds: 12,
+  lives: 3,
+  livesAtOnce: 40,
+  ratesOfLives: 3,
+  execs: 25,
+  pods: 100,
+  listCalls: 50,
+  statsCalls: 5,
+  restMs: 12_000,
+  watchMs: 5_000,
+  pulls: 3,
+  bigBytes: 1150 << 20,
+};
+
+export const quick: Sizes = {
+  ...full,
+  rounds: 5,
+  livesAtOnce: 20,
+  ratesOfLives: 1,
+  pods: 50,
+  statsCalls: 3,
+  pulls: 1,
+};
+
+/** As little as shows that everything works. */
+export const tiny: Sizes = {
+  rounds: 1,
+  lives: 1,
+  livesAtOnce: 4,
+  ratesOfLives: 1,
+  execs: 2,
+  pods: 2,
+  listCalls: 2,
+  statsCalls: 1,
+  restMs: 100,
+  watchMs: 200,
+  pulls: 1,
+  bigBytes: 4 << 20,
+};
+
+/** What every part of a benchmark works with. */
+export interface Bench {
+  readonly subjects: readonly Subject[];
+  readonly cgroups: Cgroups;
+  readonly results: Results;
+  /** As in `127.0.0.1:5000`. */
+  readonly registry: string;
+  readonly sizes: Sizes;
+  /** Tells the one who waits where it stands. */
+  readonly say: (text: string) => void;
+}
+
+/** Gives every subject a turn in each round; each round begins with another one. */
+export async function inTurns(
+  { subjects }: Bench,
+  rounds: number,
+  turn: (subject: Subject, round: number) => Promise<void>,
+): Promise<void> {
+  for (let round = 0; round < rounds; round++) {
+    for (let at = 0; at < subjects.length; at++) {
+      const subject = subjects[(round + at) % subjects.length];
+      if (subject !== undefined) await turn(subject, round);
+    }
+  }
+}
