@@ -20,9 +20,12 @@ if (options.tableOf.length > 0) {
   process.exit(0);
 }
 enterOwnMounts();
+const stopping = new AbortController();
+for (const name of ["SIGINT", "SIGTERM", "SIGHUP"])
+  process.once(name, () => stopping.abort(new Error(`stopped by ${name}`)));
 await using stack = new AsyncDisposableStack();
 installBerth(stack);
 const results = new Results();
-await runBenchmark(options, await hostCgroups(), results);
+await runBenchmark(options, await hostCgroups(), results, stopping.signal);
 if (options.json !== undefined) results.write(options.json);
 console.log(tableOf(results));

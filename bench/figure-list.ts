@@ -78,4 +78,6 @@ export const floorFigures: readonly Figure[] = [
   "bare CNI DEL portmap",
   "bare CNI DEL bridge",
   "bare down",
-].map((key) => spread("The bare programs (ms)", key, key.replace("bare ", "")));
+].map((key) =>
+  spread("The bare programs (ms)", key, key.replace("bare ", "").replace(/^(up|down)$/, "**$1**")),
+);

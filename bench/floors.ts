@@ -9,10 +9,15 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import type { Namespaces, Processes } from "../src/linux/contract.ts";
-import type { Launcher } from "../src/linux/launcher.ts";
+import { Launcher } from "../src/linux/launcher.ts";
+import { hostMounts } from "../src/linux/mounts.ts";
+import { hostNamespaces } from "../src/linux/namespaces.ts";
 import { Pipe } from "../src/linux/pipe.ts";
+import { hostProcesses } from "../src/linux/processes.ts";
+import type { TestDaemon } from "../test/harness/daemon.ts";
+import { podConfig, shellConfig } from "../test/harness/pods.ts";
 import type { Workspace } from "../test/harness/workspace.ts";
-import type { Readings } from "./figures.ts";
+import type { Note } from "./pod-life.ts";
 
 /** What berth starts, started by nothing but this: its time is what no runtime with these programs can go below. */
 export interface FloorParts {
@@ -23,6 +28,8 @@ export interface FloorParts {
   /** A container's config.json as berth made it. */
   readonly config: string;
 }
+
+type BerthSide = Pick<TestDaemon, "pods" | "workspace">;
 
 const never = new AbortController().signal;
 const env = { PATH: "/usr/sbin:/usr/bin:/sbin:/bin" };
@@ -46,49 +53,122 @@ async function run(
   return said(finished.stdout);
 }
 
-/** One bare pod: CNI plugins, conmon with crun create, crun start, each timed; then taken away. */
-export async function bareStart(index: number, parts: FloorParts, readings: Readings): Promise<number> {
-  const directory = join(parts.workspace.directory, `bare-${index}`);
-  const pins = join(directory, "ns");
-  const id = `bare${index}`;
-  mkdirSync(pins, { recursive: true });
-  let sum = 0;
-  const timed = async <T>(name: string, work: () => Promise<T>): Promise<T> => {
-    const began = performance.now();
-    const result = await work();
-    const ms = performance.now() - began;
-    readings.add(name, ms);
-    sum += ms;
-    return result;
+/** What a bare pod has on the host. */
+interface BarePod {
+  readonly id: string;
+  readonly directory: string;
+  readonly pins: string;
+  readonly crun: readonly string[];
+  readonly plugins: readonly PluginConfig[];
+  prevResult: unknown;
+}
+
+type PluginConfig = object & { readonly type: string };
+
+/** What bare pods are made with, like those of this berth and in its network; the threads end with the stack. */
+export async function floorParts(
+  berth: BerthSide,
+  image: string,
+  stack: AsyncDisposableStack,
+): Promise<FloorParts> {
+  return {
+    workspace: berth.workspace,
+    namespaces: stack.use(hostNamespaces(hostMounts(), { idleMs: 12_000 })),
+    processes: hostProcesses(),
+    launcher: new Launcher(),
+    config: await exampleConfig(berth, image),
   };
-  await parts.namespaces.pin({ directory: pins, kinds: ["net", "uts", "ipc"], hostname: id, sysctls: {} });
+}
+
+/** A container's config.json as berth writes it. */
+async function exampleConfig({ pods, workspace }: BerthSide, image: string): Promise<string> {
+  const config = podConfig({ workspace }, "example");
+  const { podSandboxId } = await pods.runPodSandbox({ config, runtimeHandler: "" });
+  const { containerId } = await pods.createContainer({
+    podSandboxId,
+    config: shellConfig("main", image, "sleep 9999"),
+    sandboxConfig: config,
+  });
+  const text = readFileSync(join(workspace.state, "containers", containerId, "config.json"), "utf8");
+  await pods.stopPodSandbox({ podSandboxId });
+  await pods.removePodSandbox({ podSandboxId });
+  return text;
+}
+
+/** One bare pod: CNI plugins, conmon with crun create, crun start, and all of it back, each timed. */
+export async function barePod(index: number, parts: FloorParts, note: Note): Promise<void> {
+  const directory = join(parts.workspace.directory, `bare-${index}`);
   const network = conflist(parts.workspace);
-  const cni = (command: string, config: object) =>
-    run(parts, join(plugins, (config as { type: string }).type), [], {
-      stdin: JSON.stringify(config),
-      env: {
-        CNI_COMMAND: command,
-        CNI_CONTAINERID: id,
-        CNI_NETNS: join(pins, "net"),
-        CNI_IFNAME: "eth0",
-        CNI_PATH: plugins,
-      },
-    });
-  const configs = network.plugins.map((plugin) => ({ ...plugin, name: network.name, cniVersion: "1.0.0" }));
-  let prevResult: unknown;
-  for (const config of configs) {
-    const printed = await timed(`bare CNI ADD ${config.type}`, () => cni("ADD", { ...config, prevResult }));
-    prevResult = JSON.parse(printed);
-  }
-  makeBundle(directory, id, pins, parts);
-  const crun = ["--root", join(directory, "crun")];
-  await timed("bare conmon + crun create", () => bareCreate(directory, id, parts));
-  await timed("bare crun start", () => run(parts, "/usr/bin/crun", [...crun, "start", id]));
-  await run(parts, "/usr/bin/crun", [...crun, "delete", "--force", id]);
-  for (const config of configs.toReversed()) await cni("DEL", { ...config, prevResult });
-  await parts.namespaces.unpin(pins);
+  const pod: BarePod = {
+    id: `bare${index}`,
+    directory,
+    pins: join(directory, "ns"),
+    crun: ["--root", join(directory, "crun")],
+    plugins: network.plugins.map((plugin) => ({ ...plugin, name: network.name, cniVersion: "1.0.0" })),
+    prevResult: undefined,
+  };
+  mkdirSync(pod.pins, { recursive: true });
+  await parts.namespaces.pin({
+    directory: pod.pins,
+    kinds: ["net", "uts", "ipc"],
+    hostname: pod.id,
+    sysctls: {},
+  });
+  await bareUp(pod, parts, note);
+  await bareDown(pod, parts, note);
+  await parts.namespaces.unpin(pod.pins);
   rmSync(directory, { recursive: true, force: true });
-  return sum;
+}
+
+/** Notes each step, and all of them together under a name of their own. */
+function steps(all: string, note: Note) {
+  let sum = 0;
+  return {
+    timed: async <T>(name: string, work: () => Promise<T>): Promise<T> => {
+      const began = performance.now();
+      const result = await work();
+      const ms = performance.now() - began;
+      note(name, ms);
+      sum += ms;
+      return result;
+    },
+    end: () => note(all, sum),
+  };
+}
+
+async function bareUp(pod: BarePod, parts: FloorParts, note: Note): Promise<void> {
+  const { timed, end } = steps("bare up", note);
+  for (const config of pod.plugins) {
+    const printed = await timed(`bare CNI ADD ${config.type}`, () => cni("ADD", pod, config, parts));
+    pod.prevResult = JSON.parse(printed);
+  }
+  makeBundle(pod.directory, pod.id, pod.pins, parts);
+  await timed("bare conmon + crun create", () => bareCreate(pod.directory, pod.id, parts));
+  await timed("bare crun start", () => run(parts, "/usr/bin/crun", [...pod.crun, "start", pod.id]));
+  end();
+}
+
+async function bareDown(pod: BarePod, parts: FloorParts, note: Note): Promise<void> {
+  const { timed, end } = steps("bare down", note);
+  await timed("bare crun kill, delete", () =>
+    run(parts, "/usr/bin/crun", [...pod.crun, "delete", "--force", pod.id]),
+  );
+  for (const config of pod.plugins.toReversed())
+    await timed(`bare CNI DEL ${config.type}`, () => cni("DEL", pod, config, parts));
+  end();
+}
+
+function cni(command: string, pod: BarePod, config: PluginConfig, parts: FloorParts): Promise<string> {
+  return run(parts, join(plugins, config.type), [], {
+    stdin: JSON.stringify({ ...config, prevResult: pod.prevResult }),
+    env: {
+      CNI_COMMAND: command,
+      CNI_CONTAINERID: pod.id,
+      CNI_NETNS: join(pod.pins, "net"),
+      CNI_IFNAME: "eth0",
+      CNI_PATH: plugins,
+    },
+  });
 }
 
 function conflist({ confDir }: Workspace): { name: string; plugins: { type: string }[] } {

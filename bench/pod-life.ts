@@ -86,11 +86,17 @@ export async function podDown(subject: Subject, pod: LivePod, cgroups: Cgroups, 
 export async function severalAtOnce(
   count: number,
   atOnce: number,
+  signal: AbortSignal,
   work: (index: number) => Promise<void>,
 ): Promise<void> {
   let next = 0;
   const worker = async () => {
-    while (next < count) await work(next++);
+    while (next < count) {
+      signal.throwIfAborted();
+      await work(next++);
+    }
   };
-  await Promise.all(Array.from({ length: atOnce }, worker));
+  // All of them, also when one fails: none may go on while things are taken away.
+  const ended = await Promise.allSettled(Array.from({ length: atOnce }, worker));
+  for (const each of ended) if (each.status === "rejected") throw each.reason;
 }

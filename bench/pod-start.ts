@@ -4,19 +4,13 @@
  *
  *     node bench/pod-start.ts [rounds] [rounds after a pause]
  */
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { StepTime } from "../src/base/steps.ts";
-import { Launcher } from "../src/linux/launcher.ts";
-import { hostMounts } from "../src/linux/mounts.ts";
-import { hostNamespaces } from "../src/linux/namespaces.ts";
-import { hostProcesses } from "../src/linux/processes.ts";
 import { TestDaemon } from "../test/harness/daemon.ts";
 import { busyboxImage, importBusybox } from "../test/harness/images.ts";
 import { podConfig, removePod, shellConfig } from "../test/harness/pods.ts";
 import { cpuOf, Readings } from "./figures.ts";
-import { bareStart, type FloorParts } from "./floors.ts";
+import { barePod, floorParts } from "./floors.ts";
 import { enterOwnMounts } from "./own-mounts.ts";
 
 /** Longer than berth's threads wait for work before they end. */
@@ -82,15 +76,6 @@ async function measure(daemon: TestDaemon, name: string, readings: Readings): Pr
   return wallMs - outside;
 }
 
-/** A container's config.json as berth writes it. */
-async function exampleConfig(daemon: TestDaemon): Promise<string> {
-  const { podId, containerId } = await startPod(daemon, "example", new Readings());
-  const path = join(daemon.workspace.state, "containers", containerId, "config.json");
-  const config = readFileSync(path, "utf8");
-  await removePod(daemon, podId);
-  return config;
-}
-
 enterOwnMounts();
 const rounds = Number(process.argv[2] ?? 30);
 const pauses = Number(process.argv[3] ?? 3);
@@ -101,22 +86,14 @@ await importBusybox(daemon);
 
 const first = new Readings();
 await measure(daemon, "first", first);
-const mounts = hostMounts();
-const parts: FloorParts = {
-  workspace: daemon.workspace,
-  namespaces: stack.use(hostNamespaces(mounts, { idleMs })),
-  processes: hostProcesses(),
-  launcher: new Launcher(),
-  config: await exampleConfig(daemon),
-};
+const parts = await floorParts(daemon, busyboxImage, stack);
 const warm = new Readings();
 let cpu = 0;
 for (let round = 0; round < rounds; round++) {
   const before = cpuOf(daemon.pid);
   const own = await measure(daemon, `warm-${round}`, warm);
   cpu += cpuOf(daemon.pid) - before;
-  const bare = await bareStart(round, parts, warm);
-  warm.add("bare, all of it", bare);
+  await barePod(round, parts, (name, ms) => warm.add(name, ms));
   warm.add("berth's own beside bare", own);
 }
 const rested = new Readings();
@@ -129,4 +106,4 @@ console.log(`\n## ${rounds} pods, one after the other\n\n${warm.table()}`);
 console.log(`\n## a pod after ${idleMs / 1000} s without one (${pauses} times)\n\n${rested.table()}`);
 console.log(`\nthe daemon's CPU for a pod's start and removal: ${(cpu / rounds).toFixed(1)} ms`);
 const up = warm.at("pod up, as its client sees it", 0.5);
-console.log(`pod up / bare: ${(up / warm.at("bare, all of it", 0.5)).toFixed(2)}`);
+console.log(`pod up / bare: ${(up / warm.at("bare up", 0.5)).toFixed(2)}`);

@@ -15,20 +15,26 @@ import type { Subject } from "./subjects/subject.ts";
 import { floorSubject } from "./table.ts";
 
 /** Starts everything, measures what is asked for, and takes everything away again, whatever happens. */
-export async function runBenchmark(options: Options, cgroups: Cgroups, results: Results): Promise<void> {
+export async function runBenchmark(
+  options: Options,
+  cgroups: Cgroups,
+  results: Results,
+  signal: AbortSignal,
+): Promise<void> {
   await using stack = new AsyncDisposableStack();
   const say = (text: string) => console.error(`${new Date().toISOString().slice(11, 19)} ${text}`);
   const registry = await readyRegistry(options, say, stack);
   const subjects: Subject[] = [];
   for (const start of starts(options, registry, cgroups)) {
+    signal.throwIfAborted();
     const subject = await start();
     stack.defer(() => subject.close());
     subjects.push(subject);
     results.know(subject);
-    say(`${subject.name} is up: ${subject.version}`);
+    say(`${subject.name} is up: ${subject.version}, ${subject.workspace.directory}`);
     await subject.images.pullImage({ image: ImageSpec.create({ image: `${registry}/${busyboxImage}` }) });
   }
-  const bench: Bench = { subjects, cgroups, results, registry, sizes: options.sizes, say };
+  const bench: Bench = { subjects, cgroups, results, registry, sizes: options.sizes, signal, say };
   results.add("pods", floorSubject, options.sizes.pods);
   await measure(bench, options);
 }

@@ -17,6 +17,8 @@ export interface Sizes {
   /** List calls, and statistics calls, of each kind. */
   readonly listCalls: number;
   readonly statsCalls: number;
+  /** Between two calls for statistics: more than anybody's cache of a second, or little. */
+  readonly betweenStatsMs: number;
   /** Rest before memory is read, in ms: longer than berth's threads wait for work. */
   readonly restMs: number;
   /** How long idle CPU is watched, in ms. */
@@ -35,6 +37,7 @@ export const full: Sizes = {
   pods: 100,
   listCalls: 50,
   statsCalls: 5,
+  betweenStatsMs: 1_100,
   restMs: 12_000,
   watchMs: 5_000,
   pulls: 3,
@@ -61,6 +64,7 @@ export const tiny: Sizes = {
   pods: 2,
   listCalls: 2,
   statsCalls: 1,
+  betweenStatsMs: 50,
   restMs: 100,
   watchMs: 200,
   pulls: 1,
@@ -75,20 +79,25 @@ export interface Bench {
   /** As in `127.0.0.1:5000`. */
   readonly registry: string;
   readonly sizes: Sizes;
+  /** Ends the benchmark at the next turn. */
+  readonly signal: AbortSignal;
   /** Tells the one who waits where it stands. */
   readonly say: (text: string) => void;
 }
 
-/** Gives every subject a turn in each round; each round begins with another one. */
+/** Gives every subject a turn in each round; each round begins with another one, and ends with what comes `after`. */
 export async function inTurns(
-  { subjects }: Bench,
+  { subjects, signal }: Pick<Bench, "subjects" | "signal">,
   rounds: number,
   turn: (subject: Subject, round: number) => Promise<void>,
+  after: (round: number) => Promise<void> = async () => undefined,
 ): Promise<void> {
   for (let round = 0; round < rounds; round++) {
     for (let at = 0; at < subjects.length; at++) {
+      signal.throwIfAborted();
       const subject = subjects[(round + at) % subjects.length];
       if (subject !== undefined) await turn(subject, round);
     }
+    await after(round);
   }
 }

@@ -8,8 +8,6 @@ import type { Subject } from "../subjects/subject.ts";
 import type { Bench } from "./bench.ts";
 
 const atOnce = 4;
-/** A second between two calls for statistics, and a little: nobody's cache of a second answers then. */
-const betweenStatsMs = 1_100;
 
 /** Which of the figures of many pods are wanted. */
 export interface CrowdParts {
@@ -32,11 +30,11 @@ export async function measureCrowds(bench: Bench, parts: CrowdParts): Promise<vo
 }
 
 async function measureCrowd(bench: Bench, subject: Subject, parts: CrowdParts): Promise<void> {
-  const { sizes, registry, cgroups, say } = bench;
+  const { sizes, registry, cgroups, signal, say } = bench;
   const silent = () => undefined;
   say(`${sizes.pods} pods: ${subject.name}`);
   const pods: LivePod[] = [];
-  await severalAtOnce(sizes.pods, atOnce, async (index) => {
+  await severalAtOnce(sizes.pods, atOnce, signal, async (index) => {
     pods.push(await podUp(subject, `crowd-${index}`, `${registry}/${busyboxImage}`, cgroups, silent));
   });
   if (parts.lists) {
@@ -48,7 +46,7 @@ async function measureCrowd(bench: Bench, subject: Subject, parts: CrowdParts): 
     await noteIdleCpu(bench, subject);
     noteCrowdMemory(bench, subject, pods);
   }
-  await severalAtOnce(pods.length, atOnce, async (index) => {
+  await severalAtOnce(pods.length, atOnce, signal, async (index) => {
     const pod = pods[index];
     if (pod !== undefined) await podDown(subject, pod, cgroups, silent);
   });
@@ -81,12 +79,12 @@ async function timeLists({ results, sizes }: Bench, { name, pods }: Subject): Pr
 /** The first call of each kind is left out: it may have to begin what the later ones go on with. */
 async function timeStats({ results, sizes }: Bench, { name, pods }: Subject): Promise<void> {
   for (let count = 0; count <= sizes.statsCalls; count++) {
-    await sleep(betweenStatsMs);
+    await sleep(sizes.betweenStatsMs);
     let began = performance.now();
     const containers = await pods.listContainerStats({});
     const containersMs = performance.now() - began;
     expectAll("ListContainerStats", name, containers.stats.length, sizes.pods);
-    await sleep(betweenStatsMs);
+    await sleep(sizes.betweenStatsMs);
     began = performance.now();
     const podSandboxes = await pods.listPodSandboxStats({});
     const podSandboxesMs = performance.now() - began;

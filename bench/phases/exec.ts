@@ -24,7 +24,11 @@ export async function measureExec(bench: Bench): Promise<void> {
   for (const [subject, pod] of pods) await podDown(subject, pod, cgroups, silent);
 }
 
-async function turn({ results, sizes, cgroups }: Bench, subject: Subject, pod: LivePod): Promise<void> {
+async function turn(
+  { results, sizes, cgroups, signal }: Bench,
+  subject: Subject,
+  pod: LivePod,
+): Promise<void> {
   const { execs } = sizes;
   const cpu = () => (subject.cgroup === undefined ? undefined : cgroupCpu(cgroups, subject.cgroup));
   const cpuBefore = cpu();
@@ -37,7 +41,7 @@ async function turn({ results, sizes, cgroups }: Bench, subject: Subject, pod: L
   if (cpuBefore !== undefined && cpuAfter !== undefined)
     results.add("exec CPU", subject.name, (cpuAfter - cpuBefore) / execs);
   const began = performance.now();
-  await severalAtOnce(2 * execs, atOnce, () => runTrue(subject, pod));
+  await severalAtOnce(2 * execs, atOnce, signal, () => runTrue(subject, pod));
   results.add("execs", subject.name, (2 * execs * 1000) / (performance.now() - began));
 }
 

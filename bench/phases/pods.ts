@@ -1,8 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { cgroupCpu, clientCpu, machineCpu } from "../cpu.ts";
+import { barePod, floorParts } from "../floors.ts";
 import { podDown, podUp, severalAtOnce } from "../pod-life.ts";
 import { busyboxImage } from "../registry.ts";
 import type { Subject } from "../subjects/subject.ts";
+import { floorSubject } from "../table.ts";
 import { type Bench, inTurns } from "./bench.ts";
 
 /** The kernel takes a network namespace away after its last user has gone: that belongs to the turn. */
@@ -12,12 +14,20 @@ const atOnce = 4;
 
 /** Pods' lives one after the other, step by step, and then several at once. */
 export async function measurePods(bench: Bench): Promise<void> {
-  const { sizes, say } = bench;
+  const { sizes, say, subjects, registry } = bench;
+  await using stack = new AsyncDisposableStack();
+  const berth = subjects.find(({ isBerth }) => isBerth);
+  const floors = berth && (await floorParts(berth, `${registry}/${busyboxImage}`, stack));
   say("pods: warming up");
-  for (const subject of bench.subjects) await life(bench, subject, "warm-up", () => undefined);
+  for (const subject of subjects) await life(bench, subject, "warm-up", () => undefined);
   const idle = await idleRate(Math.min(idleWatchMs, sizes.watchMs));
   say(`pods: ${sizes.rounds} rounds of ${sizes.lives}`);
-  await inTurns(bench, sizes.rounds, (subject, round) => turn(bench, subject, round, idle));
+  const { rounds, lives } = sizes;
+  const turnOf = (subject: Subject, round: number) => turn(bench, subject, round, idle);
+  await inTurns(bench, rounds, turnOf, async (round) => {
+    for (let index = 0; floors !== undefined && index < lives; index++)
+      await barePod(round * lives + index, floors, (name, ms) => bench.results.add(name, floorSubject, ms));
+  });
   say(`pods: ${sizes.livesAtOnce} lives, ${atOnce} at once`);
   await inTurns(bench, sizes.ratesOfLives, (subject, round) => lifeRate(bench, subject, round));
 }
@@ -54,9 +64,10 @@ async function life(
 }
 
 async function lifeRate(bench: Bench, subject: Subject, round: number): Promise<void> {
-  const { livesAtOnce } = bench.sizes;
+  const { sizes, signal } = bench;
+  const { livesAtOnce } = sizes;
   const began = performance.now();
-  await severalAtOnce(livesAtOnce, atOnce, (index) =>
+  await severalAtOnce(livesAtOnce, atOnce, signal, (index) =>
     life(bench, subject, `many-${round}-${index}`, () => undefined),
   );
   bench.results.add("lives", subject.name, (livesAtOnce * 1000) / (performance.now() - began));

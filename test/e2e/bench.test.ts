@@ -1,0 +1,75 @@
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { describe, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { figures } from "../../bench/figure-list.ts";
+import { privileged } from "../harness/privileged.ts";
+
+const root = fileURLToPath(new URL("../..", import.meta.url));
+
+interface Run {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** The benchmark with the berth of this checkout, which needs no installation. */
+function compare(...args: readonly string[]): Promise<Run> {
+  const env = {
+    ...process.env,
+    BERTH_TEST_COMMAND: process.env.BERTH_TEST_COMMAND ?? join(root, "bin/berth"),
+  };
+  const command = ["--disable-warning=ExperimentalWarning", join(root, "bench/compare.ts"), ...args];
+  return new Promise((resolve) => {
+    execFile(process.execPath, command, { env }, (error, stdout, stderr) =>
+      resolve({
+        code: error === null ? 0 : typeof error.code === "number" ? error.code : -1,
+        stdout,
+        stderr,
+      }),
+    );
+  });
+}
+
+/** What mentions a directory of a daemon that the benchmark started. */
+function leftOf(directory: string): string[] {
+  const processes = readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name))
+    .filter((pid) => commandLine(pid).includes(`${directory}/`));
+  return [...processes.map((pid) => `process ${pid}`), ...(existsSync(directory) ? [directory] : [])];
+}
+
+function commandLine(pid: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, "utf8");
+  } catch {
+    return ""; // it has ended
+  }
+}
+
+describe("the benchmark", privileged, () => {
+  test("measures everything of berth and of Debian's containerd, and leaves nothing", async () => {
+    const directory = mkdtempSync("/tmp/berth-bench-test-");
+    try {
+      const json = join(directory, "readings.json");
+      const { code, stdout, stderr } = await compare("--tiny", "--data", directory, "--json", json);
+      assert.equal(code, 0, stderr);
+      for (const name of ["berth, crun", "containerd 1.6"]) assert.match(stdout, new RegExp(`\\| ${name} `));
+      const { readings } = JSON.parse(readFileSync(json, "utf8"));
+      for (const { key } of figures) {
+        const bySubject: Record<string, number[]> = readings[key] ?? {};
+        assert.deepEqual(Object.keys(bySubject).toSorted(), ["berth, crun", "containerd 1.6"], key);
+        for (const value of Object.values(bySubject).flat()) assert.ok(Number.isFinite(value), key);
+      }
+      const again = await compare("--table", json);
+      assert.equal(again.stdout, stdout);
+      const started = [...stderr.matchAll(/ is up: .*, (\/tmp\/\S+)$/gm)].map(([, path = ""]) => path);
+      assert.equal(started.length, 2, stderr);
+      assert.deepEqual(started.flatMap(leftOf), []);
+    } finally {
+      rmSync(directory, { recursive: true, force: true });
+    }
+  });
+});
