@@ -75,7 +75,7 @@ test("handlers merge by name, and a new one gets the defaults", (t) => {
 test("an unknown key is refused with its file, its path and the name that was meant", (t) => {
   assert.match(
     refusal(t, "[network]\nconf_dir = '/x'"),
-    /FILE: .* network\.conf_dir; did you mean network\.confDir\?/,
+    /FILE:2: .* network\.conf_dir; did you mean network\.confDir\?/,
   );
   assert.match(
     refusal(t, "[runtime.handlers.crun]\nbin = 'x'"),
@@ -93,8 +93,8 @@ test("a wrong value is refused with what was expected, and every mistake is told
       "\n",
     ),
   );
-  assert.match(said, /FILE: root must be an absolute path, not "here"/);
-  assert.match(said, /FILE: log must be a table, not 1/);
+  assert.match(said, /FILE:1: root must be an absolute path, not "here"/);
+  assert.match(said, /FILE:2: log must be a table, not 1/);
   assert.match(said, /network\.maxConfs must be a whole number, 1 or more, not 0/);
   assert.match(said, /network\.delDeadline must be a duration/);
   assert.match(said, /network\.binDirs must be a list, each of it an absolute path, not "\/a"/);
@@ -111,7 +111,7 @@ test("settings that contradict one another are refused", (t) => {
 });
 
 test("what is no TOML is refused with its line, and a named file must be there", (t) => {
-  assert.match(refusal(t, "root = '/x'\nlog = = 2"), /^FILE:2:\d+: /);
+  assert.match(refusal(t, "root = '/x'\nlog = = 2"), /^ {2}FILE:2:\d+: /m);
   assert.throws(() => loadConfig({ config: "/nowhere/config.toml" }, {}), { kind: "notFound" });
 });
 

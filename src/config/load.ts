@@ -38,10 +38,29 @@ export interface LoadedConfig {
  * isn't there
  */
 export function loadConfig(options: ConfigOptions, env: NodeJS.ProcessEnv = process.env): LoadedConfig {
+  const { problems, ...loaded } = inspectConfig(options, env);
+  if (problems.length > 0) {
+    throw new Fault("invalid", `the configuration has mistakes:\n  ${problems.join("\n  ")}`, {
+      hint: "see config.toml's comments",
+    });
+  }
+  return loaded;
+}
+
+/**
+ * As `loadConfig`, for who must go on: what was refused counts as not set, and `problems` holds a line for each mistake.
+ *
+ * @throws {Fault} invalid for a file that can't be read; notFound for a named one that isn't there
+ */
+export function inspectConfig(
+  options: ConfigOptions,
+  env: NodeJS.ProcessEnv = process.env,
+): LoadedConfig & { readonly problems: readonly string[] } {
   const named = options.config ?? nonEmpty(env.BERTH_CONFIG);
   const files = configFiles(named);
+  const unread: string[] = [];
   const layers = [
-    ...files.map(readLayer),
+    ...files.flatMap((file) => readLayer(file, unread)),
     ...overrides(
       (name) => nonEmpty(env[`BERTH_${name}`]),
       (name) => `BERTH_${name}`,
@@ -51,19 +70,15 @@ export function loadConfig(options: ConfigOptions, env: NodeJS.ProcessEnv = proc
       (name) => optionFlags[name],
     ),
   ];
-  const { config, origins, problems } = mergeLayers(settings, layers);
+  const { config, origins, problems: refused } = mergeLayers(settings, layers);
+  const problems = [...unread, ...refused];
   if (origins.get("grpc.socket") === "default") config.grpc.socket = join(config.state, "berth.sock");
   if (origins.get("cgroup.parent") === "default" && config.cgroup.driver === "systemd") {
     config.cgroup.parent = "berth.slice";
   }
   // What depends on several settings is looked at once each of them is sound.
   if (problems.length === 0) problems.push(...checkConfig(config, origins));
-  if (problems.length > 0) {
-    throw new Fault("invalid", `the configuration has mistakes:\n  ${problems.join("\n  ")}`, {
-      hint: "see config.toml's comments",
-    });
-  }
-  return { config, origins, files };
+  return { config, origins, files, problems };
 }
 
 const overridable = { ROOT: "root", STATE: "state", SOCKET: "grpc.socket", LOG_LEVEL: "log.level" } as const;
@@ -114,15 +129,15 @@ function readIfThere<T>(read: () => T): T | undefined {
   }
 }
 
-function readLayer(file: string): Layer {
+/** None for a file that is no TOML: that is noted, with its place. */
+function readLayer(file: string, unread: string[]): Layer[] {
   try {
     if (statSync(file).size > maxFileSize) throw new Fault("invalid", `larger than ${maxFileSize} bytes`);
-    return { source: file, values: parse(readFileSync(file, "utf8")) };
+    const text = readFileSync(file, "utf8");
+    return [{ source: file, values: parse(text), text }];
   } catch (error) {
-    if (error instanceof TomlError) {
-      const what = error.message.split("\n")[0];
-      throw new Fault("invalid", `${file}:${error.line}:${error.column}: ${what}`);
-    }
-    throw new Fault("invalid", `reading ${file}`, { cause: error });
+    if (!(error instanceof TomlError)) throw new Fault("invalid", `reading ${file}`, { cause: error });
+    unread.push(`${file}:${error.line}:${error.column}: ${error.message.split("\n")[0]}`);
+    return [];
   }
 }

@@ -1,3 +1,4 @@
+import { lineOfKey } from "./key-line.ts";
 import { nearest, sameName } from "./nearest.ts";
 import type { Named, Section, Setting } from "./settings.ts";
 
@@ -8,6 +9,8 @@ export type Origins = Map<string, string>;
 export interface Layer {
   readonly source: string;
   readonly values: unknown;
+  /** What the values were decoded from, when it is TOML: mistakes are told with their line. */
+  readonly text?: string;
 }
 
 /** What a merge writes to as it goes. */
@@ -27,8 +30,8 @@ export function mergeLayers<T>(root: Section<T>, layers: readonly Layer[]): Outc
   const problems: string[] = [];
   const shape = root as unknown as Section<Record<string, unknown>>;
   const config = defaultsOf(shape, "", origins) as Record<string, unknown>;
-  for (const { source, values } of layers) {
-    mergeSection(shape, config, values, { path: "", source, outcome: { origins, problems } });
+  for (const { source, values, text } of layers) {
+    mergeSection(shape, config, values, { path: "", source, text, outcome: { origins, problems } });
   }
   return { config: config as T, origins, problems };
 }
@@ -49,7 +52,14 @@ function defaultsOf(node: AnyNode, path: string, origins: Origins): unknown {
 interface At {
   readonly path: string;
   readonly source: string;
+  readonly text: string | undefined;
   readonly outcome: Outcome;
+}
+
+/** Notes what is wrong with the value at `path`, and where it stands. */
+function refuse({ source, text, outcome }: At, path: string, why: string): void {
+  const line = text === undefined ? undefined : lineOfKey(text, path);
+  outcome.problems.push(`${source}${line === undefined ? "" : `:${line}`}: ${why}`);
 }
 
 function mergeSection(
@@ -59,7 +69,7 @@ function mergeSection(
   at: At,
 ): void {
   if (!isTable(values)) {
-    at.outcome.problems.push(`${at.source}: ${at.path} must be a table, not ${describe(values)}`);
+    refuse(at, at.path, `${at.path} must be a table, not ${describe(values)}`);
     return;
   }
   const keys = section.keys as Readonly<Record<string, AnyNode>>;
@@ -69,7 +79,7 @@ function mergeSection(
     if (child === undefined) {
       const guess = meant(key, at.path, Object.keys(keys), at.outcome.origins);
       const hint = guess === undefined ? "" : `; did you mean ${guess}?`;
-      at.outcome.problems.push(`${at.source}: there is no setting ${path}${hint}`);
+      refuse(at, path, `there is no setting ${path}${hint}`);
     } else mergeValue(child, target, key, value, { ...at, path });
   }
 }
@@ -86,8 +96,7 @@ function mergeValue(
   else {
     const read = node.reader.read(value);
     if (read === undefined) {
-      const problem = `${at.source}: ${at.path} must be ${node.reader.expected}, not ${describe(value)}`;
-      at.outcome.problems.push(problem);
+      refuse(at, at.path, `${at.path} must be ${node.reader.expected}, not ${describe(value)}`);
       return;
     }
     target[key] = read;
@@ -102,13 +111,13 @@ function mergeNamed(
   at: At,
 ): void {
   if (!isTable(values)) {
-    at.outcome.problems.push(`${at.source}: ${at.path} must be a table, not ${describe(values)}`);
+    refuse(at, at.path, `${at.path} must be a table, not ${describe(values)}`);
     return;
   }
   for (const [name, value] of Object.entries(values)) {
     const path = joinPath(at.path, name);
     if (!/^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/i.test(name) || name === "__proto__") {
-      at.outcome.problems.push(`${at.source}: ${path}: a name is made of letters, digits, "-" and "."`);
+      refuse(at, path, `${path}: a name is made of letters, digits, "-" and "."`);
       continue;
     }
     if (!Object.hasOwn(target, name)) {

@@ -11,7 +11,7 @@ export const libc = koffi.load("libc.so.6");
 const names = new Map(Object.entries(constants.errno).map(([name, value]) => [value as number, name]));
 
 /** `ENOENT` for 2, and so on. */
-function errnoName(errno: number): string {
+export function errnoName(errno: number): string {
   return names.get(errno) ?? `errno ${errno}`;
 }
 

@@ -68,3 +68,15 @@ export function mountsBelow(entries: readonly MountEntry[], directory: string): 
     (a, b) => depthOf(b) - depthOf(a) || b.target.length - a.target.length || b.id - a.id,
   );
 }
+
+/** The mount that holds `path`: the last one made at the nearest directory above it. */
+export function mountHolding(entries: readonly MountEntry[], path: string): MountEntry | undefined {
+  const holds = ({ target }: MountEntry) =>
+    target === "/" || path === target || path.startsWith(`${target}/`);
+  return entries
+    .filter(holds)
+    .reduce<MountEntry | undefined>(
+      (best, entry) => (best === undefined || entry.target.length >= best.target.length ? entry : best),
+      undefined,
+    );
+}

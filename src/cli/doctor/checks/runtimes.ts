@@ -1,0 +1,101 @@
+import { existsSync } from "node:fs";
+import type { Config } from "../../../config/schema.ts";
+import { programPath } from "../../../linux/program-path.ts";
+import type { BerthView } from "../daemon-view.ts";
+import { type Finding, note, ok, problem, warning } from "../finding.ts";
+import type { NodeView } from "../node-view.ts";
+import { runProgram } from "../run-program.ts";
+
+/** Runs as the first process of pods that share their processes (`pod/init.ts`). */
+const podInit = "/usr/bin/catatonit";
+
+/** One handler, as found by the daemon or, without it, by looking at its program. */
+interface Handler {
+  readonly name: string;
+  readonly path: string;
+  readonly version: string;
+  readonly problem: string;
+}
+
+/** OCI runtimes and the monitor: found, their version, and what the daemon saw when it tried them out. */
+export async function checkRuntimes({ config, daemon, origins }: NodeView): Promise<Finding[]> {
+  const handlers = daemon.kind === "berth" ? daemon.info.handlers : await handlersFound(config);
+  const isSet = ({ name }: Handler) => origins.get(`runtime.handlers.${name}.binary`) !== "default";
+  const working = handlers.filter(({ problem }) => problem === "");
+  return [
+    ...handlers.map((handler) => judge(handler, config, working, isSet(handler))),
+    ...(daemon.kind === "berth" ? notReady(daemon) : []),
+    await monitor(config),
+    ...(await helpers(config)),
+  ];
+}
+
+function judge(handler: Handler, { runtime }: Config, working: readonly Handler[], isSet: boolean): Finding {
+  const { name, path, version } = handler;
+  const isDefault = name === runtime.default;
+  if (handler.problem === "") return ok(`${name}${isDefault ? " (default)" : ""}: ${path}, ${version}`);
+  const what = `runtime handler ${name}${isDefault ? " (default)" : ""} does not work: ${handler.problem}`;
+  const remedy = `install ${name}, or set runtime.handlers.${name}.binary; its package on Debian: apt install ${name}`;
+  const other = working[0]?.name;
+  if (other === undefined) return problem(what, "no handler works, so no pod can start", remedy);
+  if (isDefault) return problem(what, `pods that name no handler get ${other} instead`, remedy);
+  if (isSet) return problem(what, "pods whose RuntimeClass names it can't start", remedy);
+  return note(what, `nothing needs it unless a RuntimeClass names it: ${other} works`, remedy);
+}
+
+/** The daemon's word on its runtimes as a whole. */
+function notReady({ status }: BerthView): Finding[] {
+  const condition = status.status?.conditions.find(({ type }) => type === "RuntimeReady");
+  if (condition?.status !== false) return [];
+  const remedy = "put the handlers above right, then start the daemon again: it tries them out at its start";
+  return [problem("RuntimeReady is false: the kubelet starts no pod", condition.message, remedy)];
+}
+
+async function handlersFound({ runtime }: Config): Promise<Handler[]> {
+  return await Promise.all(
+    Object.entries(runtime.handlers).map(async ([name, { binary }]) => {
+      const path = await programPath(binary, runtime.path);
+      if (path === undefined) {
+        return { name, path: binary, version: "", problem: `there is no ${binary} in ${runtime.path}` };
+      }
+      return { name, path, ...(await versionOf(path)) };
+    }),
+  );
+}
+
+async function versionOf(path: string): Promise<Pick<Handler, "version" | "problem">> {
+  const { code, output } = await runProgram(path, ["--version"]);
+  const version = output.split("\n", 1)[0] ?? "";
+  return code === 0 ? { version, problem: "" } : { version: "", problem: `${path} can't be run: ${version}` };
+}
+
+async function monitor({ runtime }: Config): Promise<Finding> {
+  const path = await programPath(runtime.conmon, runtime.path);
+  const why = "every container has one for its output and exit code: none can start without";
+  const remedy = "apt install conmon, or set runtime.conmon";
+  if (path === undefined) return problem(`there is no ${runtime.conmon} in ${runtime.path}`, why, remedy);
+  const { version, problem: broken } = await versionOf(path);
+  return broken === "" ? ok(`conmon: ${path}, ${version}`) : problem(broken, why, remedy);
+}
+
+/** What only some pods need. */
+async function helpers({ runtime, container }: Config): Promise<Finding[]> {
+  const found: Finding[] = [];
+  if (!existsSync(container.seccompProfile)) {
+    found.push(
+      warning(
+        `there is no seccomp profile ${container.seccompProfile}`,
+        "containers with the RuntimeDefault profile can't start",
+        "apt install golang-github-containers-common, or set container.seccompProfile",
+      ),
+    );
+  }
+  if (!existsSync(podInit)) {
+    const why = "pods with shareProcessNamespace can't start";
+    found.push(warning(`there is no ${podInit}`, why, "apt install catatonit"));
+  }
+  if ((await programPath("igzip", runtime.path)) === undefined) {
+    found.push(note("there is no igzip", "images are inflated four times slower", "apt install isal"));
+  }
+  return found;
+}

@@ -1,0 +1,118 @@
+import { stat } from "node:fs/promises";
+import { dirname } from "node:path";
+import { pathsOf } from "../../../config/paths.ts";
+import { lockHolder } from "../../../linux/lock-holder.ts";
+import { socketListeners } from "../../../linux/socket-listeners.ts";
+import { connectionError } from "../daemon-view.ts";
+import { type Finding, note, ok, problem, warning } from "../finding.ts";
+import { readKubelet } from "../kubelet.ts";
+import type { NodeView } from "../node-view.ts";
+
+/** Where other runtimes listen unless told otherwise. */
+const otherSockets: Readonly<Record<string, string>> = {
+  containerd: "/run/containerd/containerd.sock",
+  "CRI-O": "/run/crio/crio.sock",
+  "cri-dockerd": "/run/cri-dockerd.sock",
+};
+const writableByOthers = 0o002;
+
+/** berth's own socket: who has it, and who may use it; other runtimes' sockets, and which one a kubelet uses. */
+export async function checkSockets(node: NodeView): Promise<Finding[]> {
+  const socket = node.config.grpc.socket;
+  const [own, mode, others] = await Promise.all([ownSocket(node), modeOf(socket), otherRuntimes(socket)]);
+  return [...own, ...mode, ...others, ...kubeletsChoice(socket)];
+}
+
+async function ownSocket({ config, daemon }: NodeView): Promise<Finding[]> {
+  const { socket, lock } = pathsOf(config);
+  const taken = "berth serve refuses to start: it would take the place of a server that works";
+  const elsewhere = `stop that, or set grpc.socket to another path`;
+  switch (daemon.kind) {
+    case "berth":
+      return [ok(`${socket}: berth listens`)];
+    case "other": {
+      const { runtimeName, runtimeVersion } = daemon.version;
+      return [
+        problem(`${socket} is in use: ${runtimeName} ${runtimeVersion} answers there`, taken, elsewhere),
+      ];
+    }
+    case "silent": {
+      if (lockHolder(lock) !== undefined) return []; // berth's own, which the daemon's check tells of
+      const holders = socketListeners(socket).map(({ pid, program }) => `${program} (pid ${pid})`);
+      const who = holders.length === 0 ? "another process" : holders.join(", ");
+      return [problem(`${socket} is in use: ${who} listens there, and is no CRI runtime`, taken, elsewhere)];
+    }
+    case "notASocket":
+      return [
+        problem(
+          `${socket} is there, and is no socket`,
+          "berth serve does not replace what it did not make",
+          `rm ${socket}`,
+        ),
+      ];
+    case "stale":
+      return [
+        note(
+          `${socket} was left by a process that is gone`,
+          'kubelet and crictl get "connection refused" until a daemon runs',
+          "nothing to remove: berth serve takes its place",
+        ),
+      ];
+    case "forbidden":
+      return [
+        warning(
+          `${socket} may not be used by this user`,
+          "",
+          `run as root, or join the group ${config.grpc.group}`,
+        ),
+      ];
+    case "absent":
+      return [ok(`${socket} is free`)];
+  }
+}
+
+/** Whoever may connect can start privileged containers. */
+async function modeOf(socket: string): Promise<Finding[]> {
+  const [own, above] = await Promise.all([
+    stat(socket).catch(() => undefined),
+    stat(dirname(socket)).catch(() => undefined),
+  ]);
+  const found: Finding[] = [];
+  if (own?.isSocket() && (own.mode & writableByOthers) !== 0) {
+    const why = "whoever may connect can run anything as root";
+    found.push(problem(`${socket} is open to every user`, why, `chmod 0660 ${socket}`));
+  }
+  const isSticky = above !== undefined && (above.mode & 0o1000) !== 0;
+  if (above !== undefined && (above.mode & writableByOthers) !== 0 && !isSticky) {
+    const why = "every user can put a socket of their own in its place";
+    found.push(problem(`${dirname(socket)} is writable for every user`, why, `chmod o-w ${dirname(socket)}`));
+  }
+  return found;
+}
+
+async function otherRuntimes(own: string): Promise<Finding[]> {
+  const found = await Promise.all(
+    Object.entries(otherSockets).map(async ([name, socket]) =>
+      socket !== own && (await connectionError(socket)) === undefined
+        ? note(
+            `${name} answers at ${socket}, too`,
+            "a kubelet or crictl that is pointed there does not use berth",
+          )
+        : undefined,
+    ),
+  );
+  return found.filter((finding) => finding !== undefined);
+}
+
+function kubeletsChoice(socket: string): Finding[] {
+  const { runtimeEndpoint, file = "its command line" } = readKubelet();
+  if (runtimeEndpoint === undefined) return [];
+  if (runtimeEndpoint === socket) return [ok(`the kubelet is pointed at ${socket}`)];
+  return [
+    warning(
+      `the kubelet is pointed at ${runtimeEndpoint}, not at berth`,
+      `by ${file}`,
+      `set containerRuntimeEndpoint: unix://${socket}, drain the node and restart the kubelet`,
+    ),
+  ];
+}
