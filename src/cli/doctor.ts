@@ -2,8 +2,8 @@ import { Argument } from "commander";
 import { inspectConfig, loadConfig } from "../config/load.ts";
 import { parseReference } from "../spec/reference.ts";
 import type { CommandContext, Define } from "./context.ts";
+import { askDaemon } from "./doctor/ask-daemon.ts";
 import { checks } from "./doctor/checks.ts";
-import { askDaemon } from "./doctor/daemon-view.ts";
 import { lastingLeaks } from "./doctor/leaks/lasting-leaks.ts";
 import type { Leak } from "./doctor/leaks/leak.ts";
 import type { NodeView } from "./doctor/node-view.ts";
@@ -12,7 +12,7 @@ import { countSeverities, reportText } from "./doctor/report.ts";
 import { runChecks } from "./doctor/run-checks.ts";
 import { exitCodes } from "./exit-codes.ts";
 import { addManual } from "./help/manual.ts";
-import { addOutput, type OutputOptions, repeated } from "./options.ts";
+import { addConnection, addOutput, type OutputOptions, repeated } from "./options.ts";
 import { print } from "./output/print.ts";
 import { table } from "./output/table.ts";
 import { terminalOf } from "./output/terminal.ts";
@@ -62,7 +62,7 @@ const manual = {
  */
 export const defineDoctor: Define = (command, context) => {
   addManual(command, manual);
-  addOutput(command)
+  addOutput(addConnection(command))
     .addArgument(
       new Argument("[check...]", "only these checks; all when none is named").choices(
         checks.map(({ name }) => name),

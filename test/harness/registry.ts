@@ -97,7 +97,7 @@ function makeCertificates(directory: string): void {
   );
   openssl("req", ...key, "-keyout", at("server-key.pem"), "-out", at("server.csr"), "-subj", "/CN=registry");
   writeFileSync(at("names"), "subjectAltName=IP:127.0.0.1,DNS:localhost\n");
-  const signer = ["-CA", at("ca.crt"), "-CAkey", at("ca-key.pem"), "-CAcreateserial", "-days", "2"];
+  const signer = ["-CA", at("ca.crt"), "-CAkey", at("ca-key.pem"), "-CAcreateserial", "-days", "30"];
   openssl(
     "x509",
     "-req",

@@ -13,7 +13,7 @@ const needed = {
   1: ["cpu", "cpuacct", "cpuset", "memory", "pids", "devices", "freezer"],
   2: ["cpu", "cpuset", "memory", "pids"],
 } as const;
-const wished = { 1: ["blkio", "hugetlb"], 2: ["io", "hugetlb"] } as const;
+const wished = { 1: ["blkio"], 2: ["io"] } as const;
 
 /** The cgroup version and controllers, and whether berth, init and kubelet mean the same driver. */
 export async function checkCgroups(node: NodeView): Promise<Finding[]> {
@@ -53,7 +53,7 @@ function versionOf({ version, mounts }: CgroupHierarchies): Finding[] {
     v1,
     warning(
       `v1 and v2 controllers at once ("hybrid"): ${held} ${held.includes(" ") ? "are" : "is"} with v2 at ${tree}`,
-      "crun before 1.9 refuses such a host; runc works",
+      "some versions of crun refuse such a host (1.8 does); runc works",
       'runtime.default = "runc", or boot with one version only (cgroup_no_v1=all, or systemd.unified_cgroup_hierarchy)',
     ),
   ];

@@ -3,7 +3,7 @@ import { dirname } from "node:path";
 import { pathsOf } from "../../../config/paths.ts";
 import { lockHolder } from "../../../linux/lock-holder.ts";
 import { socketListeners } from "../../../linux/socket-listeners.ts";
-import { connectionError } from "../daemon-view.ts";
+import { connectionError } from "../ask-daemon.ts";
 import { type Finding, note, ok, problem, warning } from "../finding.ts";
 import { readKubelet } from "../kubelet.ts";
 import type { NodeView } from "../node-view.ts";
