@@ -1,7 +1,13 @@
 import type { Define } from "./context.ts";
 
 /** How the help orders the commands. */
-export const commandGroups = ["Containers and pods", "Images", "Daemon and node", "Command line"] as const;
+export const commandGroups = [
+  "Containers and pods",
+  "Images",
+  "Daemon and node",
+  "As crictl has it",
+  "Command line",
+] as const;
 
 /** A command by name: its code is read only when it is asked for, so that each starts fast. */
 export interface CommandEntry {
@@ -78,10 +84,22 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import("./rm.ts")).defineRm,
   },
   {
-    name: "runp",
-    about: "run a pod without containers from a file",
+    name: "stats",
+    about: "show what containers and pods use",
     group: "Containers and pods",
-    load: async () => (await import("./runp.ts")).defineRunp,
+    load: async () => (await import("./stats.ts")).defineStats,
+  },
+  {
+    name: "events",
+    about: "show what happens to pods and containers",
+    group: "Containers and pods",
+    load: async () => (await import("./events.ts")).defineEvents,
+  },
+  {
+    name: "update",
+    about: "change the limits of containers",
+    group: "Containers and pods",
+    load: async () => (await import("./update.ts")).defineUpdate,
   },
   {
     name: "images",
@@ -142,6 +160,66 @@ export const commands: readonly CommandEntry[] = [
     about: "look for what is wrong on this node",
     group: "Daemon and node",
     load: async () => (await import("./doctor.ts")).defineDoctor,
+  },
+  {
+    name: "runp",
+    about: "run a pod without containers from a file",
+    group: "As crictl has it",
+    load: async () => (await import("./runp.ts")).defineRunp,
+  },
+  {
+    name: "stopp",
+    about: "stop pods",
+    group: "As crictl has it",
+    load: async () => (await import("./stop.ts")).defineStopp,
+  },
+  {
+    name: "rmp",
+    about: "remove pods",
+    group: "As crictl has it",
+    load: async () => (await import("./rm.ts")).defineRmp,
+  },
+  {
+    name: "inspectp",
+    about: "inspect pods",
+    group: "As crictl has it",
+    load: async () => (await import("./inspect.ts")).defineInspectOf("pod"),
+  },
+  {
+    name: "inspecti",
+    about: "inspect images",
+    group: "As crictl has it",
+    load: async () => (await import("./inspect.ts")).defineInspectOf("image"),
+  },
+  {
+    name: "statsp",
+    about: "show what pods use",
+    group: "As crictl has it",
+    load: async () => (await import("./stats.ts")).defineStatsp,
+  },
+  {
+    name: "image",
+    about: "list images",
+    group: "As crictl has it",
+    load: async () => (await import("./images.ts")).defineImages,
+  },
+  {
+    name: "img",
+    about: "list images",
+    group: "As crictl has it",
+    load: async () => (await import("./images.ts")).defineImages,
+  },
+  {
+    name: "imagefsinfo",
+    about: "show what images take on disk",
+    group: "As crictl has it",
+    load: async () => (await import("./imagefsinfo.ts")).defineImageFsInfo,
+  },
+  {
+    name: "runtime-config",
+    about: "show what the runtime tells a kubelet of itself",
+    group: "As crictl has it",
+    load: async () => (await import("./runtime-config.ts")).defineRuntimeConfig,
   },
   {
     name: "help",

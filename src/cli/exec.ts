@@ -1,12 +1,17 @@
+import { Option } from "commander";
 import { during } from "../base/fault.ts";
+import type { Ms } from "../base/units.ts";
 import type { Define } from "./context.ts";
 import { programExits } from "./exit-codes.ts";
 import { findContainer } from "./find.ts";
 import { addManual } from "./help/manual.ts";
 import { addConnection, parseDuration } from "./options.ts";
+import { UsageError } from "./usage-error.ts";
 
 interface ExecOptions {
-  readonly timeout?: number;
+  readonly timeout?: Ms;
+  readonly interactive?: boolean;
+  readonly tty?: boolean;
 }
 
 /** `berth exec`: runs a program in a container to its end, then shows what it wrote. Exits with its code. */
@@ -25,8 +30,15 @@ export const defineExec: Define = (command, context) => {
     .argument("<container>", "id, prefix of an id, or name")
     .argument("<command...>", "the program and its arguments")
     .option("--timeout <duration>", "kill it after this time", parseDuration)
+    // As crictl's users write it; there is no other way to run a program here.
+    .addOption(new Option("-s, --sync").hideHelp())
+    .addOption(new Option("-i, --interactive").hideHelp())
+    .addOption(new Option("-t, --tty").hideHelp())
     .passThroughOptions()
     .action(async (id: string, program: string[], options: ExecOptions) => {
+      if (options.interactive || options.tty) {
+        throw new UsageError("programs get no input and no terminal: leave --interactive and --tty out");
+      }
       const runtime = await context.connect(command);
       const container = await findContainer(runtime, id);
       const answer = await runtime.pods

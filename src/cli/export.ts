@@ -2,6 +2,7 @@ import { resolve } from "node:path";
 import { BerthService } from "../wire/gen/berth.v1.ts";
 import type { Define } from "./context.ts";
 import { addManual } from "./help/manual.ts";
+import { explainMissing } from "./missing-call.ts";
 import { addConnection } from "./options.ts";
 
 interface ExportOptions {
@@ -23,7 +24,17 @@ export const defineExport: Define = (command, context) => {
     .action(async (references: string[], options: ExportOptions) => {
       const runtime = await context.connect(command);
       const path = resolve(options.file);
-      await runtime.calls(BerthService).export({ references, path });
+      await runtime
+        .calls(BerthService)
+        .export({ references, path })
+        .catch((error: unknown) => {
+          throw explainMissing(
+            error,
+            runtime,
+            "Export, which is berth's own",
+            "ctr and podman have one of theirs",
+          );
+        });
       process.stdout.write(`${path}\n`);
     });
 };

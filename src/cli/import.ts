@@ -3,6 +3,7 @@ import { BerthService } from "../wire/gen/berth.v1.ts";
 import type { Define } from "./context.ts";
 import { forEach } from "./for-each.ts";
 import { addManual } from "./help/manual.ts";
+import { explainMissing } from "./missing-call.ts";
 import { addConnection } from "./options.ts";
 import { shortId } from "./output/units.ts";
 
@@ -25,7 +26,14 @@ export const defineImport: Define = (command, context) => {
       const runtime = await context.connect(command);
       const berth = runtime.calls(BerthService);
       await forEach(files, async (file) => {
-        const { images } = await berth.import({ path: resolve(file) });
+        const { images } = await berth.import({ path: resolve(file) }).catch((error: unknown) => {
+          throw explainMissing(
+            error,
+            runtime,
+            "Import, which is berth's own",
+            "ctr and podman have an import of theirs",
+          );
+        });
         for (const image of images) {
           const names = image.repoTags.length > 0 ? image.repoTags : [shortId(image.id)];
           for (const name of names) process.stdout.write(`${name}\n`);

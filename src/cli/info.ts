@@ -12,18 +12,20 @@ export const defineInfo: Define = (command, context) => {
   addManual(command, {
     description:
       "Shows whether the runtime can run pods and, if not, why; and which runtime handlers it has. JSON " +
-      "and YAML hold all that it tells.",
+      "and YAML hold all that it tells, as crictl's do.",
     examples: [
       ["berth info", "Conditions and handlers."],
       ["berth info -o yaml", "All of it."],
     ],
   });
-  addOutput(addConnection(command)).action(async (options: OutputOptions) => {
-    const runtime = await context.connect(command);
-    const answer = await runtime.pods.status({ verbose: true });
-    const data = { ...answer, info: infoValues(answer.info) };
-    print(options.output, data, () => infoTable(answer));
-  });
+  addOutput(addConnection(command))
+    .option("-q, --quiet", "without what the runtime adds of its own")
+    .action(async (options: OutputOptions & { readonly quiet?: boolean }) => {
+      const runtime = await context.connect(command);
+      const answer = await runtime.pods.status({ verbose: !options.quiet });
+      const { info, ...told } = answer;
+      print(options.output, { ...told, ...infoValues(info) }, () => infoTable(answer));
+    });
 };
 
 function infoTable(answer: StatusResponse): string {
@@ -39,6 +41,9 @@ function infoTable(answer: StatusResponse): string {
   ]);
   return [
     table(["CONDITION", "TRUE", "WHY"], conditions),
-    table(["RUNTIME HANDLER", "RECURSIVE READ-ONLY", "USER NAMESPACES"], handlers),
+    // Older runtimes don't tell.
+    ...(handlers.length === 0
+      ? []
+      : [table(["RUNTIME HANDLER", "RECURSIVE READ-ONLY", "USER NAMESPACES"], handlers)]),
   ].join("\n");
 }

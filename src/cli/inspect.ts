@@ -1,35 +1,38 @@
-import { Option } from "commander";
+import { type Command, Option } from "commander";
 import { Fault } from "../base/fault.ts";
-import {
-  type Container,
-  type ContainerStatusResponse,
-  ImageSpec,
-  type ImageStatusResponse,
-  PodSandboxState,
-  type PodSandboxStatusResponse,
-} from "../wire/gen/runtime.v1.ts";
-import type { Define, Runtime } from "./context.ts";
+import { type Container, ImageSpec } from "../wire/gen/runtime.v1.ts";
+import type { CommandContext, Define, Runtime } from "./context.ts";
 import { type Found, findObject, listObjects } from "./find.ts";
 import { addManual } from "./help/manual.ts";
+import { imageFacts } from "./images.ts";
 import { infoValues } from "./info-values.ts";
+import { containerText, podText, timelineOf } from "./inspect-text.ts";
 import { addConnection, addOutput, type OutputOptions } from "./options.ts";
+import { containerStatusDocument, podSandboxStatusDocument } from "./output/cri-documents.ts";
 import { print } from "./output/print.ts";
-import { table } from "./output/table.ts";
-import { size, timestamp } from "./output/units.ts";
-import { containerStateName } from "./ps.ts";
-import { type TimelineStep, timelineTable } from "./timeline.ts";
+
+type Kind = "container" | "pod" | "image";
 
 interface InspectOptions extends OutputOptions {
-  readonly type?: "container" | "pod" | "image";
+  readonly type?: Kind;
+  readonly quiet?: boolean;
 }
 
-/** `berth inspect`: all that the runtime tells of one object, its start's timeline among it. */
+/** One object: its document for scripts, and its text for people. */
+interface Inspected {
+  readonly document: object;
+  text(): string;
+}
+
+/** `berth inspect`: all that the runtime tells of objects, the timeline of their start among it. */
 export const defineInspect: Define = (command, context) => {
   addManual(command, {
     description:
-      "Shows all that the runtime tells of one object. For pods and containers that berth started, the " +
+      "Shows all that the runtime tells of an object. For pods and containers that berth started, the " +
       "times of the start follow, step by step: what berth itself took, and what CNI plugins and the OCI " +
-      "runtime took.",
+      "runtime took.\n\n" +
+      "JSON and YAML have what crictl's have: .status, and beside it the values that the runtime adds, as " +
+      "in .info.pid. Several objects make a list.",
     examples: [
       ["berth inspect web", "A container, with the timeline of its start."],
       ["berth inspect --type pod web", "The pod of that name."],
@@ -37,7 +40,8 @@ export const defineInspect: Define = (command, context) => {
     ],
   });
   addOutput(addConnection(command))
-    .argument("<object>", "a container, pod sandbox or image: id, prefix of an id, or name")
+    .argument("<object...>", "containers, pod sandboxes or images: ids, prefixes of ids, or names")
+    .option("-q, --quiet", "only the status")
     .addOption(
       new Option("--type <type>", "what is meant, where the name could be several").choices([
         "container",
@@ -45,14 +49,49 @@ export const defineInspect: Define = (command, context) => {
         "image",
       ]),
     )
-    .action(async (wanted: string, options: InspectOptions) => {
-      const runtime = await context.connect(command);
-      const found = options.type === "image" ? undefined : await findUnlessMissing(runtime, wanted, options);
-      if (found === undefined) await inspectImage(runtime, wanted, options);
-      else if (found.kind === "pod") await inspectPod(runtime, found.id, options);
-      else await inspectContainer(runtime, found.container, options);
-    });
+    .action((wanted: string[], options: InspectOptions) => inspectAll(command, context, wanted, options));
 };
+
+/** `berth inspectp` and `berth inspecti`: crictl's names for one kind of object. */
+export function defineInspectOf(kind: "pod" | "image"): Define {
+  const [what, example] = kind === "pod" ? ["pod sandboxes", "web"] : ["images", "busybox:1.36"];
+  return (command, context) => {
+    addManual(command, {
+      description: `Shows all that the runtime tells of ${what}: crictl's name for \`berth inspect --type ${kind}\`.`,
+      examples: [[`berth ${command.name()} -o json ${example} | jq .status`, "For a script."]],
+    });
+    addOutput(addConnection(command))
+      .argument("<object...>", `${what}: ids, prefixes of ids, or names`)
+      .option("-q, --quiet", "only the status")
+      .action((wanted: string[], options: InspectOptions) =>
+        inspectAll(command, context, wanted, { ...options, type: kind }),
+      );
+  };
+}
+
+async function inspectAll(
+  command: Command,
+  context: CommandContext,
+  wanted: readonly string[],
+  options: InspectOptions,
+): Promise<void> {
+  const runtime = await context.connect(command);
+  const inspected: Inspected[] = [];
+  for (const name of wanted) inspected.push(await inspect(runtime, name, options));
+  const documents = inspected.map(({ document }) => document);
+  print(options.output, documents.length === 1 ? documents[0] : documents, () =>
+    inspected.map((one) => one.text()).join("\n"),
+  );
+}
+
+async function inspect(runtime: Runtime, wanted: string, options: InspectOptions): Promise<Inspected> {
+  const found = options.type === "image" ? undefined : await findUnlessMissing(runtime, wanted, options);
+  const verbose = !options.quiet;
+  if (found === undefined) return inspectImage(runtime, wanted, verbose, options.type);
+  return found.kind === "pod"
+    ? inspectPod(runtime, found.id, verbose)
+    : inspectContainer(runtime, found.container, verbose);
+}
 
 async function findUnlessMissing(
   runtime: Runtime,
@@ -75,102 +114,46 @@ async function findUnlessMissing(
 async function inspectContainer(
   runtime: Runtime,
   { id: containerId, podSandboxId }: Container,
-  options: InspectOptions,
-): Promise<void> {
+  verbose: boolean,
+): Promise<Inspected> {
   const [answer, pod] = await Promise.all([
-    runtime.pods.containerStatus({ containerId, verbose: true }),
-    runtime.pods.podSandboxStatus({ podSandboxId, verbose: true }),
+    runtime.pods.containerStatus({ containerId, verbose }),
+    runtime.pods.podSandboxStatus({ podSandboxId, verbose }),
   ]);
   const info = infoValues(answer.info);
-  const timeline = [...timelineOf("pod", infoValues(pod.info)), ...timelineOf("container", info)];
-  print(options.output, { ...answer, info }, () => containerText(answer, timeline));
-}
-
-function containerText({ status }: ContainerStatusResponse, timeline: readonly TimelineStep[]): string {
-  if (status === undefined) return "";
-  const ended = status.finishedAt === 0n ? "" : `${status.exitCode} (${status.reason}) ${status.message}`;
-  return facts(
-    [
-      ["container", status.id],
-      ["name", status.metadata?.name ?? ""],
-      ["image", `${status.image?.userSpecifiedImage || status.image?.image} ${status.imageRef}`],
-      ["state", containerStateName(status.state)],
-      ["created", timestamp(status.createdAt)],
-      ["started", timestamp(status.startedAt)],
-      ["finished", timestamp(status.finishedAt)],
-      ["exit code", ended],
-      ["log", status.logPath],
-      ...status.mounts.map((mount): [string, string] => [
-        "mount",
-        `${mount.hostPath} on ${mount.containerPath}${mount.readonly ? " (read-only)" : ""}`,
+  const status = answer.status && containerStatusDocument(answer.status);
+  return {
+    document: { status, ...info },
+    text: () =>
+      containerText(answer, pod, [
+        ...timelineOf("pod", infoValues(pod.info)),
+        ...timelineOf("container", info),
       ]),
-    ],
-    timeline,
-  );
+  };
 }
 
-async function inspectPod(runtime: Runtime, podSandboxId: string, options: InspectOptions): Promise<void> {
-  const answer = await runtime.pods.podSandboxStatus({ podSandboxId, verbose: true });
+async function inspectPod(runtime: Runtime, podSandboxId: string, verbose: boolean): Promise<Inspected> {
+  const answer = await runtime.pods.podSandboxStatus({ podSandboxId, verbose });
   const info = infoValues(answer.info);
-  print(options.output, { ...answer, info }, () => podText(answer, info));
+  const status = answer.status && podSandboxStatusDocument(answer.status);
+  return { document: { status, ...info }, text: () => podText(answer, timelineOf("pod", info)) };
 }
 
-function podText({ status }: PodSandboxStatusResponse, info: Record<string, unknown>): string {
-  if (status === undefined) return "";
-  const more = status.network?.additionalIps.map(({ ip }) => ip) ?? [];
-  return facts(
-    [
-      ["pod", status.id],
-      ["name", `${status.metadata?.namespace}/${status.metadata?.name}`],
-      ["uid", status.metadata?.uid ?? ""],
-      ["attempt", String(status.metadata?.attempt ?? 0)],
-      ["state", status.state === PodSandboxState.SANDBOX_READY ? "Ready" : "NotReady"],
-      ["created", timestamp(status.createdAt)],
-      ["addresses", [status.network?.ip ?? "", ...more].filter((ip) => ip !== "").join(", ")],
-      ["runtime", status.runtimeHandler],
-    ],
-    timelineOf("pod", info),
-  );
-}
-
-async function inspectImage(runtime: Runtime, wanted: string, options: InspectOptions): Promise<void> {
-  const answer = await runtime.images.imageStatus({
+async function inspectImage(
+  runtime: Runtime,
+  wanted: string,
+  verbose: boolean,
+  type: Kind | undefined,
+): Promise<Inspected> {
+  const { image, info } = await runtime.images.imageStatus({
     image: ImageSpec.create({ image: wanted }),
-    verbose: true,
+    verbose,
   });
-  if (answer.image === undefined) {
-    throw new Fault("notFound", `there is no container, pod or image "${wanted}"`);
+  if (image === undefined) {
+    const what = type === "image" ? "image" : "container, pod or image";
+    throw new Fault("notFound", `there is no ${what} "${wanted}"`, {
+      hint: `\`berth ${type === "image" ? "images" : "ps -a"}\` lists what there is`,
+    });
   }
-  const info = infoValues(answer.info);
-  print(options.output, { ...answer, info }, () => imageText(answer));
-}
-
-function imageText({ image }: ImageStatusResponse): string {
-  if (image === undefined) return "";
-  return facts(
-    [
-      ["image", image.id],
-      ...image.repoTags.map((tag): [string, string] => ["tag", tag]),
-      ...image.repoDigests.map((digest): [string, string] => ["digest", digest]),
-      ["size", size(image.size)],
-      ["user", image.uid === undefined ? image.username : String(image.uid.value)],
-    ],
-    [],
-  );
-}
-
-/** Name and value in two columns, empty ones left out; then the timeline, where there is one. */
-function facts(rows: readonly [string, string][], timeline: readonly TimelineStep[]): string {
-  const [first = ["", ""], ...rest] = rows.filter(([, value]) => value.trim() !== "");
-  return [table(first, rest), ...(timeline.length === 0 ? [] : [timelineTable(timeline)])].join("\n");
-}
-
-/** berth tells it in the value named `info`, other runtimes don't have one. */
-function timelineOf(of: TimelineStep["of"], { info }: Record<string, unknown>): TimelineStep[] {
-  const timeline =
-    typeof info === "object" && info !== null && "timeline" in info ? info.timeline : undefined;
-  if (!Array.isArray(timeline)) return [];
-  return timeline
-    .filter((at) => typeof at?.step === "string" && typeof at?.ms === "number")
-    .map(({ step, ms, outside }) => ({ of, step, ms, ...(typeof outside === "number" ? { outside } : {}) }));
+  return { document: { status: image, ...infoValues(info) }, text: () => imageFacts(image) };
 }

@@ -1,6 +1,7 @@
+import type { Command } from "commander";
 import { Fault } from "../base/fault.ts";
 import { ContainerState, PodSandboxState } from "../wire/gen/runtime.v1.ts";
-import type { Define, Runtime } from "./context.ts";
+import type { CommandContext, Define, Runtime } from "./context.ts";
 import { type Found, findObject, listObjects, type Objects } from "./find.ts";
 import { forEach } from "./for-each.ts";
 import { addManual } from "./help/manual.ts";
@@ -17,12 +18,27 @@ interface RmOptions {
 export const defineRm: Define = (command, context) => {
   addManual(command, {
     description:
-      "Removes containers, or pods with all that is in them. What still runs is refused without --force.",
+      "Removes containers, or pods with all that is in them. What still runs is refused without --force. " +
+      "What `berth run` made is removed as a whole.",
     examples: [
       ["berth rm web", "Remove what was stopped."],
       ["berth rm -f --all", "Remove every pod, running or not."],
     ],
   });
+  define(command, context, (objects) => objects);
+};
+
+/** `berth rmp`: crictl's name for the removal of pods. */
+export const defineRmp: Define = (command, context) => {
+  addManual(command, {
+    description: "Removes pods with all that is in them: crictl's name for `berth rm` where pods are meant.",
+    examples: [["berth rmp -f web", "Remove a pod and its containers, whether or not they run."]],
+  });
+  define(command, context, ({ pods }) => ({ pods, containers: [] }));
+};
+
+/** `among` says what may be named. */
+function define(command: Command, context: CommandContext, among: (objects: Objects) => Objects): void {
   addConnection(command)
     .argument("[id...]", "ids, prefixes of ids, or names")
     .option("-f, --force", "also what still runs")
@@ -33,13 +49,13 @@ export const defineRm: Define = (command, context) => {
       const objects = await listObjects(runtime);
       const wanted = options.all ? objects.pods.map((pod) => pod.id) : ids;
       await forEach(wanted, async (id) => {
-        const found = findObject(objects, id, "pod");
+        const found = findObject(among(objects), id, "pod");
         if (!options.force) refuseRunning(found, objects);
         await remove(runtime, found);
         process.stdout.write(`${id}\n`);
       });
     });
-};
+}
 
 async function remove(runtime: Runtime, found: Found): Promise<void> {
   if (found.kind === "container") await runtime.pods.removeContainer({ containerId: found.id });

@@ -8,11 +8,12 @@ export type OutputFormat = "table" | "json" | "yaml";
  * numbers are strings there, bytes are base64, as the JSON form of protocol buffers has it.
  */
 export function print(format: OutputFormat, data: unknown, asTable: () => string): void {
-  process.stdout.write(format === "table" ? asTable() : document(format, data));
+  process.stdout.write(format === "table" ? asTable() : documentOf(format, data));
 }
 
-function document(format: "json" | "yaml", data: unknown): string {
-  const text = JSON.stringify(data, plainValue, 2);
+/** Data as JSON or YAML; with an `indent` of 0, JSON is one line. */
+export function documentOf(format: "json" | "yaml", data: unknown, indent = 2): string {
+  const text = JSON.stringify(data, plainValue, indent);
   return format === "json" ? `${text}\n` : yaml(JSON.parse(text));
 }
 
