@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
 import { existsSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { berthCommand, TestDaemon } from "../harness/daemon.ts";
+import { berthCommand } from "../harness/command.ts";
+import { TestDaemon } from "../harness/daemon.ts";
 import { busyboxImage, importBusybox } from "../harness/images.ts";
 import { assertNoLeaks } from "../harness/leaks.ts";
 import { eventually, removeAllPods } from "../harness/pods.ts";
@@ -140,6 +142,61 @@ describe("the berth command", privileged, () => {
     const script = "id -u; id -G; pwd; ls /shared/seen; touch /x 2>&1";
     const ran = await daemon.command("run", "--rm", ...flags, busyboxImage, "sh", "-c", script);
     assert.equal(ran.stdout, "1000\n1000 100 50000\n/tmp\n/shared/seen\ntouch: /x: Read-only file system\n");
+  });
+
+  test("stats, update and events of what runs; stopp, rmp and rmi --prune", async () => {
+    const config = daemon.workspace.configFile;
+    const events = spawn(berthCommand, ["events", "--config", config, "-o", "json", "--pod", "^watched$"], {
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    let told = "";
+    events.stdout.on("data", (chunk) => {
+      told += chunk;
+    });
+    const ended = new Promise((resolve) => events.once("exit", resolve));
+    try {
+      // Whether the command listens yet shows by what it tells.
+      await eventually("the first event", 20_000, async () => {
+        await berth("run", "--rm", "--name", "watched", busyboxImage, "true");
+        return told === "" ? undefined : true;
+      });
+      const script = "dd if=/dev/zero of=/filled bs=1M count=2 2>/dev/null; exec sleep 1000";
+      const flags = ["-d", "--name", "watched", "-m", "64m"];
+      const id = (await berth("run", ...flags, busyboxImage, "sh", "-c", script)).trim();
+      const stats = await eventually("statistics of its disk", 20_000, async () => {
+        const text = await berth("stats", "--no-stream", "-s", "100ms", "watched");
+        return /2\.1\dMB/.test(text) ? text : undefined;
+      });
+      assert.match(stats, new RegExp(`^${id.slice(0, 13)} +watched +watched +\\S+ +\\S+B +67\\.1MB +`, "m"));
+      assert.match(await berth("statsp", "-s", "100ms"), /^\S+ +watched +default +\S+ +\S+B /m);
+      const raw = JSON.parse(await berth("stats", "-o", "json", "watched"));
+      assert.equal(raw.stats[0].attributes.id, id);
+      await berth("update", "-m", "128m", "watched");
+      const { status } = JSON.parse(await berth("inspect", "-o", "json", "watched"));
+      assert.equal(status.resources.linux.memoryLimitInBytes, String(128 * 2 ** 20));
+      assert.equal(await berth("stopp", "-t", "0", "watched"), "watched\n");
+      assert.equal(await berth("rmp", "watched"), "watched\n");
+      const parsed = await eventually("the last event", 10_000, async () => {
+        const lines = told
+          .split("\n")
+          .slice(0, -1)
+          .map((line) => JSON.parse(line));
+        return lines.some(
+          (at) => at.containerId === id && at.containerEventType === "CONTAINER_DELETED_EVENT",
+        )
+          ? lines
+          : undefined;
+      });
+      const ofIt = parsed.filter((at) => at.containerId === id).map((at) => at.containerEventType);
+      const names = ["CREATED", "STARTED", "STOPPED", "DELETED"].map((name) => `CONTAINER_${name}_EVENT`);
+      assert.deepEqual(ofIt, names);
+      await berth("rmi", "--prune");
+      assert.equal(await berth("images", "-q"), "");
+      await importBusybox(daemon);
+    } finally {
+      events.kill("SIGINT");
+      assert.equal(await ended, 130);
+    }
   });
 
   test("images, export, rmi, import: the same image comes back", async () => {

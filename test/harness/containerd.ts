@@ -112,8 +112,8 @@ export class TestContainerd {
   }
 }
 
-/** Version 2 is what Debian's 1.6 reads; runc in a cgroup namespace of its own would need nothing of this. */
-function configOf({ root, state, socket, confDir }: Workspace): string {
+/** Version 2 is what Debian's 1.6 reads; with nothing outside the workspace, and no score that this process may not set. */
+function configOf({ directory, root, state, socket, confDir }: Workspace): string {
   return `version = 2
 root = "${root}"
 state = "${state}"
@@ -123,7 +123,11 @@ disabled_plugins = ["io.containerd.internal.v1.restart", "io.containerd.snapshot
 [grpc]
 address = "${socket}"
 
+[plugins."io.containerd.internal.v1.opt"]
+path = "${join(directory, "opt")}"
+
 [plugins."io.containerd.grpc.v1.cri"]
+netns_mounts_under_state_dir = true
 sandbox_image = "${pauseImage}"
 stream_server_address = "127.0.0.1"
 stream_server_port = "0"

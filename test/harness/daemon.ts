@@ -1,18 +1,15 @@
-import { type ChildProcess, execFile, spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, openSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { fileURLToPath } from "node:url";
 import { BerthService } from "../../src/wire/gen/berth.v1.ts";
 import { ImageServiceService, RuntimeServiceService } from "../../src/wire/gen/runtime.v1.ts";
 import { type Connection, connect } from "../../src/wire/grpc/client.ts";
 import type { Calls } from "../../src/wire/grpc/method.ts";
+import { berthCommand, type CommandResult, runProgram } from "./command.ts";
 import { hostNamespace, type MountNamespace, privateNamespace } from "./mount-namespace.ts";
 import { makeWorkspace, removeWorkspace, sweepScript, type Workspace } from "./workspace.ts";
 
-/** The command under test; an installed tree can be tested, too. */
-export const berthCommand =
-  process.env.BERTH_TEST_COMMAND ?? fileURLToPath(new URL("../../bin/berth", import.meta.url));
 const startDeadlineMs = 30_000;
 
 export interface DaemonOptions {
@@ -23,13 +20,6 @@ export interface DaemonOptions {
   readonly extraConfig?: string;
   /** Opens Node's inspector on a free port, so that tests can ask for the daemon's memory. */
   readonly inspect?: boolean;
-}
-
-/** What a command line ended with. */
-export interface CommandResult {
-  readonly code: number;
-  readonly stdout: string;
-  readonly stderr: string;
 }
 
 /** A real daemon with directories, cgroup and bridge of its own, which tests may kill and start again. */
@@ -176,13 +166,7 @@ export class TestDaemon {
 
   /** Runs any program in the daemon's mount namespace. */
   inside(...command: readonly string[]): Promise<CommandResult> {
-    const [program = "", ...args] = this.within(command);
-    return new Promise((resolve) => {
-      execFile(program, args, { maxBuffer: 64 << 20 }, (error, stdout, stderr) => {
-        const code = error === null ? 0 : typeof error.code === "number" ? error.code : -1;
-        resolve({ code, stdout, stderr });
-      });
-    });
+    return runProgram(this.within(command));
   }
 
   logTail(lines = 30): string {

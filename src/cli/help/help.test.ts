@@ -71,8 +71,9 @@ test("an unknown command or option is told with the nearest known name, and exit
       ["ps", "--quite"],
       /^berth: unknown option '--quite'; did you mean --quiet\?\n\(see `berth ps --help`\)\n$/,
     ],
-    [["stop"], /^berth: missing required argument 'id'\n\(see `berth stop --help`\)\n$/],
+    [["start"], /^berth: missing required argument 'container'\n\(see `berth start --help`\)\n$/],
     [["ps", "-o", "xml"], /^berth: option .* 'xml' is invalid. Allowed choices are table, json, yaml/],
+    [["stop"], /^berth: name what to stop, or say --all\n$/],
     [["rm"], /^berth: name what to remove, or say --all\n$/],
     [["stop", "-t", "soon", "x"], /^berth: option .* 'soon' is invalid. a duration is a number/],
   ];
