@@ -16,13 +16,14 @@ NPM_PACKAGES := $(if $(shell command -v npm),,nodejs npm)
 PREFIX := /usr/local
 NODE := node_modules/.bin/node
 STAMP := node_modules/.berth-installed
+BUNDLE := .berth/command/start.cjs
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 # The tests start their own daemons; settings of the caller's must not reach them.
 unexport BERTH_CONFIG BERTH_ENDPOINT BERTH_FAULT CONTAINER_RUNTIME_ENDPOINT
 
 install:
 	@packaging/dev/install-packages.sh $(RUN_PACKAGES) $(NPM_PACKAGES)
-	@$(MAKE) --no-print-directory --silent $(STAMP)
+	@$(MAKE) --no-print-directory --silent $(BUNDLE)
 
 # Installs what runs on a node, without the sources' types and what only development needs: PREFIX/lib/berth.
 dist: install
@@ -30,11 +31,15 @@ dist: install
 
 install-test:
 	@packaging/dev/install-packages.sh $(RUN_PACKAGES) $(TEST_PACKAGES) $(NPM_PACKAGES)
-	@$(MAKE) --no-print-directory --silent $(STAMP)
+	@$(MAKE) --no-print-directory --silent $(BUNDLE)
 
 $(STAMP): package-lock.json
 	npm ci
 	@touch $@
+
+# The command in one compiled file, which starts faster than its sources; bin/berth runs them once they are newer.
+$(BUNDLE): $(STAMP) $(shell find bin src packaging/install -name '*.ts' ! -name '*.test.ts')
+	@$(NODE) --disable-warning=ExperimentalWarning packaging/install/bundle.ts
 
 check: $(STAMP)
 	npm run --silent check
@@ -66,4 +71,4 @@ stop:
 	@packaging/dev/demo.sh down
 
 clean:
-	rm -rf node_modules
+	rm -rf node_modules .berth

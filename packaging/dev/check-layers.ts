@@ -35,7 +35,7 @@ function importsOf(file: string): string[] {
     ),
     ...module.dynamicImports.map(({ moduleRequest: { start, end } }) => text.slice(start + 1, end - 1)),
   ];
-  const own = specifiers.filter((specifier) => specifier.startsWith("."));
+  const own = specifiers.filter((specifier) => specifier.startsWith(".") && specifier.endsWith(".ts"));
   return [...new Set(own.map((specifier) => normalize(join(dirname(file), specifier))))];
 }
 

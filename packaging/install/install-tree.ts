@@ -1,6 +1,7 @@
 /**
  * Makes the tree that is installed on a node: the sources stripped of their types, so that the daemon need not do it
- * (it costs 16 MB), and the packages that they need. Line numbers stay as they are in the sources.
+ * (it costs 16 MB), the packages that they need, and the bundle of the command. Line numbers stay as they are in the
+ * sources.
  *
  *     node packaging/install/install-tree.ts <directory>
  */
@@ -19,6 +20,7 @@ import { stripTypeScriptTypes } from "node:module";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseSync } from "oxc-parser";
+import { bundleCommand } from "./bundle.ts";
 
 interface Lock {
   readonly packages: Readonly<Record<string, { readonly dev?: boolean; readonly devOptional?: boolean }>>;
@@ -34,7 +36,7 @@ function fail(why: string): never {
 
 /** What runs on a node: no tests, and nothing that only they use. */
 function sources(): string[] {
-  return globSync(["bin/*.ts", "src/**/*.ts"], { cwd: root }).filter(
+  return globSync(["bin/berth.ts", "src/**/*.ts"], { cwd: root }).filter(
     (file) => !file.endsWith(".test.ts") && !file.includes("/testing/"),
   );
 }
@@ -73,7 +75,7 @@ function packages(): string[] {
 
 if (existsSync(target) && !existsSync(join(target, "bin/berth.js")))
   fail(`${target} is there and is no berth`);
-for (const part of ["bin", "src", "node_modules"])
+for (const part of ["bin", "src", "node_modules", ".berth"])
   rmSync(join(target, part), { recursive: true, force: true });
 for (const file of sources()) {
   const path = join(target, file.replace(/\.ts$/, ".js"));
@@ -86,7 +88,9 @@ mkdirSync(join(target, "node_modules/.bin"), { recursive: true });
 cpSync(join(root, "node_modules/.bin/node"), join(target, "node_modules/.bin/node"), {
   verbatimSymlinks: true,
 });
-for (const file of ["package.json", "LICENSE", "bin/berth"]) {
+for (const file of ["package.json", "LICENSE", "bin/berth", "packaging/config.toml"]) {
+  mkdirSync(dirname(join(target, file)), { recursive: true });
   if (existsSync(join(root, file))) copyFileSync(join(root, file), join(target, file));
 }
+await bundleCommand(join(target, ".berth/command"), target, false);
 chmodSync(join(target, "bin/berth"), 0o755);

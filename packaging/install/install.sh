@@ -7,5 +7,7 @@ prefix=${2:-/usr/local}
 tree=$destination$prefix/lib/berth
 mkdir -p "$destination$prefix/bin" "$destination$prefix/lib"
 "$here/node_modules/.bin/node" --disable-warning=ExperimentalWarning "$here/packaging/install/install-tree.ts" "$tree"
-ln -sfn ../lib/berth/bin/berth "$destination$prefix/bin/berth"
+# A copy, not a link: it need not find out where it lies.
+rm -f "$destination$prefix/bin/berth"
+cp "$tree/bin/berth" "$destination$prefix/bin/berth"
 echo "installed $destination$prefix/bin/berth"

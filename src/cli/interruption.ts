@@ -13,12 +13,10 @@ export class Interruption {
 
   /** Watches the output of the command. */
   watchOutput(): void {
-    for (const stream of [process.stdout, process.stderr]) {
-      stream.on("error", (error: NodeJS.ErrnoException) => {
-        if (error.code !== "EPIPE") throw error;
-        if (this.#code === undefined) this.#interrupt("SIGPIPE");
-      });
-    }
+    process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+      if (error.code !== "EPIPE") throw error;
+      if (this.#code === undefined) this.#interrupt("SIGPIPE");
+    });
   }
 
   /** Aborts when the command is to end; from now on it ends by itself. */

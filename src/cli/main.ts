@@ -66,7 +66,10 @@ async function programFor(args: readonly string[], context: CommandContext): Pro
     })
     .showHelpAfterError("(see `berth --help`)");
   const asked = new Set(args);
-  for (const { name, about, load } of commands) {
+  // A known command is all that can be meant: the others are left out, so that each starts fast.
+  const [first] = args;
+  const only = commands.filter(({ name }) => name === first && name !== "help");
+  for (const { name, about, load } of only.length > 0 ? only : commands) {
     const command = program.command(name).description(about);
     command.showHelpAfterError(`(see \`berth ${name} --help\`)`);
     if (asked.has(name)) (await load())(command, context);

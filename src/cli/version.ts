@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { version } from "../base/version.ts";
 import type { Define } from "./context.ts";
 import { addManual } from "./help/manual.ts";
 import { addConnection, addOutput, type OutputOptions } from "./options.ts";
@@ -15,7 +15,7 @@ export const defineVersion: Define = (command, context) => {
   addOutput(addConnection(command))
     .option("--client", "only the command's own version")
     .action(async (options: OutputOptions & { readonly client?: boolean }) => {
-      const own = { berth: ownVersion(), node: process.versions.node };
+      const own = { berth: version, node: process.versions.node };
       if (options.client) {
         print(options.output, own, () => `berth ${own.berth} on Node ${own.node}\n`);
         return;
@@ -32,10 +32,3 @@ export const defineVersion: Define = (command, context) => {
       );
     });
 };
-
-function ownVersion(): string {
-  const manifest: { version: string } = JSON.parse(
-    readFileSync(new URL("../../package.json", import.meta.url), "utf8"),
-  );
-  return manifest.version;
-}

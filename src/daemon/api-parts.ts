@@ -1,9 +1,9 @@
 import { readFile } from "node:fs/promises";
 import type { ApiParts } from "../api/parts.ts";
 import { nowNanos } from "../base/units.ts";
+import { version } from "../base/version.ts";
 import { openFigures } from "./figures.ts";
 import type { NodeParts } from "./plugins.ts";
-import { version } from "./version.ts";
 
 /** The node as the API drives it. */
 export function apiParts(node: NodeParts): ApiParts {

@@ -49,15 +49,15 @@ interface CodesOfLength {
 let codes: readonly CodesOfLength[] | undefined;
 
 function makeCodes(): readonly CodesOfLength[] {
-  const made: CodesOfLength[] = [];
+  const symbolsOf: number[][] = Array.from({ length: longestCode + 1 }, () => []);
+  for (const [symbol, length] of codeLengths.entries()) symbolsOf[length]?.push(symbol);
+  symbolsOf[longestCode]?.push(endOfString);
   let next = 0;
-  for (let length = 0; length <= longestCode; length++) {
-    const symbols = codeLengths.flatMap((at, symbol) => (at === length ? [symbol] : []));
-    if (length === longestCode) symbols.push(endOfString);
-    made.push({ first: next, symbols });
-    next = (next + symbols.length) * 2;
-  }
-  return made;
+  return symbolsOf.map((symbols) => {
+    const first = next;
+    next = (first + symbols.length) * 2;
+    return { first, symbols };
+  });
 }
 
 /** The octets of a string that was coded for HPACK. @throws {Fault} corrupt */
