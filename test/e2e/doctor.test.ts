@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { after, before, describe, test } from "node:test";
 import { TestDaemon } from "../harness/daemon.ts";
 import { busyboxImage, importBusybox } from "../harness/images.ts";
@@ -115,6 +116,42 @@ describe("berth doctor --leaks", privileged, () => {
     writeFileSync(blob, "nobody's");
     const found = (await leaks()).map(({ where }) => where);
     for (const path of [...strays, blob]) assert.ok(found.includes(path), path);
+  });
+
+  test("what a daemon was killed in the middle of is found while none runs, and a container without a pod", async () => {
+    const { state, cgroupParent, root } = daemon.workspace;
+    const probe = join(state, "runtime", "crun", "probe-0123456789abcdef");
+    const kept = join(state, "netns", ghost);
+    const script = `
+      mkdir -p ${probe} ${state}/scratch/left ${state}/netns; touch ${kept}
+      for tree in /sys/fs/cgroup/freezer /sys/fs/cgroup; do
+        test -e $tree/cgroup.procs || continue
+        mkdir -p $tree${cgroupParent}/berth-exec-0123456789ab $tree${cgroupParent}/probe-0123456789abcdef
+      done`;
+    assert.equal((await daemon.inside("sh", "-ec", script)).code, 0);
+    const orphan = "fedcba9876543210".repeat(4);
+    const database = new DatabaseSync(join(root, "berth.db"));
+    const value = JSON.stringify({ podId: ghost, cgroup: "", state: { kind: "exited" } });
+    database.prepare("INSERT INTO record (kind, id, value) VALUES ('containers', ?, ?)").run(orphan, value);
+    const found = await leaks();
+    database.prepare("DELETE FROM record WHERE id = ?").run(orphan);
+    database.close();
+    for (const where of [
+      probe,
+      join(state, "scratch/left"),
+      kept,
+      "berth-exec-0123456789ab",
+      "/probe-0123456789abcdef",
+    ])
+      assert.ok(
+        found.some((leak) => leak.where.includes(where)),
+        `${where} is in ${JSON.stringify(found, null, 1)}`,
+      );
+    const record = found.find(({ where }) => where === `container ${orphan}`);
+    assert.match(record?.why ?? "", new RegExp(`no record of its pod ${ghost}`));
+    for (const { where, remedy } of found.filter(({ where }) => /probe-|exec-|scratch|netns/.test(where)))
+      assert.equal((await daemon.inside("sh", "-ec", remedy)).code, 0, `${where}: ${remedy}`);
+    assert.ok(!(await leaks()).some(({ where }) => /probe-|exec-|scratch|netns/.test(where)));
   });
 
   test("a database that is damaged is said to be so", async () => {

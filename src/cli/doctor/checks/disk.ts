@@ -37,7 +37,8 @@ export async function checkDisk({ config }: NodeView): Promise<Finding[]> {
     placeOf("logs", podLogs),
   ]);
   const root = places[0];
-  const spaces = await Promise.all(places.map((place) => judgeSpace(place, mounts)));
+  const disks = Map.groupBy(places, ({ existing }) => mountHolding(mounts, existing)?.target ?? "/");
+  const spaces = await Promise.all([...disks].map(([mount, those]) => judgeSpace(mount, those)));
   return [...spaces.flat(), ...judgeMounts(places, mounts, config), ...(await judgeOverlay(root, config))];
 }
 
@@ -48,10 +49,11 @@ async function placeOf(name: string, path: string): Promise<Place> {
   return { name, path, existing };
 }
 
-async function judgeSpace(place: Place, mounts: readonly MountEntry[]): Promise<Finding[]> {
-  const { bsize, blocks, bfree, bavail, files, ffree } = await statfs(place.existing);
-  const mount = mountHolding(mounts, place.existing)?.target ?? "/";
-  return judgeFigures(`${place.name} ${place.path}`, mount, {
+/** Of one file system, which several of the places may share. */
+async function judgeSpace(mount: string, places: readonly Place[]): Promise<Finding[]> {
+  const { bsize, blocks, bfree, bavail, files, ffree } = await statfs(places[0]?.existing ?? mount);
+  const names = places.map(({ name, path }) => `${name} ${path}`).join(", ");
+  return judgeFigures(names, mount, {
     free: bavail * bsize,
     // As df has it: what is kept for root counts neither as used nor as free.
     freeShare: blocks === 0 ? 1 : bavail / (blocks - bfree + bavail || 1),
@@ -69,32 +71,33 @@ export interface DiskFigures {
   readonly freeInodeShare: number;
 }
 
-export function judgeFigures(name: string, mount: string, figures: DiskFigures): Finding[] {
+/** @param names of the places on it, as in `root /var/lib/berth` */
+export function judgeFigures(names: string, mount: string, figures: DiskFigures): Finding[] {
   const { free, freeShare, freeInodes, freeInodeShare } = figures;
   const found: Finding[] = [];
   const remedy = `find what takes it: du -xh --max-depth=2 ${mount} | sort -h; remove unused images (berth images, berth rmi)`;
   const left = `${size(free)} (${percent(freeShare)}) left`;
   if (free < noSpace || freeShare < noSpaceShare) {
     const why = `${left} on ${mount}: pulls, new containers and records fail with "no space left on device"`;
-    found.push(problem(`${name}: the disk is full`, why, remedy));
+    found.push(problem(`${names}: the disk is full`, why, remedy));
   } else if (freeShare < littleSpace) {
     const why = `${left} on ${mount}: the kubelet removes images and evicts pods below 15 %`;
-    found.push(warning(`${name}: the disk is nearly full`, why, remedy));
+    found.push(warning(`${names}: the disk is nearly full`, why, remedy));
   }
   if (freeInodes !== undefined && (freeInodes < noInodes || freeInodeShare < noSpaceShare)) {
     const why = `${freeInodes} left on ${mount}: files can't be made though there is space`;
     found.push(
       problem(
-        `${name}: no inodes are left`,
+        `${names}: no inodes are left`,
         why,
         `find ${mount} -xdev -type d -size +64k shows where many files lie; remove unused images`,
       ),
     );
   } else if (freeInodes !== undefined && freeInodeShare < littleInodes) {
     const why = `${freeInodes} (${percent(freeInodeShare)}) left on ${mount}: the kubelet evicts pods below 5 %`;
-    found.push(warning(`${name}: inodes run out`, why, "remove unused images: berth images, berth rmi"));
+    found.push(warning(`${names}: inodes run out`, why, "remove unused images: berth images, berth rmi"));
   }
-  return found.length === 0 ? [ok(`${name}: ${left}`)] : found;
+  return found.length === 0 ? [ok(`${names}: ${left}`)] : found;
 }
 
 function percent(share: number): string {

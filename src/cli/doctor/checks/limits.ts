@@ -1,17 +1,19 @@
 import { readFileSync } from "node:fs";
+import type { Config } from "../../../config/schema.ts";
 import { inotifyRefusal } from "../../../linux/inotify-probe.ts";
+import { effectiveCapabilities, resourceCapability } from "../capabilities.ts";
 import { type Finding, note, ok, problem, warning } from "../finding.ts";
 import type { NodeView } from "../node-view.ts";
 
 const nearlyAll = 0.9;
-/** One pipe or socket for each container's stream, and some for everything else. */
-const fewFiles = 65_536;
+/** Some for each pod, connection and pull. */
+const fewFiles = 4096;
 const fewWatches = 65_536;
 
 /** Limits of the kernel that a node with many pods runs into. */
-export async function checkLimits({ daemon }: NodeView): Promise<Finding[]> {
+export async function checkLimits({ daemon, config }: NodeView): Promise<Finding[]> {
   const found = [
-    ...openFiles(daemon.kind === "berth" ? daemon.pid : undefined),
+    ...openFiles(daemon.kind === "berth" ? daemon.pid : undefined, config),
     ...shares(),
     ...inotify(),
     ...keys(),
@@ -21,17 +23,23 @@ export async function checkLimits({ daemon }: NodeView): Promise<Finding[]> {
     : [ok("room for more files, processes, watches, keys and connections"), ...found];
 }
 
-function openFiles(pid: number | undefined): Finding[] {
+function openFiles(pid: number | undefined, { container }: Config): Finding[] {
   const limits = read(`/proc/${pid ?? "self"}/limits`);
-  const [, , hard = ""] = /^Max open files\s+(\S+)\s+(\S+)/m.exec(limits) ?? [];
-  if (hard === "unlimited" || Number(hard) >= fewFiles) return [];
+  const [, , word = ""] = /^Max open files\s+(\S+)\s+(\S+)/m.exec(limits) ?? [];
+  const hard = word === "unlimited" ? Number.POSITIVE_INFINITY : Number(word);
   const who = pid === undefined ? "a daemon started from here" : `the daemon (pid ${pid})`;
-  const why = "a node with many pods runs out, and every call fails with EMFILE";
+  const remedy = "LimitNOFILE=1048576 in its unit, or ulimit -Hn 1048576 before it is started";
+  if (hard < fewFiles) {
+    const why = "a node with many pods runs out, and every call fails with EMFILE";
+    return [warning(`${who} may open ${word} files only`, why, remedy)];
+  }
+  const asked = container.rlimits.find(({ type }) => type === "RLIMIT_NOFILE")?.hard ?? 0;
+  if (hard >= asked || effectiveCapabilities(pid).has(resourceCapability)) return [];
   return [
-    warning(
-      `${who} may open ${hard} files only`,
-      why,
-      "LimitNOFILE=1048576 in its unit, or ulimit -Hn 1048576",
+    note(
+      `containers may open ${word} files, not the ${asked} of container.rlimits`,
+      `${who} has no higher limit`,
+      remedy,
     ),
   ];
 }

@@ -1,9 +1,10 @@
-import { readFileSync, type Stats } from "node:fs";
+import type { Stats } from "node:fs";
 import { lstat, readdir, readFile, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { pathsOf } from "../../../config/paths.ts";
 import type { Config } from "../../../config/schema.ts";
 import { programPath } from "../../../linux/program-path.ts";
+import { effectiveCapabilities, resourceCapability } from "../capabilities.ts";
 import { type Finding, note, ok, problem, warning } from "../finding.ts";
 import type { NodeView } from "../node-view.ts";
 import { configuredRegistries } from "../probe-registry.ts";
@@ -27,7 +28,6 @@ const capabilities: readonly (readonly [number, string, string])[] = [
   [27, "CAP_MKNOD", "devices in images and containers"],
   [31, "CAP_SETFCAP", "images with file capabilities"],
 ];
-const resourceBit = 24;
 
 /** Who may read and change what berth relies on, and whether this user may do what berth does. */
 export async function checkPermissions({ config, files, daemon }: NodeView): Promise<Finding[]> {
@@ -54,7 +54,7 @@ function directories(config: Config): Guarded[] {
   const secret = "images' files and what containers were given in their environment";
   return [
     { path: config.root, danger: "change every image and container", secret },
-    { path: database, danger: "make the daemon run anything", secret },
+    { path: database, danger: "make the daemon run anything" },
     { path: config.state, danger: "take the place of namespaces and bundles" },
     { path: config.network.confDir, danger: "have plugins run as root" },
     ...config.network.binDirs.map((path) => ({ path, danger: "have any program run as root" })),
@@ -155,23 +155,18 @@ function judgeCapabilities(pid: number | undefined): Finding[] {
     const why = "what only root may read was not looked at, and the daemon needs root";
     return [warning("this is not run as root", why, "sudo berth doctor")];
   }
-  const mask = effectiveCapabilities(pid);
+  const held = effectiveCapabilities(pid);
   const who = pid === undefined ? "a daemon started from here" : `the daemon (pid ${pid})`;
-  const lacks = (bit: number) => (mask & (1n << BigInt(bit))) === 0n;
+  const lacks = (bit: number) => !held.has(bit);
   const found = capabilities
     .filter(([bit]) => lacks(bit))
     .map(([, name, purpose]) =>
       problem(`${who} has no ${name}`, `needed for ${purpose}`, "start it with all of root's capabilities"),
     );
-  if (lacks(resourceBit)) {
+  if (lacks(resourceCapability)) {
     const why =
       "pods can't be shielded from the kernel's choice of what to kill (oom_score_adj below its own)";
     found.push(note(`${who} has no CAP_SYS_RESOURCE`, why));
   }
   return found;
-}
-
-function effectiveCapabilities(pid: number | undefined): bigint {
-  const text = readFileSync(`/proc/${pid ?? "self"}/status`, "latin1");
-  return BigInt(`0x${/^CapEff:\s*([0-9a-f]+)/m.exec(text)?.[1] ?? "0"}`);
 }

@@ -11,16 +11,24 @@ const kubeletParents = ["/kubepods", "/kubepods.slice"];
 
 /** Control groups of pods and containers that are over, in every hierarchy, with the processes in them. */
 export function leakedCgroups(config: Config, records: Records): Leak[] {
-  const own =
-    config.cgroup.driver === "systemd" ? expandSlice(config.cgroup.parent) : join("/", config.cgroup.parent);
-  const parents = new Set([own, ...kubeletParents]);
+  const own = ownParent(config);
   return hierarchies().flatMap((hierarchy) =>
-    [...parents].flatMap((parent) => leakedBelow(hierarchy, parent, parent === own, records)),
+    [...parentsOf(config)].flatMap((parent) => leakedBelow(hierarchy, parent, parent === own, records)),
   );
 }
 
+/** The group below which berth puts pods that name none, as a path from the root of the hierarchies. */
+export function ownParent({ cgroup }: Config): string {
+  return cgroup.driver === "systemd" ? expandSlice(cgroup.parent) : join("/", cgroup.parent);
+}
+
+/** Every group below which pods' groups may be. */
+export function parentsOf(config: Config): ReadonlySet<string> {
+  return new Set([ownParent(config), ...kubeletParents]);
+}
+
 /** Where the hierarchies are mounted: each of v1, or the one of v2. */
-function hierarchies(): string[] {
+export function hierarchies(): string[] {
   return parseMountinfo(readFileSync("/proc/self/mountinfo"))
     .filter(({ type }) => type === "cgroup" || type === "cgroup2")
     .map(({ target }) => target);
@@ -53,7 +61,7 @@ function whyOver(records: Records, id: string): string | undefined {
   return unaccounted(records, id, "recorded");
 }
 
-function groupsIn(directory: string): string[] {
+export function groupsIn(directory: string): string[] {
   try {
     return readdirSync(directory, { withFileTypes: true })
       .filter((entry) => entry.isDirectory())
@@ -64,7 +72,7 @@ function groupsIn(directory: string): string[] {
   }
 }
 
-function processesIn(directory: string): string[] {
+export function processesIn(directory: string): string[] {
   const below = groupsIn(directory).flatMap((name) => processesIn(`${directory}${sep}${name}`));
   try {
     const own = readFileSync(join(directory, "cgroup.procs"), "utf8").split("\n");

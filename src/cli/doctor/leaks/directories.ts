@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { pathsOf } from "../../../config/paths.ts";
 import type { Config } from "../../../config/schema.ts";
@@ -15,6 +16,7 @@ export function leakedDirectories(config: Config, records: Records): Leak[] {
     [paths.pods, "directory", "files of a pod"],
     [paths.containers, "directory", "a bundle"],
     [paths.exits, "file", "an exit code"],
+    [paths.keptNetns, "file", "where a network namespace was kept"],
     ...runtimeRoots.map((root): [string, Leak["what"], string] => [
       root,
       "directory",
@@ -24,7 +26,9 @@ export function leakedDirectories(config: Config, records: Records): Leak[] {
   return looks.flatMap(([directory, what, meaning]) =>
     namesIn(directory).flatMap((name) => {
       const id = /[0-9a-f]{64}/.exec(name)?.[0];
-      if (id === undefined) return [];
+      // An attachment that is given up keeps its network namespace: it is told, and goes together with it.
+      const isKept = directory === paths.keptNetns && existsSync(join(paths.cni, "abandoned", `${id}.json`));
+      if (id === undefined || isKept) return [];
       const why = unaccounted(records, id, "recorded");
       const where = join(directory, name);
       return why === undefined

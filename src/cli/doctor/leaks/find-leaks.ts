@@ -5,6 +5,7 @@ import { leakedDirectories } from "./directories.ts";
 import type { Leak } from "./leak.ts";
 import { leakedMounts } from "./mounts.ts";
 import { leakedNetwork } from "./network.ts";
+import { leakedPassing } from "./passing.ts";
 import { leakedProcesses } from "./processes.ts";
 import { type Owner, type Records, readRecords, united } from "./records.ts";
 import { leakedStorage } from "./storage.ts";
@@ -17,6 +18,7 @@ const looks: readonly ((config: Config, records: Records) => Leak[] | Promise<Le
   leakedNetwork,
   leakedStorage,
   leakedDirectories,
+  leakedPassing,
 ];
 
 /**
@@ -27,9 +29,9 @@ export async function findLeaks(config: Config): Promise<Leak[]> {
   const { database } = pathsOf(config);
   const before = readRecords(database);
   const suspects = await lookAll(config, before);
-  if (suspects.length === 0) return strandedOf(before);
+  if (suspects.length === 0) return [...strandedOf(before), ...orphansOf(before)];
   const records = united(before, readRecords(database));
-  return [...strandedOf(records), ...(await lookAll(config, records))];
+  return [...strandedOf(records), ...orphansOf(records), ...(await lookAll(config, records))];
 }
 
 async function lookAll(config: Config, records: Records): Promise<Leak[]> {
@@ -47,4 +49,20 @@ function strandedOf({ owners }: Records): Leak[] {
       why: `undoing its step "${stranded}" failed; the daemon tries again`,
       remedy: `berth rm -f ${id}`,
     }));
+}
+
+/** Containers whose pod has no record: nothing stops or removes them but by their own id. */
+function orphansOf({ owners }: Records): Leak[] {
+  return [...owners.values()].flatMap(({ kind, id, podId }) =>
+    podId === undefined || owners.has(podId)
+      ? []
+      : [
+          {
+            what: "record",
+            where: `${kind} ${id}`,
+            why: `there is no record of its pod ${podId}`,
+            remedy: `berth rm -f ${id}`,
+          },
+        ],
+  );
 }

@@ -9,6 +9,8 @@ export interface Owner {
   readonly state: string;
   /** As a path from the root of the hierarchies. */
   readonly cgroup: string;
+  /** Of a container. */
+  readonly podId?: string;
   /** Where undoing it ended, when it did not get through. */
   readonly stranded?: string;
 }
@@ -23,6 +25,7 @@ export interface Records {
 /** What doctor relies on of a stored record; anything else in it may be of another version. */
 interface StoredRecord {
   readonly cgroup?: string;
+  readonly podId?: string;
   readonly state?: { readonly kind?: string; readonly step?: string };
 }
 
@@ -55,7 +58,15 @@ function parsed(value: string): StoredRecord {
 
 function ownerOf(kind: Owner["kind"], id: string, record: StoredRecord): Owner {
   const { kind: state = "unknown", step } = record.state ?? {};
-  return { kind, id, state, cgroup: record.cgroup ?? "", ...(step === undefined ? {} : { stranded: step }) };
+  const { cgroup = "", podId } = record;
+  return {
+    kind,
+    id,
+    state,
+    cgroup,
+    ...(podId === undefined ? {} : { podId }),
+    ...(step === undefined ? {} : { stranded: step }),
+  };
 }
 
 function rows(path: string): { kind: string; id: string; value: string }[] {
