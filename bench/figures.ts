@@ -51,6 +51,12 @@ export function pssOf(pid: number): number {
   return Number(/^Pss:\s+(\d+) kB/m.exec(text)?.[1] ?? 0) / 1024;
 }
 
+/** What of the memory of a process is its own alone and no file's, in MB: what its end would give back at once. */
+export function privateOf(pid: number): number {
+  const text = readFileSync(`/proc/${pid}/smaps_rollup`, "utf8");
+  return Number(/^Private_Dirty:\s+(\d+) kB/m.exec(text)?.[1] ?? 0) / 1024;
+}
+
 /** The CPU time that a process has taken, in milliseconds (proc(5), stat; 100 ticks a second on Linux). */
 export function cpuOf(pid: number): number {
   const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1]?.split(" ") ?? [];

@@ -11,6 +11,7 @@ import type { ImageRecord } from "../image/contract.ts";
 import { lockFile } from "../linux/lock-file.ts";
 import { recoverPodSandboxes } from "../pod/recover.ts";
 import { apiParts } from "./api-parts.ts";
+import { releaseWhenResting } from "./idle-memory.ts";
 import { type NodeParts, openNode } from "./plugins.ts";
 import { sweepStrays } from "./sweep.ts";
 
@@ -50,6 +51,7 @@ export async function startDaemon(config: Config, log: Logger): Promise<AsyncDis
   opened.defer(() => clearInterval(sweeping));
   void recovered.then(() => pullAgain(dropped, node, ending.signal));
   warmNamespaces(node, log);
+  opened.use(releaseWhenResting());
   return opened.move();
 }
 

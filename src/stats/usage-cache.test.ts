@@ -39,3 +39,33 @@ it("counts again after the interval, and keeps the last when that fails", async 
   }
   assert.equal(cache.get("a")?.bytes, 3);
 });
+
+it("counts what stays the same less and less often, and what changed as often as before", async () => {
+  const intervalMs = 40;
+  const at: number[] = [];
+  let bytes = 1;
+  const cache = new UsageCache<string>(async () => {
+    at.push(performance.now());
+    return { bytes, inodes: 1 };
+  }, intervalMs);
+  const counts = async (times: number) => {
+    for (const until = Date.now() + 10_000; at.length < times && Date.now() < until; await sleep(1))
+      cache.get("a");
+    const gap = (at.at(-1) ?? 0) - (at.at(-2) ?? 0);
+    assert.equal(at.length, times);
+    return gap;
+  };
+  await counts(2);
+  assert.ok((await counts(3)) >= 2 * intervalMs - 1);
+  assert.ok((await counts(4)) >= 4 * intervalMs - 1);
+  assert.ok((await counts(5)) >= 6 * intervalMs - 1);
+  bytes = 2;
+  await counts(6);
+  // Were it still counted less often, none could be shorter than that.
+  const gaps = [];
+  for (let times = 7; times < 12; times++) {
+    bytes++;
+    gaps.push(await counts(times));
+  }
+  assert.ok(Math.min(...gaps) < 6 * intervalMs, `${gaps}`);
+});

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Bytes, Ms, UnixNanos } from "../base/units.ts";
 import { nowNanos } from "../base/units.ts";
 
@@ -12,10 +13,14 @@ interface Entry {
   counted: CountedUsage | undefined;
   /** On the clock of performance.now(). */
   dueAt: Ms;
+  /** How long the next count may wait. */
+  pauseMs: Ms;
   askedAt: Ms;
   queued: boolean;
 }
 
+/** What was counted twice with the same result is counted less often, down to once in so many intervals. */
+const longestPause = 6;
 /** Of the time, at most a twentieth goes into counting one thing again. */
 const pauseForEachMs = 20;
 /** Intervals without a question after which a thing is forgotten. */
@@ -24,7 +29,7 @@ const forgottenAfter = 10;
 /**
  * Usage that is slow to count, such as a directory tree. An answer is what was counted last, at once; asking
  * for what is older than the interval has it counted again in the background, one thing at a time. What
- * nobody asks for is not counted.
+ * nobody asks for is not counted; what stays the same is counted less often.
  */
 export class UsageCache<Key extends string> {
   readonly #entries = new Map<Key, Entry>();
@@ -45,7 +50,13 @@ export class UsageCache<Key extends string> {
   /** Undefined before it was counted for the first time. */
   get(key: Key): CountedUsage | undefined {
     const now = performance.now();
-    const entry = this.#entries.get(key) ?? { counted: undefined, dueAt: now, askedAt: now, queued: false };
+    const entry = this.#entries.get(key) ?? {
+      counted: undefined,
+      dueAt: now,
+      pauseMs: this.#intervalMs,
+      askedAt: now,
+      queued: false,
+    };
     this.#entries.set(key, entry);
     entry.askedAt = now;
     if (now >= entry.dueAt && !entry.queued) {
@@ -65,6 +76,7 @@ export class UsageCache<Key extends string> {
     for (let key = this.#queue.shift(); key !== undefined; key = this.#queue.shift()) {
       const entry = this.#entries.get(key);
       if (entry !== undefined) await this.#countOne(key, entry);
+      await nextTurn();
     }
     this.#counting = false;
     const oldest = performance.now() - this.#intervalMs * forgottenAfter;
@@ -75,12 +87,14 @@ export class UsageCache<Key extends string> {
     const began = performance.now();
     try {
       const { bytes, inodes } = await this.#count(key);
+      const same = entry.counted?.bytes === bytes && entry.counted.inodes === inodes;
+      entry.pauseMs = same ? Math.min(entry.pauseMs * 2, this.#intervalMs * longestPause) : this.#intervalMs;
       entry.counted = { at: nowNanos(), bytes, inodes };
     } catch {
       // What was counted last stands until it is forgotten.
     }
     const ended = performance.now();
-    entry.dueAt = ended + Math.max(this.#intervalMs, (ended - began) * pauseForEachMs);
+    entry.dueAt = ended + Math.max(entry.pauseMs, (ended - began) * pauseForEachMs);
     entry.queued = false;
   }
 }

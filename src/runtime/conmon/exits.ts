@@ -1,4 +1,4 @@
-import { readFileSync, statSync } from "node:fs";
+import { existsSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type { ContainerId } from "../../base/ids.ts";
 import type { UnixNanos } from "../../base/units.ts";
@@ -42,6 +42,8 @@ export function exitOf(
 }
 
 function readNote(file: string): { text: string; at: UnixNanos } | undefined {
+  // asked for every container that runs, now and then: an error thrown takes ten times this
+  if (!existsSync(file)) return undefined;
   try {
     const text = readFileSync(file, "latin1");
     return { text, at: statSync(file, { bigint: true }).mtimeNs };

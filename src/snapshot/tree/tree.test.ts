@@ -1,13 +1,21 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { existsSync, linkSync, mkdirSync, mkdtempSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  linkSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { mkdirAt } from "../../linux/files-at.ts";
 import { openBeneath, openDirectory } from "../../linux/open-beneath.ts";
 import { removeTree } from "./remove.ts";
-import { usageOf } from "./usage.ts";
+import { usageOf, usageOfSmall } from "./usage.ts";
 
 /** Nested directories that no path reaches, as a container can make them. */
 function makeDeep(at: string, depth: number): void {
@@ -46,6 +54,13 @@ describe("a tree that a container made", () => {
     linkSync(join(tree, "a"), join(tree, "d", "b"));
     symlinkSync("/", join(tree, "root"));
     const { bytes, inodes } = usageOf(tree);
+    const open = () => readdirSync("/proc/self/fd").length;
+    const before = open();
+    // a file with several names is one inode, and each of its names is looked at
+    assert.deepEqual(usageOfSmall(tree, 100), { bytes, inodes });
+    assert.equal(usageOfSmall(tree, inodes - 1), undefined);
+    assert.equal(usageOfSmall(tree, 0), undefined);
+    assert.equal(open(), before, "all directories are closed again");
     assert.equal(inodes, 4);
     assert.ok(bytes - empty >= 100_000 && bytes - empty < 120_000);
   });

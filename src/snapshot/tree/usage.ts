@@ -23,23 +23,50 @@ interface Start {
  * @throws {SystemCallError}
  */
 export function usageOf(root: string): SnapshotUsage {
-  const seen = new Set<bigint>();
-  let blocks = 0n;
-  let inodes = 0;
-  const count = (stat: BigIntStats) => {
-    if (stat.nlink > 1n && !stat.isDirectory()) {
-      if (seen.has(stat.ino)) return;
-      seen.add(stat.ino);
-    }
-    blocks += stat.blocks;
-    inodes++;
-  };
-  count(lstatSync(root, { bigint: true }));
-  walk(openDirectory(root), count);
-  return { bytes: Number(blocks) * blockBytes, inodes };
+  const count = new Count(Number.POSITIVE_INFINITY);
+  count.tree(root);
+  return count.usage;
 }
 
-function walk(root: OwnedFd, count: (stat: BigIntStats) => void): void {
+/** The same of a tree of `most` names or fewer; undefined for one that has more. @throws {SystemCallError} */
+export function usageOfSmall(root: string, most: number): SnapshotUsage | undefined {
+  const count = new Count(most);
+  return count.tree(root) ? count.usage : undefined;
+}
+
+class Count {
+  readonly #seen = new Set<bigint>();
+  #blocks = 0n;
+  #inodes = 0;
+  /** How many names may still be looked at. */
+  #left: number;
+
+  constructor(most: number) {
+    this.#left = most;
+  }
+
+  get usage(): SnapshotUsage {
+    return { bytes: Number(this.#blocks) * blockBytes, inodes: this.#inodes };
+  }
+
+  /** False when it holds more names than may be looked at. */
+  tree(root: string): boolean {
+    return this.add(lstatSync(root, { bigint: true })) && walk(openDirectory(root), this);
+  }
+
+  add(stat: BigIntStats): boolean {
+    if (--this.#left < 0) return false;
+    if (stat.nlink > 1n && !stat.isDirectory()) {
+      if (this.#seen.has(stat.ino)) return true;
+      this.#seen.add(stat.ino);
+    }
+    this.#blocks += stat.blocks;
+    this.#inodes++;
+    return true;
+  }
+}
+
+function walk(root: OwnedFd, count: Count): boolean {
   const waiting: { start: Start; path: LayerPath }[] = [{ start: { fd: root, left: 1 }, path: "." }];
   try {
     for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
@@ -48,7 +75,13 @@ function walk(root: OwnedFd, count: (stat: BigIntStats) => void): void {
       if (directory !== undefined) {
         const long = path.length > longPath;
         const from: Start = long ? { fd: directory, left: 0 } : start;
-        for (const inner of countNames(directory.fd, count)) {
+        const inside = countNames(directory.fd, count);
+        if (inside === undefined) {
+          directory[Symbol.dispose]();
+          start.fd[Symbol.dispose]();
+          return false;
+        }
+        for (const inner of inside) {
           from.left++;
           waiting.push({ start: from, path: long || path === "." ? inner : joinPath(path, inner) });
         }
@@ -56,18 +89,19 @@ function walk(root: OwnedFd, count: (stat: BigIntStats) => void): void {
       }
       if (--start.left === 0) start.fd[Symbol.dispose]();
     }
+    return true;
   } finally {
     for (const { start } of waiting) start.fd[Symbol.dispose]();
   }
 }
 
-/** Counts what is in a directory; gives the names of the directories among it. */
-function countNames(directory: number, count: (stat: BigIntStats) => void): string[] {
+/** Counts what is in a directory; gives the names of the directories among it. Undefined when that was too much. */
+function countNames(directory: number, count: Count): string[] | undefined {
   const directories: string[] = [];
   for (const name of namesAt(directory)) {
     const stat = lstatSync(within(pathAt(directory), name), { bigint: true, throwIfNoEntry: false });
     if (stat === undefined) continue;
-    count(stat);
+    if (!count.add(stat)) return undefined;
     if (stat.isDirectory()) directories.push(name);
   }
   return directories;
