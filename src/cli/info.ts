@@ -3,6 +3,7 @@ import type { Define } from "./context.ts";
 import { addManual } from "./help/manual.ts";
 import { infoValues } from "./info-values.ts";
 import { addConnection, addOutput, type OutputOptions } from "./options.ts";
+import { statusDocument } from "./output/cri-documents.ts";
 import { print } from "./output/print.ts";
 import { stateCell } from "./output/state.ts";
 import { table } from "./output/table.ts";
@@ -23,8 +24,8 @@ export const defineInfo: Define = (command, context) => {
     .action(async (options: OutputOptions & { readonly quiet?: boolean }) => {
       const runtime = await context.connect(command);
       const answer = await runtime.pods.status({ verbose: !options.quiet });
-      const { info, ...told } = answer;
-      print(options.output, { ...told, ...infoValues(info) }, () => infoTable(answer));
+      const document = { ...statusDocument(answer), ...infoValues(answer.info) };
+      print(options.output, document, () => infoTable(answer));
     });
 };
 

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import type { Command } from "commander";
 import { during, Fault, isFault } from "../base/fault.ts";
+import type { Ms } from "../base/units.ts";
 import { BerthService } from "../wire/gen/berth.v1.ts";
 import { AuthConfig, ImageSpec, type PodSandboxConfig } from "../wire/gen/runtime.v1.ts";
 import type { Runtime } from "./context.ts";
@@ -70,15 +71,19 @@ async function pullTelling(
     }
   }
   if (id === undefined) throw new Fault("internal", "the daemon ended its answer before the image was there");
-  if (!quiet) tellEnd(progress, performance.now() - startedAt);
+  if (!quiet) tellEnd(progress, startedAt);
   return id;
 }
 
-function tellEnd(progress: PullProgress, ms: number): void {
+function tellEnd(progress: PullProgress, startedAt: Ms): void {
   const { layers, total } = progress.view(performance.now());
   const what =
-    layers.length === 0 ? "the image is up to date" : `pulled ${size(total)} in ${(ms / 1000).toFixed(1)} s`;
+    layers.length === 0 ? "the image is up to date" : `pulled ${size(total)} in ${secondsSince(startedAt)} s`;
   process.stderr.write(`${what}\n`);
+}
+
+function secondsSince(startedAt: Ms): string {
+  return ((performance.now() - startedAt) / 1000).toFixed(1);
 }
 
 /** By the CRI's call, which tells nothing before its end. */
@@ -87,10 +92,15 @@ async function pullSilently(
   { image, auth, annotations = {}, sandboxConfig }: PullRequest,
   { quiet, signal }: PullWatch,
 ): Promise<string> {
-  using _show = quiet ? quietShow : showPull(image, undefined);
+  const startedAt = performance.now();
   const spec = ImageSpec.create({ image, annotations });
-  const answer = await runtime.images.pullImage({ image: spec, auth, sandboxConfig }, { signal });
-  return answer.imageRef;
+  let id: string;
+  {
+    using _show = quiet ? quietShow : showPull(image, undefined);
+    id = (await runtime.images.pullImage({ image: spec, auth, sandboxConfig }, { signal })).imageRef;
+  }
+  if (!quiet) process.stderr.write(`pulled in ${secondsSince(startedAt)} s\n`);
+  return id;
 }
 
 /** True when the runtime has `image`. */

@@ -15,6 +15,7 @@ import {
   type PodSandboxStatus,
   type RuntimeConfigResponse,
   Signal,
+  type StatusResponse,
 } from "../../wire/gen/runtime.v1.ts";
 
 /**
@@ -35,7 +36,8 @@ function containerStatusInEvent(status: ContainerStatus): object {
     ...status,
     state: nameOf(ContainerState, status.state),
     mounts: status.mounts.map(mountDocument),
-    stopSignal: nameOf(Signal, status.stopSignal),
+    // The CRI's own names: SIGTERM, not SIGNAL_SIGTERM.
+    stopSignal: String(nameOf(Signal, status.stopSignal)).replace(/^SIGNAL_/, ""),
   };
 }
 
@@ -91,6 +93,18 @@ export function eventDocument(event: ContainerEventResponse): object {
     ...(pod === undefined ? {} : { podSandboxStatus: podStatusInEvent(pod) }),
     containersStatuses: event.containersStatuses.map(containerStatusInEvent),
   };
+}
+
+/** `info` as crictl has it: the features of handlers go by the names in the CRI's files, and only those that are there. */
+export function statusDocument({ info: _, runtimeHandlers, ...told }: StatusResponse): object {
+  const handlers = runtimeHandlers.map(({ name, features }) => ({
+    ...(name === "" ? {} : { name }),
+    features: {
+      ...(features?.recursiveReadOnlyMounts ? { recursive_read_only_mounts: true } : {}),
+      ...(features?.userNamespaces ? { user_namespaces: true } : {}),
+    },
+  }));
+  return { ...told, ...(handlers.length === 0 ? {} : { runtimeHandlers: handlers }) };
 }
 
 export function runtimeConfigDocument({ linux }: RuntimeConfigResponse): {

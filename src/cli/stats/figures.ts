@@ -46,11 +46,18 @@ export function containerFigures(
   }));
 }
 
-/** Figures of pods: their disk is that of their containers, their network that of the default interface and all others. */
+/**
+ * Figures of pods. Their disk is that of their containers; so are their cores and memory where the runtime tells none of
+ * the pod's own. Their network is that of all interfaces.
+ */
 export function podFigures(now: readonly PodSandboxStats[], before: readonly PodSandboxStats[]): Figures[] {
   const earlier = new Map(before.map((stats) => [stats.attributes?.id, stats.linux?.cpu]));
   return now.map(({ attributes, linux }) => {
     const containers = linux?.containers ?? [];
+    const inside = containerFigures(
+      containers,
+      before.flatMap((pod) => pod.linux?.containers ?? []),
+    );
     const { defaultInterface, interfaces = [] } = linux?.network ?? {};
     const all = new Map(
       [...interfaces, ...(defaultInterface ? [defaultInterface] : [])].map((at) => [at.name, at]),
@@ -58,14 +65,14 @@ export function podFigures(now: readonly PodSandboxStats[], before: readonly Pod
     return {
       id: attributes?.id ?? "",
       name: attributes?.metadata?.name ?? "",
-      cores: coresOf(linux?.cpu, earlier.get(attributes?.id)),
-      memory: numberOf(linux?.memory?.workingSetBytes),
+      cores: coresOf(linux?.cpu, earlier.get(attributes?.id)) ?? sum(inside.map(({ cores }) => cores)),
+      memory: numberOf(linux?.memory?.workingSetBytes) ?? sum(inside.map(({ memory }) => memory)),
       memoryLimit: limitOf(linux?.memory),
-      disk: sum(containers.map(({ writableLayer }) => writableLayer?.usedBytes)),
-      inodes: sum(containers.map(({ writableLayer }) => writableLayer?.inodesUsed)),
-      swap: sum(containers.map(({ swap }) => swap?.swapUsageBytes)),
-      received: sum([...all.values()].map(({ rxBytes }) => rxBytes)),
-      sent: sum([...all.values()].map(({ txBytes }) => txBytes)),
+      disk: sum(inside.map(({ disk }) => disk)),
+      inodes: sum(inside.map(({ inodes }) => inodes)),
+      swap: sum(inside.map(({ swap }) => swap)),
+      received: sum([...all.values()].map(({ rxBytes }) => numberOf(rxBytes))),
+      sent: sum([...all.values()].map(({ txBytes }) => numberOf(txBytes))),
       processes: numberOf(linux?.process?.processCount),
     };
   });
@@ -83,10 +90,13 @@ function coresOf(now: CpuUsage | undefined, before: CpuUsage | undefined): numbe
   return nanoCores === undefined ? undefined : nanoCores / 1e9;
 }
 
-/** Runtimes tell what is available beside the working set; none or 0 is no limit. */
+/** What cgroup v1 says of a group without a limit, or nearly so: more than any machine has. */
+const unlimited: Bytes = 2 ** 60;
+
+/** Runtimes tell what is available beside the working set; none, 0 or an absurd amount is no limit. */
 function limitOf(memory: MemoryUsage | undefined): Bytes | undefined {
   const available = numberOf(memory?.availableBytes);
-  if (available === undefined || available === 0) return undefined;
+  if (available === undefined || available === 0 || available >= unlimited) return undefined;
   return available + (numberOf(memory?.workingSetBytes) ?? 0);
 }
 
@@ -95,7 +105,7 @@ function numberOf(value: UInt64Value | undefined): number | undefined {
 }
 
 /** Of those that are told; undefined when none is. */
-function sum(values: readonly (UInt64Value | undefined)[]): number | undefined {
+function sum(values: readonly (number | undefined)[]): number | undefined {
   const told = values.filter((value) => value !== undefined);
-  return told.length === 0 ? undefined : told.reduce((total, { value }) => total + Number(value), 0);
+  return told.length === 0 ? undefined : told.reduce((total, value) => total + value, 0);
 }

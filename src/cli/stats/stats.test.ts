@@ -48,11 +48,12 @@ test("a limit is what is used and what is available; 0 available is none that is
       ],
       [],
     )[0]?.memoryLimit;
-  assert.deepEqual([limit(54n), limit(0n)], [64, undefined]);
+  assert.deepEqual([limit(54n), limit(0n), limit(2n ** 63n - 4096n)], [64, undefined, undefined]);
 });
 
 test("a pod's disk is its containers', its network all its interfaces', each once", () => {
   const inside = container("c", 1n, 1n, {
+    memory: { workingSetBytes: { value: 40n } },
     writableLayer: { usedBytes: { value: 100n }, inodesUsed: { value: 3n } },
   });
   const eth0 = { name: "eth0", rxBytes: { value: 5n }, txBytes: { value: 6n } };
@@ -67,11 +68,19 @@ test("a pod's disk is its containers', its network all its interfaces', each onc
   });
   const [figures] = podFigures([pod], []);
   assert.deepEqual(
-    [figures?.disk, figures?.inodes, figures?.received, figures?.sent, figures?.processes, figures?.swap],
-    [200, 6, 6, 8, 7, undefined],
+    [
+      figures?.disk,
+      figures?.memory,
+      figures?.inodes,
+      figures?.received,
+      figures?.sent,
+      figures?.processes,
+      figures?.swap,
+    ],
+    [200, 80, 6, 6, 8, 7, undefined],
   );
   const text = podStatsTable([figures as NonNullable<typeof figures>], new Map([["p", "ns"]]), false);
-  assert.match(text, /^p {7}pod {2}ns {9}- {6}- {4}200B {2}6 {7}6B {6}8B {7}7$/m);
+  assert.match(text, /^p {7}pod {2}ns {9}- {6}80B {2}200B {2}6 {7}6B {6}8B {7}7$/m);
 });
 
 test("rows: sorted by name, or from the largest; what is not told is a dash", () => {
