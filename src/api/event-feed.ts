@@ -17,10 +17,14 @@ export interface PodEvent {
 /** Events that wait for one reader; each is three references, so that this is little memory. */
 const longestQueue = 16_384;
 
-/** Hands every lifecycle event to every reader, in order, with the state of its pod. */
+/**
+ * Hands every lifecycle event to every reader, in order, with the state of its pod; `dropped` is told of each that a
+ * reader did not get.
+ */
 export class EventFeed {
   readonly #podSandboxes: Pick<PodSandboxes, "get">;
   readonly #containers: Pick<Containers, "ofPod">;
+  readonly #dropped: () => void;
   /** The last record of each pod that had an event: a pod's last event comes when its record is gone. */
   readonly #lastKnown = new Map<PodSandboxId, PodSandboxRecord>();
   readonly #readers = new Set<(event: PodEvent) => void>();
@@ -29,9 +33,11 @@ export class EventFeed {
     events: EventBus<LifecycleEvent>,
     podSandboxes: Pick<PodSandboxes, "get" | "list">,
     containers: Pick<Containers, "ofPod">,
+    dropped: () => void = () => undefined,
   ) {
     this.#podSandboxes = podSandboxes;
     this.#containers = containers;
+    this.#dropped = dropped;
     for (const pod of podSandboxes.list()) this.#lastKnown.set(pod.id, pod);
     events.subscribe((event) => this.#take(event));
   }
@@ -47,7 +53,10 @@ export class EventFeed {
     let wake: () => void = () => undefined;
     const take = (event: PodEvent) => {
       if (queue.length < longestQueue) queue.push(event);
-      else overrun = true;
+      else {
+        overrun = true;
+        this.#dropped();
+      }
       wake();
     };
     const onAbort = () => wake();

@@ -13,6 +13,7 @@ import type { PodSandboxes } from "../pod/contract.ts";
 import type { PodSandboxRecord } from "../pod/state.ts";
 import type { ContainerRuntime } from "../runtime/contract.ts";
 import type { CgroupStats } from "../stats/contract.ts";
+import type { CallObserver } from "./status.ts";
 
 /** What something takes of a file system. */
 export interface FileSystemUsage {
@@ -92,6 +93,12 @@ export interface NodeParts {
   readBundleConfig(id: ContainerId): Promise<string | undefined>;
 }
 
+/** Who counts what the API does. */
+export interface ApiObserver extends CallObserver {
+  /** A reader of the events did not get one, being too slow. */
+  eventDropped(): void;
+}
+
 /** Everything that the API drives. Each RPC takes only those that it uses. */
 export interface ApiParts {
   readonly podSandboxes: PodSandboxes;
@@ -101,4 +108,6 @@ export interface ApiParts {
   readonly events: EventBus<LifecycleEvent>;
   readonly node: NodeParts;
   readonly log: Logger;
+  /** Absent: nobody counts. */
+  readonly observer?: ApiObserver | undefined;
 }

@@ -33,7 +33,7 @@ export function runtimeHandlers(parts: ApiParts): Handlers<typeof RuntimeService
   const { figures } = node;
   const { config } = node.facts;
   const podStats = { podSandboxes, containers, figures };
-  const feed = new EventFeed(parts.events, podSandboxes, containers);
+  const feed = new EventFeed(parts.events, podSandboxes, containers, () => parts.observer?.eventDropped());
   return {
     version: () => version(node.facts),
     status: (request) => status(request, node),

@@ -59,7 +59,7 @@ test("a failed call is logged once, with whom it is about and without any secret
   const lines = client.logged().trimEnd().split("\n");
   assert.equal(lines.length, 1);
   const line = JSON.parse(lines[0] ?? "");
-  assert.equal(line.rpc, "PullImage");
+  assert.equal(line.operation, "PullImage");
   assert.equal(line.image, "r.example/private");
   assert.equal(line.kind, "unauthenticated");
   assert.doesNotMatch(client.logged(), /s3cret|t0ken/);

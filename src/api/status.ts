@@ -1,6 +1,8 @@
 import { status } from "@grpc/grpc-js";
 import type { Level, Logger } from "pino";
 import { describeFault, type FaultKind, faultKind } from "../base/fault.ts";
+import { failedStep } from "../base/steps.ts";
+import type { Ms } from "../base/units.ts";
 import type { CallEdge, EndedCall } from "../wire/grpc/handle-call.ts";
 
 /** The gRPC code of each kind of Fault. Nothing else in the daemon knows these codes. */
@@ -40,40 +42,53 @@ const levelOfKind: Readonly<Record<FaultKind, Level>> = {
 /** Calls that change nothing, which a kubelet repeats all the time. */
 const quiet = /^(Version|Status|RuntimeConfig|Info|ImageFsInfo|ExecSync|List.*|Stream.*|.+Sta(tus|ts))$/;
 
+/** Who is told of every call that has ended, besides the log. */
+export interface CallObserver {
+  succeeded(operation: string, took: Ms): void;
+  /** `step`: the step of the operation that failed, where one did. */
+  failed(operation: string, took: Ms, kind: FaultKind, step: string | undefined): void;
+}
+
 /** The daemon's edge towards gRPC: every failure gets its code and its one line in the log here. */
-export function loggingEdge(log: Logger): CallEdge {
+export function loggingEdge(log: Logger, observer: CallObserver | undefined): CallEdge {
   return {
     succeeded(call) {
+      observer?.succeeded(call.rpc, call.took);
       log[quiet.test(call.rpc) ? "trace" : "info"](subjectOf(call), "%s", call.rpc);
     },
     failed(call, error) {
       const kind = faultKind(error);
+      const step = failedStep(error);
+      observer?.failed(call.rpc, call.took, kind, step);
       const message = describeFault(error);
       const level = call.abandoned ? "info" : levelOfKind[kind];
-      const fields = kind === "internal" ? { ...subjectOf(call), err: error } : subjectOf(call);
-      log[level]({ ...fields, kind }, "%s failed: %s", call.rpc, message);
+      const fields = { ...subjectOf(call), ...(step === undefined ? {} : { step }), kind };
+      log[level](
+        kind === "internal" ? { ...fields, err: error } : fields,
+        "%s failed: %s",
+        call.rpc,
+        message,
+      );
       return { code: codeOfKind[kind], message };
     },
   };
 }
 
 /** Whom a call is about. Picked field by field: requests hold secrets (credentials, environments, commands). */
-function subjectOf({ rpc, request, took, abandoned }: EndedCall): Record<string, unknown> {
-  const container = textAt(request, "containerId") ?? textAt(request, "config", "metadata", "name");
-  const pod =
-    textAt(request, "podSandboxId") ??
-    textAt(request, "config", "metadata", "uid") ??
-    textAt(request, "sandboxConfig", "metadata", "uid");
-  const image = textAt(request, "image", "image") ?? textAt(request, "reference");
-  return {
-    rpc,
-    ms: Math.round(took * 10) / 10,
-    ...(pod === undefined ? {} : { pod }),
-    ...(container === undefined || rpc === "RunPodSandbox" ? {} : { container }),
-    ...(rpc === "RunPodSandbox" && container !== undefined ? { name: container } : {}),
-    ...(image === undefined ? {} : { image }),
-    ...(abandoned ? { abandoned } : {}),
+function subjectOf({ rpc, request, response, took, abandoned }: EndedCall): Record<string, unknown> {
+  const made = (field: string, by: string) => (rpc === by ? textAt(response, field) : undefined);
+  const fields = {
+    operation: rpc,
+    ms: took,
+    pod: textAt(request, "podSandboxId") ?? made("podSandboxId", "RunPodSandbox"),
+    container: textAt(request, "containerId") ?? made("containerId", "CreateContainer"),
+    name: textAt(request, "config", "metadata", "name"),
+    namespace: textAt(request, "config", "metadata", "namespace"),
+    uid: textAt(request, "config", "metadata", "uid"),
+    image: textAt(request, "image", "image") ?? textAt(request, "reference"),
+    abandoned: abandoned || undefined,
   };
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
 }
 
 function textAt(value: unknown, ...path: string[]): string | undefined {

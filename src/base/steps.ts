@@ -55,6 +55,13 @@ export class StepsFailed extends Error {
   }
 }
 
+/** The step at which the operation failed that `error` tells of; undefined when it was none of them. */
+export function failedStep(error: unknown): string | undefined {
+  for (let at = error, depth = 0; at instanceof Error && depth < 16; at = at.cause, depth++)
+    if (at instanceof StepsFailed) return at.step;
+  return undefined;
+}
+
 /**
  * Runs the steps in order. When one fails, that one and all before it are undone from the last to the first, under
  * the undo's own deadline.

@@ -35,6 +35,7 @@ export const defineServe: Define = (command, context) => {
     )
     .action(async () => {
       const options: ConfigOptions = command.optsWithGlobals();
-      await context.serve(loadConfig(options).config);
+      const read = () => loadConfig(options).config;
+      await context.serve(read(), read);
     });
 };

@@ -1,4 +1,5 @@
 import type { Server, ServerUnaryCall, ServerWritableStream, sendUnaryData } from "@grpc/grpc-js";
+import { withinCall } from "../../base/current-call.ts";
 import { Fault } from "../../base/fault.ts";
 import type { Bytes, Ms } from "../../base/units.ts";
 import { Encoded } from "./encoded.ts";
@@ -10,6 +11,8 @@ export interface EndedCall {
   readonly rpc: string;
   /** The message as decoded; undefined when it could not be. */
   readonly request: unknown;
+  /** The answer; undefined for streams, and for calls that failed. */
+  readonly response: unknown;
   readonly took: Ms;
   /** True when the caller no longer waits for the answer. */
   readonly abandoned: boolean;
@@ -58,9 +61,10 @@ export function serve<Service extends ServiceDefinition>(
     };
     const rpc = method.path.slice(method.path.lastIndexOf("/") + 1);
     const handler = handlers[name as keyof Service];
-    implementation[name] = method.responseStream
+    const answer = method.responseStream
       ? streamCall(rpc, handler as StreamHandler<unknown, unknown>, edge, stopping)
       : unaryCall(rpc, handler as UnaryHandler<unknown, unknown>, edge);
+    implementation[name] = (call, callback) => withinCall(rpc, () => void answer(call, callback));
   }
   server.addService(definition, implementation as never);
 }
@@ -86,7 +90,7 @@ function unaryCall(rpc: string, handler: UnaryHandler<unknown, unknown>, edge: C
     const watch = watchCall(rpc, call);
     try {
       const response = await handler(decoded(rpc, call.request), watch.signal);
-      edge.succeeded(watch.ended());
+      edge.succeeded(watch.ended(response));
       callback(null, response);
     } catch (error) {
       callback(statusError(edge.failed(watch.ended(), error)));
@@ -123,7 +127,10 @@ interface AnyCall {
   once(event: "cancelled", listener: () => void): unknown;
 }
 
-function watchCall(rpc: string, call: AnyCall): { signal: AbortSignal; ended(): EndedCall } {
+function watchCall(
+  rpc: string,
+  call: AnyCall,
+): { signal: AbortSignal; ended(response?: unknown): EndedCall } {
   const began = performance.now();
   const gone = new AbortController();
   let over = false;
@@ -133,10 +140,10 @@ function watchCall(rpc: string, call: AnyCall): { signal: AbortSignal; ended(): 
   });
   return {
     signal: gone.signal,
-    ended() {
+    ended(response) {
       over = true;
       const request = call.request instanceof Undecodable ? undefined : call.request;
-      return { rpc, request, took: performance.now() - began, abandoned: gone.signal.aborted };
+      return { rpc, request, response, took: performance.now() - began, abandoned: gone.signal.aborted };
     },
   };
 }
