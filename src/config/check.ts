@@ -1,20 +1,25 @@
+import { maxSocketPath, parseListenAddress } from "./listen-address.ts";
 import type { Origins } from "./merge.ts";
 import type { Config } from "./schema.ts";
-
-/** sockaddr_un's path, without its final zero (unix(7)). */
-const maxSocketPath = 107;
 
 /** What is wrong with settings that are sound one by one; a line each, naming where the setting came from. */
 export function checkConfig(config: Config, origins: Origins): string[] {
   const problems: string[] = [];
   const refuse = (key: string, why: string) => problems.push(`${origins.get(key)}: ${key} ${why}`);
-  const { root, state, grpc, runtime, cgroup } = config;
+  const { root, state, grpc, metrics, runtime, cgroup } = config;
 
   if (within(root, state) || within(state, root)) {
     refuse(origins.get("state") === "default" ? "root" : "state", "and root must not lie in one another");
   }
   if (Buffer.byteLength(grpc.socket) > maxSocketPath) {
     refuse("grpc.socket", `must be at most ${maxSocketPath} bytes long: ${grpc.socket}`);
+  }
+  if (metrics.address !== "") {
+    const address = parseListenAddress(metrics.address);
+    if (typeof address === "string") refuse("metrics.address", address);
+    else if ("socket" in address && address.socket === grpc.socket) {
+      refuse("metrics.address", `is the CRI's own socket (grpc.socket): ${address.socket}`);
+    }
   }
   if (!Object.hasOwn(runtime.handlers, runtime.default)) {
     const names = Object.keys(runtime.handlers);

@@ -110,6 +110,23 @@ test("settings that contradict one another are refused", (t) => {
   assert.match(refusal(t, "[runtime.handlers.x]\nbinary = './x'"), /a name or an absolute path/);
 });
 
+test("an address for metrics that can't be one is refused with what it could be", (t) => {
+  const refused = (address: string) => refusal(t, `[metrics]\naddress = '${address}'`);
+  assert.match(refused("9321"), /FILE: metrics\.address must be as in "127\.0\.0\.1:9321"/);
+  assert.match(refused(":9321"), /names no address before the port: "0\.0\.0\.0:9321" would be every IPv4/);
+  assert.match(refused("localhost:9321"), /needs an IP address, IPv6 in brackets, .* not "localhost"/);
+  assert.match(refused("[127.0.0.1]:9321"), /needs an IP address/);
+  assert.match(refused("127.0.0.1:99999"), /must be as in/);
+  assert.match(refused("unix:run/x.sock"), /needs an absolute path after "unix:"/);
+  assert.match(refused(`unix:/${"x".repeat(103)}`), /must be at most 103 bytes long/);
+  assert.match(refused("unix:/run/berth/berth.sock"), /is the CRI's own socket \(grpc\.socket\)/);
+  assert.match(refusal(t, "[metrics]\npeerNames = ['docker']"), /one of "containerd", "crio"/);
+  for (const address of ["127.0.0.1:9321", "[::1]:0", "0.0.0.0:65535", "unix:/run/m.sock", ""]) {
+    const config = write(t, { "config.toml": `[metrics]\naddress = '${address}'` });
+    assert.equal(loadConfig({ config }, {}).config.metrics.address, address);
+  }
+});
+
 test("what is no TOML is refused with its line, and a named file must be there", (t) => {
   assert.match(refusal(t, "root = '/x'\nlog = = 2"), /^ {2}FILE:2:\d+: /m);
   assert.throws(() => loadConfig({ config: "/nowhere/config.toml" }, {}), { kind: "notFound" });

@@ -10,6 +10,12 @@ export interface Config {
   state: string;
   log: { level: "trace" | "debug" | "info" | "warn" | "error"; format: "json" | "text" };
   grpc: { socket: string; group: string; maxMessage: Bytes };
+  metrics: {
+    /** As `parseListenAddress` takes it; empty: none are kept, and nobody is answered. */
+    address: string;
+    /** Whose names the same figures are shown under, too. */
+    peerNames: ("containerd" | "crio")[];
+  };
   cgroup: { driver: "cgroupfs" | "systemd" /** Where pods without a cgroup parent go. */; parent: string };
   runtime: {
     /**

@@ -62,6 +62,10 @@ export const settings = section<Config>({
     group: setting(read.text, "berth"),
     maxMessage: setting(read.size, 16 * mebibyte),
   }),
+  metrics: section<Config["metrics"]>({
+    address: setting(read.text, ""),
+    peerNames: setting(read.listOf(read.oneOf("containerd", "crio")), []),
+  }),
   cgroup: section<Config["cgroup"]>({
     driver: setting(read.oneOf("cgroupfs", "systemd"), "cgroupfs"),
     parent: setting(read.text, "/berth"),

@@ -162,6 +162,18 @@ export class BlobStore {
     });
   }
 
+  /** What all blobs take. */
+  async usage(): Promise<{ bytes: Bytes; inodes: number }> {
+    const sum = { bytes: 0, inodes: 0 };
+    for (const { path } of await this.list()) {
+      const found = await stat(path).catch(() => undefined); // gone meanwhile
+      if (found === undefined) continue;
+      sum.bytes += found.size;
+      sum.inodes += 1;
+    }
+    return sum;
+  }
+
   /** Replaces the layout's index.json. */
   async writeIndex(index: object): Promise<void> {
     await this.#replace(indexFile, JSON.stringify(index));

@@ -19,6 +19,7 @@ export function apiParts(node: NodeParts): ApiParts {
     },
     events: node.events,
     log: node.log,
+    observer: node.watch.api,
     node: {
       facts: {
         version,

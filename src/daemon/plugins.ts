@@ -46,6 +46,7 @@ import { openUnpacker } from "../snapshot/unpacker.ts";
 import { SnapshotWorkers } from "../snapshot/workers.ts";
 import { podForContainers } from "./container-pods.ts";
 import { openFaultPort } from "./fault-port.ts";
+import type { NodeWatch } from "./node-watch.ts";
 
 /** Threads are ended after so long without work: each costs memory. */
 const THREAD_IDLE_MS = 10_000;
@@ -71,6 +72,7 @@ interface HostParts {
 export interface NodeParts extends AsyncDisposable {
   readonly config: Config;
   readonly paths: Paths;
+  readonly watch: NodeWatch;
   readonly log: Logger;
   readonly host: HostParts;
   readonly metadata: Metadata;
@@ -86,11 +88,19 @@ export interface NodeParts extends AsyncDisposable {
 }
 
 /** Builds the whole node: the only place that knows which implementation stands behind each contract. */
-export async function openNode(config: Config, paths: Paths, log: Logger): Promise<NodeParts> {
+export async function openNode(
+  config: Config,
+  paths: Paths,
+  watch: NodeWatch,
+  log: Logger,
+): Promise<NodeParts> {
   await using opened = new AsyncDisposableStack();
   const bootId = currentBootId();
   const faults = openFaultPort(process.env.BERTH_FAULT);
-  const metadata = opened.adopt(await openMetadata(paths.database, { idle: 0 }), (open) => open.close());
+  const metadata = opened.adopt(
+    await openMetadata(paths.database, { idle: 0, committed: watch.committed }),
+    (open) => open.close(),
+  );
   const mounts = hostMounts();
   const namespaces = opened.use(hostNamespaces(mounts, { idleMs: NAMESPACE_THREAD_IDLE_MS }));
   const cgroups = await hostCgroups();
@@ -102,14 +112,17 @@ export async function openNode(config: Config, paths: Paths, log: Logger): Promi
     namespaces,
     bootId,
   };
-  const runtime = await openContainerRuntime(config, paths, { ...host, log });
+  const runtime = watch.runtime(await openContainerRuntime(config, paths, { ...host, log }));
   const env = { PATH: config.runtime.path };
-  const network = opened.adopt(await openPodNetwork(config.network, paths, { ...host, env, log }), (open) =>
-    open.close(),
+  const processes = watch.plugins(host.processes);
+  const network = watch.network(
+    opened.adopt(await openPodNetwork(config.network, paths, { mounts, processes, env, log }), (open) =>
+      open.close(),
+    ),
   );
   const workers = new SnapshotWorkers({ atMost: UNPACKING_THREADS, idle: THREAD_IDLE_MS });
   const igzip = await programPath("igzip", config.runtime.path);
-  const unpacker = opened.adopt(openUnpacker(workers, igzip), (open) => open.close());
+  const unpacker = watch.unpacker(opened.adopt(openUnpacker(workers, igzip), (open) => open.close()));
   const snapshotter = await workingSnapshotter(config, paths, workers, log);
 
   const events = new EventBus<LifecycleEvent>();
@@ -128,6 +141,7 @@ export async function openNode(config: Config, paths: Paths, log: Logger): Promi
       snapshotter,
       unpacker,
       bootId,
+      pulls: watch.pulls,
       log,
       users: usersOfChains(containerBook),
       proxyEnv: process.env,
@@ -156,6 +170,7 @@ export async function openNode(config: Config, paths: Paths, log: Logger): Promi
   return {
     config,
     paths,
+    watch,
     log,
     host,
     metadata,

@@ -12,6 +12,8 @@ import { lockFile } from "../linux/lock-file.ts";
 import { recoverPodSandboxes } from "../pod/recover.ts";
 import { apiParts } from "./api-parts.ts";
 import { releaseWhenResting } from "./idle-memory.ts";
+import type { Metrics } from "./metrics/open.ts";
+import { nobodyWatches } from "./node-watch.ts";
 import { type NodeParts, openNode } from "./plugins.ts";
 import { sweepStrays } from "./sweep.ts";
 
@@ -30,7 +32,9 @@ export async function startDaemon(config: Config, log: Logger): Promise<AsyncDis
   await makeDirectories(config, paths);
   opened.use(lockFile(paths.lock)); // one daemon for each root
 
-  const node = opened.use(await openNode(config, paths, log));
+  const metrics = await openMetricsIfWanted(config);
+  const node = opened.use(await openNode(config, paths, metrics?.watch ?? nobodyWatches, log));
+  if (metrics !== undefined) opened.use(metrics.serve(node));
   for (const row of node.metadata.setAside) log.error(row, "a damaged record was set aside");
 
   const dropped = await node.images.recover(AbortSignal.timeout(IMAGE_RECOVERY_MS));
@@ -44,7 +48,7 @@ export async function startDaemon(config: Config, log: Logger): Promise<AsyncDis
   if (notice !== undefined) log.warn(notice);
   opened.defer(() => server.stop(STOP_GRACE_MS));
   opened.defer(() => ending.abort());
-  log.info({ socket: paths.socket, ms: Math.round(performance.now() - began) }, "berth serves");
+  log.info({ socket: paths.socket, ms: performance.now() - began }, "berth serves");
 
   const sweeping = setInterval(() => void sweep(node, ending.signal, log), SWEEP_EVERY_MS);
   sweeping.unref();
@@ -53,6 +57,11 @@ export async function startDaemon(config: Config, log: Logger): Promise<AsyncDis
   warmNamespaces(node, log);
   opened.use(releaseWhenResting());
   return opened.move();
+}
+
+/** Without them, nothing of what they need is loaded: it takes memory. */
+async function openMetricsIfWanted(config: Config): Promise<Metrics | undefined> {
+  return config.metrics.address === "" ? undefined : (await import("./metrics/open.ts")).openMetrics(config);
 }
 
 /** Starts the namespaces' thread, so that the first pods need not wait for it. */
@@ -97,9 +106,12 @@ async function pullAgain(
 }
 
 async function sweep(node: NodeParts, signal: AbortSignal, log: Logger): Promise<void> {
+  const began = performance.now();
   try {
     await sweepStrays(node, signal);
+    node.watch.swept(performance.now() - began, true);
   } catch (error) {
+    node.watch.swept(performance.now() - began, false);
     if (!signal.aborted)
       log.error({ err: describeFault(error) }, "the sweep for strays did not come to its end");
   }

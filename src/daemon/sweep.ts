@@ -30,7 +30,7 @@ function isKnown(id: string, node: NodeParts): boolean {
 }
 
 async function sweepContainers(node: NodeParts, signal: AbortSignal): Promise<void> {
-  const { paths, log, runtime } = node;
+  const { paths, log, runtime, watch } = node;
   const traces = new Set([
     ...(await runtime.traces()),
     ...(await names(paths.containers)),
@@ -40,6 +40,7 @@ async function sweepContainers(node: NodeParts, signal: AbortSignal): Promise<vo
     if (isKnown(id, node)) continue;
     throwIfEnded(signal, "sweeping containers");
     log.warn({ container: id }, "taking away a container that no record knows");
+    watch.stray("container");
     await runtime.delete(id, "", signal);
     const { bundle, rootfs, exitFile } = paths.container(id);
     await unmountBelow(bundle, node);
@@ -50,11 +51,12 @@ async function sweepContainers(node: NodeParts, signal: AbortSignal): Promise<vo
 }
 
 async function sweepPods(node: NodeParts, signal: AbortSignal): Promise<void> {
-  const { paths, log, host, podParts } = node;
+  const { paths, log, host, podParts, watch } = node;
   for (const id of (await names(paths.pods)) as PodSandboxId[]) {
     if (podParts.book.records.get(id) !== undefined) continue;
     throwIfEnded(signal, "sweeping pods");
     log.warn({ pod: id }, "taking away a pod that no record knows");
+    watch.stray("pod");
     const { directory, namespaces } = paths.pod(id);
     await host.namespaces.unpin(namespaces);
     await unmountBelow(directory, node);
@@ -64,13 +66,14 @@ async function sweepPods(node: NodeParts, signal: AbortSignal): Promise<void> {
 
 /** Only below berth's own parent: what lies below a caller's is found by the container's id. */
 async function sweepCgroups(node: NodeParts, signal: AbortSignal): Promise<void> {
-  const { config, host, log } = node;
+  const { config, host, log, watch } = node;
   if (config.cgroup.driver !== "cgroupfs") return;
   const parent = join("/", config.cgroup.parent);
   for (const cgroup of await host.cgroups.below(parent)) {
     const id = /^(?:berth-)?([0-9a-f]{64})$/.exec(basename(cgroup))?.[1];
     if (id === undefined || isKnown(id, node)) continue;
     log.warn({ cgroup }, "taking away a cgroup that no record knows");
+    watch.stray("cgroup");
     await host.cgroups.killAll(cgroup, signal);
     await host.cgroups.remove(cgroup, CGROUP_WAIT_MS);
   }
@@ -82,6 +85,7 @@ async function sweepSnapshots(node: NodeParts, signal: AbortSignal): Promise<voi
     if (node.containerParts.book.records.get(key as string as ContainerId) !== undefined) continue;
     throwIfEnded(signal, "sweeping snapshots");
     node.log.warn({ snapshot: key }, "removing a container's snapshot that no record knows");
+    node.watch.stray("snapshot");
     await node.snapshotter.remove(key);
   }
 }

@@ -1,4 +1,5 @@
 import type { BootId, ChainId, DiffId, Digest, ImageId } from "../base/ids.ts";
+import type { StepTime } from "../base/steps.ts";
 import type { Bytes, UnixNanos } from "../base/units.ts";
 import type { ImageConfig } from "../spec/oci-image.ts";
 
@@ -57,6 +58,18 @@ export interface LayerProgress {
 
 /** What a pull is doing, for logs and progress bars. */
 export type PullProgress = { readonly phase: "resolving" } | LayerProgress | { readonly phase: "committing" };
+
+/** Follows one pull. */
+export interface PullWatch {
+  told(step: PullProgress): void;
+  succeeded(image: ImageRecord, timeline: readonly StepTime[]): void;
+  failed(error: unknown): void;
+}
+
+/** Who is told of pulls: of each once, however many callers wait for it. */
+export interface PullObserver {
+  began(): PullWatch;
+}
 
 /** The images of this node, as the layers above use them. */
 export interface Images {

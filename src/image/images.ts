@@ -70,17 +70,21 @@ export class NodeImages implements Images {
     const key = `${formatReference(parsed)} ${credentialFingerprint(readCredential(auth))}`;
     const begin = async (report: (step: PullProgress) => void, aborted: AbortSignal) => {
       const until = AbortSignal.any([aborted, this.#closing.signal]);
-      const timeline = new PhaseTimes();
+      const phases = new PhaseTimes();
+      const watch = this.#parts.pulls?.began();
       const tell = (step: PullProgress) => {
-        timeline.enter(step.phase);
+        phases.enter(step.phase);
+        watch?.told(step);
         report(step);
       };
-      const record = await pullImage(parsed, auth, this.#parts, tell, until);
-      const { id: image, size } = record;
-      this.#parts.log.info(
-        { operation: "PullImage", reference: formatReference(parsed), image, size, timeline: timeline.end() },
-        "image is pulled",
-      );
+      const record = await pullImage(parsed, auth, this.#parts, tell, until).catch((error: unknown) => {
+        watch?.failed(error);
+        throw error;
+      });
+      const timeline = phases.end();
+      watch?.succeeded(record, timeline);
+      const { id: imageId, size } = record;
+      this.#parts.log.info({ image: formatReference(parsed), imageId, size, timeline }, "image is pulled");
       await this.#changed();
       this.#durability.soon();
       return record;
@@ -92,7 +96,7 @@ export class NodeImages implements Images {
     const removed = await removeImage(reference, this.#parts, this.#durability, signal);
     if (removed === undefined) return;
     this.#leftovers ||= removed.layers.some((layer) => this.#parts.store.users.inUse(layer.chainId));
-    this.#parts.log.info({ image: removed.id, tags: removed.tags }, "image is removed");
+    this.#parts.log.info({ image: reference, imageId: removed.id, tags: removed.tags }, "image is removed");
     await this.#changed();
   }
 
@@ -152,6 +156,11 @@ export class NodeImages implements Images {
       inodes += usage.inodes;
     }
     return { bytes, inodes };
+  }
+
+  /** What the blobs take that are kept. */
+  contentUsage(): Promise<{ bytes: Bytes; inodes: number }> {
+    return this.#parts.store.content.usage();
   }
 
   /** Ends what is in flight, and syncs what waits for it. */

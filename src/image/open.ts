@@ -8,6 +8,7 @@ import type { BackOff } from "../registry/back-off.ts";
 import { RegistryClient } from "../registry/client.ts";
 import type { Snapshotter } from "../snapshot/contract.ts";
 import type { LayerUnpacker } from "../snapshot/unpack-contract.ts";
+import type { PullObserver } from "./contract.ts";
 import { NodeImages } from "./images.ts";
 import type { ChainUsers, ImageParts } from "./parts.ts";
 import { Pins } from "./pins.ts";
@@ -26,6 +27,7 @@ export interface ImagesOptions {
   readonly unpacker: LayerUnpacker;
   readonly users: ChainUsers;
   readonly bootId: BootId;
+  readonly pulls?: PullObserver | undefined;
   readonly log: Logger;
   /** Where HTTPS_PROXY, HTTP_PROXY and NO_PROXY are looked up. */
   readonly proxyEnv?: NodeJS.ProcessEnv;
@@ -74,6 +76,7 @@ export async function openImages(options: ImagesOptions): Promise<NodeImages> {
       ...(proxyEnv === undefined ? {} : { proxyEnv }),
     }),
     platforms: hostPlatforms(),
+    pulls: options.pulls,
     log,
   };
   return new NodeImages(parts);

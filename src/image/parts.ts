@@ -8,7 +8,7 @@ import type { RegistryClient } from "../registry/client.ts";
 import type { Snapshotter, SnapshotUsage } from "../snapshot/contract.ts";
 import type { LayerUnpacker } from "../snapshot/unpack-contract.ts";
 import type { Platform } from "../spec/oci-image.ts";
-import type { ImageRecord } from "./contract.ts";
+import type { ImageRecord, PullObserver } from "./contract.ts";
 import type { Pins } from "./pins.ts";
 import type { IngestRecord } from "./records.ts";
 import type { SharedWork } from "./shared-work.ts";
@@ -71,5 +71,7 @@ export interface ImageParts {
   readonly settings: ImageSettings;
   readonly registry: RegistryClient;
   readonly platforms: readonly Platform[];
+  /** Absent: nobody counts pulls. */
+  readonly pulls?: PullObserver | undefined;
   readonly log: Logger;
 }

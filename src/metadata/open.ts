@@ -9,6 +9,8 @@ import { Writer } from "./writer.ts";
 export interface MetadataOptions {
   /** Without a write for so long, the writer thread ends until the next one (0: it stays). */
   readonly idle: Ms;
+  /** Told of each group of writes that is committed, and how long that took. */
+  readonly committed?: ((took: Ms, writes: number) => void) | undefined;
 }
 
 /**
@@ -26,7 +28,7 @@ export async function openMetadata(path: string, options: MetadataOptions): Prom
     const rest = `${stored.rows.length} records could be read from it; the file is kept as ${keptAs}`;
     setAside.push({ table: "*", id: "*", reason: `the database was corrupt: ${reason}. ${rest}` });
   }
-  const writer = new Writer(path, options.idle);
+  const writer = new Writer(path, options.idle, options.committed);
   const unread = Map.groupBy(stored.rows, (row) => row.kind);
   const opened = new Set<string>();
   return {

@@ -23,8 +23,10 @@ const resourceLimits = { maxYoungGenerationSizeMb: 2, maxOldGenerationSizeMb: 12
 export class Writer {
   readonly #path: string;
   readonly #idle: Ms;
+  readonly #told: ((took: Ms, writes: number) => void) | undefined;
   #queue: Queued[] = [];
   #inFlight: Queued[] | undefined;
+  #sentAt: Ms = 0;
   #worker: Worker | undefined;
   /** The worker, and those before it that have been told to end and have not yet. */
   readonly #live = new Set<Worker>();
@@ -32,9 +34,11 @@ export class Writer {
   #idleTimer: NodeJS.Timeout | undefined;
   #closed: PromiseWithResolvers<void> | undefined;
 
-  constructor(path: string, idle: Ms) {
+  /** `told` is told of each group that is committed. */
+  constructor(path: string, idle: Ms, told?: (took: Ms, writes: number) => void) {
     this.#path = path;
     this.#idle = idle;
+    this.#told = told;
   }
 
   /**
@@ -70,6 +74,7 @@ export class Writer {
     if (this.#inFlight !== undefined || this.#queue.length === 0) return;
     this.#inFlight = this.#queue;
     this.#queue = [];
+    this.#sentAt = performance.now();
     this.#post();
   }
 
@@ -100,8 +105,10 @@ export class Writer {
     const batch = this.#inFlight ?? [];
     this.#inFlight = undefined;
     this.#deaths = 0;
-    if (answer.committed) for (const queued of batch) queued.committed();
-    else {
+    if (answer.committed) {
+      this.#told?.(performance.now() - this.#sentAt, batch.length);
+      for (const queued of batch) queued.committed();
+    } else {
       const fault = new Fault(
         answer.full ? "exhausted" : "internal",
         `writing ${this.#path}: ${answer.reason}`,

@@ -2,9 +2,9 @@ import { rm } from "node:fs/promises";
 import { Server, ServerCredentials } from "@grpc/grpc-js";
 import { during, Fault } from "../../base/fault.ts";
 import type { Bytes, Ms } from "../../base/units.ts";
+import { bindingPath, checkFree, clearBinding, groupId, publishSocket } from "../unix-socket.ts";
 import { type CallEdge, serve } from "./handle-call.ts";
 import type { Handlers, ServiceDefinition } from "./method.ts";
-import { bindingPath, checkFree, clearBinding, groupId, publishSocket } from "./socket.ts";
 
 export interface GrpcServerOptions {
   /** Absolute path of the unix socket. */
@@ -42,7 +42,7 @@ export function createGrpcServer(options: GrpcServerOptions): GrpcServer {
     add: (service, handlers, edge) => serve(server, service, handlers, edge, stopping.signal),
     async listen() {
       const { socket, group } = options;
-      await checkFree(socket);
+      await checkFree(socket, "grpc.socket");
       await clearBinding(socket);
       await bind(server, bindingPath(socket));
       const gid = group === "" ? undefined : await groupId(group);

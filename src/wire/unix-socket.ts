@@ -1,9 +1,7 @@
 import { chmod, chown, lstat, readFile, rename, rm } from "node:fs/promises";
 import { connect } from "node:net";
-import { during, Fault } from "../../base/fault.ts";
-
-/** Longest path that fits into sun_path with its final zero (unix(7)). */
-const longestPath = 107;
+import { during, Fault } from "../base/fault.ts";
+import { maxSocketPath } from "../config/listen-address.ts";
 
 /** Where a server binds before its socket has the right mode and takes its real name. */
 export function bindingPath(socket: string): string {
@@ -13,22 +11,23 @@ export function bindingPath(socket: string): string {
 /**
  * Makes sure that `socket` can be taken over: nobody answers there, and what lies there, if anything, is a socket.
  *
+ * @param setting the one that names it, for messages
  * @throws {Fault} invalid for a path that is too long or taken by another kind of file; alreadyExists when somebody
  *   answers there
  */
-export async function checkFree(socket: string): Promise<void> {
-  if (Buffer.byteLength(bindingPath(socket)) > longestPath) {
-    throw new Fault("invalid", `grpc.socket: ${socket} is longer than ${longestPath - 4} bytes`);
+export async function checkFree(socket: string, setting: string): Promise<void> {
+  if (Buffer.byteLength(bindingPath(socket)) > maxSocketPath) {
+    throw new Fault("invalid", `${setting}: ${socket} is longer than ${maxSocketPath - 4} bytes`);
   }
   const there = await lstat(socket).catch((error: NodeJS.ErrnoException) => {
     if (error.code === "ENOENT") return undefined;
     throw during(`looking at ${socket}`, error);
   });
   if (there === undefined) return;
-  if (!there.isSocket()) throw new Fault("invalid", `grpc.socket: ${socket} is there already, and no socket`);
+  if (!there.isSocket()) throw new Fault("invalid", `${setting}: ${socket} is there already, and no socket`);
   if (await answers(socket)) {
     throw new Fault("alreadyExists", `another server answers at ${socket}`, {
-      hint: "stop it, or set grpc.socket to another path",
+      hint: `stop it, or set ${setting} to another path`,
     });
   }
 }

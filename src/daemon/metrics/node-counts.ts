@@ -1,0 +1,69 @@
+import type { Family } from "../../metrics/family.ts";
+import { Gauge, type Reading } from "../../metrics/gauge.ts";
+import { UsageCache } from "../../stats/usage-cache.ts";
+import type { NodeParts } from "../plugins.ts";
+
+const podStates = ["making", "ready", "stopping", "stopped", "stranded"];
+const containerStates = ["making", "created", "running", "exited", "removing", "stranded"];
+/** How old the count of the stored blobs may be; counting goes on in the background. */
+const contentIntervalMs = 30_000;
+
+/** How much of everything there is, read when it is asked for. */
+export function nodeCounts(node: NodeParts): Family[] {
+  const { podSandboxes, containers, images, snapshotter, metadata } = node;
+  const content = new UsageCache<"content">(() => images.contentUsage(), contentIntervalMs);
+  return [
+    new Gauge({ name: "berth_pods", help: "Pod sandboxes by state.", labels: ["state"] }, () =>
+      countStates(podSandboxes.list(), podStates),
+    ),
+    new Gauge({ name: "berth_containers", help: "Containers by state.", labels: ["state"] }, () =>
+      countStates(containers.list(), containerStates),
+    ),
+    new Gauge({ name: "berth_images", help: "Images that can be used." }, () => [
+      [[...images.list()].length],
+    ]),
+    new Gauge(
+      { name: "berth_image_layer_bytes", help: "What all layers take, unpacked, each counted once." },
+      () => [[images.usage().bytes]],
+    ),
+    new Gauge(
+      {
+        name: "berth_snapshots",
+        help: "Snapshots on disk: layers, containers, unfinished layers.",
+        labels: ["kind"],
+      },
+      async () => {
+        const { committed, containers: writable, ingests } = await snapshotter.list();
+        return [
+          [committed.length, "layer"],
+          [writable.length, "container"],
+          [ingests.length, "ingest"],
+        ];
+      },
+    ),
+    new Gauge({ name: "berth_content_blobs", help: "Blobs in the content store." }, () => {
+      const counted = content.get("content");
+      return counted === undefined ? [] : [[counted.inodes]];
+    }),
+    new Gauge({ name: "berth_content_bytes", help: "Bytes of the blobs in the content store." }, () => {
+      const counted = content.get("content");
+      return counted === undefined ? [] : [[counted.bytes]];
+    }),
+    new Gauge(
+      {
+        name: "berth_damaged_records",
+        help: "Records that could not be read at the start and were set aside.",
+      },
+      () => [[metadata.setAside.length]],
+    ),
+  ];
+}
+
+function countStates(
+  records: Iterable<{ readonly state: { readonly kind: string } }>,
+  states: readonly string[],
+): Iterable<Reading> {
+  const counts = new Map(states.map((state) => [state, 0]));
+  for (const { state } of records) counts.set(state.kind, (counts.get(state.kind) ?? 0) + 1);
+  return [...counts].map(([state, count]) => [count, state]);
+}
