@@ -26,7 +26,7 @@ async function start(): Promise<void> {
   }
   const daemon = join(tree, `src/daemon/main.${SOURCES.length > 0 ? "ts" : "js"}`);
   process.exitCode = await loadCommand(__dirname, tree, require).main(process.argv.slice(2), {
-    serve: async (config) => (await import(daemon)).serve(config),
+    serve: async (config, reread) => (await import(daemon)).serve(config, reread),
   });
 }
 

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Logger } from "pino";
 import { describeFault } from "../../base/fault.ts";
+import { version } from "../../base/version.ts";
 import { type ListenAddress, parseListenAddress } from "../../config/listen-address.ts";
 import type { Config } from "../../config/schema.ts";
 import type { Family } from "../../metrics/family.ts";
@@ -12,7 +13,6 @@ import { formatFamilies, textFormatType } from "../../metrics/text-format.ts";
 import { serveText, type TextServer, type TextServerOptions } from "../../wire/http/text-server.ts";
 import type { NodeWatch } from "../node-watch.ts";
 import type { NodeParts } from "../plugins.ts";
-import { version } from "../version.ts";
 import { nodeCounts } from "./node-counts.ts";
 import { PullMeter } from "./pull-meter.ts";
 import { watchLifecycles } from "./timelines.ts";
