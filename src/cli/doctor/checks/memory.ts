@@ -49,7 +49,7 @@ export function judgeMemory({ meminfo, fullPressure, oomKills, refusesSwap }: Me
     const remedy = "journalctl -k | grep -i 'out of memory' names them";
     found.push(
       note(
-        `${oomKills} processes were killed for memory since boot`,
+        `${oomKills === 1 ? "1 process was" : `${oomKills} processes were`} killed for memory since boot`,
         "in pods with a limit that is usual",
         remedy,
       ),

@@ -43,7 +43,7 @@ function isWell({ failure, status = 0 }: HostProbe): boolean {
 }
 
 function judgeHost(host: HostProbe, at: Surroundings): Finding[] {
-  const name = `${host.isMirror ? "mirror " : ""}${host.base}${host.isMirror ? ` of ${at.registry}` : ""}`;
+  const name = nameOf(host, at.registry);
   if (host.failure === undefined && isWell(host))
     return [...endsSoon(host, name), ok(`${name} answers ${host.status}`)];
   const say = at.someAnswer ? warning : problem;
@@ -55,6 +55,12 @@ function judgeHost(host: HostProbe, at: Surroundings): Finding[] {
   }
   const { what, remedy } = explain(host, at);
   return [say(`${name}: ${what}`, `${harm}: ${host.failure.message}`, remedy)];
+}
+
+/** Its address, and what it is for where the address does not show that. */
+function nameOf({ base, isMirror }: HostProbe, registry: string): string {
+  if (isMirror) return `mirror ${base} of ${registry}`;
+  return new URL(base).host === registry ? base : `${base}, the server of ${registry}`;
 }
 
 function endsSoon({ certificateEnds }: HostProbe, name: string): Finding[] {

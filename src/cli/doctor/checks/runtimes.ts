@@ -1,4 +1,5 @@
 import { existsSync } from "node:fs";
+import { isAbsolute } from "node:path";
 import type { Config } from "../../../config/schema.ts";
 import { programPath } from "../../../linux/program-path.ts";
 import type { BerthView } from "../daemon-view.ts";
@@ -16,6 +17,9 @@ interface Handler {
   readonly version: string;
   readonly problem: string;
 }
+
+/** Runtimes that Debian has a package of, of the program's own name. */
+const packaged = new Set(["crun", "runc", "runsc"]);
 
 /** OCI runtimes and the monitor: found, their version, and what the daemon saw when it tried them out. */
 export async function checkRuntimes({ config, daemon, origins }: NodeView): Promise<Finding[]> {
@@ -35,12 +39,18 @@ function judge(handler: Handler, { runtime }: Config, working: readonly Handler[
   const isDefault = name === runtime.default;
   if (handler.problem === "") return ok(`${name}${isDefault ? " (default)" : ""}: ${path}, ${version}`);
   const what = `runtime handler ${name}${isDefault ? " (default)" : ""} does not work: ${handler.problem}`;
-  const remedy = `install ${name}, or set runtime.handlers.${name}.binary; its package on Debian: apt install ${name}`;
+  const remedy = `${install(path)}, or set runtime.handlers.${name}.binary`;
   const other = working[0]?.name;
   if (other === undefined) return problem(what, "no handler works, so no pod can start", remedy);
   if (isDefault) return problem(what, `pods that name no handler get ${other} instead`, remedy);
   if (isSet) return problem(what, "pods whose RuntimeClass names it can't start", remedy);
   return note(what, `nothing needs it unless a RuntimeClass names it: ${other} works`, remedy);
+}
+
+function install(program: string): string {
+  return packaged.has(program)
+    ? `apt install ${program}`
+    : `install ${program}, and have it run by hand: ${program} --version`;
 }
 
 /** The daemon's word on its runtimes as a whole. */
@@ -56,7 +66,8 @@ async function handlersFound({ runtime }: Config): Promise<Handler[]> {
     Object.entries(runtime.handlers).map(async ([name, { binary }]) => {
       const path = await programPath(binary, runtime.path);
       if (path === undefined) {
-        return { name, path: binary, version: "", problem: `there is no ${binary} in ${runtime.path}` };
+        const where = isAbsolute(binary) ? "" : ` in ${runtime.path}`;
+        return { name, path: binary, version: "", problem: `there is no ${binary}${where}` };
       }
       return { name, path, ...(await versionOf(path)) };
     }),
