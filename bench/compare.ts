@@ -26,6 +26,10 @@ for (const name of ["SIGINT", "SIGTERM", "SIGHUP"])
 await using stack = new AsyncDisposableStack();
 installBerth(stack);
 const results = new Results();
-await runBenchmark(options, await hostCgroups(), results, stopping.signal);
-if (options.json !== undefined) results.write(options.json);
+try {
+  await runBenchmark(options, await hostCgroups(), results, stopping.signal);
+} finally {
+  // Also what was read before something went wrong.
+  if (options.json !== undefined) results.write(options.json);
+}
 console.log(tableOf(results));

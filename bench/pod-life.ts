@@ -7,6 +7,9 @@ import type { Subject } from "./subjects/subject.ts";
 /** What a call took, in ms. */
 export type Note = (call: string, ms: number) => void;
 
+/** Where a pod's calls go to. */
+type Addressed = Pick<Subject, "pods" | "workspace">;
+
 /** A pod with one container that runs, and its cgroup. */
 export interface LivePod {
   readonly podSandboxId: string;
@@ -25,7 +28,7 @@ async function timed<T>(call: string, note: Note, work: Promise<T>): Promise<T> 
 }
 
 /** The pod's cgroup, made by the client as a kubelet makes it: before the clock runs. */
-async function configOf(subject: Subject, name: string, cgroups: Cgroups): Promise<PodSandboxConfig> {
+async function configOf(subject: Addressed, name: string, cgroups: Cgroups): Promise<PodSandboxConfig> {
   const cgroup = join(subject.workspace.cgroupParent, "pods", name);
   await cgroups.create(cgroup);
   const config = podConfig(subject, name);
@@ -34,7 +37,7 @@ async function configOf(subject: Subject, name: string, cgroups: Cgroups): Promi
 
 /** Starts a pod and its container that sleeps. */
 export async function podUp(
-  subject: Subject,
+  subject: Addressed,
   name: string,
   image: string,
   cgroups: Cgroups,
@@ -70,7 +73,7 @@ function sleeping(image: string, { linux }: PodSandboxConfig): ContainerConfig {
 }
 
 /** Ends a pod as the kubelet does. */
-export async function podDown(subject: Subject, pod: LivePod, cgroups: Cgroups, note: Note): Promise<void> {
+export async function podDown(subject: Addressed, pod: LivePod, cgroups: Cgroups, note: Note): Promise<void> {
   const { pods } = subject;
   const { podSandboxId, containerId } = pod;
   const began = performance.now();

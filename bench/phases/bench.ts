@@ -11,8 +11,9 @@ export interface Sizes {
   /** Pod lives a reading of lives a second. */
   readonly livesAtOnce: number;
   readonly ratesOfLives: number;
-  /** Commands a turn, alone and at once. */
+  /** Commands a turn, alone and at once, and turns. */
   readonly execs: number;
+  readonly execRounds: number;
   readonly pods: number;
   /** List calls, and statistics calls, of each kind. */
   readonly listCalls: number;
@@ -29,11 +30,12 @@ export interface Sizes {
 }
 
 export const full: Sizes = {
-  rounds: 12,
+  rounds: 10,
   lives: 3,
-  livesAtOnce: 40,
+  livesAtOnce: 24,
   ratesOfLives: 3,
   execs: 25,
+  execRounds: 6,
   pods: 100,
   listCalls: 50,
   statsCalls: 5,
@@ -47,8 +49,8 @@ export const full: Sizes = {
 export const quick: Sizes = {
   ...full,
   rounds: 5,
-  livesAtOnce: 20,
   ratesOfLives: 1,
+  execRounds: 3,
   pods: 50,
   statsCalls: 3,
   pulls: 1,
@@ -61,6 +63,7 @@ export const tiny: Sizes = {
   livesAtOnce: 4,
   ratesOfLives: 1,
   execs: 2,
+  execRounds: 1,
   pods: 2,
   listCalls: 2,
   statsCalls: 1,

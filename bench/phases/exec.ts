@@ -9,7 +9,7 @@ const atOnce = 4;
 /** Commands in a running container: one after the other, and several at once. */
 export async function measureExec(bench: Bench): Promise<void> {
   const { subjects, registry, cgroups, sizes, say } = bench;
-  say(`exec: ${sizes.rounds} rounds of ${sizes.execs}`);
+  say(`exec: ${sizes.execRounds} rounds of ${sizes.execs}`);
   const pods = new Map<Subject, LivePod>();
   const silent = () => undefined;
   for (const subject of subjects) {
@@ -17,7 +17,7 @@ export async function measureExec(bench: Bench): Promise<void> {
     pods.set(subject, pod);
     await runTrue(subject, pod);
   }
-  await inTurns(bench, sizes.rounds, async (subject) => {
+  await inTurns(bench, sizes.execRounds, async (subject) => {
     const pod = pods.get(subject);
     if (pod !== undefined) await turn(bench, subject, pod);
   });

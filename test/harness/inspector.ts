@@ -12,47 +12,80 @@ export interface MemoryUse {
  * @param logFile where the daemon, started with `--inspect`, said its debugger's address
  */
 export async function memoryAfterCollection(logFile: string): Promise<MemoryUse> {
-  const address = readFileSync(logFile, "utf8")
-    .match(/ws:\/\/\S+/g)
-    ?.at(-1);
-  if (address === undefined) throw new Error("the daemon was not started with --inspect");
-  const socket = new WebSocket(address);
-  await new Promise((resolve, reject) => {
-    socket.addEventListener("open", resolve);
-    socket.addEventListener("error", reject);
-  });
-  try {
-    await call(socket, 1, "HeapProfiler.enable", {});
-    for (const id of [2, 3]) await call(socket, id, "HeapProfiler.collectGarbage", {});
-    const answer = await call(socket, 4, "Runtime.evaluate", {
-      expression: "JSON.stringify(process.memoryUsage())",
-    });
-    const { heapUsed, rss } = JSON.parse(answer.result.value) as { heapUsed: number; rss: number };
-    return { heapBytes: heapUsed, residentBytes: rss };
-  } finally {
-    socket.close();
-  }
+  using inspector = await Inspector.open(logFile);
+  await inspector.call("HeapProfiler.enable");
+  for (let twice = 0; twice < 2; twice++) await inspector.call("HeapProfiler.collectGarbage");
+  const expression = "JSON.stringify(process.memoryUsage())";
+  const answer = (await inspector.call("Runtime.evaluate", { expression })) as Evaluated;
+  const { heapUsed, rss } = JSON.parse(answer.result.value) as { heapUsed: number; rss: number };
+  return { heapBytes: heapUsed, residentBytes: rss };
 }
 
 interface Evaluated {
   readonly result: { readonly value: string };
 }
 
-/** One call of the Chrome DevTools protocol. */
-function call(socket: WebSocket, id: number, method: string, params: object): Promise<Evaluated> {
-  return new Promise((resolve, reject) => {
-    const onMessage = (event: MessageEvent) => {
-      const message = JSON.parse(String(event.data)) as {
-        id?: number;
-        result: Evaluated;
-        error?: { message: string };
-      };
-      if (message.id !== id) return;
-      socket.removeEventListener("message", onMessage);
-      if (message.error === undefined) resolve(message.result);
-      else reject(new Error(`${method}: ${message.error.message}`));
-    };
-    socket.addEventListener("message", onMessage);
-    socket.send(JSON.stringify({ id, method, params }));
-  });
+interface Message {
+  readonly id?: number;
+  readonly result?: unknown;
+  readonly error?: { readonly message: string };
+  readonly method?: string;
+  readonly params?: unknown;
+}
+
+/** A session of the Chrome DevTools protocol with a daemon that was started with `--inspect`. */
+export class Inspector implements Disposable {
+  readonly #socket: WebSocket;
+  readonly #pending = new Map<number, (message: Message) => void>();
+  readonly #listeners: ((method: string, params: unknown) => void)[] = [];
+  #calls = 0;
+
+  private constructor(socket: WebSocket) {
+    this.#socket = socket;
+    socket.addEventListener("message", (event) => this.#receive(JSON.parse(String(event.data)) as Message));
+  }
+
+  /** @param logFile where the daemon said its debugger's address */
+  static async open(logFile: string): Promise<Inspector> {
+    const address = readFileSync(logFile, "utf8")
+      .match(/ws:\/\/\S+/g)
+      ?.at(-1);
+    if (address === undefined) throw new Error("the daemon was not started with --inspect");
+    const socket = new WebSocket(address);
+    await new Promise((resolve, reject) => {
+      socket.addEventListener("open", resolve);
+      socket.addEventListener("error", reject);
+    });
+    return new Inspector(socket);
+  }
+
+  #receive(message: Message): void {
+    if (message.id !== undefined) {
+      this.#pending.get(message.id)?.(message);
+      this.#pending.delete(message.id);
+    } else if (message.method !== undefined) {
+      for (const listener of this.#listeners) listener(message.method, message.params);
+    }
+  }
+
+  /** Calls a method. @throws {Error} what the other side says of it */
+  call(method: string, params: object = {}): Promise<unknown> {
+    const id = ++this.#calls;
+    return new Promise((resolve, reject) => {
+      this.#pending.set(id, ({ result, error }) => {
+        if (error === undefined) resolve(result);
+        else reject(new Error(`${method}: ${error.message}`));
+      });
+      this.#socket.send(JSON.stringify({ id, method, params }));
+    });
+  }
+
+  /** Told of every event from now on. */
+  listen(listener: (method: string, params: unknown) => void): void {
+    this.#listeners.push(listener);
+  }
+
+  [Symbol.dispose](): void {
+    this.#socket.close();
+  }
 }
