@@ -19,7 +19,7 @@ export function loadCommand(directory: string, tree: string, require: NodeJS.Req
   const filename = join(directory, "command.cjs");
   const cachedData = readIfThere(compiledFile(directory));
   const source = readFileSync(filename, "latin1"); // ASCII, which is read fastest so
-  const script = new Script(`(function (module, exports, require, moduleUrl) {${source}\n})`, {
+  const script = new Script(`(function (module, exports, require, moduleUrl, moduleFile) {${source}\n})`, {
     filename,
     ...(cachedData === undefined ? {} : { cachedData }),
     importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
@@ -27,7 +27,7 @@ export function loadCommand(directory: string, tree: string, require: NodeJS.Req
   const module = { exports: {} as { main: typeof Main } };
   // Its modules take themselves for ones of src/cli.
   const moduleUrl = pathToFileURL(join(tree, "src/cli/main.js")).href;
-  script.runInThisContext()(module, module.exports, require, moduleUrl);
+  script.runInThisContext()(module, module.exports, require, moduleUrl, filename);
   return { main: module.exports.main, compiled: () => script.createCachedData() };
 }
 

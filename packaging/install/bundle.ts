@@ -45,7 +45,8 @@ export async function bundleCommand(directory: string, tree: string, watched: bo
     charset: "ascii",
     external: ["koffi"],
     plugins: [withoutChildProcess],
-    define: { "import.meta.url": "moduleUrl" },
+    define: { "import.meta.url": "moduleUrl", "import.meta.filename": "moduleFile" },
+    logOverride: { "empty-import-meta": "error" },
     metafile: true,
   });
   const sources = Object.keys(metafile.inputs)

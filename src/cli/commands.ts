@@ -222,6 +222,12 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import("./runtime-config.ts")).defineRuntimeConfig,
   },
   {
+    name: "completion",
+    about: "print a script that completes commands, options and names in a shell",
+    group: "Command line",
+    load: async () => (await import("./completion.ts")).defineCompletion,
+  },
+  {
     name: "help",
     about: "show the manual page of a command",
     group: "Command line",

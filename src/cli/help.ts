@@ -12,7 +12,7 @@ export const defineHelp: Define = (command) => {
       ["berth help config show", "The page of a command that belongs to another."],
     ],
   })
-    .argument("[command...]", "which one")
+    .argument("[topic...]", "the command, and the one within it")
     .action((names: string[]) => {
       let at: Command = command.parent ?? command;
       for (const name of names) at = within(at, name);

@@ -1,6 +1,7 @@
 import { Command } from "commander";
 import type { Config } from "../config/schema.ts";
 import { type CommandEntry, commands } from "./commands.ts";
+import type { ConnectionOptions } from "./connect.ts";
 import type { CommandContext, Runtime } from "./context.ts";
 import { exitCodes } from "./exit-codes.ts";
 import { complaint, tellFailure } from "./failure.ts";
@@ -21,13 +22,14 @@ export async function main(args: readonly string[], { serve }: Surroundings): Pr
   let exitCode: number | undefined;
   let running: CommandEntry | undefined;
   const open: Runtime[] = [];
+  const connect = async (options: ConnectionOptions) => {
+    const { connectTo } = await import("./connect.ts");
+    const runtime = connectTo(options);
+    open.push(runtime);
+    return runtime;
+  };
   const context: CommandContext = {
-    async connect(command) {
-      const { connectTo } = await import("./connect.ts");
-      const runtime = connectTo(command.optsWithGlobals());
-      open.push(runtime);
-      return runtime;
-    },
+    connect: (command) => connect(command.optsWithGlobals()),
     serve,
     interrupted: () => interruption.heed(),
     exitWith(code) {
@@ -36,6 +38,11 @@ export async function main(args: readonly string[], { serve }: Surroundings): Pr
   };
   try {
     const program = await programFor(args, context);
+    if (args[0] === "__complete") {
+      const { completionLines } = await import("./completion/complete.ts");
+      process.stdout.write(await completionLines(program, args.slice(1), connect));
+      return 0;
+    }
     program.hook("preSubcommand", (_, command) => {
       running = commands.find(({ name }) => name === command.name());
     });

@@ -5,7 +5,7 @@ import type { OutputFormat } from "./output/print.ts";
 /** The options of every command that talks to a runtime. */
 export function addConnection(command: Command): Command {
   return command
-    .option("--endpoint <address>", "socket of the runtime, which may be any that speaks the CRI")
+    .option("--endpoint <socket>", "socket of the runtime, which may be any that speaks the CRI")
     .option("--config <file>", "berth's configuration file, which names the socket of its daemon");
 }
 

@@ -36,7 +36,9 @@ test("the bundle says what the sources say, and finds its files", async () => {
 test("V8 takes the compiled code that lies beside it", () => {
   const source = readFileSync(join(bundle, "command.cjs"), "latin1");
   const cachedData = readFileSync(join(bundle, "command.compiled"));
-  const script = new Script(`(function (module, exports, require, moduleUrl) {${source}\n})`, { cachedData });
+  const script = new Script(`(function (module, exports, require, moduleUrl, moduleFile) {${source}\n})`, {
+    cachedData,
+  });
   assert.equal(script.cachedDataRejected, false);
 });
 

@@ -67,6 +67,13 @@ describe("the berth command", privileged, () => {
     const whole = JSON.parse(await berth("inspect", "-o", "json", id.slice(0, 10)));
     assert.equal(whole.status.id, id);
 
+    const completed = (...words: string[]) => berth("__complete", ...words);
+    assert.match(await completed("logs", "ke"), /^kept\tcontainer [0-9a-f]{13} Running\n$/);
+    assert.equal((await completed("stop", id.slice(0, 5))).split("\t")[0], id.slice(0, 13));
+    assert.match(await completed("inspect", ""), /^kept\t/);
+    assert.match(await completed("rmi", busyboxImage.slice(0, 5)), new RegExp(`^${busyboxImage}\t`));
+    assert.match(await completed("run", "--runtime", "cr"), /^crun\t/);
+
     const refused = await daemon.command("rm", "kept");
     assert.equal(refused.code, 1);
     assert.match(refused.stderr, /is running.*--force/s);

@@ -19,7 +19,7 @@ function overview(program: Command, page: Page): string {
   const { description, examples } = manualOf(program);
   page
     .section("NAME", page.prose("berth - a container runtime for Kubernetes nodes"))
-    .section("SYNOPSIS", page.prose("berth [--endpoint ADDRESS] [--config FILE] COMMAND [ARGUMENT...]"))
+    .section("SYNOPSIS", page.prose("berth [--endpoint SOCKET] [--config FILE] COMMAND [ARGUMENT...]"))
     .section("DESCRIPTION", page.prose(description));
   for (const group of commandGroups) {
     const inside = commands.filter((command) => command.group === group);
