@@ -1,7 +1,8 @@
 import type { IncomingMessage } from "node:http";
 import { Fault, type FaultKind } from "../base/fault.ts";
 import type { Ms } from "../base/units.ts";
-import { readBody, showUrl } from "./transport.ts";
+import { readBody } from "./body.ts";
+import { showUrl } from "./transport.ts";
 
 const errorBodyMax = 16_384;
 const shownMax = 300;

@@ -3,9 +3,10 @@ import { Fault } from "../base/fault.ts";
 import type { Bytes, Ms } from "../base/units.ts";
 import type { Descriptor } from "../spec/oci-image.ts";
 import { type BackOff, waitToRetry } from "./back-off.ts";
+import { bodyChunks } from "./body.ts";
 import type { HostSession } from "./host-session.ts";
 import type { Answered } from "./redirect.ts";
-import { bodyChunks, showUrl } from "./transport.ts";
+import { showUrl } from "./transport.ts";
 
 /** How often one blob may break off and go on: a host that gives a few bytes each time would never end. */
 const resumesMax = 200;
@@ -65,8 +66,7 @@ async function* blobChunks(
         `${showUrl(answered.url)} gives more than the ${blob.size} bytes that were announced`,
       );
     }
-    // Readers may hand the memory to another thread: a part of a larger buffer would take all along.
-    if (kept.length > 0) yield kept.byteLength === kept.buffer.byteLength ? kept : new Uint8Array(kept);
+    if (kept.length > 0) yield kept;
   }
 }
 

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { isFault } from "../base/fault.ts";
+import { digestOf } from "../spec/digest.ts";
 import { bytesOf, fails, TestClient } from "./testing/client.ts";
 import { missingRegistry, startRegistry } from "./testing/docker-registry.ts";
 import { makeImage, pushImage, randomLayer } from "./testing/made-image.ts";
@@ -66,6 +67,25 @@ test("a plain registry on loopback needs no configuration", { skip }, async () =
     "unavailable",
     /to allow plain HTTP, write server/,
   );
+});
+
+test("a blob comes whole, however its reader dawdles, over plain HTTP and TLS", { skip }, async () => {
+  const large = makeImage([randomLayer("large", 3_000_000, 7)]);
+  const [blob] = large.layers;
+  assert.ok(blob);
+  for (const tls of [false, true]) {
+    await using registry = await startRegistry({ tls });
+    await pushImage(registry, "large", large, ["1"]);
+    if (tls) configure(registry.host, `ca = "${registry.ca}"`);
+    const remote = await repository(`${registry.host}/large:1`);
+    const came: Uint8Array[] = [];
+    for await (const chunk of remote.blob(blob, signal)) {
+      // Longer than the memory of what the socket gave would last, were it the same as the body's.
+      await new Promise((resolve) => setTimeout(resolve, 1));
+      came.push(Buffer.from(chunk));
+    }
+    assert.equal(digestOf(Buffer.concat(came)), blob.digest);
+  }
 });
 
 test("mirrors are asked in order, then the registry; the error names each", { skip }, async () => {

@@ -3,6 +3,7 @@ import { Fault } from "../base/fault.ts";
 import type { Ms } from "../base/units.ts";
 import type { RegistryHost } from "../spec/registry-host.ts";
 import { refusal } from "./answer.ts";
+import { readBody } from "./body.ts";
 import { type Challenge, parseChallenges } from "./challenge.ts";
 import { basicHeader, type Credential, credentialFingerprint } from "./credential.ts";
 import { type Answered, drain, follow } from "./redirect.ts";
@@ -10,7 +11,7 @@ import { Secret } from "./secret.ts";
 import { readTls, type TlsSettings } from "./tls.ts";
 import { readTokenAnswer, tokenAnswerMax, tokenRealm, tokenRequest } from "./token-request.ts";
 import type { TokenCache } from "./tokens.ts";
-import { ConnectionLost, readBody, type Transport } from "./transport.ts";
+import { ConnectionLost, type Transport } from "./transport.ts";
 
 /** What the sessions of one client share. */
 export interface SessionParts {

@@ -8,10 +8,10 @@ import { type Reference, repositoryName } from "../spec/reference.ts";
 import type { HostCapability } from "../spec/registry-host.ts";
 import { type BackOff, retrying } from "./back-off.ts";
 import { blobFrom } from "./blob-stream.ts";
+import { readBody } from "./body.ts";
 import { type HostFailure, noHostServes } from "./failures.ts";
 import type { HostSession } from "./host-session.ts";
 import { drain } from "./redirect.ts";
-import { readBody } from "./transport.ts";
 
 /** A manifest or an index as a registry gave it; its bytes have the digest. */
 export interface FetchedManifest {

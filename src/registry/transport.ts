@@ -2,7 +2,7 @@ import { type IncomingMessage, Agent as PlainAgent, request as plainRequest } fr
 import { Agent as TlsAgent, request as tlsRequest } from "node:https";
 import { throwIfEnded } from "../base/deadline.ts";
 import { Fault } from "../base/fault.ts";
-import type { Bytes, Ms } from "../base/units.ts";
+import type { Ms } from "../base/units.ts";
 import type { TlsSettings } from "./tls.ts";
 
 /** Certificates that are renewed make new agents. */
@@ -118,67 +118,8 @@ export function showUrl(url: URL): string {
   return `${url.origin}${url.pathname}`;
 }
 
-/**
- * Reads a whole body.
- *
- * @throws {Fault} exhausted beyond `max`; {ConnectionLost} when it breaks off
- */
-export async function readBody(
-  answer: IncomingMessage,
-  url: URL,
-  max: Bytes,
-  stall: Ms,
-  signal: AbortSignal,
-): Promise<Buffer> {
-  const chunks: Uint8Array[] = [];
-  let total = 0;
-  for await (const chunk of bodyChunks(answer, url, stall, signal)) {
-    total += chunk.length;
-    if (total > max) {
-      throw new Fault("exhausted", `${showUrl(url)} answers with more than ${max} bytes`);
-    }
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks);
-}
-
-/**
- * The body as it comes. The connection is ended when the reader leaves early, when `signal` aborts, and when
- * nothing comes for `stall` while the reader waits; a reader that takes its time stalls nothing.
- *
- * @throws {ConnectionLost} when it breaks off or stalls
- */
-export async function* bodyChunks(
-  answer: IncomingMessage,
-  url: URL,
-  stall: Ms,
-  signal: AbortSignal,
-): AsyncGenerator<Uint8Array, void, undefined> {
-  const abort = () => answer.destroy(new Error("given up"));
-  signal.addEventListener("abort", abort, { once: true });
-  let timer: NodeJS.Timeout | undefined;
-  const iterator: AsyncIterator<Uint8Array> = answer[Symbol.asyncIterator]();
-  try {
-    throwIfEnded(signal, `reading ${showUrl(url)}`);
-    for (;;) {
-      timer = setTimeout(() => answer.destroy(new Error(`nothing came for ${stall} ms`)), stall);
-      const next = await iterator.next();
-      clearTimeout(timer);
-      if (next.done) break;
-      yield next.value;
-    }
-    if (!answer.complete) throw new Error("the connection was closed before the end");
-  } catch (cause) {
-    if (signal.aborted) throw endedFault(signal, url);
-    throw new ConnectionLost(url, cause);
-  } finally {
-    clearTimeout(timer);
-    signal.removeEventListener("abort", abort);
-    if (!answer.complete) answer.destroy();
-  }
-}
-
-function endedFault(signal: AbortSignal, url: URL): Fault {
+/** What to throw once `signal` has aborted. */
+export function endedFault(signal: AbortSignal, url: URL): Fault {
   try {
     throwIfEnded(signal, `reading ${showUrl(url)}`);
   } catch (error) {

@@ -4,8 +4,8 @@ import type { Bytes } from "../base/units.ts";
 /**
  * Where a layer's blob comes from, as it is stored (compressed or not).
  *
- * A stream is pulled from only as fast as the layer is written: at most `maxBuffered` bytes are in flight. Its chunks
- * belong to the unpacker once yielded: their memory may be moved to another thread, so don't touch them afterwards. A
+ * A stream is pulled from only as fast as the layer is written: at most a few megabytes are in flight. Its chunks
+ * belong to the unpacker once yielded: it frees their memory, so don't touch them afterwards. A
  * file is read by the worker itself; the main thread does nothing for it.
  */
 export type LayerSource = AsyncIterable<Uint8Array> | { readonly file: string };

@@ -1,11 +1,9 @@
-import { isMarkedAsUntransferable } from "node:worker_threads";
 import { throwIfEnded } from "../base/deadline.ts";
-import { Fault } from "../base/fault.ts";
-import type { LayerUnpacker, UnpackedLayer, UnpackRequest } from "./unpack-contract.ts";
+import { freeBytes } from "../base/memory.ts";
+import type { LayerSource, LayerUnpacker, UnpackedLayer, UnpackRequest } from "./unpack-contract.ts";
+import type { BlobPlace } from "./worker/protocol.ts";
+import { newRing, RingWriter } from "./worker/ring.ts";
 import type { Job, SnapshotWorkers } from "./workers.ts";
-
-/** Of one layer's blob, on the way to the worker and waiting there. */
-const maxBuffered = 4_194_304;
 
 /**
  * Unpacks layers on `workers`.
@@ -27,22 +25,25 @@ async function unpackLayer(
 ): Promise<UnpackedLayer> {
   const { source, directory, mediaType, limits, keepBlobAt } = request;
   throwIfEnded(signal, "unpacking a layer");
-  const credit = new Credit(request.progress);
+  const [from, feeder] = placeOf(source);
+  let done = 0;
   const outcome = Promise.withResolvers<UnpackedLayer>();
   const job = workers.start({
-    consumed: (bytes) => credit.give(bytes),
+    consumed: (bytes) => {
+      done += bytes;
+      request.progress?.(done);
+      feeder?.roomAgain();
+    },
     done: (gives) => outcome.resolve(gives as UnpackedLayer),
     failed: (why) => outcome.reject(why),
   });
   const { id } = job;
-  const file = "file" in source ? source.file : undefined;
-  job.say({ id, say: "unpack", job: { directory, mediaType, limits, keepBlobAt, igzip }, file });
+  job.say({ id, say: "unpack", job: { directory, mediaType, limits, keepBlobAt, igzip }, from });
   const abort = () => job.say({ id, say: "abort" });
   signal.addEventListener("abort", abort, { once: true });
   // Whatever ends this, the worker has stopped writing by then: it is its word that is waited for.
-  const feeding = "file" in source ? undefined : feed(source, job, credit, outcome.promise);
   let sourceError: unknown;
-  feeding?.catch((error: unknown) => {
+  feeder?.feed(job).catch((error: unknown) => {
     sourceError = error;
     abort();
   });
@@ -54,71 +55,59 @@ async function unpackLayer(
     throw error;
   } finally {
     signal.removeEventListener("abort", abort);
+    feeder?.stop();
   }
 }
 
-/** How much may still be sent. */
-class Credit {
-  readonly #progress: ((done: number) => void) | undefined;
-  #outstanding = 0;
-  #done = 0;
+function placeOf(source: LayerSource): [BlobPlace, Feeder | undefined] {
+  if ("file" in source) return [source, undefined];
+  const feeder = new Feeder(source);
+  return [{ ring: feeder.ring }, feeder];
+}
+
+/** Writes a source's chunks into the worker's ring. */
+class Feeder {
+  readonly ring = newRing();
+  readonly #writer = new RingWriter(this.ring);
+  readonly #source: AsyncIterator<Uint8Array>;
+  #stopped = false;
   #wake: (() => void) | undefined;
 
-  constructor(progress: ((done: number) => void) | undefined) {
-    this.#progress = progress;
+  constructor(source: AsyncIterable<Uint8Array>) {
+    this.#source = source[Symbol.asyncIterator]();
   }
 
-  /** Resolves when the next bytes may go; at least one chunk always may. */
-  async take(bytes: number): Promise<void> {
-    while (this.#outstanding > 0 && this.#outstanding + bytes > maxBuffered)
+  /** Feeds until the source ends, or is no longer wanted. @throws what the source throws */
+  async feed(job: Job): Promise<void> {
+    for (let next = await this.#source.next(); next.done !== true; next = await this.#source.next()) {
+      await this.#write(next.value, job);
+      if (this.#stopped) return;
+      freeBytes(next.value);
+    }
+    job.say({ id: job.id, say: "end" });
+  }
+
+  async #write(chunk: Uint8Array, job: Job): Promise<void> {
+    for (let at = 0; at < chunk.length && !this.#stopped; ) {
+      at += this.#writer.write(at === 0 ? chunk : chunk.subarray(at));
+      if (this.#writer.takeWaiting()) job.say({ id: job.id, say: "more" });
+      if (at === chunk.length) return;
       await new Promise<void>((resolve) => {
         this.#wake = resolve;
       });
-    this.#outstanding += bytes;
+    }
   }
 
-  give(bytes: number): void {
-    this.#outstanding -= bytes;
-    this.#done += bytes;
-    this.#progress?.(this.#done);
+  /** The worker has read on. */
+  roomAgain(): void {
     this.#wake?.();
   }
-}
 
-/** Sends the source's chunks until it ends, or the worker has its outcome. @throws what the source throws */
-async function feed(
-  source: AsyncIterable<Uint8Array>,
-  job: Job,
-  credit: Credit,
-  outcome: Promise<unknown>,
-): Promise<void> {
-  const over = outcome.then(
-    () => undefined,
-    () => undefined,
-  );
-  const iterator = source[Symbol.asyncIterator]();
-  try {
-    for (;;) {
-      const next = await Promise.race([iterator.next(), over]);
-      if (next === undefined) return;
-      if (next.done === true) break;
-      if ((await Promise.race([credit.take(next.value.length).then(() => true), over])) === undefined) return;
-      send(job, next.value);
-    }
-    job.say({ id: job.id, say: "end" });
-  } finally {
+  /** Whatever is still to come is not wanted. Closes the source. */
+  stop(): void {
+    this.#stopped = true;
+    this.#wake?.();
     // Not waited for: a source that hangs would hold the caller; its error is that of an unused stream.
-    iterator.return?.()?.catch(() => undefined);
+    this.#source.return?.()?.catch(() => undefined);
   }
-}
-
-/** Moves a chunk's memory when it has that for itself; else what is sent is a copy of the chunk alone. */
-function send(job: Job, chunk: Uint8Array): void {
-  const { buffer } = chunk;
-  const { id } = job;
-  if (!(buffer instanceof ArrayBuffer))
-    throw new Fault("invalid", "a layer's chunks may not be shared memory");
-  const whole = chunk.byteLength === buffer.byteLength && !isMarkedAsUntransferable(buffer);
-  const bytes = new Uint8Array(whole ? buffer : chunk);
-  job.say({ id, say: "chunk", chunk: bytes }, [bytes.buffer as ArrayBuffer]);
 }

@@ -21,7 +21,7 @@ export interface JobListener {
 /** A job on a worker: what is said to it goes to that worker. */
 export interface Job {
   readonly id: number;
-  say(message: ToWorker, transfer?: readonly ArrayBuffer[]): void;
+  say(message: ToWorker): void;
 }
 
 /** An image or a container that makes a worker need more ends that worker, not the daemon. */
@@ -64,7 +64,7 @@ export class SnapshotWorkers {
     thread.jobs.set(id, listener);
     clearTimeout(thread.idleTimer);
     thread.worker.ref();
-    return { id, say: (message, transfer) => thread.worker.postMessage(message, transfer ?? []) };
+    return { id, say: (message) => thread.worker.postMessage(message) };
   }
 
   /** Ends all threads; jobs still in work fail with kind cancelled. */

@@ -1,19 +1,25 @@
 import { Fault } from "../../base/fault.ts";
+import { RingReader } from "./ring.ts";
 
 /**
- * A blob's chunks as messages bring them, to be read as an iterable. The sender bounds how many wait here. Each chunk's
- * memory is given back when the next one is asked for: to wait for the garbage collector would cost much more of it.
+ * A blob as it comes through a ring, to be read as an iterable. Each chunk is valid until the next one is asked for.
  */
 export class Inbox implements AsyncIterable<Uint8Array> {
-  readonly #waiting: Uint8Array[] = [];
+  readonly #ring: RingReader | undefined;
   #state: "open" | "ended" | "aborted" = "open";
   #wake: (() => void) | undefined;
 
-  push(chunk: Uint8Array): void {
-    this.#waiting.push(chunk);
+  /** Without a ring it only tells whether it was aborted. */
+  constructor(ring: SharedArrayBuffer | undefined) {
+    this.#ring = ring === undefined ? undefined : new RingReader(ring);
+  }
+
+  /** There is more in the ring. */
+  more(): void {
     this.#wake?.();
   }
 
+  /** What is in the ring by now is all. */
   end(): void {
     if (this.#state === "open") this.#state = "ended";
     this.#wake?.();
@@ -22,7 +28,6 @@ export class Inbox implements AsyncIterable<Uint8Array> {
   /** Whoever reads gets an error, now or on the next read. */
   abort(): void {
     this.#state = "aborted";
-    this.#waiting.length = 0;
     this.#wake?.();
   }
 
@@ -33,15 +38,22 @@ export class Inbox implements AsyncIterable<Uint8Array> {
 
   /** @throws {Fault} cancelled from the iterator once aborted */
   async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array> {
-    for (;;) {
+    const ring = this.#ring;
+    while (ring !== undefined) {
       this.throwIfAborted();
-      const chunk = this.#waiting.shift();
+      const chunk = ring.peek();
       if (chunk !== undefined) {
         yield chunk;
-        // Not when the reader leaves instead: it may still be in use by a call that runs beside this thread.
-        if (chunk.buffer instanceof ArrayBuffer) chunk.buffer.transfer(0);
+        ring.release(chunk.length);
       } else if (this.#state === "ended") return;
-      else await new Promise<void>((resolve) => (this.#wake = resolve));
+      else await this.#wait(ring);
     }
+  }
+
+  async #wait(ring: RingReader): Promise<void> {
+    const woken = new Promise<void>((resolve) => (this.#wake = resolve));
+    ring.setWaiting();
+    // It may have come between the look and the word that it is waited for.
+    if (ring.peek() === undefined) await woken;
   }
 }

@@ -4,14 +4,25 @@ import { Fault } from "../../base/fault.ts";
 import { systemFault } from "../../linux/libc.ts";
 import { type UnpackJob, unpack } from "../unpack/unpack.ts";
 import { Inbox } from "./inbox.ts";
-import { type FromWorker, packFault, type TaskName, type Tasks, type ToWorker } from "./protocol.ts";
+import {
+  type BlobPlace,
+  type FromWorker,
+  packFault,
+  type TaskName,
+  type Tasks,
+  type ToWorker,
+} from "./protocol.ts";
 import { runTask } from "./tasks.ts";
 
 /** Runs on a worker thread: unpacks several layers side by side, and does one task at a time. */
 
 const readAtOnce = 524_288;
-/** How much is consumed before it is said: a message for every chunk would cost more than it brings. */
-const reportEvery = 262_144;
+/**
+ * What is consumed is said after so much, or so long: a message for every chunk would cost more than it brings. At most
+ * half a ring: who waits for room in it must hear of some.
+ */
+const reportEvery = 524_288;
+const reportWithin = 50;
 
 function listen(port: MessagePort): void {
   const jobs = new Map<number, Inbox>();
@@ -25,10 +36,10 @@ function listen(port: MessagePort): void {
     }
   };
 
-  const unpackJob = (id: number, job: UnpackJob, file: string | undefined) => {
-    const inbox = new Inbox();
+  const unpackJob = (id: number, job: UnpackJob, from: BlobPlace) => {
+    const inbox = new Inbox("ring" in from ? from.ring : undefined);
     jobs.set(id, inbox);
-    const blob = file === undefined ? inbox : fileChunks(file, inbox);
+    const blob = "file" in from ? fileChunks(from.file, inbox) : inbox;
     return finish(id, async () => {
       try {
         return await unpack(
@@ -46,10 +57,10 @@ function listen(port: MessagePort): void {
     const { id } = message;
     switch (message.say) {
       case "unpack":
-        void unpackJob(id, message.job, message.file);
+        void unpackJob(id, message.job, message.from);
         break;
-      case "chunk":
-        jobs.get(id)?.push(message.chunk);
+      case "more":
+        jobs.get(id)?.more();
         break;
       case "end":
         jobs.get(id)?.end();
@@ -85,12 +96,14 @@ async function* reported(
   report: (bytes: number) => void,
 ): AsyncGenerator<Uint8Array> {
   let unreported = 0;
+  let told = performance.now();
   for await (const chunk of chunks) {
     yield chunk;
     unreported += chunk.length;
-    if (unreported < reportEvery) continue;
+    if (unreported < reportEvery && performance.now() - told < reportWithin) continue;
     report(unreported);
     unreported = 0;
+    told = performance.now();
   }
   if (unreported > 0) report(unreported);
 }

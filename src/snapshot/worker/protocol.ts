@@ -26,15 +26,18 @@ export interface SettleRequest {
   readonly lowers: readonly string[];
 }
 
+/** Where the worker finds a layer's blob: a file's path, or a ring into which it is written as it comes. */
+export type BlobPlace = { readonly file: string } | { readonly ring: SharedArrayBuffer };
+
 /** Numbers tell jobs of a worker apart. */
 export type ToWorker =
   | {
       readonly id: number;
       readonly say: "unpack";
       readonly job: UnpackJob;
-      readonly file: string | undefined;
+      readonly from: BlobPlace;
     }
-  | { readonly id: number; readonly say: "chunk"; readonly chunk: Uint8Array }
+  | { readonly id: number; readonly say: "more" }
   | { readonly id: number; readonly say: "end" }
   | { readonly id: number; readonly say: "abort" }
   | { readonly id: number; readonly say: "task"; readonly name: TaskName; readonly takes: unknown };
