@@ -32,6 +32,9 @@ const resolve: Readonly<Record<Confinement, bigint>> = {
   noLinks: RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS,
 };
 
+/** The kernel's struct open_how, filled anew for each call. */
+const how = new BigUint64Array(3);
+
 /** A descriptor that is closed when disposed of; `fd` is not to be used after that. */
 export interface OwnedFd extends Disposable {
   readonly fd: number;
@@ -72,11 +75,9 @@ export function openBeneath(
   options: OpenBeneathOptions = {},
 ): OwnedFd {
   const creates = (flags & constants.O_CREAT) !== 0;
-  const how = new BigUint64Array([
-    BigInt(flags | O_CLOEXEC),
-    BigInt(creates ? (options.mode ?? 0o600) : 0),
-    resolve[options.confine ?? "beneath"],
-  ]);
+  how[0] = BigInt(flags | O_CLOEXEC);
+  how[1] = BigInt(creates ? (options.mode ?? 0o600) : 0);
+  how[2] = resolve[options.confine ?? "beneath"];
   const name = cString(path);
   // EAGAIN: a rename somewhere on the machine raced with a `..`; the kernel asks for another try
   // (openat2(2)).

@@ -5,7 +5,7 @@ import type { LayerNotes } from "../notes.ts";
 import { copyAttributes } from "../tree/copy.ts";
 import { removeTree } from "../tree/remove.ts";
 import { namesIn } from "../tree/walk.ts";
-import { directoryAt, lookUp, type StackLayer } from "./stack.ts";
+import { directoryAt, type Found, lookUp, type StackLayer } from "./stack.ts";
 
 interface Times {
   readonly atimeNs: bigint;
@@ -23,6 +23,8 @@ export class OwnLayer implements StackLayer {
   readonly opaque: Set<LayerPath>;
   /** In the order in which they are to be made. */
   links: { path: LayerPath; target: LayerPath }[];
+  /** Directories of the stack that were looked up since something was last changed. */
+  readonly #found = new Map<LayerPath, Found | undefined>();
   readonly #times = new Map<LayerPath, Times>();
 
   constructor(tree: string, notes: LayerNotes, lowers: readonly StackLayer[]) {
@@ -54,12 +56,20 @@ export class OwnLayer implements StackLayer {
   /** What the layers below show at `path`, were there nothing of this layer but its directories on the way. */
   below(path: LayerPath) {
     if (path === "") return lookUp(this.lowers, "");
-    const parent = directoryAt(this.stack, parentOf(path));
+    const parent = this.#directoryAt(parentOf(path));
     return lookUp(parent?.layers.filter((layer) => layer !== this) ?? [], path);
+  }
+
+  #directoryAt(path: LayerPath): Found | undefined {
+    if (this.#found.has(path)) return this.#found.get(path);
+    const found = directoryAt(this.stack, path);
+    this.#found.set(path, found);
+    return found;
   }
 
   /** To be called before something in the directory is changed: its times will be as they are now. */
   touch(directory: LayerPath): void {
+    this.#found.clear();
     if (this.#times.has(directory)) return;
     const stat = this.lstat(directory);
     if (stat !== undefined) this.#times.set(directory, stat);

@@ -1,6 +1,6 @@
-import { constants, fchmodSync, fchownSync, ftruncateSync, writeSync } from "node:fs";
+import { chmodSync, constants, fchmodSync, fchownSync, ftruncateSync, writeSync } from "node:fs";
 import { Fault, type FaultKind } from "../../base/fault.ts";
-import { chmodAt, chownAt, linkAt, utimesAt } from "../../linux/files-at.ts";
+import { chownAt, linkAt, utimesAt } from "../../linux/files-at.ts";
 import { errnoOf, kindOfErrno } from "../../linux/libc.ts";
 import { type OwnedFd, openBeneath, pathAt } from "../../linux/open-beneath.ts";
 import { joinPath, maxLayerPath, pathBytes, shownName } from "../names.ts";
@@ -221,7 +221,8 @@ export class LayerWriter implements TarSink, Disposable {
     const fd = this.#tree.fd(directory);
     const entry = directory.entry ?? unspoken;
     setAttributes(`${pathAt(fd)}/.`, entry.late);
-    chmodAt(fd, ".", entry.mode);
+    // By the descriptor: the C library takes four calls for a name that must not be followed.
+    chmodSync(pathAt(fd), entry.mode);
     utimesAt(fd, ".", entry);
   }
 
