@@ -1,35 +1,86 @@
-import { loadConfig } from "../config/load.ts";
+import { readFileSync } from "node:fs";
+import { type Command, Option } from "commander";
+import { type LoadedConfig, loadConfig } from "../config/load.ts";
+import { configToml, settingsOf } from "./config-toml.ts";
 import type { Define } from "./context.ts";
 import { addManual } from "./help/manual.ts";
-import { addOutput, type OutputOptions } from "./options.ts";
-import { print } from "./output/print.ts";
+import { type OutputFormat, print } from "./output/print.ts";
 import { table } from "./output/table.ts";
 
-/** `berth config show`: every setting, its value, and where that came from. */
+interface ShowOptions {
+  readonly output: OutputFormat | "toml";
+  readonly config?: string;
+}
+
+/** `berth config`: what can be set, and what is. */
 export const defineConfig: Define = (command) => {
   addManual(command, {
-    description: "Shows what the daemon is set to, and why.",
-    examples: [["berth config show", "Every setting, its value, and where that came from."]],
+    description: "Shows what can be set, and what the daemon of this node is set to.",
+    examples: [
+      [
+        "berth config default >/etc/berth/config.toml",
+        "Begin a configuration with every setting in it, explained.",
+      ],
+      ["berth config show", "Every setting, its value, and where that came from."],
+    ],
+    files: [
+      ["/etc/berth/config.toml", "The settings, unless --config or BERTH_CONFIG names another file."],
+      ["/etc/berth/config.d/*.toml", "More settings beside it, laid over it in the order of their names."],
+    ],
   });
-  addOutput(command.command("show"))
-    .description("show every setting, its value, and where that came from")
-    .option("--config <file>", "configuration file")
-    .action((_: unknown, show: { optsWithGlobals(): OutputOptions & { config?: string } }) => {
-      const options = show.optsWithGlobals();
-      const { config, origins, files } = loadConfig({ config: options.config });
-      print(options.output, { config, files, origins: Object.fromEntries(origins) }, () =>
-        table(
-          ["SETTING", "FROM", "VALUE"],
-          flatten(config).map(([key, value]) => [key, origins.get(key) ?? "default", JSON.stringify(value)]),
-        ),
-      );
-    });
+  defineDefault(command.command("default"));
+  defineShow(command.command("show"));
 };
 
-function flatten(value: object, prefix = ""): [string, unknown][] {
-  return Object.entries(value).flatMap(([key, field]): [string, unknown][] => {
-    const name = `${prefix}${key}`;
-    const isSection = typeof field === "object" && field !== null && !Array.isArray(field);
-    return isSection ? flatten(field, `${name}.`) : [[name, field]];
-  });
+function defineDefault(command: Command): void {
+  addManual(command, {
+    description:
+      "Prints a configuration file in which each setting is explained and shown with its default, commented out: as " +
+      "it is, it changes nothing.",
+    examples: [["berth config default >/etc/berth/config.toml", "Begin a configuration."]],
+  })
+    .description("print the commented defaults")
+    .action(() => {
+      process.stdout.write(readFileSync(new URL("../../packaging/config.toml", import.meta.url), "utf8"));
+    });
+}
+
+function defineShow(command: Command): void {
+  addManual(command, {
+    description:
+      "Shows every setting as the daemon would have it if it were started now: the defaults, over them the files and the " +
+      "variables, each with where its value came from. Mistakes are told all at once. Durations are milliseconds and " +
+      "sizes bytes.",
+    examples: [
+      ["berth config show -o toml", "As a configuration file that would set the same."],
+      ["berth config show -o json | jq -r .config.grpc.socket", "One setting, for a script."],
+    ],
+  })
+    .description("show every setting, its value, and where that came from")
+    .addOption(
+      new Option("-o, --output <format>", "how the result is shown")
+        .choices(["table", "json", "yaml", "toml"])
+        .default("table"),
+    )
+    .option("--config <file>", "berth's configuration file")
+    .action(() => show(command.optsWithGlobals()));
+}
+
+function show({ output, config: file }: ShowOptions): void {
+  const loaded = loadConfig({ config: file });
+  if (output === "toml") process.stdout.write(configToml(loaded));
+  else print(output, plain(loaded), () => settingsTable(loaded));
+}
+
+function plain({ config, files, origins }: LoadedConfig): object {
+  return { config, files, origins: Object.fromEntries(origins) };
+}
+
+function settingsTable({ config, origins }: LoadedConfig): string {
+  const rows = settingsOf(config).map(({ path, value }) => [
+    path.join("."),
+    origins.get(path.join(".")) ?? "default",
+    JSON.stringify(value),
+  ]);
+  return table(["SETTING", "FROM", "VALUE"], rows);
 }
