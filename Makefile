@@ -13,6 +13,7 @@ RUN_PACKAGES := crun runc conmon containernetworking-plugins iptables isal busyb
 TEST_PACKAGES := containerd docker-registry skopeo umoci apache2-utils openssl nginx-light attr libcap2-bin socat \
   xfsprogs btrfs-progs e2fsprogs faketime prometheus zsh fish
 NPM_PACKAGES := $(if $(shell command -v npm),,nodejs npm)
+KUBECTL_PACKAGE := $(if $(shell command -v kubectl),,kubernetes-client)
 
 PREFIX := /usr/local
 NODE := node_modules/.bin/node
@@ -31,7 +32,7 @@ dist: install
 	@packaging/install/install.sh "$(DESTDIR)" "$(PREFIX)"
 
 install-test:
-	@packaging/dev/install-packages.sh $(RUN_PACKAGES) $(TEST_PACKAGES) $(NPM_PACKAGES)
+	@packaging/dev/install-packages.sh $(RUN_PACKAGES) $(TEST_PACKAGES) $(NPM_PACKAGES) $(KUBECTL_PACKAGE)
 	@$(MAKE) --no-print-directory --silent $(BUNDLE)
 
 $(STAMP): package-lock.json

@@ -210,8 +210,8 @@ async function bareCreate(directory: string, id: string, { launcher }: FloorPart
       env: { ...env, _OCI_SYNCPIPE: "3", _OCI_STARTPIPE: "4" },
       cwd: directory,
       more: [sync.write, start.read],
-      maxOutput: 1 << 16,
     },
+    1 << 16,
     never,
   );
   sync.close("write");

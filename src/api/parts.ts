@@ -13,6 +13,7 @@ import type { PodSandboxes } from "../pod/contract.ts";
 import type { PodSandboxRecord } from "../pod/state.ts";
 import type { ContainerRuntime } from "../runtime/contract.ts";
 import type { CgroupStats } from "../stats/contract.ts";
+import type { StreamServer } from "../stream/contract.ts";
 import type { CallObserver } from "./status.ts";
 
 /** What something takes of a file system. */
@@ -106,6 +107,7 @@ export interface ApiParts {
   readonly images: Images;
   readonly transfer: ImageTransfer;
   readonly events: EventBus<LifecycleEvent>;
+  readonly streams: StreamServer;
   readonly node: NodeParts;
   readonly log: Logger;
   /** Absent: nobody counts. */

@@ -2,9 +2,11 @@ import type { RuntimeServiceService } from "../wire/gen/runtime.v1.ts";
 import type { Handlers } from "../wire/grpc/method.ts";
 import { EventFeed } from "./event-feed.ts";
 import type { ApiParts } from "./parts.ts";
+import { attach } from "./runtime/attach.ts";
 import { containerStats } from "./runtime/container-stats.ts";
 import { containerStatus } from "./runtime/container-status.ts";
 import { createContainer } from "./runtime/create-container.ts";
+import { exec } from "./runtime/exec.ts";
 import { execSync } from "./runtime/exec-sync.ts";
 import { getContainerEvents } from "./runtime/get-container-events.ts";
 import { listContainerStats, streamContainerStats } from "./runtime/list-container-stats.ts";
@@ -14,6 +16,7 @@ import { listPodSandboxStats, streamPodSandboxStats } from "./runtime/list-pod-s
 import { notImplemented, notImplementedStream } from "./runtime/not-implemented.ts";
 import { podSandboxStats } from "./runtime/pod-sandbox-stats.ts";
 import { podSandboxStatus } from "./runtime/pod-sandbox-status.ts";
+import { portForward } from "./runtime/port-forward.ts";
 import { removeContainer } from "./runtime/remove-container.ts";
 import { removePodSandbox } from "./runtime/remove-pod-sandbox.ts";
 import { reopenContainerLog } from "./runtime/reopen-container-log.ts";
@@ -29,7 +32,7 @@ import { version } from "./runtime/version.ts";
 
 /** The handler of each RPC of the CRI's RuntimeService. */
 export function runtimeHandlers(parts: ApiParts): Handlers<typeof RuntimeServiceService> {
-  const { podSandboxes, containers, node } = parts;
+  const { podSandboxes, containers, streams, node } = parts;
   const { figures } = node;
   const { config } = node.facts;
   const podStats = { podSandboxes, containers, figures };
@@ -58,9 +61,9 @@ export function runtimeHandlers(parts: ApiParts): Handlers<typeof RuntimeService
     updateContainerResources: (request, signal) => updateContainerResources(request, containers, signal),
     reopenContainerLog: (request, signal) => reopenContainerLog(request, containers, signal),
     execSync: (request, signal) => execSync(request, containers, config.grpc.maxMessage, signal),
-    exec: notImplemented("Exec"),
-    attach: notImplemented("Attach"),
-    portForward: notImplemented("PortForward"),
+    exec: (request) => exec(request, containers, streams),
+    attach: (request) => attach(request, containers, streams),
+    portForward: (request) => portForward(request, podSandboxes, streams),
 
     containerStats: (request, signal) => containerStats(request, containers, figures, signal),
     listContainerStats: (request, signal) => listContainerStats(request, containers, figures, signal),

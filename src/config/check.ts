@@ -6,7 +6,7 @@ import type { Config } from "./schema.ts";
 export function checkConfig(config: Config, origins: Origins): string[] {
   const problems: string[] = [];
   const refuse = (key: string, why: string) => problems.push(`${origins.get(key)}: ${key} ${why}`);
-  const { root, state, grpc, metrics, runtime, cgroup } = config;
+  const { root, state, grpc, metrics, streaming, runtime, cgroup } = config;
 
   if (within(root, state) || within(state, root)) {
     refuse(origins.get("state") === "default" ? "root" : "state", "and root must not lie in one another");
@@ -21,6 +21,10 @@ export function checkConfig(config: Config, origins: Origins): string[] {
       refuse("metrics.address", `is the CRI's own socket (grpc.socket): ${address.socket}`);
     }
   }
+  const streams = parseListenAddress(streaming.address);
+  if (typeof streams === "string") refuse("streaming.address", streams);
+  else if ("socket" in streams)
+    refuse("streaming.address", "must be an address with a port: clients come over TCP");
   if (!Object.hasOwn(runtime.handlers, runtime.default)) {
     const names = Object.keys(runtime.handlers);
     refuse("runtime.default", `is "${runtime.default}", which is no handler; there are ${names.join(", ")}`);

@@ -16,6 +16,8 @@ export interface Config {
     /** Whose names the same figures are shown under, too. */
     peerNames: ("containerd" | "crio")[];
   };
+  /** Where Exec, Attach and PortForward are served, as `parseListenAddress` takes it, but no socket. */
+  streaming: { address: string };
   cgroup: { driver: "cgroupfs" | "systemd" /** Where pods without a cgroup parent go. */; parent: string };
   runtime: {
     /**

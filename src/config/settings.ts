@@ -66,6 +66,9 @@ export const settings = section<Config>({
     address: setting(read.text, ""),
     peerNames: setting(read.listOf(read.oneOf("containerd", "crio")), []),
   }),
+  streaming: section<Config["streaming"]>({
+    address: setting(read.text, "127.0.0.1:0"),
+  }),
   cgroup: section<Config["cgroup"]>({
     driver: setting(read.oneOf("cgroupfs", "systemd"), "cgroupfs"),
     parent: setting(read.text, "/berth"),

@@ -9,6 +9,7 @@ import { removeContainer } from "./remove.ts";
 import { startContainer } from "./start.ts";
 import type { ContainerRecord } from "./state.ts";
 import { stopContainer } from "./stop.ts";
+import { requireRunning } from "./streams.ts";
 import { updateResources } from "./update.ts";
 
 /** The containers of this node. A caller's signal ends its own wait, not the operation (but that of an exec). */
@@ -54,10 +55,7 @@ export function openContainers(parts: ContainerParts): Containers {
       return await execSync(get(id), { command, timeout }, parts, signal);
     },
     async reopenLog(id, signal) {
-      const record = get(id);
-      if (record.state.kind !== "running") {
-        throw new Fault("wrongState", `container ${id} has no log to open anew: it is ${record.state.kind}`);
-      }
+      const record = requireRunning(get(id), "open its log anew");
       await parts.host.runtime.reopenLog(record.id, signal);
     },
     get,

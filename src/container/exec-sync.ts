@@ -3,6 +3,7 @@ import type { Ms } from "../base/units.ts";
 import type { ExecResult } from "../runtime/contract.ts";
 import type { ContainerParts } from "./parts.ts";
 import type { ContainerRecord } from "./state.ts";
+import { requireRunning } from "./streams.ts";
 
 /** What ExecSync is asked for. No timeout: as long as it takes. */
 export interface ExecSyncRequest {
@@ -18,10 +19,7 @@ export async function execSync(
   signal: AbortSignal,
 ): Promise<ExecResult> {
   if (command.length === 0) throw new Fault("invalid", "cmd: missing");
-  if (record.state.kind !== "running") {
-    throw new Fault("wrongState", `container ${record.id} can't run a command: it is ${record.state.kind}`);
-  }
-  const { id, handler } = record;
+  const { id, handler } = requireRunning(record, "run a command");
   return await host.runtime.execSync(
     { id, handler, command, timeout, maxOutput: host.config.container.execOutputMax },
     signal,

@@ -18,6 +18,7 @@ export function apiParts(node: NodeParts): ApiParts {
       export: (references, path, signal) => images.export(references, path, signal),
     },
     events: node.events,
+    streams: node.streams,
     log: node.log,
     observer: node.watch.api,
     node: {

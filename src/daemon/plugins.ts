@@ -17,6 +17,7 @@ import { removeAllOfPod, stopAllOfPod } from "../container/remove.ts";
 import { snapshotKey } from "../container/snapshot.ts";
 import { createSpecBuilder } from "../container/spec/builder.ts";
 import { readHostFacts } from "../container/spec/host.ts";
+import { attach, execStream } from "../container/streams.ts";
 import { EventBus } from "../events/bus.ts";
 import type { LifecycleEvent } from "../events/lifecycle.ts";
 import type { NodeImages } from "../image/images.ts";
@@ -33,6 +34,7 @@ import type { Metadata } from "../metadata/contract.ts";
 import { openMetadata } from "../metadata/open.ts";
 import { openPodNetwork } from "../network/cni/open.ts";
 import type { PodNetwork } from "../network/contract.ts";
+import { connectToPod } from "../pod/connect.ts";
 import type { PodSandboxes } from "../pod/contract.ts";
 import { podKey } from "../pod/key.ts";
 import type { PodBook, PodParts } from "../pod/parts.ts";
@@ -44,6 +46,8 @@ import type { Snapshotter } from "../snapshot/contract.ts";
 import { openSnapshotter } from "../snapshot/open.ts";
 import { openUnpacker } from "../snapshot/unpacker.ts";
 import { SnapshotWorkers } from "../snapshot/workers.ts";
+import type { StreamServer, StreamTargets } from "../stream/contract.ts";
+import { openStreamServer } from "../stream/server.ts";
 import { podForContainers } from "./container-pods.ts";
 import { openFaultPort } from "./fault-port.ts";
 import type { NodeWatch } from "./node-watch.ts";
@@ -85,6 +89,7 @@ export interface NodeParts extends AsyncDisposable {
   readonly containerParts: ContainerParts;
   readonly podSandboxes: PodSandboxes;
   readonly containers: Containers;
+  readonly streams: StreamServer;
 }
 
 /** Builds the whole node: the only place that knows which implementation stands behind each contract. */
@@ -166,6 +171,13 @@ export async function openNode(
   };
   const podSandboxes = openPodSandboxes(podParts);
   const containers = openContainers(containerParts);
+  const targets: StreamTargets = {
+    exec: (id, command, wanted, signal) =>
+      execStream(containers.get(id), command, wanted, containerParts, signal),
+    attach: (id, wanted, signal) => attach(containers.get(id), wanted, containerParts, signal),
+    connect: (id, port) => connectToPod(podSandboxes.get(id), port, podParts),
+  };
+  const streams = opened.use(await openStreamServer(config.streaming.address, { targets, log }));
   const all = opened.move();
   return {
     config,
@@ -183,6 +195,7 @@ export async function openNode(
     containerParts,
     podSandboxes,
     containers,
+    streams,
     [Symbol.asyncDispose]: () => all.disposeAsync(),
   };
 }

@@ -1,3 +1,4 @@
+import type { Duplex } from "node:stream";
 import type { Bytes, Ms } from "../base/units.ts";
 
 /** A program to run to its end. No shell; the environment is exactly `env`; every other fd is closed in it. */
@@ -72,6 +73,8 @@ export interface Namespaces {
   unpin(directory: string): Promise<void>;
   /** Contents of `files` (absolute paths, as of /proc/net/…) read from within the namespace at `netns`. */
   readWithin(netns: string, files: readonly string[]): Promise<string[]>;
+  /** A TCP connection to `port` on the loopback of the namespace at `netns`. @throws {Fault} unavailable when nobody listens */
+  connectWithin(netns: string, port: number): Promise<Duplex>;
 }
 
 export interface Cgroups {

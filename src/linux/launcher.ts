@@ -20,25 +20,34 @@ export interface Launch {
   readonly cwd: string;
   /** Become its fds 3, 4, …; the caller closes its own copies. */
   readonly more: readonly number[];
-  /** Output beyond this is read and dropped, for stdout and stderr each. */
-  readonly maxOutput: Bytes;
 }
 
 /**
  * A launched program. Until it is disposed of, the process that it leaves behind is the caller's, to be waited for by
- * `orphan`. That process may hold stdout and stderr: disposing closes this end.
+ * `orphan`.
  */
 export interface Launched extends Disposable {
   /** Also its process group. */
   readonly pid: number;
   readonly exited: Promise<ChildExit>;
+}
+
+/** Its output is read here. The process that it leaves behind may hold the pipes: disposing closes this end. */
+export interface LaunchedWithOutput extends Launched {
   readonly stdout: OutputPipe;
   readonly stderr: OutputPipe;
 }
 
+/** Descriptors that become a program's own; the caller closes its copies. No stdin: /dev/null. */
+export interface Stdio {
+  readonly stdin: number | undefined;
+  readonly stdout: number;
+  readonly stderr: number;
+}
+
 /**
- * Launches such programs by posix_spawn, with real pipes as stdout and stderr and /dev/null as stdin, each in a process
- * group of its own. For the main thread, where SIGCHLD arrives. One for the process.
+ * Launches such programs by posix_spawn, with real pipes or what the caller has as their stdio, each in a process group of
+ * its own. For the main thread, where SIGCHLD arrives. One for the process.
  */
 export class Launcher {
   readonly #exits = new ChildExits();
@@ -51,24 +60,38 @@ export class Launcher {
     oldestLaunch: () => this.#launches.values().next().value,
   });
 
-  /** @throws {Fault} notFound, forbidden or internal, as the kernel said; what `signal` says when it has aborted */
-  async launch(launch: Launch, signal: AbortSignal): Promise<Launched> {
+  /**
+   * @param maxOutput output beyond this is read and dropped, for stdout and stderr each
+   * @throws {Fault} as launchOnto
+   */
+  async launch(launch: Launch, maxOutput: Bytes, signal: AbortSignal): Promise<LaunchedWithOutput> {
     using output = new Pipe();
     using errors = new Pipe();
+    const stdio = { stdin: undefined, stdout: output.write, stderr: errors.write };
+    const launched = await this.launchOnto(launch, stdio, signal);
+    const stdout = new OutputPipe(output.release("read"), maxOutput);
+    const stderr = new OutputPipe(errors.release("read"), maxOutput);
+    return {
+      ...launched,
+      stdout,
+      stderr,
+      [Symbol.dispose]() {
+        stdout.finish();
+        stderr.finish();
+        launched[Symbol.dispose]();
+      },
+    };
+  }
+
+  /** @throws {Fault} notFound, forbidden or internal, as the kernel said; what `signal` says when it has aborted */
+  async launchOnto(launch: Launch, stdio: Stdio, signal: AbortSignal): Promise<Launched> {
     using claim = this.#claim();
     const pid = await this.#turns.take(() => {
       throwIfEnded(signal, `starting ${launch.path}`);
-      return spawn(launch, output.write, errors.write);
+      return spawn(launch, stdio);
     });
-    const exited = this.#wait(pid);
-    const stdout = new OutputPipe(output.release("read"), launch.maxOutput);
-    const stderr = new OutputPipe(errors.release("read"), launch.maxOutput);
     const ending = claim.move();
-    ending.defer(() => {
-      stdout.finish();
-      stderr.finish();
-    });
-    return { pid, exited, stdout, stderr, [Symbol.dispose]: () => ending.dispose() };
+    return { pid, exited: this.#wait(pid), [Symbol.dispose]: () => ending.dispose() };
   }
 
   /** How a process ended that a launched program left behind. To be called once that program has exited. */
@@ -95,16 +118,14 @@ export class Launcher {
   }
 }
 
-async function spawn(launch: Launch, stdout: number, stderr: number): Promise<number> {
+async function spawn(launch: Launch, stdio: Stdio): Promise<number> {
   try {
     return await posixSpawnAsync({
       file: launch.path,
       argv: [launch.path, ...launch.args],
       environment: Object.entries(launch.env).map(([name, value]) => `${name}=${value}`),
       cwd: launch.cwd,
-      stdin: undefined,
-      stdout,
-      stderr,
+      ...stdio,
       more: launch.more,
     });
   } catch (error) {

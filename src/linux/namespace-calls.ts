@@ -60,7 +60,8 @@ export class LostThread extends Error {
   override readonly name = "LostThread";
 }
 
-function goBack(own: OwnNamespaces, kinds: readonly NamespaceKind[]): void {
+/** Puts the calling thread back into its own namespaces. @throws {LostThread} */
+export function comeBack(own: OwnNamespaces, kinds: readonly NamespaceKind[]): void {
   try {
     for (const kind of kinds) check(setns(own.fds[kind], cloneFlags[kind]), "setns", kind);
   } catch (error) {
@@ -105,7 +106,7 @@ export function pinNamespaces(request: NamespaceRequest, own: OwnNamespaces): vo
         check(mount(`/proc/thread-self/ns/${kind}`, cString(path), null, MS_BIND, null), "mount", path);
       }
     } finally {
-      goBack(own, kinds);
+      comeBack(own, kinds);
     }
   } catch (error) {
     if (error instanceof Fault || error instanceof LostThread) throw error;
@@ -170,6 +171,11 @@ function writeSetting({ name, value, file }: { name: string; value: string; file
   }
 }
 
+/** Puts the calling thread into the network namespace that `fd` is open on. @throws {SystemCallError} */
+export function enterNetwork(fd: number, netns: string): void {
+  check(setns(fd, cloneFlags.net), "setns", netns);
+}
+
 /** `/proc/net` stands for the namespace of the process's first thread; this is the calling thread's. */
 function ownView(file: string): string {
   return file.startsWith("/proc/net/") ? `/proc/thread-self/net/${file.slice("/proc/net/".length)}` : file;
@@ -185,14 +191,14 @@ export function readFilesWithin(netns: string, files: readonly string[], own: Ow
   try {
     const fd = openSync(netns, "r");
     try {
-      check(setns(fd, cloneFlags.net), "setns", netns);
+      enterNetwork(fd, netns);
     } finally {
       closeSync(fd);
     }
     try {
       return files.map((file) => readFileSync(ownView(file), "utf8"));
     } finally {
-      goBack(own, ["net"]);
+      comeBack(own, ["net"]);
     }
   } catch (error) {
     if (error instanceof LostThread) throw error;

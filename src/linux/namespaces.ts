@@ -1,4 +1,5 @@
 import { readdir, rmdir, unlink } from "node:fs/promises";
+import { Socket } from "node:net";
 import { join } from "node:path";
 import { Fault } from "../base/fault.ts";
 import type { Ms } from "../base/units.ts";
@@ -32,6 +33,12 @@ export function hostNamespaces(mounts: Mounts, options: { idleMs: Ms }): Namespa
     },
     unpin: (directory) => unpin(directory, mounts),
     readWithin: (netns, files) => reads.read(netns, files),
+    async connectWithin(netns, port) {
+      const [answer] = await thread.ask({ task: "connect", netns, port });
+      if (answer !== undefined && "fd" in answer) return new Socket({ fd: answer.fd });
+      contentsOf(answer);
+      throw new Fault("internal", "the namespace thread opened no connection");
+    },
     [Symbol.asyncDispose]: () => thread[Symbol.asyncDispose](),
   };
 }
@@ -39,7 +46,7 @@ export function hostNamespaces(mounts: Mounts, options: { idleMs: Ms }): Namespa
 function contentsOf(result: NamespaceAnswer[number] | undefined): string[] {
   if (result === undefined) throw new Fault("internal", "the namespace thread left a task unanswered");
   if ("fault" in result) throw fromFaultMessage(result.fault);
-  return [...result.contents];
+  return "contents" in result ? [...result.contents] : [];
 }
 
 async function unpin(directory: string, mounts: Mounts): Promise<void> {

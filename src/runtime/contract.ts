@@ -1,5 +1,7 @@
+import type { Readable, Writable } from "node:stream";
 import type { ContainerId } from "../base/ids.ts";
 import type { Bytes, Ms, UnixNanos } from "../base/units.ts";
+import type { TerminalSize } from "../linux/terminal.ts";
 import type { OciResources } from "../spec/oci-runtime.ts";
 
 /** A process whose identity survives pid reuse: start time in clock ticks since boot (proc(5), stat field 22). */
@@ -54,6 +56,36 @@ export interface ExecResult {
   readonly truncated: boolean;
 }
 
+/** Which of a process's streams are wanted; with a terminal, what it shows comes as stdout alone. */
+export interface WantedStreams {
+  readonly stdin: boolean;
+  readonly stdout: boolean;
+  readonly stderr: boolean;
+  readonly tty: boolean;
+}
+
+export interface StreamRequest extends WantedStreams {
+  readonly id: ContainerId;
+  readonly handler: string;
+  readonly command: readonly string[];
+}
+
+export interface AttachRequest extends WantedStreams {
+  readonly id: ContainerId;
+}
+
+/** A process whose stdio is in the caller's hands. */
+export interface StreamedProcess {
+  readonly stdin: Writable | undefined;
+  readonly stdout: Readable | undefined;
+  readonly stderr: Readable | undefined;
+  resize(size: TerminalSize): void;
+  /** Its exit code, as a shell has it; undefined when what was attached to goes on, or its end is told elsewhere. */
+  readonly exited: Promise<number | undefined>;
+  /** Ends a command with all it started, or the attachment. Does nothing when that has ended. */
+  kill(): Promise<void>;
+}
+
 /** What one configured handler can do on this host, found out at start. */
 export interface HandlerProbe {
   readonly handler: string;
@@ -86,6 +118,10 @@ export interface ContainerRuntime {
   update(id: ContainerId, handler: string, resources: OciResources, signal: AbortSignal): Promise<void>;
   /** @throws {Fault} deadline when `timeout` passed and the whole process tree was killed */
   execSync(request: ExecRequest, signal: AbortSignal): Promise<ExecResult>;
+  /** Starts a command in a container, its stdio in the caller's hands. @throws {Fault} as the runtime says */
+  execStream(request: StreamRequest, signal: AbortSignal): Promise<StreamedProcess>;
+  /** Joins the stdio of the container's first process, by its monitor. @throws {Fault} wrongState when it has ended */
+  attach(request: AttachRequest, signal: AbortSignal): Promise<StreamedProcess>;
   /** Tells the monitor to open its log file anew. */
   reopenLog(id: ContainerId, signal: AbortSignal): Promise<void>;
   /** True while this very process lives. */

@@ -73,6 +73,7 @@ export class NodeInMemory {
         export: async () => undefined,
       },
       events: this.events,
+      streams: { urlFor: ({ kind, id }) => `http://127.0.0.1:1/${kind}/${id}` },
       node: this.#node(),
       log,
     };

@@ -1,3 +1,4 @@
+import { type Duplex, PassThrough } from "node:stream";
 import { Fault } from "../../base/fault.ts";
 import type { NamespaceRequest, Namespaces } from "../contract.ts";
 
@@ -30,6 +31,11 @@ export class RecordingNamespaces implements Namespaces {
       if (content === undefined) throw new Fault("notFound", `no file ${file} in ${netns}`);
       return content;
     });
+  }
+
+  async connectWithin(netns: string, port: number): Promise<Duplex> {
+    this.#record(`connect ${netns} ${port}`);
+    return new PassThrough();
   }
 
   #record(call: string): void {

@@ -6,7 +6,7 @@ import { describeFault, during, Fault } from "../../base/fault.ts";
 import { waitOutside } from "../../base/outside-time.ts";
 import type { Bytes, Ms } from "../../base/units.ts";
 import type { Cgroups } from "../../linux/contract.ts";
-import type { Launched } from "../../linux/launcher.ts";
+import type { LaunchedWithOutput } from "../../linux/launcher.ts";
 import { Pipe } from "../../linux/pipe.ts";
 import { type ProcessStart, processIdentity } from "../../linux/process-identity.ts";
 import type { CreateRequest, MonitoredContainer, ProcessIdentity } from "../contract.ts";
@@ -89,8 +89,8 @@ async function launchMonitor(
       env: monitorEnvironment(request.bundle, handler),
       cwd: request.bundle,
       more: [sync.write],
-      maxOutput: maxReport,
     },
+    maxReport,
     signal,
   );
   try {
@@ -124,7 +124,7 @@ while [ "$left" -gt 0 ]; do echo 0 >"$1" || exit; shift; left=$((left - 1)); don
 exec "$@"`;
 
 async function created(
-  launched: Launched,
+  launched: LaunchedWithOutput,
   sync: Pipe,
   request: CreateRequest,
   signal: AbortSignal,
@@ -134,7 +134,7 @@ async function created(
 }
 
 /** The program that was started ends once its fork has its pid file. */
-async function forked({ exited, stderr }: Launched): Promise<void> {
+async function forked({ exited, stderr }: LaunchedWithOutput): Promise<void> {
   const { code, signal } = await exited;
   if (code === 0) return;
   const said = wordsOf(stderr.finish().toString("utf8"));

@@ -6,11 +6,13 @@ import type { Paths } from "../../config/paths.ts";
 import type { Config } from "../../config/schema.ts";
 import { programPath } from "../../linux/program-path.ts";
 import type { ContainerRuntime } from "../contract.ts";
+import { attach } from "./attach.ts";
 import { cgroupOf, readBundle } from "./bundle.ts";
 import { createContainer } from "./create.ts";
 import { deleteContainer } from "./delete.ts";
 import { execSync } from "./exec.ts";
 import { sweepExecs } from "./exec-cgroup.ts";
+import { execStream } from "./exec-stream.ts";
 import { ExecTemplates } from "./exec-templates.ts";
 import { alive, exitOf, recordedExit } from "./exits.ts";
 import { Handlers } from "./handlers.ts";
@@ -79,6 +81,8 @@ function operations(parts: ConmonParts): ContainerRuntime {
     update: (id, handler, resources, signal) =>
       update({ id, resources }, handlers.get(handler), host, signal),
     execSync: (request, signal) => execSync(request, parts, signal),
+    execStream: (request, signal) => execStream(request, parts, signal),
+    attach: async (request) => attach(request, parts),
     reopenLog: (id, signal) => reopenLog(id, paths, signal),
     state: (id, handler, signal) => state(id, handlers.get(handler), host, signal),
     recordedExit: (id) => recordedExit(id, paths, host.cgroups),

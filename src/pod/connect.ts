@@ -1,0 +1,41 @@
+import { connect, type Socket } from "node:net";
+import { join } from "node:path";
+import type { Duplex } from "node:stream";
+import { Fault } from "../base/fault.ts";
+import type { PodParts } from "./parts.ts";
+import type { PodSandboxRecord } from "./state.ts";
+
+const highestPort = 65_535;
+
+/**
+ * A connection to a port at the pod's loopback.
+ *
+ * @throws {Fault} invalid for what is no port; wrongState for a pod that is not ready; unavailable when nobody listens
+ */
+export async function connectToPod(
+  record: PodSandboxRecord,
+  port: number,
+  { host }: PodParts,
+): Promise<Duplex> {
+  if (!Number.isInteger(port) || port < 1 || port > highestPort) {
+    throw new Fault("invalid", `${port} is no port: it must be from 1 to ${highestPort}`);
+  }
+  if (record.state.kind !== "ready") {
+    throw new Fault("wrongState", `pod sandbox ${record.id} has no ports: it is ${record.state.kind}`);
+  }
+  if (record.config.security.namespaces.network === "node") return await connectOnNode(port);
+  return await host.namespaces.connectWithin(join(host.paths.pod(record.id).namespaces, "net"), port);
+}
+
+function connectOnNode(port: number): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    const socket = connect({ host: "localhost", port }); // both families, whichever answers
+    const refuse = (cause: Error) =>
+      reject(new Fault("unavailable", `nothing on the node answers on port ${port}`, { cause }));
+    socket.once("error", refuse);
+    socket.once("connect", () => {
+      socket.off("error", refuse);
+      resolve(socket);
+    });
+  });
+}

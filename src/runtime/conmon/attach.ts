@@ -1,0 +1,94 @@
+import { closeSync, constants, existsSync, openSync, writeSync } from "node:fs";
+import { join } from "node:path";
+import { PassThrough, type Writable } from "node:stream";
+import { Fault } from "../../base/fault.ts";
+import { PacketSocket } from "../../linux/packet-socket.ts";
+import type { TerminalSize } from "../../linux/terminal.ts";
+import type { AttachRequest, StreamedProcess } from "../contract.ts";
+import type { ConmonParts } from "./parts.ts";
+
+/** What conmon marks each packet of output with, in its first byte. */
+const outputMarks = { stdout: 2, stderr: 3 } as const;
+
+/**
+ * Joins the stdio of a container's first process by the socket that its monitor listens on. What it wrote before is not
+ * repeated. Input is passed on where the container was created with stdin; its end is, where it was with `stdin_once`.
+ *
+ * @throws {Fault} wrongState when the container, and its monitor with it, has ended
+ */
+export function attach(request: AttachRequest, parts: ConmonParts): StreamedProcess {
+  const { bundle } = parts.paths.container(request.id);
+  const socket = connectTo(request, bundle);
+  const stdout = request.stdout ? new PassThrough() : undefined;
+  const stderr = request.stderr && !request.tty ? new PassThrough() : undefined;
+  const ended = deal(socket, { stdout, stderr });
+  return {
+    stdin: request.stdin ? socket.output : undefined,
+    stdout,
+    stderr,
+    resize: (size) => resize(bundle, size),
+    exited: ended.then(() => undefined),
+    async kill() {
+      socket.close();
+    },
+  };
+}
+
+function connectTo(request: AttachRequest, bundle: string): PacketSocket {
+  try {
+    const directory = openSync(bundle, constants.O_RDONLY | constants.O_DIRECTORY);
+    try {
+      return new PacketSocket(`/proc/self/fd/${directory}/attach`); // a socket's path is short, a bundle's need not be
+    } finally {
+      closeSync(directory);
+    }
+  } catch (error) {
+    throw new Fault(
+      "wrongState",
+      `container ${request.id} can't be attached to: its monitor does not answer`,
+      {
+        cause: error,
+      },
+    );
+  }
+}
+
+/** Deals packets out to the streams that are wanted. Settles when no more comes. */
+async function deal(
+  socket: PacketSocket,
+  { stdout, stderr }: { stdout: Writable | undefined; stderr: Writable | undefined },
+): Promise<void> {
+  try {
+    for await (const packet of socket.packets as AsyncIterable<Buffer>) {
+      const to =
+        packet[0] === outputMarks.stdout ? stdout : packet[0] === outputMarks.stderr ? stderr : undefined;
+      if (to === undefined || to.destroyed || to.write(packet.subarray(1))) continue;
+      await new Promise<void>((resolve) => {
+        to.once("drain", resolve);
+        to.once("close", resolve);
+      });
+    }
+  } catch {
+    // closed from this side
+  } finally {
+    stdout?.end();
+    stderr?.end();
+    socket.close();
+  }
+}
+
+/** By the monitor's FIFO: `rows columns`. A monitor that is gone has no terminal to resize. */
+function resize(bundle: string, { columns, rows }: TerminalSize): void {
+  const fifo = join(bundle, "winsz");
+  if (!existsSync(fifo)) return;
+  try {
+    const fd = openSync(fifo, constants.O_WRONLY | constants.O_NONBLOCK);
+    try {
+      writeSync(fd, `${rows} ${columns}\n`);
+    } finally {
+      closeSync(fd);
+    }
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ENXIO") throw error; // nobody reads it any more
+  }
+}

@@ -1,0 +1,143 @@
+import { randomBytes } from "node:crypto";
+import { rmSync, writeFileSync } from "node:fs";
+import { constants } from "node:os";
+import { join } from "node:path";
+import { describeFault, Fault } from "../../base/fault.ts";
+import type { ContainerId } from "../../base/ids.ts";
+import type { Ms } from "../../base/units.ts";
+import type { ChildExit } from "../../linux/child-exits.ts";
+import type { Launch } from "../../linux/launcher.ts";
+import { processIdentity } from "../../linux/process-identity.ts";
+import { createExecCgroup, dissolve, type ExecCgroup, gather, killWhole } from "./exec-cgroup.ts";
+import type { Handler } from "./handlers.ts";
+import { pidIn } from "./monitors.ts";
+import type { ConmonParts } from "./parts.ts";
+import { runtimeFault } from "./runtime-command.ts";
+
+/** How long the clean-up after a kill may take. */
+const killDeadline: Ms = 10_000;
+
+/** Which command, in which container. */
+export interface CommandRequest {
+  readonly id: ContainerId;
+  readonly handler: string;
+  readonly command: readonly string[];
+}
+
+/** What its stdio is, besides what the runtime inherits. */
+export interface CommandOptions {
+  /** Where the runtime hands the command's terminal over; undefined: it has none. */
+  readonly consoleSocket?: string;
+  /** Where the runtime tells what went wrong; undefined: on its stderr. */
+  readonly log?: string;
+}
+
+/**
+ * One command in a container: a spec file, a pid file and a cgroup that are made for it. The runtime's detached `exec`
+ * hands its stdio over and ends: this process is then the command's parent (see Orphans), and learns its exit without a
+ * monitor and without the runtime standing in between.
+ *
+ * Its few small files are read and written at once: they lie in memory, and handing a call over to a thread of the pool
+ * takes this thread ten times as long as the call itself.
+ */
+export class ExecCommand implements Disposable {
+  readonly request: CommandRequest;
+  readonly handler: Handler;
+  /** What its files' names begin with. */
+  readonly name: string;
+  readonly #bundle: string;
+  readonly #cgroup: ExecCgroup | undefined;
+  readonly #parts: ConmonParts;
+
+  /** Makes its cgroup and writes its spec file. @throws {Fault} wrongState when the container is gone */
+  constructor(request: CommandRequest, terminal: boolean, parts: ConmonParts) {
+    const template = parts.execTemplates.get(request.id);
+    this.request = request;
+    this.handler = parts.handlers.get(request.handler);
+    this.#parts = parts;
+    this.#bundle = parts.paths.container(request.id).bundle;
+    this.name = join(this.#bundle, `exec-${randomBytes(6).toString("hex")}`);
+    const isKnown = template.cgroup !== undefined && this.handler.kind !== "other";
+    this.#cgroup = isKnown ? createExecCgroup(template.cgroup, this.handler, parts.host.cgroups) : undefined;
+    const spec = { ...template.process, terminal, args: request.command };
+    writeFileSync(this.#specFile, JSON.stringify(spec), { mode: 0o600 });
+  }
+
+  get #specFile(): string {
+    return `${this.name}.json`;
+  }
+
+  get #pidFile(): string {
+    return `${this.name}.pid`;
+  }
+
+  /** How the runtime is started for it. */
+  launch({ consoleSocket, log }: CommandOptions = {}): Launch {
+    const { path, args, env } = this.handler;
+    return {
+      path,
+      args: [
+        ...args,
+        ...(log === undefined ? [] : [`--log=${log}`]),
+        "--log-format=json",
+        ...["exec", "--detach", "--process", this.#specFile, "--pid-file", this.#pidFile],
+        ...(consoleSocket === undefined ? [] : ["--tty", "--console-socket", consoleSocket]),
+        ...(this.#cgroup?.options ?? []),
+        this.request.id,
+      ],
+      env,
+      cwd: this.#bundle,
+      more: [],
+    };
+  }
+
+  /**
+   * The command's process, once the runtime has ended well: this process's child from now on, all that it started in its
+   * cgroup.
+   */
+  adopt(): { pid: number; ended: Promise<ChildExit> } {
+    const pid = pidIn(this.#pidFile);
+    if (pid === undefined) throw new Fault("internal", `${this.handler.binary} exec: named no process`);
+    const ended = this.#parts.host.launcher.orphan(pid);
+    if (this.#cgroup !== undefined) gather(this.#cgroup, pid);
+    return { pid, ended };
+  }
+
+  /** Why the runtime could not start it: the container has ended meanwhile, or what the runtime says. */
+  refusal(runtime: ChildExit, said: Uint8Array): Fault {
+    const init = pidIn(this.#parts.paths.container(this.request.id).pidFile);
+    const fault = runtimeFault(this.handler, "exec", { ...runtime, stderr: said });
+    if (init !== undefined && processIdentity(init) !== undefined) return fault;
+    return new Fault("wrongState", `container ${this.request.id} is not running`, { cause: fault });
+  }
+
+  /** The command has ended: what it left running on purpose goes on as the container's. */
+  async release(): Promise<void> {
+    if (this.#cgroup !== undefined) await dissolve(this.#cgroup);
+  }
+
+  /** Kills the command with all it started. Never throws: what can't be killed is logged. */
+  async kill(): Promise<void> {
+    const { host } = this.#parts;
+    try {
+      if (this.#cgroup !== undefined) {
+        await killWhole(this.#cgroup, host.cgroups, AbortSignal.timeout(killDeadline));
+      }
+    } catch (error) {
+      const fields = { container: this.request.id, err: describeFault(error) };
+      host.log.error(fields, "what a command left in its container could not be killed");
+    }
+    host.launcher.reapUnclaimed(); // or it would hold up the end of the container's init
+  }
+
+  [Symbol.dispose](): void {
+    for (const file of [this.#specFile, this.#pidFile]) rmSync(file, { force: true });
+  }
+}
+
+/** As a shell has it: 128 + n for signal n; 255 when it can't be known. */
+export function exitCodeOf({ code, signal }: ChildExit): number {
+  if (signal === null) return code ?? 255;
+  const signals: Readonly<Record<string, number>> = constants.signals;
+  return 128 + (signals[signal] ?? Number(signal.slice("SIG".length)));
+}

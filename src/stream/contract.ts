@@ -1,0 +1,28 @@
+import type { Duplex } from "node:stream";
+import type { ContainerId, PodSandboxId } from "../base/ids.ts";
+import type { StreamedProcess, WantedStreams } from "../runtime/contract.ts";
+
+/** What a stream's URL stands for, checked before it is given out. */
+export type StreamedCall =
+  | ({ readonly kind: "exec"; readonly id: ContainerId; readonly command: readonly string[] } & WantedStreams)
+  | ({ readonly kind: "attach"; readonly id: ContainerId } & WantedStreams)
+  | { readonly kind: "portForward"; readonly id: PodSandboxId };
+
+/** What streams lead to. */
+export interface StreamTargets {
+  exec(
+    id: ContainerId,
+    command: readonly string[],
+    wanted: WantedStreams,
+    signal: AbortSignal,
+  ): Promise<StreamedProcess>;
+  attach(id: ContainerId, wanted: WantedStreams, signal: AbortSignal): Promise<StreamedProcess>;
+  /** A connection to a port that something in the pod listens on, at its loopback. @throws {Fault} unavailable */
+  connect(id: PodSandboxId, port: number): Promise<Duplex>;
+}
+
+/** Gives out URLs that are good for one connection each, soon (CRI: Exec, Attach, PortForward). */
+export interface StreamServer {
+  /** @throws {Fault} exhausted when too many were given out that nobody has used yet */
+  urlFor(call: StreamedCall): string;
+}

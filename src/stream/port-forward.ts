@@ -1,0 +1,81 @@
+import type { Duplex } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import { setTimeout as sleep } from "node:timers/promises";
+import { describeFault } from "../base/fault.ts";
+import type { PodSandboxId } from "../base/ids.ts";
+import type { Ms } from "../base/units.ts";
+import { SpdySession, type SpdyStream } from "../wire/spdy/session.ts";
+import type { StreamTargets } from "./contract.ts";
+
+/** How long a stream may wait for the other one of its pair. */
+const pairMs: Ms = 30_000;
+/** Two for each connection. */
+const mostStreams = 2048;
+
+interface Halves {
+  data?: SpdyStream;
+  error?: SpdyStream;
+}
+
+/**
+ * Forwards connections to ports of a pod: each is a pair of streams of one `requestid`, `data` both ways and `error` for
+ * what went wrong (Kubernetes: portforward.k8s.io). Settles when the client is gone.
+ */
+export async function forwardPorts(
+  socket: Duplex,
+  id: PodSandboxId,
+  targets: Pick<StreamTargets, "connect">,
+): Promise<void> {
+  const waiting = new Map<string, Halves>();
+  const session = new SpdySession(socket, {
+    side: "server",
+    mostStreams,
+    onStream(stream) {
+      const type = stream.headers.get("streamtype");
+      if (type !== "data" && type !== "error") {
+        stream.destroy();
+        return;
+      }
+      // old clients send no request id: their pairs have neighbouring numbers
+      const request =
+        stream.headers.get("requestid") ?? `stream ${type === "error" ? stream.id : stream.id - 2}`;
+      const halves = waiting.get(request) ?? {};
+      halves[type]?.destroy();
+      halves[type] = stream;
+      waiting.set(request, halves);
+      const { data, error } = halves;
+      if (data !== undefined && error !== undefined) {
+        waiting.delete(request);
+        void forward(data, error, id, targets);
+        return;
+      }
+      void sleep(pairMs, undefined, { ref: false }).then(() => {
+        if (waiting.get(request) !== halves) return;
+        waiting.delete(request);
+        stream.destroy();
+      });
+    },
+  });
+  await session.closed;
+}
+
+async function forward(
+  data: SpdyStream,
+  error: SpdyStream,
+  id: PodSandboxId,
+  targets: Pick<StreamTargets, "connect">,
+): Promise<void> {
+  error.resume();
+  const port = Number(data.headers.get("port") ?? error.headers.get("port"));
+  try {
+    const connection = await targets.connect(id, port);
+    await Promise.all([pipeline(data, connection), pipeline(connection, data)]);
+    error.end();
+  } catch (failure) {
+    // a connection that one side breaks off is no failure of the forwarding
+    const broken = (failure as NodeJS.ErrnoException).code;
+    const isBroken = broken === "ECONNRESET" || broken === "EPIPE" || broken === "ERR_STREAM_PREMATURE_CLOSE";
+    error.end(isBroken ? undefined : `forwarding port ${port}: ${describeFault(failure)}`);
+    data.destroy();
+  }
+}
