@@ -5,6 +5,7 @@ import { failureCases } from "./failure-cases.ts";
 import { lifecycleCases } from "./lifecycle-cases.ts";
 import { logCases } from "./log-cases.ts";
 import { clearPlace, makePlace, type Place } from "./place.ts";
+import { streamCases } from "./stream-cases.ts";
 
 /** What every ContainerRuntime has to do with the OCI runtime `handler`, on the real kernel. Needs root. */
 export function containerRuntimeSuite(handler: string): void {
@@ -22,6 +23,7 @@ export function containerRuntimeSuite(handler: string): void {
     lifecycleCases(here);
     logCases(here);
     execCases(here);
+    streamCases(here);
     failureCases(here);
     daemonDeathCases(here);
   });
