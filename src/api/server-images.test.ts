@@ -66,7 +66,8 @@ test("a failed call is logged once, with whom it is about and without any secret
 });
 
 test("what is not there yet says so", async () => {
-  await refused(client.runtime.exec({}), "unimplemented", /^berth does not implement Exec yet$/);
+  const checkpoint = client.runtime.checkpointContainer({});
+  await refused(checkpoint, "unimplemented", /^berth does not implement CheckpointContainer yet$/);
   await refused(client.runtime.listMetricDescriptors({}), "unimplemented", /ListMetricDescriptors/);
   await refused(
     collect(client.runtime.streamPodSandboxMetrics({})),
