@@ -6,6 +6,8 @@ import type { Runtime } from "./context.ts";
 /** The options that say which runtime is meant. */
 export interface ConnectionOptions {
   readonly endpoint?: string;
+  /** crictl's name of it. */
+  readonly runtimeEndpoint?: string;
   readonly config?: string;
 }
 
@@ -23,7 +25,8 @@ export function connectTo(options: ConnectionOptions): Runtime {
  * `--endpoint`, else the socket of the berth that `--config` describes, else `BERTH_ENDPOINT`, else
  * `CONTAINER_RUNTIME_ENDPOINT` (crictl's) if no variable says which berth is meant, else the configured socket.
  */
-export function endpointOf({ endpoint, config }: ConnectionOptions, env: NodeJS.ProcessEnv): string {
+export function endpointOf(options: ConnectionOptions, env: NodeJS.ProcessEnv): string {
+  const { config, endpoint = options.runtimeEndpoint } = options;
   if (endpoint !== undefined) return endpoint;
   if (config === undefined) {
     if (env.BERTH_ENDPOINT) return env.BERTH_ENDPOINT;

@@ -1,4 +1,4 @@
-import { Command } from "commander";
+import { Command, Option } from "commander";
 import type { Config } from "../config/schema.ts";
 import { type CommandEntry, commands } from "./commands.ts";
 import type { ConnectionOptions } from "./connect.ts";
@@ -59,6 +59,8 @@ export async function main(args: readonly string[], { serve }: Surroundings): Pr
 
 async function programFor(args: readonly string[], context: CommandContext): Promise<Command> {
   const program = addManual(addConnection(new Command("berth")), manual)
+    // crictl's name for --endpoint, where its users write it.
+    .addOption(new Option("-r, --runtime-endpoint <address>").hideHelp())
     .exitOverride()
     .enablePositionalOptions()
     .helpCommand(false)
