@@ -61,7 +61,7 @@ export function defineInspectOf(kind: "pod" | "image"): Define {
       examples: [[`berth ${command.name()} -o json ${example} | jq .status`, "For a script."]],
     });
     addOutput(addConnection(command))
-      .argument("<object...>", `${what}: ids, prefixes of ids, or names`)
+      .argument(`<${kind}...>`, `${what}: ids, prefixes of ids, or names`)
       .option("-q, --quiet", "only the status")
       .action((wanted: string[], options: InspectOptions) =>
         inspectAll(command, context, wanted, { ...options, type: kind }),

@@ -54,7 +54,7 @@ export const defineStatsp: Define = (command, context) => {
 function define(command: Command, context: CommandContext, pods: boolean): void {
   addOutput(command)
     .argument(
-      "[name...]",
+      pods ? "[pod...]" : "[id...]",
       pods ? "pods: ids, prefixes of ids, or names" : "containers or pods: ids, prefixes of ids, or names",
     )
     .option("-a, --all", "also what does not run")

@@ -16,6 +16,7 @@ export function helpPage(command: Command): string {
 }
 
 function overview(program: Command, page: Page): string {
+  const shown = [...program.options.filter((option) => !option.hidden), ...helpOption(program)];
   const { description, examples } = manualOf(program);
   page
     .section("NAME", page.prose("berth - a container runtime for Kubernetes nodes"))
@@ -29,7 +30,7 @@ function overview(program: Command, page: Page): string {
     );
   }
   return page
-    .section("OPTIONS", page.terms(program.options.concat(helpOption(program)).map(optionTerm)))
+    .section("OPTIONS", page.terms(shown.map(optionTerm)))
     .section("EXAMPLES", page.examples(examples))
     .section("EXIT STATUS", page.terms(usualExits))
     .section("ENVIRONMENT", page.terms(environment))
