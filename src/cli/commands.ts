@@ -223,7 +223,7 @@ export const commands: readonly CommandEntry[] = [
   },
   {
     name: "completion",
-    about: "print a script that completes commands, options and names in a shell",
+    about: "print a script for a shell's completion",
     group: "Command line",
     load: async () => (await import("./completion.ts")).defineCompletion,
   },
