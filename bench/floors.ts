@@ -115,6 +115,9 @@ export async function barePod(index: number, parts: FloorParts, note: Note): Pro
     sysctls: {},
   });
   await bareUp(pod, parts, note);
+  const began = performance.now();
+  await run(parts, "/usr/bin/crun", [...pod.crun, "exec", pod.id, "/bin/busybox", "true"]);
+  note("bare crun exec true", performance.now() - began);
   await bareDown(pod, parts, note);
   await parts.namespaces.unpin(pod.pins);
   rmSync(directory, { recursive: true, force: true });

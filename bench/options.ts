@@ -7,12 +7,12 @@ export const usage = `node bench/compare.ts [options]
   --tiny                   as little as shows that all of it works
   --only PARTS             of pods,exec,lists,memory,pull (all), with commas between
   --berth RUNTIMES         berth's default handlers, each a daemon of its own: crun,runc (the default is crun)
-  --containerd NAME=PATH   a containerd, its shim beside it; again for more ("containerd 1.6=/usr/bin/containerd")
+  --containerd NAME=PATH   a containerd, its shim beside it; again for more. Default: "containerd 1.6=/usr/bin/containerd"
   --peer NAME=HOW          another daemon; again for more. HOW is unix:///SOCKET[,pid=N][,images=DIRECTORY] for one that
                            runs, or a command that starts one in the foreground: directories below $BENCH_DIRECTORY,
                            CNI configuration from $BENCH_NET_D, images from $BENCH_REGISTRY (plain HTTP), its socket at
                            $BENCH_SOCKET
-  --no-peers               berth alone
+  --no-peers               without Debian's containerd, so that only what is named runs beside berth
   --registry HOST:PORT     a registry that has bench/busybox, bench/big and pause images; without it, one is started
   --data DIRECTORY         where that one keeps its images for the next run (/var/tmp/berth-bench)
   --json FILE              writes all readings there
@@ -51,7 +51,7 @@ export function optionsOf(args: readonly string[]): Options {
       tiny: { type: "boolean", default: false },
       only: { type: "string", default: parts.join(",") },
       berth: { type: "string", default: "crun" },
-      containerd: { type: "string", multiple: true, default: ["containerd 1.6=/usr/bin/containerd"] },
+      containerd: { type: "string", multiple: true },
       peer: { type: "string", multiple: true, default: [] },
       "no-peers": { type: "boolean", default: false },
       registry: { type: "string" },
@@ -60,14 +60,14 @@ export function optionsOf(args: readonly string[]): Options {
       table: { type: "string", multiple: true, default: [] },
     },
   });
-  const peers = values["no-peers"] ? [] : [values.containerd, values.peer];
+  const debian = values["no-peers"] ? [] : ["containerd 1.6=/usr/bin/containerd"];
   return {
     help: values.help,
     sizes: values.tiny ? tiny : values.quick ? quick : full,
     parts: new Set(oneOf(values.only, parts)),
     berth: oneOf(values.berth, ["crun", "runc"]),
-    containerds: (peers[0] ?? []).map(named),
-    peers: (peers[1] ?? []).map(named),
+    containerds: (values.containerd ?? debian).map(named),
+    peers: values.peer.map(named),
     registry: values.registry,
     data: values.data,
     json: values.json,

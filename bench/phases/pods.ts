@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { cgroupCpu, clientCpu, machineCpu } from "../cpu.ts";
+import { quantile } from "../figures.ts";
 import { barePod, floorParts } from "../floors.ts";
 import { podDown, podUp, severalAtOnce } from "../pod-life.ts";
 import { busyboxImage } from "../registry.ts";
@@ -9,25 +10,39 @@ import { type Bench, inTurns } from "./bench.ts";
 
 /** The kernel takes a network namespace away after its last user has gone: that belongs to the turn. */
 const afterwardsMs = 200;
-const idleWatchMs = 3_000;
+const idleWatchMs = 500;
 const atOnce = 4;
+
+/** What the machine worked in a subject's turn, idling and all. */
+interface Turn {
+  readonly subject: Subject;
+  readonly elapsedMs: number;
+  readonly machineMs: number;
+}
 
 /** Pods' lives one after the other, step by step, and then several at once. */
 export async function measurePods(bench: Bench): Promise<void> {
-  const { sizes, say, subjects, registry } = bench;
+  const { sizes, say, subjects, registry, results } = bench;
   await using stack = new AsyncDisposableStack();
   const berth = subjects.find(({ isBerth }) => isBerth);
   const floors = berth && (await floorParts(berth, `${registry}/${busyboxImage}`, stack));
   say("pods: warming up");
   for (const subject of subjects) await life(bench, subject, "warm-up", () => undefined);
-  const idle = await idleRate(Math.min(idleWatchMs, sizes.watchMs));
-  say(`pods: ${sizes.rounds} rounds of ${sizes.lives}`);
   const { rounds, lives } = sizes;
-  const turnOf = (subject: Subject, round: number) => turn(bench, subject, round, idle);
+  say(`pods: ${rounds} rounds of ${lives}`);
+  const turns: Turn[] = [];
+  const idleRates: number[] = [];
+  const turnOf = async (subject: Subject, round: number) =>
+    void turns.push(await turn(bench, subject, round));
   await inTurns(bench, rounds, turnOf, async (round) => {
     for (let index = 0; floors !== undefined && index < lives; index++)
-      await barePod(round * lives + index, floors, (name, ms) => bench.results.add(name, floorSubject, ms));
+      await barePod(round * lives + index, floors, (name, ms) => results.add(name, floorSubject, ms));
+    await sleep(afterwardsMs);
+    idleRates.push(await idleRate(Math.min(idleWatchMs, sizes.watchMs)));
   });
+  const idle = quantile(idleRates, 0.5);
+  for (const { subject, elapsedMs, machineMs } of turns)
+    results.add("machine CPU", subject.name, (machineMs - idle * elapsedMs) / lives);
   say(`pods: ${sizes.livesAtOnce} lives, ${atOnce} at once`);
   await inTurns(bench, sizes.ratesOfLives, (subject, round) => lifeRate(bench, subject, round));
 }
@@ -39,18 +54,19 @@ async function idleRate(watchMs: number): Promise<number> {
   return (machineCpu() - clientCpu() - before) / watchMs;
 }
 
-async function turn(bench: Bench, subject: Subject, round: number, idle: number): Promise<void> {
+async function turn(bench: Bench, subject: Subject, round: number): Promise<Turn> {
   const { results, sizes, cgroups } = bench;
+  const { cgroup, name } = subject;
+  const own = () => (cgroup === undefined ? Number.NaN : cgroupCpu(cgroups, cgroup));
   const began = performance.now();
-  const machine = machineCpu() - clientCpu();
-  const own = subject.cgroup === undefined ? undefined : cgroupCpu(cgroups, subject.cgroup);
+  const machineBefore = machineCpu() - clientCpu();
+  const ownBefore = own();
   for (let index = 0; index < sizes.lives; index++)
-    await life(bench, subject, `pod-${round}-${index}`, (call, ms) => results.add(call, subject.name, ms));
+    await life(bench, subject, `pod-${round}-${index}`, (call, ms) => results.add(call, name, ms));
   await sleep(afterwardsMs);
-  const worked = machineCpu() - clientCpu() - machine - idle * (performance.now() - began);
-  results.add("machine CPU", subject.name, worked / sizes.lives);
-  if (subject.cgroup === undefined || own === undefined) return;
-  results.add("own CPU", subject.name, (cgroupCpu(cgroups, subject.cgroup) - own) / sizes.lives);
+  if (cgroup !== undefined) results.add("own CPU", name, (own() - ownBefore) / sizes.lives);
+  const machineMs = machineCpu() - clientCpu() - machineBefore;
+  return { subject, elapsedMs: performance.now() - began, machineMs };
 }
 
 async function life(
