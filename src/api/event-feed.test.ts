@@ -13,9 +13,12 @@ import { wholeContainerConfig, wholePodSandboxConfig } from "./testing/requests.
 function node() {
   const memory = new NodeInMemory("/nowhere");
   const { podSandboxes, containers, events } = memory.parts(pino({ enabled: false }));
-  const feed = new EventFeed(events, podSandboxes, containers);
+  let dropped = 0;
+  const feed = new EventFeed(events, podSandboxes, containers, () => {
+    dropped += 1;
+  });
   const stop = new AbortController();
-  return { memory, podSandboxes, containers, feed, stop };
+  return { memory, podSandboxes, containers, feed, stop, dropped: () => dropped };
 }
 
 const podConfig = decodePodSandboxConfig(wholePodSandboxConfig(), "config");
@@ -57,7 +60,7 @@ test("a pod from before the daemon started is known at its end", async () => {
 });
 
 test("10,000 events wait for a slow reader; one that is further behind is told, not skipped", async () => {
-  const { memory, podSandboxes, feed, stop } = node();
+  const { memory, podSandboxes, feed, stop, dropped } = node();
   const pod = await podSandboxes.run(podConfig, "", stop.signal);
   const slow = feed.read(stop.signal);
   const first = slow.next();
@@ -66,8 +69,10 @@ test("10,000 events wait for a slow reader; one that is further behind is told, 
   for (let count = 1; count < 10_000; count++) {
     assert.equal((await slow.next()).value?.event.containerId, `c${count}`);
   }
+  assert.equal(dropped(), 0);
   const next = slow.next();
   for (let count = 0; count < 20_000; count++) memory.tell("stopped", pod, `d${count}`);
+  assert.equal(dropped(), 20_000 - 16_384, "each one is told of");
   await assert.rejects(
     async () => {
       await next;

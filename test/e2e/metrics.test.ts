@@ -119,14 +119,19 @@ describe("metrics, scraped by Prometheus", privileged, () => {
   test("what there is now: pods, containers, images, snapshots, blobs, the process", async () => {
     const pod = await runPod(daemon, "counted");
     await runContainer(daemon, pod, shellConfig("main", busyboxImage, "exec sleep 999"));
+    const hungry = shellConfig("hungry", busyboxImage, "x=a; while :; do x=$x$x$x$x; done", {
+      linux: { resources: { memoryLimitInBytes: 16n << 20n } },
+    });
+    await exited(daemon, await runContainer(daemon, pod, hungry));
     await prometheus.scrape();
     const figure = (expression: string) => prometheus.value(expression);
     assert.equal(await figure('berth_pods{state="ready"}'), 1);
     assert.equal(await figure('berth_containers{state="running"}'), 1);
-    assert.equal(await figure('berth_containers{state="exited"}'), 0);
+    assert.equal(await figure('berth_containers{state="exited"}'), 1);
+    assert.equal(await figure('berth_container_exits_total{reason="OOMKilled"}'), 1);
     assert.equal(await figure("berth_images"), 1);
     assert.equal(await figure('berth_snapshots{kind="layer"}'), 2);
-    assert.equal(await figure('berth_snapshots{kind="container"}'), 1);
+    assert.equal(await figure('berth_snapshots{kind="container"}'), 2);
     assert.ok((await figure("berth_image_layer_bytes")) > 1e6);
     assert.ok((await figure("berth_content_bytes")) > 1e5);
     const resident = Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${daemon.pid}/status`, "utf8"))?.[1]);
@@ -229,13 +234,19 @@ describe("metrics, scraped by Prometheus", privileged, () => {
     execFileSync("promtool", ["check", "rules", "packaging/prometheus/berth-rules.yml"]);
   });
 
-  test("the names that dashboards for containerd and CRI-O know are there when asked for", async () => {
+  test("after a restart: names that dashboards for containerd and CRI-O know, and strays that were found", async () => {
     configure(daemon, 'peerNames = ["containerd", "crio"]');
     await daemon.stop();
+    mkdirSync(join(daemon.workspace.state, "pods", "0".repeat(64)));
     await daemon.launch();
     await livePod("known");
-    const text = await (await fetch(`${await servedAt(daemon)}/metrics`)).text();
+    const url = `${await servedAt(daemon)}/metrics`;
+    const text = await eventually("the first sweep", 10_000, async () => {
+      const now = await (await fetch(url)).text();
+      return now.includes("berth_sweep_duration_seconds_count 1") ? now : undefined;
+    });
     assert.match(text, /^containerd_cri_container_create_seconds_count 1$/m);
+    assert.match(text, /^berth_strays_total\{kind="pod"\} 1$/m);
     assert.match(text, /^crio_operations_total\{operation="RunPodSandbox"\} 1$/m);
   });
 
