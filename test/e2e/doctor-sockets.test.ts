@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { chmodSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, test } from "node:test";
 import { lockHolder } from "../../src/linux/lock-holder.ts";
@@ -70,6 +71,29 @@ describe("berth doctor against what lies at berth's socket", privileged, () => {
       new RegExp(`${workspace.directory} is writable for every user`),
       /chmod o-w/,
     );
+  });
+
+  test("metrics at a port that another program has, and at an address of another node", async () => {
+    const server = createServer();
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const { port } = server.address() as AddressInfo;
+    const set = (address: string) =>
+      writeFileSync(
+        join(workspace.directory, "config.d/metrics.toml"),
+        `[metrics]\naddress = "${address}"\n`,
+      );
+    mkdirSync(join(workspace.directory, "config.d"));
+    set(`127.0.0.1:${port}`);
+    const taken = await look();
+    server.close();
+    assertFound(
+      taken,
+      "problem",
+      new RegExp(`metrics\\.address 127\\.0\\.0\\.1:${port} is in use`),
+      /ss -xlntp/,
+    );
+    set("192.0.2.1:9321");
+    assertFound(await look(), "problem", /192\.0\.2\.1:9321 can't be listened at/, /an address of this node/);
   });
 
   test("a berth that holds its lock but does not answer", async () => {

@@ -23,7 +23,8 @@ export const checks: readonly Check[] = [
   },
   {
     name: "sockets",
-    about: "who listens at berth's socket, its owner and mode; other runtimes, where a kubelet is pointed",
+    about:
+      "who listens at berth's addresses, their owner and mode; other runtimes, where a kubelet is pointed",
     load: async () => (await import("./checks/sockets.ts")).checkSockets,
   },
   {

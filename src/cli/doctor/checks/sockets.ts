@@ -6,6 +6,7 @@ import { socketListeners } from "../../../linux/socket-listeners.ts";
 import { connectionError } from "../ask-daemon.ts";
 import { type Finding, note, ok, problem, warning } from "../finding.ts";
 import { readKubelet } from "../kubelet.ts";
+import { judgeMetricsAddress } from "../metrics-address.ts";
 import type { NodeView } from "../node-view.ts";
 
 /** Where other runtimes listen unless told otherwise. */
@@ -19,8 +20,13 @@ const writableByOthers = 0o002;
 /** berth's own socket: who has it, and who may use it; other runtimes' sockets, and which one a kubelet uses. */
 export async function checkSockets(node: NodeView): Promise<Finding[]> {
   const socket = node.config.grpc.socket;
-  const [own, mode, others] = await Promise.all([ownSocket(node), modeOf(socket), otherRuntimes(socket)]);
-  return [...own, ...mode, ...others, ...kubeletsChoice(socket)];
+  const [own, mode, metrics, others] = await Promise.all([
+    ownSocket(node),
+    modeOf(socket),
+    node.daemon.kind === "berth" ? [] : judgeMetricsAddress(node.config), // else it is the daemon's
+    otherRuntimes(socket),
+  ]);
+  return [...own, ...mode, ...metrics, ...others, ...kubeletsChoice(socket)];
 }
 
 async function ownSocket({ config, daemon }: NodeView): Promise<Finding[]> {
