@@ -1,3 +1,4 @@
+import { statfs } from "node:fs/promises";
 import { Argument } from "commander";
 import { inspectConfig, loadConfig } from "../config/load.ts";
 import { parseReference } from "../spec/reference.ts";
@@ -85,14 +86,20 @@ async function examine(
   options: DoctorOptions,
   context: CommandContext,
 ): Promise<void> {
-  const { config, origins, files, problems } = inspectConfig({ config: options.config });
+  const endpoint =
+    options.endpoint ?? (options.config === undefined ? process.env.BERTH_ENDPOINT : undefined);
+  const socket = endpoint?.replace(/^unix:(\/\/)?/, "");
+  const { config, origins, files, problems } = inspectConfig({ config: options.config, socket });
   const asked = (options.registry ?? []).map(registryOf);
   const node: NodeView = {
     config,
     origins,
     files,
     mistakes: problems,
-    daemon: await askDaemon(options.endpoint ?? config.grpc.socket),
+    daemon: await askDaemon(config.grpc.socket),
+    disksAnswer: once(async () => {
+      for (const directory of [config.root, config.state]) await statfs(directory).catch(() => undefined);
+    }),
     registries: once(async () => {
       const directory = config.registry.configPath;
       const all = new Set([...(await configuredRegistries(directory)), ...asked]);
@@ -111,7 +118,7 @@ async function examine(
   const fails = counts.problem > 0 || (options.strict === true && counts.warning > 0);
   if (fails) context.exitWith(1);
   // What hangs (a dead network file system) would keep the process from its end.
-  if (results.some(({ isLate }) => isLate)) process.exit(fails ? 1 : 0);
+  if (results.some(({ isLate }) => isLate)) (await import("../linux/exit-now.ts")).exitNow(fails ? 1 : 0);
 }
 
 /** The registry of a host's name, or of an image's. @throws {Fault} invalid for what is neither */

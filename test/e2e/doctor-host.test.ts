@@ -61,6 +61,20 @@ describe("berth doctor against faults of the host", privileged, () => {
     assertFound(await examine(workspace, ["disk"], { plant: onRoot(roomy), by }), "ok", /overlays work/);
   });
 
+  test("a file system that never answers ends the checks that look there, and no other", async () => {
+    // A FUSE file system whose server never says a word.
+    const options = "fd=3,rootmode=40000,user_id=0,group_id=0";
+    const dead = `exec 3<>/dev/fuse; mount -i -t fuse -o ${options} dead ${workspace.root}`;
+    const found = await examine(workspace, ["disk", "kernel", "leaks"], { plant: onRoot(dead) });
+    const late = found.findings.filter(({ what }) => /could not be checked within/.test(what));
+    assert.deepEqual(
+      late.map(({ check, severity }) => `${check}: ${severity}`),
+      ["disk: problem", "leaks: problem"],
+    );
+    assertFound(found, "ok", /has what berth needs/);
+    assert.equal(found.code, 1);
+  });
+
   test("a cgroup controller that is not mounted, v2 without the controllers that v1 holds, and no cgroups at all", async () => {
     const taken = isV1
       ? "umount /sys/fs/cgroup/pids"

@@ -3,9 +3,8 @@ import { connect } from "node:net";
 import { describeFault } from "../../base/fault.ts";
 import type { DaemonView } from "./daemon-view.ts";
 
-/** Asks the daemon at `endpoint`, a path or unix:// address, for its view. Never throws; what gRPC needs is loaded only when somebody listens. */
-export async function askDaemon(endpoint: string): Promise<DaemonView> {
-  const socket = endpoint.replace(/^unix:(\/\/)?/, "");
+/** Asks the daemon at `socket` for its view. Never throws; what gRPC needs is loaded only when somebody listens. */
+export async function askDaemon(socket: string): Promise<DaemonView> {
   const there = await lstat(socket).catch(() => undefined);
   if (there === undefined) return { kind: "absent" };
   if (!there.isSocket()) return { kind: "notASocket" };

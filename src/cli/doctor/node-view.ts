@@ -13,6 +13,11 @@ export interface NodeView {
   /** A line for each mistake in them. */
   readonly mistakes: readonly string[];
   readonly daemon: DaemonView;
+  /**
+   * Resolves when the file systems of berth's directories answer. Whoever looks there waits for it first: one that never
+   * does holds a thread of the pool for each call, and the whole process in a synchronous one.
+   */
+  readonly disksAnswer: () => Promise<void>;
   /** Asks every configured registry, and those of the command line, once for all checks. */
   readonly registries: () => Promise<readonly RegistryProbe[]>;
 }

@@ -2,11 +2,11 @@ import { deadlineIn, waitFor } from "../../base/deadline.ts";
 import { describeFault, isFault } from "../../base/fault.ts";
 import type { Ms } from "../../base/units.ts";
 import type { Check } from "./checks.ts";
-import { type Finding, warning } from "./finding.ts";
+import { type Finding, problem, warning } from "./finding.ts";
 import type { NodeView } from "./node-view.ts";
 
 /** How long one check may take; what does not answer by then (a dead network file system) is told. */
-const checkDeadline: Ms = 10_000;
+const checkDeadline: Ms = 6000;
 
 /** A check and what it found. */
 export interface CheckResult {
@@ -28,12 +28,17 @@ async function runCheck({ name, load }: Check, node: NodeView): Promise<CheckRes
     return { check: name, findings: await waitFor(work, deadline.signal, "looking"), isLate: false };
   } catch (error) {
     const isLate = isFault(error, "deadline");
-    const what = isLate
-      ? `this could not be checked within ${checkDeadline / 1000} s`
-      : `this could not be checked: ${describeFault(error)}`;
-    const remedy = isLate
-      ? "look for a disk or network file system that does not answer: cat /proc/mounts"
-      : "";
-    return { check: name, findings: [warning(what, "what is wrong here stays unknown", remedy)], isLate };
+    const finding = isLate
+      ? problem(
+          `this could not be checked within ${checkDeadline / 1000} s`,
+          "something does not answer; what else is wrong here stays unknown",
+          "look for a disk or network file system that hangs: cat /proc/mounts, journalctl -k",
+        )
+      : warning(
+          `this could not be checked: ${describeFault(error)}`,
+          "what is wrong here stays unknown",
+          "put that right, and look again",
+        );
+    return { check: name, findings: [finding], isLate };
   }
 }

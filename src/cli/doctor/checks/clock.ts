@@ -16,7 +16,8 @@ const remedy = "set it (timedatectl set-ntp true, or chronyc makestep), then res
 const harm = "certificates count as expired or not yet valid, tokens are refused, and logs carry wrong times";
 
 /** The clock: against files that can't be of the future, the kernel's own word, and other hosts' answers. */
-export async function checkClock({ config, registries }: NodeView): Promise<Finding[]> {
+export async function checkClock({ config, registries, disksAnswer }: NodeView): Promise<Finding[]> {
+  await disksAnswer();
   const now = Date.now();
   const [latest, others] = await Promise.all([latestOf([ownFile, pathsOf(config).database]), registries()]);
   const found = [...beforeItsFiles(now, latest), ...besideOthers(others)];

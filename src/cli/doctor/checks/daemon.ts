@@ -7,7 +7,8 @@ import { readRecords } from "../leaks/records.ts";
 import type { NodeView } from "../node-view.ts";
 
 /** Whether the daemon runs, and what it could not read or take away. */
-export async function checkDaemon({ config, daemon }: NodeView): Promise<Finding[]> {
+export async function checkDaemon({ config, daemon, disksAnswer }: NodeView): Promise<Finding[]> {
+  await disksAnswer();
   const { database, lock, socket } = pathsOf(config);
   const found =
     daemon.kind === "berth" ? answering(daemon, socket) : absent(lock, socket, existsSync(database));

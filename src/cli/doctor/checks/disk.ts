@@ -29,7 +29,8 @@ interface Place {
 }
 
 /** Space and inodes of what berth writes to, and whether overlays work there. */
-export async function checkDisk({ config }: NodeView): Promise<Finding[]> {
+export async function checkDisk({ config, disksAnswer }: NodeView): Promise<Finding[]> {
+  await disksAnswer();
   const mounts = parseMountinfo(await readFile("/proc/self/mountinfo"));
   const places = await Promise.all([
     placeOf("root", config.root),

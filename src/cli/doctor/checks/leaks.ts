@@ -3,7 +3,8 @@ import { lastingLeaks } from "../leaks/lasting-leaks.ts";
 import type { NodeView } from "../node-view.ts";
 
 /** Whether anything is left on the host that no record accounts for. */
-export async function checkLeaks({ config }: NodeView): Promise<Finding[]> {
+export async function checkLeaks({ config, disksAnswer }: NodeView): Promise<Finding[]> {
+  await disksAnswer();
   // What berth itself knows it could not take away is told by the daemon's check.
   const leaks = (await lastingLeaks(config)).filter(({ what }) => what !== "record");
   if (leaks.length === 0) return [ok("nothing leaked")];

@@ -30,7 +30,9 @@ const capabilities: readonly (readonly [number, string, string])[] = [
 ];
 
 /** Who may read and change what berth relies on, and whether this user may do what berth does. */
-export async function checkPermissions({ config, files, daemon }: NodeView): Promise<Finding[]> {
+export async function checkPermissions(node: NodeView): Promise<Finding[]> {
+  const { config, files, daemon } = node;
+  await node.disksAnswer();
   const guarded = [
     ...directories(config),
     ...settingsFiles(config, files),

@@ -29,7 +29,7 @@ export async function checkSockets(node: NodeView): Promise<Finding[]> {
   return [...own, ...mode, ...metrics, ...others, ...kubeletsChoice(socket)];
 }
 
-async function ownSocket({ config, daemon }: NodeView): Promise<Finding[]> {
+async function ownSocket({ config, daemon, origins }: NodeView): Promise<Finding[]> {
   const { socket, lock } = pathsOf(config);
   const taken = "berth serve refuses to start: it would take the place of a server that works";
   const elsewhere = `stop that, or set grpc.socket to another path`;
@@ -38,6 +38,14 @@ async function ownSocket({ config, daemon }: NodeView): Promise<Finding[]> {
       return [ok(`${socket}: berth listens`)];
     case "other": {
       const { runtimeName, runtimeVersion } = daemon.version;
+      // The command was led there on purpose.
+      if (origins.get("grpc.socket") === "--socket")
+        return [
+          note(
+            `${runtimeName} ${runtimeVersion} answers at ${socket}`,
+            "of its own state, only that is looked at",
+          ),
+        ];
       return [
         problem(`${socket} is in use: ${runtimeName} ${runtimeVersion} answers there`, taken, elsewhere),
       ];
