@@ -14,8 +14,8 @@ import { askLikeKubelet } from "./kubelet-calls.ts";
 import { monitorsOf } from "./monitors.ts";
 import { enterOwnMounts } from "./own-mounts.ts";
 
-/** Longer than berth's threads wait for work before they end, and than it takes to give memory back. */
-const restMs = 16_000;
+/** Longer than threads wait for work before they end, than berth takes to see that it rests, and V8 to let pages go. */
+const restMs = 24_000;
 
 enterOwnMounts();
 const most = Number(process.argv[2] ?? 100);

@@ -6,7 +6,7 @@ const lookEveryMs: Ms = 5_000;
 /** It rests when it took less CPU than this since the last look: a kubelet's questions about 100 pods take half of it. */
 const restMs: Ms = 100;
 /** After less CPU than this there is little to give back, for the 20 ms that a collection of 20 MB holds the thread up. */
-const workMs: Ms = 1_000;
+const workMs: Ms = 500;
 
 /** Collects garbage and gives memory back to the kernel when the daemon rests after work, its start among it. */
 export function releaseWhenResting(): Disposable {
