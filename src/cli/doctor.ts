@@ -9,6 +9,7 @@ import { lastingLeaks } from "./doctor/leaks/lasting-leaks.ts";
 import type { Leak } from "./doctor/leaks/leak.ts";
 import type { NodeView } from "./doctor/node-view.ts";
 import { configuredRegistries, probeRegistry } from "./doctor/probe-registry.ts";
+import { proxyVariables } from "./doctor/proxy-variables.ts";
 import { countSeverities, reportText } from "./doctor/report.ts";
 import { runChecks } from "./doctor/run-checks.ts";
 import { exitCodes } from "./exit-codes.ts";
@@ -91,19 +92,21 @@ async function examine(
   const socket = endpoint?.replace(/^unix:(\/\/)?/, "");
   const { config, origins, files, problems } = inspectConfig({ config: options.config, socket });
   const asked = (options.registry ?? []).map(registryOf);
+  const daemon = await askDaemon(config.grpc.socket);
+  const proxyEnv = proxyVariables(daemon.kind === "berth" ? daemon.pid : undefined);
   const node: NodeView = {
     config,
     origins,
     files,
     mistakes: problems,
-    daemon: await askDaemon(config.grpc.socket),
+    daemon,
     disksAnswer: once(async () => {
       for (const directory of [config.root, config.state]) await statfs(directory).catch(() => undefined);
     }),
     registries: once(async () => {
       const directory = config.registry.configPath;
       const all = new Set([...(await configuredRegistries(directory)), ...asked]);
-      return await Promise.all([...all].map((registry) => probeRegistry(registry, directory)));
+      return await Promise.all([...all].map((registry) => probeRegistry(registry, directory, proxyEnv)));
     }),
   };
   const results = await runChecks(

@@ -139,6 +139,19 @@ describe("berth doctor against registries that have something wrong with them", 
     assertFound(disputed, "warning", /3 days behind/);
   });
 
+  test("a registry is asked through the proxy that the environment names, and a proxy that is dead is seen", async () => {
+    const living = await start({});
+    configure("proxied.example", `server = "http://${living.host}"\n`);
+    const by = ["env", `HTTP_PROXY=http://127.0.0.1:${await freePort()}`];
+    assertFound(
+      await examine(workspace, ["registries"], { by }),
+      "problem",
+      /proxied\.example: nobody listens/,
+    );
+    const around = await examine(workspace, ["registries"], { by: [...by, "NO_PROXY=127.0.0.1"] });
+    assertFound(around, "ok", /proxied\.example answers 401/);
+  });
+
   test("a hosts.toml that has mistakes", async () => {
     configure("broken.example", "server = = 1\n");
     configure("odd.example", 'server = "https://odd.example"\nskip_verfy = true\n');

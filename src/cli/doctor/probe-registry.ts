@@ -45,31 +45,35 @@ export async function configuredRegistries(directory: string): Promise<string[]>
 }
 
 /** Asks every host that berth would ask for images of the registry. Never throws. */
-export async function probeRegistry(registry: string, certsDir: string): Promise<RegistryProbe> {
+export async function probeRegistry(
+  registry: string,
+  certsDir: string,
+  proxyEnv: NodeJS.ProcessEnv,
+): Promise<RegistryProbe> {
   let hosts: RegistryHost[];
   try {
     hosts = await readRegistryHosts(certsDir, registry);
   } catch (error) {
     return { registry, hosts: [], mistake: describeFault(error) };
   }
-  return { registry, hosts: await Promise.all(hosts.map(probeHost)), mistake: "" };
+  return { registry, hosts: await Promise.all(hosts.map((host) => probeHost(host, proxyEnv))), mistake: "" };
 }
 
-async function probeHost(host: RegistryHost): Promise<HostProbe> {
-  const first = await ask(host.base, host);
+async function probeHost(host: RegistryHost, proxyEnv: NodeJS.ProcessEnv): Promise<HostProbe> {
+  const first = await ask(host.base, host, proxyEnv);
   // As the pull does: nothing there speaks TLS, and the host is this one.
   const isPlain =
     host.plainBase !== undefined && first.failure !== undefined && /SSL|EPROTO/.test(first.failure.code);
-  return isPlain ? await ask(host.plainBase, host) : first;
+  return isPlain ? await ask(host.plainBase, host, proxyEnv) : first;
 }
 
-async function ask(base: string, host: RegistryHost): Promise<HostProbe> {
+async function ask(base: string, host: RegistryHost, proxyEnv: NodeJS.ProcessEnv): Promise<HostProbe> {
   const none = { status: undefined, failure: undefined, certificateEnds: undefined, clockOffset: undefined };
   const about = { ...none, base, isMirror: host.mirrorOf !== undefined };
   const isTls = base.startsWith("https:");
   let agent: PlainAgent | undefined;
   try {
-    const proxy = { proxyEnv: process.env };
+    const proxy = { proxyEnv };
     agent = isTls ? new TlsAgent({ ...proxy, ...(await tlsOptions(host.tls)) }) : new PlainAgent(proxy);
     return { ...about, ...(await answerOf(new URL(`${base}/`), agent, host.tls.skipVerify === true)) };
   } catch (error) {

@@ -38,7 +38,7 @@ function absent(lock: string, socket: string, hasRun: boolean): Finding[] {
       ),
     ];
   }
-  const remedy = "berth serve, or systemctl start berth";
+  const remedy = "berth serve (systemctl start berth where it has a unit)";
   if (!hasRun) return [note("the daemon does not run", "", remedy)];
   const why = "containers run on, but nothing is started, stopped or reported";
   return [warning("the daemon does not run", why, remedy)];

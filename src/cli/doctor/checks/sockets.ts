@@ -43,7 +43,7 @@ async function ownSocket({ config, daemon, origins }: NodeView): Promise<Finding
         return [
           note(
             `${runtimeName} ${runtimeVersion} answers at ${socket}`,
-            "of its own state, only that is looked at",
+            "whether it answers is all that is looked at of another runtime",
           ),
         ];
       return [
