@@ -44,8 +44,14 @@ export interface RegistryAuth {
   readonly registryToken?: string;
 }
 
-/** Where a layer stands in a pull. "present": on this node before; "unpacking": all its bytes came. */
-export type LayerState = "waiting" | "fetching" | "unpacking" | "done" | "present";
+/**
+ * Where a layer stands in a pull. "unpacking": all its bytes came; "unpacked": it waits for those below; "present": on
+ * this node before.
+ */
+export type LayerState = "waiting" | "fetching" | "unpacking" | "unpacked" | "done" | "present";
+
+/** What the work on one layer tells of itself: how many bytes of its blob were unpacked, or that all were. */
+export type LayerStep = Bytes | "unpacked";
 
 /** How far one layer is; all layers are told of before the first byte comes. */
 export interface LayerProgress {

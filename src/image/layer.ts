@@ -6,6 +6,7 @@ import type { Bytes } from "../base/units.ts";
 import type { SnapshotUsage } from "../snapshot/contract.ts";
 import type { LayerSource, UnpackedLayer } from "../snapshot/unpack-contract.ts";
 import { type Descriptor, layerCompression } from "../spec/oci-image.ts";
+import type { LayerStep } from "./contract.ts";
 import type { ImageParts } from "./parts.ts";
 import { ProgressWatch } from "./progress-watch.ts";
 
@@ -30,7 +31,7 @@ export interface LayerJob {
 export async function bringLayer(
   job: LayerJob,
   parts: ImageParts,
-  report: (done: Bytes) => void,
+  report: (step: LayerStep) => void,
   signal: AbortSignal,
 ): Promise<SnapshotUsage> {
   const { store, work, settings } = parts;
@@ -58,6 +59,7 @@ export async function bringLayer(
       using _slot = await work.slots.take(signal);
       await unpack(job, ingest, keepBlobAt, parts, report, signal);
     }
+    report("unpacked");
     if (keepBlobAt !== undefined) await store.content.adopt(keepBlobAt, job.blob.digest);
     if (parent !== undefined) await waitFor(parent, signal, `waiting for the layer below ${job.blob.digest}`);
     const usage = await store.snapshotter.commitLayer(ingest, job.chainId, job.parent);

@@ -1,6 +1,6 @@
 import type { Bytes } from "../base/units.ts";
 import type { SnapshotUsage } from "../snapshot/contract.ts";
-import type { LayerProgress, LayerState, PullProgress } from "./contract.ts";
+import type { LayerProgress, LayerState, LayerStep, PullProgress } from "./contract.ts";
 import { bringLayer, isHere, type LayerJob, usageOf } from "./layer.ts";
 import type { ImageParts } from "./parts.ts";
 import type { ImageSource, ResolvedImage } from "./resolve.ts";
@@ -73,10 +73,11 @@ async function bringAll(
   const flights = jobs.map(async (job) => {
     const total = job.blob.size;
     let told = 0;
-    const tell = (done: number) => {
+    const tell = (step: LayerStep) => {
+      const done = step === "unpacked" ? total : step;
       if (done < total && performance.now() - told < tellEvery) return;
       told = performance.now();
-      progress(layerProgress(job, done < total ? "fetching" : "unpacking", done));
+      progress(layerProgress(job, stateOf(step, total), done));
     };
     try {
       const usage = await parts.work.layers.join(
@@ -100,6 +101,11 @@ async function bringAll(
     if (flight.status === "rejected") throw first;
     return flight.value;
   });
+}
+
+function stateOf(step: LayerStep, total: Bytes): LayerState {
+  if (step === "unpacked") return step;
+  return step < total ? "fetching" : "unpacking";
 }
 
 function layerProgress({ blob }: LayerJob, state: LayerState, done: Bytes): LayerProgress {

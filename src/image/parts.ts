@@ -8,7 +8,7 @@ import type { RegistryClient } from "../registry/client.ts";
 import type { Snapshotter, SnapshotUsage } from "../snapshot/contract.ts";
 import type { LayerUnpacker } from "../snapshot/unpack-contract.ts";
 import type { Platform } from "../spec/oci-image.ts";
-import type { ImageRecord, PullObserver } from "./contract.ts";
+import type { ImageRecord, LayerStep, PullObserver } from "./contract.ts";
 import type { Pins } from "./pins.ts";
 import type { IngestRecord } from "./records.ts";
 import type { SharedWork } from "./shared-work.ts";
@@ -60,7 +60,7 @@ interface ImageWork {
   /** Chains and blobs that something in flight counts on, though no record names them yet. */
   readonly pins: Pins<Digest>;
   /** Layers in flight by chain; reports the bytes of the blob that are unpacked. */
-  readonly layers: SharedWork<ChainId, SnapshotUsage, Bytes>;
+  readonly layers: SharedWork<ChainId, SnapshotUsage, LayerStep>;
   readonly slots: Slots;
 }
 

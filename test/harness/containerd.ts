@@ -7,7 +7,7 @@ import { type Connection, connect } from "../../src/wire/grpc/client.ts";
 import type { Calls } from "../../src/wire/grpc/method.ts";
 import { busyboxLayer } from "../images/busybox.ts";
 import { type ImageRecipe, writeOciArchive } from "../images/image.ts";
-import { makeWorkspace, quietly, removeWorkspace, type Workspace } from "./workspace.ts";
+import { makeWorkspace, quietly, removeWorkspace, sweepScript, type Workspace } from "./workspace.ts";
 
 const startDeadlineMs = 30_000;
 const pauseImage = "test.berth.example/pause:1";
@@ -94,8 +94,9 @@ export class TestContainerd {
   async close(): Promise<void> {
     const { items } = await this.pods.listPodSandbox({}).catch(() => ({ items: [] }));
     for (const { id: podSandboxId } of items) {
-      await this.pods.stopPodSandbox({ podSandboxId });
-      await this.pods.removePodSandbox({ podSandboxId });
+      // What fails here is swept below; the daemon has to end in any case.
+      await this.pods.stopPodSandbox({ podSandboxId }).catch(() => undefined);
+      await this.pods.removePodSandbox({ podSandboxId }).catch(() => undefined);
     }
     this.#connection.close();
     if (this.#child.exitCode === null && this.#child.signalCode === null) {
@@ -103,11 +104,7 @@ export class TestContainerd {
       this.#child.kill("SIGTERM");
       await ended;
     }
-    const { directory } = this.workspace;
-    quietly("sh", [
-      "-c",
-      `awk '$5 ~ "^${directory}/" { print $5 }' /proc/self/mountinfo | sort -r | xargs -r umount -l`,
-    ]);
+    quietly("sh", ["-c", sweepScript(this.workspace)]);
     removeWorkspace(this.workspace);
   }
 }

@@ -55,6 +55,7 @@ const layerStates: Readonly<Record<LayerProgress["state"], LayerState>> = {
   waiting: LayerState.LAYER_WAITING,
   fetching: LayerState.LAYER_FETCHING,
   unpacking: LayerState.LAYER_UNPACKING,
+  unpacked: LayerState.LAYER_UNPACKED,
   done: LayerState.LAYER_DONE,
   present: LayerState.LAYER_PRESENT,
 };

@@ -23,6 +23,7 @@ const words: Readonly<Record<number, readonly [word: string, style: Style]>> = {
   [LayerState.LAYER_WAITING]: ["waiting", "dim"],
   [LayerState.LAYER_FETCHING]: ["fetching", "cyan"],
   [LayerState.LAYER_UNPACKING]: ["unpacking", "yellow"],
+  [LayerState.LAYER_UNPACKED]: ["unpacked", "yellow"],
   [LayerState.LAYER_DONE]: ["done", "green"],
   [LayerState.LAYER_PRESENT]: ["here already", "dim"],
 };
@@ -32,6 +33,7 @@ const busiest = [
   LayerState.LAYER_UNPACKING,
   LayerState.LAYER_FETCHING,
   LayerState.LAYER_WAITING,
+  LayerState.LAYER_UNPACKED,
   LayerState.LAYER_DONE,
   LayerState.LAYER_PRESENT,
 ];

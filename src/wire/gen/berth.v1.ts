@@ -16,6 +16,7 @@ export const LayerState = {
   LAYER_UNPACKING: 2,
   LAYER_DONE: 3,
   LAYER_PRESENT: 4,
+  LAYER_UNPACKED: 5,
 } as const;
 
 export type LayerState = typeof LayerState[keyof typeof LayerState];
@@ -26,6 +27,7 @@ export namespace LayerState {
   export type LAYER_UNPACKING = typeof LayerState.LAYER_UNPACKING;
   export type LAYER_DONE = typeof LayerState.LAYER_DONE;
   export type LAYER_PRESENT = typeof LayerState.LAYER_PRESENT;
+  export type LAYER_UNPACKED = typeof LayerState.LAYER_UNPACKED;
 }
 
 export interface InfoRequest {
