@@ -66,10 +66,23 @@ export const commands: readonly CommandEntry[] = [
   },
   {
     name: "exec",
-    about: "run a program in a container to its end",
+    about: "run a program in a container",
     group: "Containers and pods",
     handsOnExits: true,
     load: async () => (await import("./exec.ts")).defineExec,
+  },
+  {
+    name: "attach",
+    about: "join the input and output of a container",
+    group: "Containers and pods",
+    handsOnExits: true,
+    load: async () => (await import("./attach.ts")).defineAttach,
+  },
+  {
+    name: "port-forward",
+    about: "open ports on this machine that lead into a pod",
+    group: "Containers and pods",
+    load: async () => (await import("./port-forward.ts")).definePortForward,
   },
   {
     name: "stop",

@@ -1,27 +1,32 @@
-import { Option } from "commander";
 import { during } from "../base/fault.ts";
 import type { Ms } from "../base/units.ts";
-import type { Define } from "./context.ts";
+import type { Container } from "../wire/gen/runtime.v1.ts";
+import type { Define, Runtime } from "./context.ts";
 import { programExits } from "./exit-codes.ts";
 import { findContainer } from "./find.ts";
 import { addManual } from "./help/manual.ts";
 import { addConnection, parseDuration } from "./options.ts";
+import { runStreamed } from "./stream/run-streamed.ts";
 import { UsageError } from "./usage-error.ts";
 
 interface ExecOptions {
   readonly timeout?: Ms;
+  readonly sync?: boolean;
   readonly interactive?: boolean;
   readonly tty?: boolean;
 }
 
-/** `berth exec`: runs a program in a container to its end, then shows what it wrote. Exits with its code. */
+/** `berth exec`: runs a program in a container, its input and output joined with the user's. Exits with its code. */
 export const defineExec: Define = (command, context) => {
   addManual(command, {
     description:
-      "Runs a program in a running container. It gets no input, and its output is shown when it has " +
-      "ended.",
+      "Runs a program in a running container and shows what it writes as it comes. With --interactive it reads " +
+      "what is typed or piped in; with --tty it has a terminal, as a shell wants. If the command is interrupted or " +
+      "its connection breaks, the program is killed with all that it started.",
     examples: [
       ["berth exec web nginx -v", "Run a program in a container."],
+      ["berth exec -it web sh", "A shell in a container."],
+      ["berth exec -i web sh -c 'cat > /tmp/file' < file", "Copy a file into a container."],
       ["berth exec --timeout 5s web sh -c 'sleep 60'", "Give it five seconds."],
     ],
     exits: programExits,
@@ -29,29 +34,49 @@ export const defineExec: Define = (command, context) => {
   addConnection(command)
     .argument("<container>", "id, prefix of an id, or name")
     .argument("<command...>", "the program and its arguments")
-    .option("--timeout <duration>", "kill it after this time", parseDuration)
-    // As crictl's users write it; there is no other way to run a program here.
-    .addOption(new Option("-s, --sync").hideHelp())
-    .addOption(new Option("-i, --interactive").hideHelp())
-    .addOption(new Option("-t, --tty").hideHelp())
+    .option("-i, --interactive", "pass input on to it")
+    .option("-t, --tty", "give it a terminal")
+    .option("-s, --sync", "show what it wrote when it has ended, as a probe is run")
+    .option("--timeout <duration>", "kill it after this time; as --sync", parseDuration)
     .passThroughOptions()
     .action(async (id: string, program: string[], options: ExecOptions) => {
-      if (options.interactive || options.tty) {
-        throw new UsageError("programs get no input and no terminal: leave --interactive and --tty out");
+      const isSync = options.sync === true || options.timeout !== undefined;
+      if (isSync && (options.interactive || options.tty)) {
+        throw new UsageError("--sync and --timeout run it without input and terminal: leave -i and -t out");
       }
       const runtime = await context.connect(command);
       const container = await findContainer(runtime, id);
-      const answer = await runtime.pods
-        .execSync({
-          containerId: container.id,
-          cmd: program,
-          timeout: BigInt(Math.ceil((options.timeout ?? 0) / 1000)),
-        })
-        .catch((error) => {
+      const running = isSync
+        ? runToEnd(runtime, container, program, options.timeout ?? 0)
+        : runJoined(runtime, container, program, options);
+      context.exitWith(
+        await running.catch((error) => {
           throw during(`running ${program[0]} in ${container.metadata?.name ?? id}`, error);
-        });
-      process.stdout.write(answer.stdout);
-      process.stderr.write(answer.stderr);
-      context.exitWith(answer.exitCode);
+        }),
+      );
     });
 };
+
+async function runJoined(
+  runtime: Runtime,
+  { id: containerId }: Container,
+  cmd: string[],
+  { interactive: stdin = false, tty = false }: ExecOptions,
+): Promise<number> {
+  const wanted = { stdin, tty, stdout: true, stderr: !tty };
+  const { url } = await runtime.pods.exec({ containerId, cmd, ...wanted });
+  return (await runStreamed(url, { stdin, tty, canDetach: false })) ?? 0;
+}
+
+async function runToEnd(
+  runtime: Runtime,
+  { id: containerId }: Container,
+  cmd: string[],
+  timeout: Ms,
+): Promise<number> {
+  const seconds = BigInt(Math.ceil(timeout / 1000));
+  const answer = await runtime.pods.execSync({ containerId, cmd, timeout: seconds });
+  process.stdout.write(answer.stdout);
+  process.stderr.write(answer.stderr);
+  return answer.exitCode;
+}

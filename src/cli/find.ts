@@ -93,3 +93,13 @@ export async function findContainer(runtime: Runtime, wanted: string): Promise<C
     hint: inside.length === 0 ? "it has none yet" : `name one of ${names}`,
   });
 }
+
+/** The pod sandbox that `wanted` names, or that the container is in that it names. @throws {Fault} as findObject */
+export async function findPod(runtime: Runtime, wanted: string): Promise<PodSandbox> {
+  const objects = await listObjects(runtime);
+  const found = findObject(objects, wanted, "pod");
+  if (found.kind === "pod") return found.pod;
+  const pod = objects.pods.find(({ id }) => id === found.container.podSandboxId);
+  if (pod === undefined) throw new Fault("notFound", `the pod of container "${wanted}" is gone`);
+  return pod;
+}

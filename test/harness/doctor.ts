@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { fileURLToPath } from "node:url";
+import { berthCommand } from "./command.ts";
 import type { Workspace } from "./workspace.ts";
 
-const berth = process.env.BERTH_TEST_COMMAND ?? fileURLToPath(new URL("../../bin/berth", import.meta.url));
 const filterProgram = fileURLToPath(new URL("without-system-calls.ts", import.meta.url));
 
 interface Finding {
@@ -50,7 +50,7 @@ export async function examine(
     "sh",
     ...by,
     ...(without.length === 0 ? [] : [process.execPath, filterProgram, without.join(","), "--"]),
-    ...[berth, "doctor", "--config", workspace.configFile, "-o", "json", ...args],
+    ...[berthCommand, "doctor", "--config", workspace.configFile, "-o", "json", ...args],
   ];
   const { code, stdout, stderr } = await run(command);
   assert.equal(stderr, "", `berth doctor ${args.join(" ")} complains`);
