@@ -24,7 +24,7 @@ async function start(): Promise<void> {
     await import(join(tree, "bin/berth.ts"));
     return;
   }
-  const daemon = join(tree, `src/daemon/main.${SOURCES.length > 0 ? "ts" : "js"}`);
+  const daemon = join(tree, SOURCES.length > 0 ? "src/daemon/main.ts" : ".berth/daemon/serve.js");
   process.exitCode = await loadCommand(__dirname, tree, require).main(process.argv.slice(2), {
     serve: async (config, reread) => (await import(daemon)).serve(config, reread),
   });

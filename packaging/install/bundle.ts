@@ -8,7 +8,7 @@ import { execFileSync } from "node:child_process";
 import { mkdirSync, renameSync, rmSync, statSync } from "node:fs";
 import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
-import { build, type Plugin } from "esbuild";
+import { type BuildOptions, build, type Plugin } from "esbuild";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 
@@ -27,9 +27,39 @@ const shared = {
   absWorkingDir: root,
   bundle: true,
   platform: "node",
-  format: "cjs",
   target: "node26",
-} as const;
+  // It has a library for each platform.
+  external: ["koffi"],
+} satisfies BuildOptions;
+
+/** The modules that threads run, under the names by which those that start them find them from their own place. */
+const threads = [
+  { in: "src/metadata/writer-thread.ts", out: "writer-thread" },
+  { in: "src/snapshot/worker/main.ts", out: "worker/main" },
+  { in: "src/linux/namespace-thread.ts", out: "namespace-thread" },
+];
+
+/**
+ * Makes `berth.js`, which runs the daemon, and `serve.js`, of which the command does, in `directory`. They are modules,
+ * not scripts, for what is loaded late or by threads alone lies in files of its own.
+ */
+export async function bundleDaemon(directory: string): Promise<void> {
+  await build({
+    ...shared,
+    format: "esm",
+    splitting: true,
+    entryPoints: [
+      { in: "bin/berth.ts", out: "berth" },
+      { in: "src/daemon/main.ts", out: "serve" },
+      ...threads,
+    ],
+    outdir: directory,
+    // For packages that are CommonJS.
+    banner: {
+      js: 'import { createRequire } from "node:module";\nconst require = createRequire(import.meta.url);',
+    },
+  });
+}
 
 /**
  * Makes `directory`, of whose `start.cjs` the command is run; `tree` holds the rest of berth. With `watched`, the sources
@@ -40,10 +70,10 @@ export async function bundleCommand(directory: string, tree: string, watched: bo
   mkdirSync(making, { recursive: true });
   const { metafile } = await build({
     ...shared,
+    format: "cjs",
     entryPoints: ["bin/command.ts"],
     outfile: join(making, "command.cjs"),
     charset: "ascii",
-    external: ["koffi"],
     plugins: [withoutChildProcess],
     define: { "import.meta.url": "moduleUrl", "import.meta.filename": "moduleFile" },
     logOverride: { "empty-import-meta": "error" },
@@ -54,6 +84,7 @@ export async function bundleCommand(directory: string, tree: string, watched: bo
     .map((path) => [path, statSync(join(root, path)).mtimeMs]);
   await build({
     ...shared,
+    format: "cjs",
     entryPoints: ["bin/start.ts"],
     outfile: join(making, "start.cjs"),
     define: { TREE: JSON.stringify(relative(directory, tree)), SOURCES: JSON.stringify(sources) },

@@ -1,13 +1,24 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { Script } from "node:vm";
-import { bundleCommand } from "../../packaging/install/bundle.ts";
+import { bundleCommand, bundleDaemon } from "../../packaging/install/bundle.ts";
+import { TestDaemon } from "../harness/daemon.ts";
+import { busyboxImage, importBusybox } from "../harness/images.ts";
+import { privileged } from "../harness/privileged.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const run = promisify(execFile);
@@ -40,6 +51,49 @@ test("V8 takes the compiled code that lies beside it", () => {
     cachedData,
   });
   assert.equal(script.cachedDataRejected, false);
+});
+
+test("a command that asks the daemon loads nothing that is slow to load", async () => {
+  const told = join(scratch, "told.cjs");
+  writeFileSync(
+    told,
+    'process.on("exit", () => require("fs").writeSync(1, JSON.stringify(process.moduleLoadList)))',
+  );
+  const args = ["--require", told, join(bundle, "start.cjs"), "ps", "--endpoint", "/no/such.sock"];
+  const { stdout } = await run(process.execPath, args).catch((error) => error);
+  const loaded = new Set<string>(JSON.parse(stdout));
+  assert.ok(loaded.has("NativeModule net"));
+  for (const slow of ["http", "https", "http2", "tls", "crypto", "child_process", "worker_threads", "zlib"])
+    assert.ok(!loaded.has(`NativeModule ${slow}`), `node:${slow} is loaded`);
+});
+
+test("an installed tree runs pods, of its bundles alone", privileged, async () => {
+  const tree = join(scratch, "usr/lib/berth");
+  mkdirSync(join(tree, "bin"), { recursive: true });
+  for (const file of ["bin/berth", "package.json"]) copyFileSync(join(root, file), join(tree, file));
+  symlinkSync(join(root, "node_modules"), join(tree, "node_modules"));
+  await Promise.all([
+    bundleDaemon(join(tree, ".berth/daemon")),
+    bundleCommand(join(tree, ".berth/command"), tree, false),
+  ]);
+  mkdirSync(join(scratch, "usr/bin"));
+  copyFileSync(join(root, "bin/berth"), join(scratch, "usr/bin/berth"));
+  const daemon = await TestDaemon.start({ runtime: "crun", command: join(scratch, "usr/bin/berth") });
+  try {
+    await importBusybox(daemon);
+    const ran = await daemon.command("run", "--rm", busyboxImage, "cat", "/www/index.html");
+    assert.deepEqual(ran, { code: 0, stdout: "hello from berth\n", stderr: "" });
+    // serve.js, of which the command runs the daemon where other options come first.
+    const second = await daemon.inside(
+      join(tree, "bin/berth"),
+      "--config",
+      daemon.workspace.configFile,
+      "serve",
+    );
+    assert.match(second.stderr, /another/);
+  } finally {
+    await daemon.close();
+  }
 });
 
 test("once a source has changed, the sources are run", async () => {

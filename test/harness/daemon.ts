@@ -20,20 +20,22 @@ export interface DaemonOptions {
   readonly extraConfig?: string;
   /** Opens Node's inspector on a free port, so that tests can ask for the daemon's memory. */
   readonly inspect?: boolean;
+  /** Another `berth` than the one under test. */
+  readonly command?: string;
 }
 
 /** A real daemon with directories, cgroup and bridge of its own, which tests may kill and start again. */
 export class TestDaemon {
   readonly workspace: Workspace;
   readonly #namespace: MountNamespace;
-  readonly #inspect: boolean;
+  readonly #options: DaemonOptions;
   #child: ChildProcess | undefined;
   #connection: Connection | undefined;
 
-  private constructor(workspace: Workspace, namespace: MountNamespace, inspect: boolean) {
+  private constructor(workspace: Workspace, namespace: MountNamespace, options: DaemonOptions) {
     this.workspace = workspace;
     this.#namespace = namespace;
-    this.#inspect = inspect;
+    this.#options = options;
   }
 
   /** Makes the surroundings and starts the daemon in them. */
@@ -42,7 +44,7 @@ export class TestDaemon {
     const workspace = makeWorkspace({ runtime, extraConfig: options.extraConfig ?? "" });
     const own = runtime === "crun" && options.mounts !== "caller's";
     const namespace = own ? await privateNamespace() : hostNamespace;
-    const daemon = new TestDaemon(workspace, namespace, options.inspect ?? false);
+    const daemon = new TestDaemon(workspace, namespace, options);
     try {
       await daemon.launch();
     } catch (error) {
@@ -50,6 +52,10 @@ export class TestDaemon {
       throw error;
     }
     return daemon;
+  }
+
+  get #program(): string {
+    return this.#options.command ?? berthCommand;
   }
 
   get pid(): number {
@@ -74,7 +80,7 @@ export class TestDaemon {
   /** Starts the process and waits until it answers. */
   async launch(): Promise<void> {
     const [program = "", ...args] = this.#namespace.wrap([
-      berthCommand,
+      this.#program,
       "serve",
       "--config",
       this.workspace.configFile,
@@ -83,7 +89,7 @@ export class TestDaemon {
     const env = {
       ...process.env,
       BERTH_FAULT: `@${this.#faultFile}`,
-      ...(this.#inspect ? { NODE_OPTIONS: "--inspect=127.0.0.1:0" } : {}),
+      ...(this.#options.inspect ? { NODE_OPTIONS: "--inspect=127.0.0.1:0" } : {}),
     };
     const child = spawn(program, args, { stdio: ["ignore", log, log], env });
     closeSync(log);
@@ -156,7 +162,7 @@ export class TestDaemon {
 
   /** Runs the `berth` command against this daemon, where the daemon runs. */
   command(...args: readonly string[]): Promise<CommandResult> {
-    return this.inside(berthCommand, args[0] ?? "", "--config", this.workspace.configFile, ...args.slice(1));
+    return this.inside(this.#program, args[0] ?? "", "--config", this.workspace.configFile, ...args.slice(1));
   }
 
   /** Puts a command line into the daemon's mount namespace. */
