@@ -1,4 +1,5 @@
 import { Command, Option } from "commander";
+import { version } from "../base/version.ts";
 import type { Config } from "../config/schema.ts";
 import { type CommandEntry, commands } from "./commands.ts";
 import type { ConnectionOptions } from "./connect.ts";
@@ -65,6 +66,7 @@ async function programFor(args: readonly string[], context: CommandContext): Pro
     .enablePositionalOptions()
     .helpCommand(false)
     .helpOption("-h, --help", "show this page")
+    .version(`berth ${version}`, "-V, --version", "show the version of the command")
     .showSuggestionAfterError()
     .configureHelp({ formatHelp: helpPage })
     .configureOutput({

@@ -57,6 +57,12 @@ for (const { name } of commands) {
   });
 }
 
+test("berth --version says the command's own", async () => {
+  const { code, stdout } = await run(["--version"]);
+  assert.equal(code, 0);
+  assert.match(stdout, /^berth \d+\.\d+\.\d+\n$/);
+});
+
 test("the page of a command within another", async () => {
   const { code, stdout } = await run(["help", "config", "show"]);
   assert.equal(code, 0);
