@@ -42,6 +42,7 @@ export async function runStreamed(url: string, streamed: Streamed): Promise<numb
   const shown = Promise.all([show(stdout, process.stdout), stderr && show(stderr, process.stderr)]);
   const told = await Promise.race([textOf(error), left.promise]);
   if (told === undefined) return undefined;
+  if (told === "") throw new Fault("unavailable", "the connection to the runtime's streams broke");
   await shown;
   return exitCodeOf(told);
 }
@@ -56,24 +57,18 @@ function show(from: Readable, to: Writable): Promise<void> {
   return new Promise((resolve) => from.once("close", resolve).once("end", resolve));
 }
 
-/** All that comes on it. @throws {Fault} unavailable when the connection ends first */
+/** All that comes on it. */
 async function textOf(stream: SpdyStream): Promise<string> {
   let text = "";
   stream.on("data", (data: Buffer) => {
     text += data.toString("utf8");
   });
-  await new Promise<void>((resolve, reject) => {
-    stream.once("end", resolve);
-    stream.once("close", () =>
-      reject(new Fault("unavailable", "the connection to the runtime's streams broke")),
-    );
-  });
+  await new Promise<void>((resolve) => stream.once("end", resolve).once("close", resolve));
   return text;
 }
 
 /** A `Status` of Kubernetes' meta/v1. */
 function exitCodeOf(text: string): number {
-  if (text === "") return 0;
   const status = JSON.parse(text) as {
     status?: string;
     reason?: string;

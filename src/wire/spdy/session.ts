@@ -97,7 +97,9 @@ export class SpdySession {
 
   #end(why: Error | undefined): void {
     for (const stream of this.#streams.values()) {
-      if (why === undefined && stream.readableEnded) stream.destroy();
+      // a server may end the connection when all is said, without ending each stream: what came is still to be read
+      if (why === undefined && this.#options.side === "client") void stream.deliver(null);
+      else if (why === undefined && stream.readableEnded) stream.destroy();
       else stream.destroy(why ?? new Fault("cancelled", "the connection was closed"));
     }
     this.#streams.clear();
