@@ -37,7 +37,7 @@ async function runCheck({ name, load }: Check, node: NodeView): Promise<CheckRes
       : warning(
           `this could not be checked: ${describeFault(error)}`,
           "what is wrong here stays unknown",
-          "put that right, and look again",
+          process.geteuid?.() === 0 ? "put that right, and look again" : "sudo berth doctor",
         );
     return { check: name, findings: [finding], isLate };
   }

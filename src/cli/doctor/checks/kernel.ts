@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from "node:fs";
 import { release } from "node:os";
-import { type KernelFeature, probeKernel } from "../../../linux/kernel-probes.ts";
+import { type KernelAnswer, type KernelFeature, probeKernel } from "../../../linux/kernel-probes.ts";
 import { type Finding, note, ok, problem, warning } from "../finding.ts";
 
 /** What needs a feature, since when the kernel has it, and how much its absence hurts. */
@@ -41,22 +41,39 @@ const fileSystems = ["proc", "sysfs", "tmpfs", "devpts", "mqueue"];
 
 /** Features of the kernel, each tried out: what its version promises may be left out or withheld. */
 export async function checkKernel(): Promise<Finding[]> {
-  const missing = [...missingCalls(), ...missingNamespaces(), ...missingFileSystems()];
+  const answers = [...probeKernel()];
+  const isRoot = process.geteuid?.() === 0;
+  const untried = answers.filter(([, answer]) => !isRoot && isWithheld(answer)).map(([name]) => name);
+  const missing = [
+    ...answers.filter(([name]) => !untried.includes(name)).flatMap(missingCall),
+    ...missingNamespaces(),
+    ...missingFileSystems(),
+  ];
+  const what = untried.length === 0 ? "what berth needs" : "what berth needs, as far as it was tried";
   const hurts = missing.some(({ severity }) => severity === "problem");
-  return [...(hurts ? [] : [ok(`Linux ${release()} has what berth needs`)]), ...missing];
+  const names = untried.join(", ");
+  return [
+    ...(hurts ? [] : [ok(`Linux ${release()} has ${what}`)]),
+    ...missing,
+    ...(untried.length === 0
+      ? []
+      : [note(`not tried, as only root may: ${names}`, "", "sudo berth doctor kernel")]),
+  ];
 }
 
-function missingCalls(): Finding[] {
-  const isRoot = process.geteuid?.() === 0;
-  return [...probeKernel()].flatMap(([name, answer]) => {
-    if (answer === undefined) return [];
-    const isWithheld = answer === "EPERM" || answer === "EACCES";
-    if (isWithheld && !isRoot)
-      return [note(`${name} was not tried: only root may`, "", "sudo berth doctor kernel")];
-    return [
-      absent(name, features[name], isWithheld ? `it is withheld (${answer})` : `the kernel says ${answer}`),
-    ];
-  });
+function isWithheld(answer: KernelAnswer): boolean {
+  return answer === "EPERM" || answer === "EACCES";
+}
+
+function missingCall([name, answer]: readonly [KernelFeature, KernelAnswer]): Finding[] {
+  if (answer === undefined) return [];
+  return [
+    absent(
+      name,
+      features[name],
+      isWithheld(answer) ? `it is withheld (${answer})` : `the kernel says ${answer}`,
+    ),
+  ];
 }
 
 function absent(name: string, need: Need, said: string): Finding {

@@ -39,13 +39,15 @@ export async function checkPermissions(node: NodeView): Promise<Finding[]> {
     ...(await secrets(config)),
     ...(await programs(config)),
   ];
-  const found = (await Promise.all(guarded.map(judge))).flat();
+  const judged = await Promise.all(guarded.map(judge));
+  const seen = judged.filter((findings) => findings !== undefined);
+  const found = seen.flat();
   const above = await judgeParents(guarded.map(({ path }) => path));
   const all = [...found, ...above];
   const pid = daemon.kind === "berth" ? daemon.pid : undefined;
   return [
     ...(all.length === 0
-      ? [ok(`${guarded.length} directories, files and programs are root's alone to change`)]
+      ? [ok(`${seen.length} directories, files and programs are root's alone to change`)]
       : all),
     ...judgeCapabilities(pid),
   ];
@@ -97,9 +99,10 @@ async function programs({ runtime }: Config): Promise<Guarded[]> {
     .map((path) => ({ path, danger: "have a program of theirs run as root" }));
 }
 
-async function judge({ path, danger, secret }: Guarded): Promise<Finding[]> {
+/** Undefined for what isn't there, or can't be seen by this user. */
+async function judge({ path, danger, secret }: Guarded): Promise<Finding[] | undefined> {
   const found = await stat(path).catch(() => undefined);
-  if (found === undefined) return [];
+  if (found === undefined) return undefined;
   const why = `they could ${danger}`;
   if (found.uid !== 0 && found.uid !== process.geteuid?.()) {
     return [problem(`${path} belongs to user ${found.uid}, not to root`, why, `chown root:root ${path}`)];
