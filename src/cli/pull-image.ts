@@ -34,16 +34,17 @@ export interface PullWatch {
  * @returns what the runtime calls it: an id
  */
 export async function pullImage(runtime: Runtime, request: PullRequest, watch: PullWatch): Promise<string> {
+  const isPlain = request.annotations === undefined && request.sandboxConfig === undefined;
+  const told = isPlain ? await pullTelling(runtime, request, watch) : undefined;
+  if (told !== undefined) return told;
   try {
-    const isPlain = request.annotations === undefined && request.sandboxConfig === undefined;
-    const told = isPlain ? await pullTelling(runtime, request, watch) : undefined;
-    return told ?? (await pullSilently(runtime, request, watch));
+    return await pullSilently(runtime, request, watch);
   } catch (error) {
     throw during(`pulling ${request.image}`, error);
   }
 }
 
-/** By berth's own call. @returns undefined when the runtime does not have it */
+/** By berth's own call, whose errors say what was pulled. @returns undefined when the runtime does not have it */
 async function pullTelling(
   runtime: Runtime,
   { image: reference, auth }: PullRequest,
