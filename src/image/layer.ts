@@ -20,11 +20,13 @@ export interface LayerJob {
   readonly keepBlob: boolean;
   /** The blob's bytes, not verified. Asked only when the blob is not in the store. */
   fetch(signal: AbortSignal): AsyncIterable<Uint8Array>;
+  /** What was fetched is not what it should be. True if another place is left to fetch it from. */
+  distrust(): boolean;
 }
 
 /**
- * Fetches, unpacks and commits one layer; the work of a flight in `LayerWork`. Nothing is left when it
- * throws.
+ * Fetches, unpacks and commits one layer; the work of a flight in `LayerWork`. What comes with another content is
+ * fetched again from the next host. Nothing is left when it throws.
  *
  * @throws {Fault} corrupt, exhausted, unimplemented, deadline (no progress), and what the source throws
  */
@@ -34,7 +36,7 @@ export async function bringLayer(
   report: (step: LayerStep) => void,
   signal: AbortSignal,
 ): Promise<SnapshotUsage> {
-  const { store, work, settings } = parts;
+  const { work, settings, log } = parts;
   // Taken before anything is waited for: the parent was joined just before, by the same pull.
   const parent = job.parent === undefined ? undefined : work.layers.peek(job.parent);
   parent?.catch(() => undefined);
@@ -45,6 +47,24 @@ export async function bringLayer(
     });
   }
   if (await isHere(job.chainId, parts, signal)) return usageOf(job.chainId, parts);
+  for (;;) {
+    try {
+      return await bringOnce(job, parent, parts, report, signal);
+    } catch (err) {
+      if (!isFault(err, "corrupt") || !job.distrust()) throw err;
+      log.warn({ err, layer: job.blob.digest }, "a layer came wrong; another host is asked for it");
+    }
+  }
+}
+
+async function bringOnce(
+  job: LayerJob,
+  parent: Promise<SnapshotUsage> | undefined,
+  parts: ImageParts,
+  report: (step: LayerStep) => void,
+  signal: AbortSignal,
+): Promise<SnapshotUsage> {
+  const { store, work } = parts;
   const ingest = newIngest();
   const keepBlobAt =
     job.keepBlob && !(await hasBlob(job.blob, parts)) ? store.content.ingestPath() : undefined;

@@ -49,6 +49,7 @@ function jobsOf(
     parent: image.layers[index - 1]?.chainId,
     keepBlob: from.keepBlobs,
     fetch: (signal) => from.source.layer(blob, signal),
+    distrust: () => from.source.distrust?.(blob.digest) ?? false,
   }));
 }
 

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { existsSync } from "node:fs";
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { describeFault, type FaultKind, isFault } from "../base/fault.ts";
@@ -231,6 +231,34 @@ test("what is not what it should be leaves nothing behind", { skip: root }, asyn
   server.addManifest("old:1", "application/vnd.docker.distribution.manifest.v1+json", v1);
   await fails(pull("old"), "unimplemented", /schema 1/);
   assert.ok(!existsSync(join(node.root, "out")));
+  await nothingLeft(node);
+});
+
+test("a mirror that gives other bytes under a digest is passed over for the next host", {
+  skip: root,
+}, async () => {
+  await using mirror = await startImageServer();
+  await using server = await startImageServer();
+  await using node = await openTestNode();
+  const directory = join(node.root, "certs.d", server.host);
+  mkdirSync(directory, { recursive: true });
+  writeFileSync(join(directory, "hosts.toml"), `server = "${server.url}"\n[host."${mirror.url}"]\n`);
+  const [, layer] = image.layers;
+  assert.ok(layer);
+  const bytes = image.blobs.get(layer.digest) ?? Buffer.alloc(0);
+  for (const host of [mirror, server]) host.add("app", "1", image);
+  // The one can't be inflated; the other, with a byte of the time in gzip's header changed, unpacks to the same.
+  for (const wrong of [Buffer.from(bytes).fill(0, 100, 200), Buffer.from(bytes).fill(1, 4, 5)]) {
+    mirror.blobs.set(layer.digest, wrong);
+    const record = await node.images.pull(`${server.host}/app:1`, undefined, signal);
+    assert.equal(record.id, image.id);
+    assert.equal(server.count(`blobs/${layer.digest}`), 1);
+    assert.equal(server.count("blobs/"), 1, "the mirror is asked for all that it gives rightly");
+    await node.images.remove(record.id, signal);
+    server.seen.length = 0;
+  }
+  server.blobs.set(layer.digest, Buffer.from(bytes).fill(0, 100, 200));
+  await fails(node.images.pull(`${server.host}/app:1`, undefined, signal), "corrupt", /layer sha256/);
   await nothingLeft(node);
 });
 

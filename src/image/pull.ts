@@ -126,6 +126,7 @@ function registrySource(repository: RemoteRepository): ImageSource {
         ? (await repository.manifest(blob.digest, signal)).bytes
         : repository.smallBlob(blob, signal),
     layer: (blob, signal) => repository.blob(blob, signal),
+    distrust: (digest) => repository.distrust(digest),
   };
 }
 

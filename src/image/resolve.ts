@@ -19,6 +19,8 @@ export interface ImageSource {
   small(blob: Descriptor, signal: AbortSignal): Promise<Uint8Array>;
   /** The bytes of a layer, not verified. */
   layer(blob: Descriptor, signal: AbortSignal): AsyncIterable<Uint8Array>;
+  /** What `layer` gave was wrong. True if to ask again may bring something else: it comes from another host. */
+  distrust?(digest: Digest): boolean;
 }
 
 /** One layer as manifest and config name it. */

@@ -42,6 +42,9 @@ export class RemoteRepository {
   readonly #reference: Reference;
   readonly #sessions: readonly HostSession[];
   readonly #settings: RepositorySettings;
+  /** Hosts that gave bytes of a blob, and those whose bytes were wrong: not asked for that blob again. */
+  readonly #gave = new Map<Digest, Set<HostSession>>();
+  readonly #wrong = new Map<Digest, Set<HostSession>>();
 
   constructor(reference: Reference, sessions: readonly HostSession[], settings: RepositorySettings) {
     this.#reference = reference;
@@ -125,9 +128,17 @@ export class RemoteRepository {
   async *blob(blob: Descriptor, signal: AbortSignal): AsyncGenerator<Uint8Array, void, undefined> {
     const failures: HostFailure[] = [];
     let done = 0;
+    const gave = new Set<HostSession>();
+    this.#gave.set(blob.digest, gave);
     for (const [session, backOff] of this.#able("pull")) {
+      if (this.#wrong.get(blob.digest)?.has(session) === true) {
+        const error = new Fault("corrupt", `what came of ${blob.digest} was not what the digest says`);
+        failures.push({ host: session.name, error });
+        continue;
+      }
       try {
         for await (const chunk of blobFrom(session, blob, done, { ...this.#settings, backOff }, signal)) {
+          gave.add(session);
           done += chunk.length;
           yield chunk;
         }
@@ -138,6 +149,19 @@ export class RemoteRepository {
       }
     }
     throw noHostServes(`fetching ${this.#shown(blob.digest)}`, failures, this.#settings);
+  }
+
+  /**
+   * What `blob` gave last was not what the digest says: whoever gave of it is not asked for this blob again.
+   *
+   * @returns true if another host is left to ask; false, too, when none had given anything
+   */
+  distrust(digest: Digest): boolean {
+    const gave = this.#gave.get(digest) ?? new Set();
+    const wrong = (this.#wrong.get(digest) ?? new Set()).union(gave);
+    this.#wrong.set(digest, wrong);
+    this.#gave.delete(digest);
+    return gave.size > 0 && this.#able("pull").some(([session]) => !wrong.has(session));
   }
 
   async #atAnyHost<T>(
