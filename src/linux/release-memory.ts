@@ -1,5 +1,5 @@
-import { readFileSync, realpathSync } from "node:fs";
-import { check, libc } from "./libc.ts";
+import { readFileSync, readlinkSync } from "node:fs";
+import { libc } from "./libc.ts";
 
 const mallocTrim = libc.func("int malloc_trim(size_t pad)");
 const madvise = libc.func("int madvise(uintptr_t start, size_t length, int advice)");
@@ -18,15 +18,16 @@ export interface Mapping {
  */
 export function releaseMemory(): void {
   mallocTrim(0);
-  for (const { start, length } of ownProgram())
-    check(madvise(start, length, MADV_DONTNEED), "madvise", `${start}`);
+  // Where the kernel refuses (pages that are locked in memory), they stay.
+  for (const { start, length } of ownProgram()) madvise(start, length, MADV_DONTNEED);
 }
 
 let program: readonly Mapping[] | undefined;
 
 /** Looked up once: a program's mappings don't move. */
 function ownProgram(): readonly Mapping[] {
-  program ??= cleanMappingsOf(readFileSync("/proc/self/smaps", "latin1"), realpathSync(process.execPath));
+  // As smaps names it, also when the file was replaced by an upgrade meanwhile.
+  program ??= cleanMappingsOf(readFileSync("/proc/self/smaps", "latin1"), readlinkSync("/proc/self/exe"));
   return program;
 }
 
