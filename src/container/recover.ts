@@ -20,7 +20,7 @@ export async function recoverContainers(parts: ContainerParts): Promise<void> {
       recoverOne(record, parts).catch((error: unknown) => {
         const err = describeFault(error);
         parts.book.log.error(
-          { container: record.id, err },
+          { pod: record.podId, container: record.id, err },
           "the container could not be recovered; it stays for Remove",
         );
       }),
@@ -32,8 +32,9 @@ async function recoverOne(record: ContainerRecord, parts: ContainerParts): Promi
   const { book } = parts;
   switch (record.state.kind) {
     case "making": {
-      const name = record.config.metadata.name;
-      book.log.info({ container: record.id, name }, "undoing a create that the last daemon was killed in");
+      const { id, podId, config } = record;
+      const subject = { pod: podId, container: id, name: config.metadata.name };
+      book.log.info(subject, "undoing a create that the last daemon was killed in");
       using _container = await book.locks.hold(
         record.id,
         AbortSignal.timeout(parts.host.config.deadline.undo),
@@ -75,7 +76,7 @@ async function recoverLive(record: ContainerRecord, state: LiveState, parts: Con
   );
   if (found !== "running") return;
   book.log.info(
-    { container: record.id },
+    { pod: record.podId, container: record.id },
     "the container was started, though the last daemon did not record it",
   );
   await adoptStarted(record, state, parts);

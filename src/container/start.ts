@@ -65,7 +65,8 @@ async function recordStartError(
   book.log.warn({ pod: record.podId, container: record.id, err: message }, "container could not be started");
   const killing = AbortSignal.timeout(host.config.deadline.undo);
   await host.runtime.kill(record.id, record.handler, "SIGKILL", true, killing).catch((cause: unknown) => {
-    book.log.warn({ container: record.id, err: describeFault(cause) }, "its process could not be killed");
+    const subject = { pod: record.podId, container: record.id };
+    book.log.warn({ ...subject, err: describeFault(cause) }, "its process could not be killed");
   });
   const exit = { exitCode: START_ERROR_CODE, reason: "StartError", message, finishedAt: nowNanos() } as const;
   await book.records.put(record.id, containerExited(record, exit));

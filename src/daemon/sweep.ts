@@ -84,7 +84,7 @@ async function sweepSnapshots(node: NodeParts, signal: AbortSignal): Promise<voi
   for (const key of containers as SnapshotKey[]) {
     if (node.containerParts.book.records.get(key as string as ContainerId) !== undefined) continue;
     throwIfEnded(signal, "sweeping snapshots");
-    node.log.warn({ snapshot: key }, "removing a container's snapshot that no record knows");
+    node.log.warn({ container: key }, "removing a container's snapshot that no record knows");
     node.watch.stray("snapshot");
     await node.snapshotter.remove(key);
   }

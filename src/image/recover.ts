@@ -47,7 +47,7 @@ export async function dropUntrusted(parts: ImageParts, signal: AbortSignal): Pro
   for (const record of dropped) {
     await store.records.delete(record.id);
     log.warn(
-      { image: record.id, tags: record.tags },
+      { imageId: record.id, tags: record.tags },
       "the host went down before this image was safely on disk: it is dropped, and can be pulled again",
     );
   }
