@@ -5,6 +5,7 @@ import type { Processes } from "../linux/contract.ts";
 import type { PodNetwork } from "../network/contract.ts";
 import type { ContainerRuntime } from "../runtime/contract.ts";
 import type { LayerUnpacker } from "../snapshot/unpack-contract.ts";
+import type { StreamTargets } from "../stream/contract.ts";
 
 /** What the sweep takes away. */
 export type StrayKind = "container" | "pod" | "cgroup" | "snapshot";
@@ -25,6 +26,7 @@ export interface NodeWatch {
   network(network: PodNetwork): PodNetwork;
   runtime(runtime: ContainerRuntime): ContainerRuntime;
   unpacker(unpacker: LayerUnpacker): LayerUnpacker;
+  streams(targets: StreamTargets): StreamTargets;
 }
 
 /** Where no metrics are asked for: everything is as it is. */
@@ -38,4 +40,5 @@ export const nobodyWatches: NodeWatch = {
   network: (network) => network,
   runtime: (runtime) => runtime,
   unpacker: (unpacker) => unpacker,
+  streams: (targets) => targets,
 };

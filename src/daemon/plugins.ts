@@ -46,7 +46,7 @@ import type { Snapshotter } from "../snapshot/contract.ts";
 import { openSnapshotter } from "../snapshot/open.ts";
 import { openUnpacker } from "../snapshot/unpacker.ts";
 import { SnapshotWorkers } from "../snapshot/workers.ts";
-import type { StreamServer, StreamTargets } from "../stream/contract.ts";
+import type { StreamServer } from "../stream/contract.ts";
 import { openStreamServer } from "../stream/server.ts";
 import { podForContainers } from "./container-pods.ts";
 import { openFaultPort } from "./fault-port.ts";
@@ -171,12 +171,12 @@ export async function openNode(
   };
   const podSandboxes = openPodSandboxes(podParts);
   const containers = openContainers(containerParts);
-  const targets: StreamTargets = {
+  const targets = watch.streams({
     exec: (id, command, wanted, signal) =>
       execStream(containers.get(id), command, wanted, containerParts, signal),
     attach: (id, wanted, signal) => attach(containers.get(id), wanted, containerParts, signal),
     connect: (id, port) => connectToPod(podSandboxes.get(id), port, podParts),
-  };
+  });
   const streams = opened.use(await openStreamServer(config.streaming.address, { targets, log }));
   const all = opened.move();
   return {

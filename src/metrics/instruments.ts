@@ -51,6 +51,7 @@ export interface Instruments {
     readonly exits: Counter;
     readonly execs: Counter;
   };
+  readonly streams: { readonly began: Counter; readonly ended: Counter; readonly errors: Counter };
   readonly network: { readonly seconds: Histogram; readonly errors: Counter };
   readonly plugins: { readonly seconds: Histogram; readonly errors: Counter };
   readonly runtime: { readonly seconds: Histogram; readonly errors: Counter };
@@ -70,6 +71,7 @@ export function newInstruments(): Instruments {
     pulls: newPulls(),
     unpacking: newUnpacking(),
     lifecycle,
+    streams: newStreams(),
     network: timed("berth_network_operation", "attaching and detaching a pod, all its plugins together", [
       "operation",
     ]),
@@ -222,6 +224,17 @@ function newLifecycle(): Instruments["lifecycle"] {
       help: "Commands run in containers to their end (ExecSync): ok, nonzero, timeout or failed.",
       labels: ["result"],
     }),
+  };
+}
+
+function newStreams(): Instruments["streams"] {
+  const count = (name: string, help: string) => {
+    return new Counter({ name: `berth_stream${name}_total`, help, labels: ["kind"] });
+  };
+  return {
+    began: count("s_begun", "Streams that were opened: exec, attach, and each connection of a port-forward."),
+    ended: count("s_ended", "Streams that have ended; those begun and not ended are open."),
+    errors: count("_errors", "Streams that could not be opened."),
   };
 }
 

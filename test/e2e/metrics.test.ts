@@ -7,7 +7,7 @@ import { AuthConfig, ImageSpec } from "../../src/wire/gen/runtime.v1.ts";
 import { TestDaemon } from "../harness/daemon.ts";
 import { asQuery, readDashboard } from "../harness/dashboard.ts";
 import { busyboxImage, importBusybox } from "../harness/images.ts";
-import { logLines } from "../harness/log-lines.ts";
+import { logLines, metricsAddress } from "../harness/log-lines.ts";
 import { eventually, exited, removeAllPods, runContainer, runPod, shellConfig } from "../harness/pods.ts";
 import { privileged } from "../harness/privileged.ts";
 import { TestPrometheus } from "../harness/prometheus.ts";
@@ -24,7 +24,7 @@ describe("metrics, scraped by Prometheus", privileged, () => {
     daemon = await TestDaemon.start({ runtime: "crun", extraConfig: '[metrics]\naddress = "127.0.0.1:0"\n' });
     registry.trustIn(daemon.workspace.certsDir);
     await importBusybox(daemon);
-    const address = await servedAt(daemon);
+    const address = await metricsAddress(daemon);
     prometheus = await TestPrometheus.start(new URL(address).host);
   });
 
@@ -61,7 +61,7 @@ describe("metrics, scraped by Prometheus", privileged, () => {
 
   test("the text is what promtool takes for sound", async () => {
     await livePod("first");
-    const text = await (await fetch(`${await servedAt(daemon)}/metrics`)).text();
+    const text = await (await fetch(`${await metricsAddress(daemon)}/metrics`)).text();
     assert.equal(execFileSync("promtool", ["check", "metrics"], { input: text, encoding: "utf8" }), "");
   });
 
@@ -240,7 +240,7 @@ describe("metrics, scraped by Prometheus", privileged, () => {
     mkdirSync(join(daemon.workspace.state, "pods", "0".repeat(64)));
     await daemon.launch();
     await livePod("known");
-    const url = `${await servedAt(daemon)}/metrics`;
+    const url = `${await metricsAddress(daemon)}/metrics`;
     const text = await eventually("the first sweep", 10_000, async () => {
       const now = await (await fetch(url)).text();
       return now.includes("berth_sweep_duration_seconds_count 1") ? now : undefined;
@@ -273,7 +273,7 @@ describe("metrics, scraped by Prometheus", privileged, () => {
     configure(daemon, `address = "unix:${socket}"`);
     await daemon.stop();
     await daemon.launch();
-    assert.equal(await servedAt(daemon), `unix:${socket}`);
+    assert.equal(await metricsAddress(daemon), `unix:${socket}`);
     assert.equal(statSync(socket).mode & 0o777, 0o660);
     const curl = ["--silent", "--unix-socket", socket, "http://berth/metrics"];
     assert.match(execFileSync("curl", curl, { encoding: "utf8" }), /^berth_build_info\{version=/m);
@@ -282,16 +282,6 @@ describe("metrics, scraped by Prometheus", privileged, () => {
     await daemon.launch();
   });
 });
-
-/** Where this process of the daemon says that it serves metrics. */
-function servedAt(daemon: TestDaemon): Promise<string> {
-  return eventually("metrics to be served", 10_000, async () => {
-    const line = logLines(daemon).findLast(
-      ({ msg, pid }) => msg === "metrics are served" && pid === daemon.pid,
-    );
-    return line === undefined ? undefined : String(line.address);
-  });
-}
 
 function configure(daemon: TestDaemon, setting: string): void {
   const dropIns = join(daemon.workspace.directory, "config.d");

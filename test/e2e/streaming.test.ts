@@ -11,6 +11,7 @@ import { TestDaemon } from "../harness/daemon.ts";
 import { busyboxImage, importBusybox } from "../harness/images.ts";
 import { KubeApi } from "../harness/kube-api.ts";
 import { assertNoLeaks } from "../harness/leaks.ts";
+import { metricsAddress } from "../harness/log-lines.ts";
 import {
   eventually,
   type MadePod,
@@ -25,6 +26,8 @@ import { privileged } from "../harness/privileged.ts";
 const nap = `86417${process.pid}`;
 const echo = `httpd -p 127.0.0.1:8080 -h /www; while read line; do echo "got $line"; done; exec sleep ${nap}`;
 
+const metrics = '[metrics]\naddress = "127.0.0.1:0"\n';
+
 interface Ran {
   readonly code: number | string;
   readonly stdout: string;
@@ -38,7 +41,7 @@ describe("kubectl through the daemon's streams", privileged, () => {
   let main: string;
 
   before(async () => {
-    daemon = await TestDaemon.start({ runtime: "runc" });
+    daemon = await TestDaemon.start({ runtime: "runc", extraConfig: metrics });
     await importBusybox(daemon);
     pod = await runPod(daemon, "web");
     main = await runContainer(daemon, pod, shellConfig("main", busyboxImage, echo, { stdin: true }));
@@ -190,6 +193,21 @@ describe("kubectl through the daemon's streams", privileged, () => {
     assert.match(await upgrade(url), /^HTTP\/1\.1 404 /);
     assert.match(await upgrade(new URL("/exec/guessed", url).href), /^HTTP\/1\.1 404 /);
     await assert.rejects(page(url), /400/, "not without an upgrade");
+  });
+
+  test("metrics count the streams that were opened, and those that are open", async () => {
+    const url = `${await metricsAddress(daemon)}/metrics`;
+    const count = (text: string, what: string, kind: string) =>
+      Number(new RegExp(`^berth_streams_${what}_total\\{kind="${kind}"\\} (\\d+)$`, "m").exec(text)?.[1]);
+    await eventually("every stream to have ended", 10_000, async () => {
+      const text = await page(url);
+      const kinds = ["exec", "attach", "port-forward"];
+      assert.ok(
+        kinds.every((kind) => count(text, "begun", kind) > 0),
+        text,
+      );
+      return kinds.every((kind) => count(text, "begun", kind) === count(text, "ended", kind)) || undefined;
+    });
   });
 
   test("what can't be streamed is refused before a URL is given out", async () => {

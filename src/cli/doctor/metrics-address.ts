@@ -17,7 +17,7 @@ export async function judgeMetricsAddress({ metrics }: Pick<Config, "metrics">):
       return [
         problem(
           `metrics.address ${metrics.address} is in use`,
-          "the daemon does not start: another program answers there",
+          "Prometheus gets another program's answers; the daemon serves pods, and tries the address again until it is free",
           `ss -xlntp shows which (or fuser -v); stop it, or set another metrics.address`,
         ),
       ];
@@ -25,7 +25,7 @@ export async function judgeMetricsAddress({ metrics }: Pick<Config, "metrics">):
       return [
         problem(
           `metrics.address ${metrics.address} can't be listened at (${refused})`,
-          "the daemon does not start; EADDRNOTAVAIL: this node has no such address",
+          "the daemon serves pods, but no metrics; EADDRNOTAVAIL: this node has no such address",
           "set metrics.address to an address of this node, as in 127.0.0.1:9321",
         ),
       ];

@@ -6,8 +6,9 @@ import type { Counter } from "../../metrics/counter.ts";
 import type { Histogram } from "../../metrics/histogram.ts";
 import type { Instruments } from "../../metrics/instruments.ts";
 import type { PodNetwork } from "../../network/contract.ts";
-import type { ContainerRuntime, ExecResult } from "../../runtime/contract.ts";
+import type { ContainerRuntime, ExecResult, StreamedProcess } from "../../runtime/contract.ts";
 import type { LayerUnpacker } from "../../snapshot/unpack-contract.ts";
+import type { StreamTargets } from "../../stream/contract.ts";
 import type { NodeWatch } from "../node-watch.ts";
 import type { PullMeter } from "./pull-meter.ts";
 
@@ -33,6 +34,7 @@ export function watchWith(instruments: Instruments, pulls: PullMeter): NodeWatch
     network: (network) => watchNetwork(network, instruments),
     runtime: (runtime) => watchRuntime(runtime, instruments),
     unpacker: (unpacker) => watchUnpacker(unpacker, instruments),
+    streams: (targets) => watchStreams(targets, instruments),
   };
 }
 
@@ -127,6 +129,34 @@ function watchUnpacker(unpacker: LayerUnpacker, { unpacking }: Instruments): Lay
       unpacking.bytes.add(unpacked.unpackedBytes);
       unpacking.files.add(unpacked.files);
       return unpacked;
+    },
+  };
+}
+
+function watchStreams(targets: StreamTargets, { streams }: Instruments): StreamTargets {
+  const opened = async <T>(kind: string, opening: Promise<T>): Promise<T> => {
+    try {
+      const stream = await opening;
+      streams.began.add(1, kind);
+      return stream;
+    } catch (error) {
+      streams.errors.add(1, kind);
+      throw error;
+    }
+  };
+  const process = async (kind: string, opening: Promise<StreamedProcess>) => {
+    const running = await opened(kind, opening);
+    const ended = () => streams.ended.add(1, kind);
+    running.exited.then(ended, ended);
+    return running;
+  };
+  return {
+    exec: (id, command, wanted, signal) => process("exec", targets.exec(id, command, wanted, signal)),
+    attach: (id, wanted, signal) => process("attach", targets.attach(id, wanted, signal)),
+    async connect(id, port) {
+      const connection = await opened("port-forward", targets.connect(id, port));
+      connection.once("close", () => streams.ended.add(1, "port-forward"));
+      return connection;
     },
   };
 }
