@@ -12,7 +12,6 @@ import { startBerth } from "./subjects/berth.ts";
 import { startContainerd } from "./subjects/containerd.ts";
 import { startPeer } from "./subjects/peer.ts";
 import type { Subject } from "./subjects/subject.ts";
-import { floorSubject } from "./table.ts";
 
 /** Starts everything, measures what is asked for, and takes everything away again, whatever happens. */
 export async function runBenchmark(
@@ -35,7 +34,6 @@ export async function runBenchmark(
     await subject.images.pullImage({ image: ImageSpec.create({ image: `${registry}/${busyboxImage}` }) });
   }
   const bench: Bench = { subjects, cgroups, results, registry, sizes: options.sizes, signal, say };
-  results.add("pods", floorSubject, options.sizes.pods);
   await measure(bench, options);
 }
 

@@ -79,7 +79,7 @@ export const floorSubject = "bare";
 
 function filled(text: string, results: Results): string {
   return Object.entries(placeholders).reduce(
-    (so, [sign, key]) => so.replaceAll(sign, short(results.at(key, floorSubject, 0.5) ?? Number.NaN)),
+    (so, [sign, key]) => so.replaceAll(sign, (results.at(key, floorSubject, 0.5) ?? Number.NaN).toFixed(0)),
     text,
   );
 }

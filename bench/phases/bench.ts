@@ -20,7 +20,7 @@ export interface Sizes {
   readonly statsCalls: number;
   /** Between two calls for statistics: more than anybody's cache of a second, or little. */
   readonly betweenStatsMs: number;
-  /** Rest before memory is read, in ms: longer than berth's threads wait for work. */
+  /** Rest before memory is read, in ms: longer than berth's threads wait for work, and than it takes to let memory go. */
   readonly restMs: number;
   /** How long idle CPU is watched, in ms. */
   readonly watchMs: number;
@@ -40,7 +40,7 @@ export const full: Sizes = {
   listCalls: 50,
   statsCalls: 5,
   betweenStatsMs: 1_100,
-  restMs: 12_000,
+  restMs: 16_000,
   watchMs: 5_000,
   pulls: 3,
   bigBytes: 1150 << 20,

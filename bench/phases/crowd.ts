@@ -5,6 +5,7 @@ import { monitorsOf } from "../monitors.ts";
 import { type LivePod, podDown, podUp, severalAtOnce } from "../pod-life.ts";
 import { busyboxImage } from "../registry.ts";
 import type { Subject } from "../subjects/subject.ts";
+import { floorSubject } from "../table.ts";
 import type { Bench } from "./bench.ts";
 
 const atOnce = 4;
@@ -17,7 +18,8 @@ export interface CrowdParts {
 
 /** Memory of idle daemons; then each with many pods that do nothing, one daemon after the other; then memory again. */
 export async function measureCrowds(bench: Bench, parts: CrowdParts): Promise<void> {
-  const { subjects, sizes } = bench;
+  const { subjects, sizes, results } = bench;
+  results.add("pods", floorSubject, sizes.pods);
   if (parts.memory) {
     await sleep(sizes.restMs);
     for (const subject of subjects) noteMemory(bench, subject, "daemon idle");
@@ -42,7 +44,7 @@ async function measureCrowd(bench: Bench, subject: Subject, parts: CrowdParts): 
     await timeStats(bench, subject);
   }
   if (parts.memory) {
-    await sleep(sizes.restMs / 2);
+    await sleep(Math.max(0, sizes.restMs - sizes.watchMs));
     await noteIdleCpu(bench, subject);
     noteCrowdMemory(bench, subject, pods);
   }
