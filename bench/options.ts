@@ -3,7 +3,7 @@ import { full, quick, type Sizes, tiny } from "./phases/bench.ts";
 
 export const usage = `node bench/compare.ts [options]
 
-  --quick                  fewer rounds, 50 pods, one pull: about two minutes for two daemons
+  --quick                  fewer rounds, 50 pods, one pull: about three minutes for two daemons
   --tiny                   as little as shows that all of it works
   --only PARTS             of pods,exec,lists,memory,pull (all), with commas between
   --berth RUNTIMES         berth's default handlers, each a daemon of its own: crun,runc (the default is crun)

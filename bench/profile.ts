@@ -3,7 +3,7 @@
  *
  *     node bench/profile.ts [--registry HOST:PORT] [--data DIRECTORY] [--top COUNT] [pods|exec|lists|stats|pull …]
  *
- * An installed berth, as bench/compare.ts measures it, each scene with a daemon of its own.
+ * The berth of this checkout, as the files of an installed one are bundled; each scene with a daemon of its own.
  */
 import { parseArgs } from "node:util";
 import { hostCgroups } from "../src/linux/cgroups.ts";
@@ -11,7 +11,6 @@ import { ImageSpec } from "../src/wire/gen/runtime.v1.ts";
 import { TestDaemon } from "../test/harness/daemon.ts";
 import { Inspector } from "../test/harness/inspector.ts";
 import { cpuOf, markdown } from "./figures.ts";
-import { installBerth } from "./install.ts";
 import { enterOwnMounts } from "./own-mounts.ts";
 import { most, type Share, Shares } from "./profile/cpu-profile.ts";
 import { profileThreads, type ThreadProfile } from "./profile/profiler.ts";
@@ -26,9 +25,9 @@ const { values, positionals } = parseArgs({
     top: { type: "string", default: "15" },
   },
 });
+process.env.BERTH_LOG_LEVEL ??= "info";
 enterOwnMounts();
 await using stack = new AsyncDisposableStack();
-installBerth(stack);
 const registry = values.registry ?? (await startRegistry());
 await pushSmallImages(registry);
 await pushBigImage(registry, values.data, 1150 << 20);
