@@ -81,5 +81,5 @@ export class Results {
 
 function thisMachine(): string {
   const model = cpus()[0]?.model.trim() ?? "unknown processor";
-  return `${cpus().length} × ${model}, ${Math.round(totalmem() / 2 ** 30)} GiB, Linux ${release()}`;
+  return `${cpus().length} × ${model}, ${Math.round(totalmem() / 2 ** 30)} GiB, Linux ${release().split("-", 1)[0]}`;
 }
