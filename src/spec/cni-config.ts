@@ -79,6 +79,15 @@ export function checkPlugins(config: CniNetworkConfig): CniNetworkConfig {
   return config;
 }
 
+/** The programs of a network, each once: its plugins, and those that give addresses. */
+export function programsOf({ plugins }: Pick<CniNetworkConfig, "plugins">): string[] {
+  const named = plugins.flatMap(({ type, ipam }) => {
+    const ipamType = (ipam as { type?: unknown } | undefined)?.type;
+    return typeof ipamType === "string" && ipamType !== "" ? [type, ipamType] : [type];
+  });
+  return [...new Set(named)];
+}
+
 /** The newest version that both the configuration and berth know. */
 function versionOf(config: Readonly<Record<string, unknown>>): CniVersion {
   const { cniVersion, cniVersions: several } = config;

@@ -1,7 +1,7 @@
 import { deadlineIn } from "../../base/deadline.ts";
 import { describeFault } from "../../base/fault.ts";
 import type { Ms } from "../../base/units.ts";
-import type { CniNetworkConfig } from "../../spec/cni-config.ts";
+import { programsOf } from "../../spec/cni-config.ts";
 import { askStatus } from "./chain.ts";
 import type { ConfDirectory, ConfiguredNetworks } from "./conf-directory.ts";
 import { findPlugin, type PluginHost } from "./plugin.ts";
@@ -84,12 +84,4 @@ export function noNetwork({ networks, refused }: ConfiguredNetworks, directory: 
   if (refused.length === 0) return `there is no CNI configuration in ${directory}`;
   const reasons = refused.map(({ file, reason }) => `${file}: ${reason}`);
   return `there is no usable CNI configuration in ${directory}: ${reasons.join("; ")}`;
-}
-
-/** The plugins of a network, those for addresses among them. */
-function programsOf({ plugins }: CniNetworkConfig): string[] {
-  return plugins.flatMap(({ type, ipam }) => {
-    const ipamType = (ipam as { type?: unknown } | undefined)?.type;
-    return typeof ipamType === "string" && ipamType !== "" ? [type, ipamType] : [type];
-  });
 }

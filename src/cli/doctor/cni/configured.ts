@@ -48,15 +48,3 @@ async function readNetwork(file: string): Promise<CniNetworkConfig> {
   // Its other plugins lie in a directory of their own, and count when a pod is attached.
   return config.loadOnlyInlinedPlugins || config.plugins.length > 0 ? checkPlugins(config) : config;
 }
-
-/** The programs of a network: its plugins, and those that give addresses. */
-export function programsOf({ plugins }: CniNetworkConfig): string[] {
-  return [
-    ...new Set(
-      plugins.flatMap(({ type, ipam }) => {
-        const ipamType = (ipam as { type?: unknown } | undefined)?.type;
-        return typeof ipamType === "string" && ipamType !== "" ? [type, ipamType] : [type];
-      }),
-    ),
-  ];
-}
