@@ -78,5 +78,6 @@ function table(what: string, shares: readonly Share[], count: number): string {
 }
 
 function perOne(ms: number, count: number): string {
-  return (ms / count).toPrecision(3);
+  const each = ms / count;
+  return each >= 100 ? each.toFixed(0) : each.toPrecision(3);
 }
