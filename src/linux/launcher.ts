@@ -11,6 +11,9 @@ import { Turns } from "./turns.ts";
 /** A spawn holds a thread of the pool for a millisecond; the others stay free for files. */
 const spawnsAtOnce = 2;
 
+/** What is left behind may print much; more than fits into the pipe waits for so long. */
+const readAfterMs = 10;
+
 /** A program that ends and leaves a process behind: a monitor, or what a runtime starts in a container. */
 export interface Launch {
   /** Absolute. */
@@ -69,8 +72,8 @@ export class Launcher {
     using errors = new Pipe();
     const stdio = { stdin: undefined, stdout: output.write, stderr: errors.write };
     const launched = await this.launchOnto(launch, stdio, signal);
-    const stdout = new OutputPipe(output.release("read"), maxOutput);
-    const stderr = new OutputPipe(errors.release("read"), maxOutput);
+    const stdout = new OutputPipe(output.release("read"), maxOutput, readAfterMs);
+    const stderr = new OutputPipe(errors.release("read"), maxOutput, readAfterMs);
     return {
       ...launched,
       stdout,

@@ -17,8 +17,11 @@ const posixSpawn = libc.func(
   "int posix_spawn(_Out_ int *pid, const char *path, void *actions, void *attributes, const char **argv, const char **envp)",
 );
 const pipe2 = libc.func("int pipe2(_Out_ int *fds, int flags)");
+const fcntl = libc.func("int fcntl(int fd, int command, int argument)");
 
 const O_CLOEXEC = 0o2000000;
+const F_SETFL = 4;
+const O_NONBLOCK = 0o4000;
 const SETPGROUP = 0x02;
 const SETSIGDEF = 0x04;
 const SETSIGMASK = 0x08;
@@ -108,4 +111,9 @@ export function closeOnExecPipe(): [number, number] {
   if (read === undefined || write === undefined)
     throw new Error(`pipe2 gave no descriptors, errno ${koffi.errno()}`);
   return [read, write];
+}
+
+/** Lets reads and writes of this end of a pipe fail with EAGAIN instead of waiting. The other end is as it was. */
+export function setNonBlocking(fd: number): void {
+  check(fcntl(fd, F_SETFL, O_NONBLOCK), "fcntl", "F_SETFL");
 }

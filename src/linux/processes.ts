@@ -1,4 +1,4 @@
-import { closeSync } from "node:fs";
+import { closeSync, writeSync } from "node:fs";
 import { stat } from "node:fs/promises";
 import { Socket } from "node:net";
 import { isAbsolute } from "node:path";
@@ -10,12 +10,14 @@ import { type ChildExit, ChildExits } from "./child-exits.ts";
 import type { Command, Finished, Processes } from "./contract.ts";
 import { errnoOf, systemFault } from "./libc.ts";
 import { OutputPipe } from "./output-pipe.ts";
-import { closeOnExecPipe, posixSpawnAsync } from "./posix-spawn.ts";
+import { closeOnExecPipe, posixSpawnAsync, setNonBlocking } from "./posix-spawn.ts";
 import { programPath } from "./program-path.ts";
 import { Turns } from "./turns.ts";
 
 /** A spawn holds a thread of the pool for a millisecond; the pool's other two stay free for files. */
 const spawnsAtOnce = 2;
+/** Programs that run to their end print little, and at their end. */
+const readAfterMs = 100;
 /** How long an aborted run waits for the killed process to be gone, so that what it used is free. */
 const killedWithinMs = 500;
 
@@ -109,8 +111,8 @@ async function start(command: Command, file: string, signal: AbortSignal): Promi
   return {
     pid,
     input: input === undefined ? undefined : feed(input.write, command.stdin ?? ""),
-    output: new OutputPipe(output.read, command.maxOutput),
-    errors: new OutputPipe(errors.read, command.maxOutput),
+    output: new OutputPipe(output.read, command.maxOutput, readAfterMs),
+    errors: new OutputPipe(errors.read, command.maxOutput, readAfterMs),
   };
 }
 
@@ -137,11 +139,21 @@ async function spawnOrFault(
   }
 }
 
-/** Writes all of `data`; a program that does not read it to its end is no fault. */
-function feed(fd: number, data: string | Uint8Array): Socket {
+/**
+ * Writes all of `data`; a program that does not read it to its end is no fault. What the pipe takes at once, most often
+ * all of it, needs no stream; undefined then.
+ */
+function feed(fd: number, data: string | Uint8Array): Socket | undefined {
+  const bytes = Buffer.from(data);
+  setNonBlocking(fd);
+  const written = bytes.length === 0 ? 0 : writeSync(fd, bytes);
+  if (written === bytes.length) {
+    closeSync(fd);
+    return undefined;
+  }
   const socket = new Socket({ fd, readable: false, writable: true });
   socket.on("error", () => socket.destroy());
-  socket.end(data);
+  socket.end(bytes.subarray(written));
   return socket;
 }
 
