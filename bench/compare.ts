@@ -3,6 +3,7 @@
  * `--help` tells of the options; docs/benchmarks.md of what is measured and how.
  */
 import { hostCgroups } from "../src/linux/cgroups.ts";
+import { HostThread } from "../src/linux/host-thread.ts";
 import { installBerth } from "./install.ts";
 import { optionsOf, usage } from "./options.ts";
 import { enterOwnMounts } from "./own-mounts.ts";
@@ -27,7 +28,7 @@ await using stack = new AsyncDisposableStack();
 installBerth(stack);
 const results = new Results();
 try {
-  await runBenchmark(options, await hostCgroups(), results, stopping.signal);
+  await runBenchmark(options, await hostCgroups(stack.use(new HostThread(12_000))), results, stopping.signal);
 } finally {
   // Also what was read before something went wrong.
   if (options.json !== undefined) results.write(options.json);

@@ -9,6 +9,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import type { Namespaces, Processes } from "../src/linux/contract.ts";
+import { HostThread } from "../src/linux/host-thread.ts";
 import { Launcher } from "../src/linux/launcher.ts";
 import { hostMounts } from "../src/linux/mounts.ts";
 import { hostNamespaces } from "../src/linux/namespaces.ts";
@@ -73,7 +74,7 @@ export async function floorParts(
 ): Promise<FloorParts> {
   return {
     workspace: berth.workspace,
-    namespaces: stack.use(hostNamespaces(hostMounts(), { idleMs: 12_000 })),
+    namespaces: hostNamespaces(stack.use(new HostThread(12_000)), hostMounts()),
     processes: hostProcesses(),
     launcher: new Launcher(),
     config: await exampleConfig(berth, image),

@@ -7,6 +7,7 @@
  */
 import { parseArgs } from "node:util";
 import { hostCgroups } from "../src/linux/cgroups.ts";
+import { HostThread } from "../src/linux/host-thread.ts";
 import { ImageSpec } from "../src/wire/gen/runtime.v1.ts";
 import { TestDaemon } from "../test/harness/daemon.ts";
 import { Inspector } from "../test/harness/inspector.ts";
@@ -45,7 +46,12 @@ async function profile(scene: Scene): Promise<void> {
   const daemon = await TestDaemon.start({ runtime: "crun", mounts: "caller's", inspect: true });
   own.defer(() => daemon.close());
   await daemon.images.pullImage({ image: ImageSpec.create({ image: `${registry}/${busyboxImage}` }) });
-  const stage: Stage = { daemon, cgroups: await hostCgroups(), registry, pods: [] };
+  const stage: Stage = {
+    daemon,
+    cgroups: await hostCgroups(own.use(new HostThread(12_000))),
+    registry,
+    pods: [],
+  };
   await scene.prepare(stage);
   using inspector = await Inspector.open(daemon.logFile);
   let cpu = 0;

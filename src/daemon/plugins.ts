@@ -25,6 +25,7 @@ import { openImages } from "../image/open.ts";
 import { currentBootId } from "../linux/boot-id.ts";
 import { hostCgroups } from "../linux/cgroups.ts";
 import type { Cgroups, Mounts, Namespaces, Processes } from "../linux/contract.ts";
+import { HostThread } from "../linux/host-thread.ts";
 import { Launcher } from "../linux/launcher.ts";
 import { hostMounts } from "../linux/mounts.ts";
 import { hostNamespaces } from "../linux/namespaces.ts";
@@ -55,10 +56,10 @@ import type { NodeWatch } from "./node-watch.ts";
 /** Threads are ended after so long without work: each costs memory. */
 const THREAD_IDLE_MS = 10_000;
 /**
- * The namespaces' thread takes 3 to 7 MB, and 30 to 70 ms to start, which a pod's start would wait for. The kubelet reads the
- * pods' counters through it every ten seconds: on a node with pods it stays.
+ * The thread for namespaces and cgroups takes 3 to 7 MB, and 30 to 70 ms to start, which a pod's start would wait for. The
+ * kubelet reads the pods' counters through it every ten seconds: on a node with pods it stays.
  */
-const NAMESPACE_THREAD_IDLE_MS = 60_000;
+const HOST_THREAD_IDLE_MS = 60_000;
 /** One layer a thread; more than the cores would only compete. */
 const UNPACKING_THREADS = 2;
 
@@ -107,8 +108,10 @@ export async function openNode(
     (open) => open.close(),
   );
   const mounts = hostMounts();
-  const namespaces = opened.use(hostNamespaces(mounts, { idleMs: NAMESPACE_THREAD_IDLE_MS }));
-  const cgroups = await hostCgroups();
+  const thread = opened.use(new HostThread(HOST_THREAD_IDLE_MS));
+  const connecting = opened.use(new HostThread(THREAD_IDLE_MS));
+  const namespaces = hostNamespaces(thread, mounts, connecting);
+  const cgroups = await hostCgroups(thread);
   const host: HostParts = {
     processes: hostProcesses(),
     launcher: new Launcher(),

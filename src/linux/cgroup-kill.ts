@@ -11,10 +11,13 @@ import { errnoOf } from "./libc.ts";
 /** Waits between rounds grow to this. */
 const longestWaitMs = 50;
 
+/** What is still there after so many rounds is frozen, may fork, or takes its time to die. */
+const plainRounds = 3;
+
 /**
- * KILLs every process in the group and below, until none is left. v2 does it in one write (Linux 5.14);
- * elsewhere they are frozen first where the kernel can, so that none forks away between being listed and
- * being killed.
+ * KILLs every process in the group and below, until none is left. v2 does it in one write (Linux 5.14).
+ * Elsewhere they are killed as listed, which is enough for nearly all; what outlives that is frozen first where the
+ * kernel can, so that none forks away between being listed and being killed.
  *
  * @throws {Fault} wrongState when this very process is in it; deadline or cancelled as the signal says
  */
@@ -24,13 +27,15 @@ export async function killCgroup(
   signal: AbortSignal,
 ): Promise<void> {
   checkOwnCgroup(cgroup);
-  for (let pause = 1; ; pause = Math.min(pause * 2, longestWaitMs)) {
-    const pids = await cgroupProcesses(hierarchies, cgroup);
+  for (let pause = 1, round = 0; ; pause = Math.min(pause * 2, longestWaitMs), round++) {
+    const pids = cgroupProcesses(hierarchies, cgroup);
     if (pids.length === 0) return;
     throwIfEnded(signal, `killing ${pids.length} processes in cgroup ${cgroup}`);
     if (pids.includes(process.pid)) throw new Fault("wrongState", `cgroup ${cgroup} holds this very process`);
-    if (hierarchies.version === 1 || !(await killUnified(hierarchies, cgroup)))
-      await killRound(hierarchies, cgroup, pids);
+    if (hierarchies.version === 1 || !(await killUnified(hierarchies, cgroup))) {
+      if (round < plainRounds) for (const pid of pids) kill(pid);
+      else await killFrozen(hierarchies, cgroup, pids);
+    }
     await sleep(pause);
   }
 }
@@ -41,7 +46,7 @@ async function killUnified({ mounts }: CgroupHierarchies, cgroup: string): Promi
   return mount !== undefined && (await write(posix.join(mount, cgroup, "cgroup.kill"), "1"));
 }
 
-async function killRound(
+async function killFrozen(
   hierarchies: CgroupHierarchies,
   cgroup: string,
   listed: readonly number[],
@@ -50,11 +55,11 @@ async function killRound(
   const top = freezer === undefined ? undefined : posix.join(freezer, cgroup);
   try {
     if (top !== undefined) await write(join(top, "freezer.state"), "FROZEN");
-    const pids = top === undefined ? listed : await cgroupProcesses(hierarchies, cgroup);
+    const pids = top === undefined ? listed : cgroupProcesses(hierarchies, cgroup);
     for (const pid of pids) kill(pid);
   } finally {
     // Not the top alone: a paused container is frozen on its own account, and would not die.
-    const frozen = top === undefined ? [] : await groupsAtOrBelow(top);
+    const frozen = top === undefined ? [] : groupsAtOrBelow(top);
     for (const directory of frozen) await write(join(directory, "freezer.state"), "THAWED");
   }
 }

@@ -1,4 +1,4 @@
-import { readdir, readFile, rmdir, stat } from "node:fs/promises";
+import { readdirSync, readFileSync, rmdirSync, statSync } from "node:fs";
 import { join, posix } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Fault } from "../base/fault.ts";
@@ -9,24 +9,29 @@ import {
   checkOwnCgroup,
   groupDirectories,
 } from "./cgroup-hierarchies.ts";
+import type { HostThread } from "./host-thread.ts";
 import { errnoOf, systemFault } from "./libc.ts";
 
 /** Waits between tries grow to this. */
 const longestWaitMs = 20;
+/** The links of a directory without directories in it: its own name and its `.`. */
+const leafLinks = 2;
 
-/** The directory and all below it, parents first; empty when it is not there. */
-export async function groupsAtOrBelow(directory: string): Promise<string[]> {
-  let children: string[];
+/**
+ * The directory and all below it, parents first; empty when it is not there. At once, as all that only reads here: the
+ * kernel answers from memory, without a lock that others hold for long.
+ */
+export function groupsAtOrBelow(directory: string): string[] {
+  const found = statSync(directory, { throwIfNoEntry: false });
+  if (found === undefined || !found.isDirectory()) return [];
+  if (found.nlink === leafLinks) return [directory];
   try {
-    const entries = await readdir(directory, { withFileTypes: true });
-    children = entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
+    const children = readdirSync(directory, { withFileTypes: true }).filter((entry) => entry.isDirectory());
+    return [directory, ...children.flatMap(({ name }) => groupsAtOrBelow(join(directory, name)))];
   } catch (error) {
     if (isGone(error)) return [];
     throw error;
   }
-  const below: string[] = [directory];
-  for (const child of children) below.push(...(await groupsAtOrBelow(join(directory, child))));
-  return below;
 }
 
 /** A group may go at any moment: its directory is then not found, its open files have no device. */
@@ -36,19 +41,19 @@ function isGone(error: unknown): boolean {
 }
 
 /** True when the group is there in any hierarchy. */
-export async function cgroupExists(hierarchies: CgroupHierarchies, cgroup: string): Promise<boolean> {
+export function cgroupExists(hierarchies: CgroupHierarchies, cgroup: string): boolean {
   checkCgroupPath(cgroup);
-  const isThere = async (directory: string) =>
-    (await stat(directory).catch(() => undefined))?.isDirectory() === true;
-  return (await Promise.all(groupDirectories(hierarchies, cgroup).map(isThere))).includes(true);
+  return groupDirectories(hierarchies, cgroup).some(
+    (directory) => statSync(directory, { throwIfNoEntry: false })?.isDirectory() === true,
+  );
 }
 
 /** Every group at or below `cgroup`, of any hierarchy, as sorted paths from the root. */
-export async function cgroupsBelow(hierarchies: CgroupHierarchies, cgroup: string): Promise<string[]> {
+export function cgroupsBelow(hierarchies: CgroupHierarchies, cgroup: string): string[] {
   checkCgroupPath(cgroup);
   const found = new Set<string>();
   for (const mount of new Set(hierarchies.mounts.values())) {
-    for (const directory of await groupsAtOrBelow(posix.join(mount, cgroup))) {
+    for (const directory of groupsAtOrBelow(posix.join(mount, cgroup))) {
       found.add(posix.join("/", posix.relative(mount, directory)));
     }
   }
@@ -56,20 +61,17 @@ export async function cgroupsBelow(hierarchies: CgroupHierarchies, cgroup: strin
 }
 
 /** The processes of the group and of those below it, in any hierarchy. */
-export async function cgroupProcesses(hierarchies: CgroupHierarchies, cgroup: string): Promise<number[]> {
+export function cgroupProcesses(hierarchies: CgroupHierarchies, cgroup: string): number[] {
   checkCgroupPath(cgroup);
   const pids = new Set<number>();
-  const each = groupDirectories(hierarchies, cgroup).map(async (top) => {
-    for (const directory of await groupsAtOrBelow(top))
-      for (const pid of await processesOf(directory)) pids.add(pid);
-  });
-  await Promise.all(each);
+  for (const top of groupDirectories(hierarchies, cgroup))
+    for (const directory of groupsAtOrBelow(top)) for (const pid of processesOf(directory)) pids.add(pid);
   return [...pids];
 }
 
-async function processesOf(directory: string): Promise<number[]> {
+function processesOf(directory: string): number[] {
   try {
-    const text = await readFile(join(directory, "cgroup.procs"), "latin1");
+    const text = readFileSync(join(directory, "cgroup.procs"), "utf8");
     // A process of another pid namespace than ours reads as 0.
     return text
       .split("\n")
@@ -88,35 +90,42 @@ async function processesOf(directory: string): Promise<number[]> {
  *
  * @throws {Fault} wrongState, naming the processes that are still in it
  */
-export async function removeCgroup(hierarchies: CgroupHierarchies, cgroup: string, wait: Ms): Promise<void> {
+export async function removeCgroup(
+  hierarchies: CgroupHierarchies,
+  cgroup: string,
+  wait: Ms,
+  thread: HostThread,
+): Promise<void> {
   checkOwnCgroup(cgroup);
   const until = performance.now() + wait;
-  const remove = async (directory: string) => {
-    for (let pause = 1; !(await removeTree(directory)); pause = Math.min(pause * 2, longestWaitMs)) {
-      if (performance.now() >= until) throw await stillBusy(hierarchies, cgroup);
-      await sleep(pause);
-    }
-  };
-  await Promise.all(groupDirectories(hierarchies, cgroup).map(remove));
+  for (let pause = 1; ; pause = Math.min(pause * 2, longestWaitMs)) {
+    if (await thread.run("removeCgroup", { hierarchies, cgroup })) return;
+    if (performance.now() >= until) throw stillBusy(hierarchies, cgroup);
+    await sleep(pause);
+  }
 }
 
-/** True when nothing is left; false when some group is busy. */
-async function removeTree(directory: string): Promise<boolean> {
+/** Removes what can be removed of it now. The kernel may make it wait. @returns false when some group is busy */
+export function removeCgroupNow(hierarchies: CgroupHierarchies, cgroup: string): boolean {
   let removed = true;
-  for (const group of (await groupsAtOrBelow(directory)).toReversed()) {
-    try {
-      await rmdir(group);
-    } catch (error) {
-      if (isGone(error)) continue;
-      if (errnoOf(error) !== "EBUSY") throw systemFault(`removing cgroup ${group}`, error);
-      removed = false;
-    }
-  }
+  for (const top of groupDirectories(hierarchies, cgroup))
+    for (const group of groupsAtOrBelow(top).toReversed()) if (!removeGroup(group)) removed = false;
   return removed;
 }
 
-async function stillBusy(hierarchies: CgroupHierarchies, cgroup: string): Promise<Fault> {
-  const pids = await cgroupProcesses(hierarchies, cgroup);
+function removeGroup(group: string): boolean {
+  try {
+    rmdirSync(group);
+    return true;
+  } catch (error) {
+    if (isGone(error)) return true;
+    if (errnoOf(error) === "EBUSY") return false;
+    throw systemFault(`removing cgroup ${group}`, error);
+  }
+}
+
+function stillBusy(hierarchies: CgroupHierarchies, cgroup: string): Fault {
+  const pids = cgroupProcesses(hierarchies, cgroup);
   const shown = pids.length === 0 ? "no process that is seen" : `processes ${pids.slice(0, 10).join(", ")}`;
   return new Fault("wrongState", `removing cgroup ${cgroup}: busy, with ${shown}`);
 }

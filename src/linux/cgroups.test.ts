@@ -7,11 +7,14 @@ import { after, afterEach, before, describe, it } from "node:test";
 import { findCgroupHierarchies } from "./cgroup-hierarchies.ts";
 import { cgroupsOf, hostCgroups } from "./cgroups.ts";
 import type { Cgroups } from "./contract.ts";
+import { HostThread } from "./host-thread.ts";
 import { parseMountinfo } from "./mountinfo.ts";
 
 const isRoot = process.getuid?.() === 0;
 const group = `/berth-test-${process.pid}-${Date.now().toString(36)}`;
 const deadline = () => AbortSignal.timeout(10_000);
+const thread = new HostThread(60_000);
+after(() => thread[Symbol.asyncDispose]());
 
 /** A shell in the group, which has said that it is there, and its children. */
 async function processIn(directories: Iterable<string>, script: string): Promise<ChildProcess> {
@@ -87,7 +90,7 @@ function suite(name: string, make: () => Promise<Cgroups>): void {
   });
 }
 
-suite("hostCgroups", hostCgroups);
+suite("hostCgroups", () => hostCgroups(thread));
 
 function mountsOfHost() {
   const text = readFileSync("/proc/cgroups", "latin1");
@@ -98,7 +101,7 @@ describe("on cgroup v1", {
   skip: isRoot && mountsOfHost().has("freezer") ? false : "NOT RUN: no v1 freezer here",
 }, () => {
   it("gives a new cpuset its parent's processors, and kills what is frozen", async () => {
-    const cgroups = await hostCgroups();
+    const cgroups = await hostCgroups(thread);
     await cgroups.create(`${group}/a`);
     try {
       const cpuset = cgroups.directories(`${group}/a`).get("cpuset");
@@ -122,5 +125,5 @@ if (tree !== undefined) {
   before(() => mkdirSync(root));
   after(() => rmdirSync(root));
   // A part of the host's v2 tree stands for the whole one.
-  suite("cgroup v2", async () => cgroupsOf({ version: 2, mounts: new Map([["unified", root]]) }));
+  suite("cgroup v2", async () => cgroupsOf({ version: 2, mounts: new Map([["unified", root]]) }, thread));
 }

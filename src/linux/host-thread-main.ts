@@ -1,47 +1,71 @@
 import { parentPort } from "node:worker_threads";
+import { createCgroup } from "./cgroup-create.ts";
+import { removeCgroupNow } from "./cgroup-tree.ts";
 import { connectWithin } from "./connect-within.ts";
-import type { NamespaceRequest } from "./contract.ts";
-import { type FaultMessage, toFaultMessage } from "./fault-message.ts";
-import { LostThread, ownNamespaces, pinNamespaces, readFilesWithin } from "./namespace-calls.ts";
+import { toFaultMessage } from "./fault-message.ts";
+import type {
+  HostTaskAnswer,
+  HostTaskMessage,
+  HostTaskName,
+  HostTasks,
+  ReadResult,
+  ReadTask,
+} from "./host-tasks.ts";
+import {
+  LostThread,
+  ownNamespaces,
+  pinNamespaces,
+  readFilesWithin,
+  unpinNamespaces,
+} from "./namespace-calls.ts";
 
-/** What the thread is asked; it answers one after the other. */
-export type NamespaceTask =
-  | { readonly task: "pin"; readonly request: NamespaceRequest }
-  | { readonly task: "connect"; readonly netns: string; readonly port: number }
-  | {
-      readonly task: "read";
-      readonly reads: readonly { readonly netns: string; readonly files: readonly string[] }[];
-    };
+/** Runs on a worker thread of its own: does one task after the other (`host-tasks.ts`). */
 
-/** One result for a pin or a connection, one for each read: the files' contents, a descriptor, or what went wrong. */
-export type NamespaceAnswer = readonly (
-  | { readonly contents: readonly string[] }
-  | { readonly fd: number }
-  | { readonly fault: FaultMessage }
-)[];
+type TaskTable = {
+  readonly [Name in HostTaskName]: (takes: HostTasks[Name]["takes"]) => HostTasks[Name]["gives"];
+};
 
 const own = ownNamespaces();
 
-function attempt(work: () => NamespaceAnswer[number]): NamespaceAnswer[number] {
+const tasks: TaskTable = {
+  pin: (request) => {
+    pinNamespaces(request, own);
+    return undefined;
+  },
+  unpin: unpinNamespaces,
+  connect: ({ netns, port }) => connectWithin(netns, port, own),
+  read: (reads) => reads.map(read),
+  createCgroup: ({ hierarchies, cgroup }) => {
+    createCgroup(hierarchies, cgroup);
+    return undefined;
+  },
+  removeCgroup: ({ hierarchies, cgroup }) => removeCgroupNow(hierarchies, cgroup),
+};
+
+function read({ netns, files }: ReadTask): ReadResult {
+  return attempt<ReadResult>(
+    () => ({ contents: readFilesWithin(netns, files, own) }),
+    (fault) => ({ fault }),
+  );
+}
+
+function attempt<Answer>(
+  work: () => Answer,
+  failed: (fault: ReturnType<typeof toFaultMessage>) => Answer,
+): Answer {
   try {
     return work();
   } catch (error) {
     if (error instanceof LostThread) process.exit(1); // ends this thread alone: nothing may run in a stray namespace
-    return { fault: toFaultMessage(error) };
+    return failed(toFaultMessage(error));
   }
 }
 
-function answer(task: NamespaceTask): NamespaceAnswer {
-  if (task.task === "read")
-    return task.reads.map(({ netns, files }) =>
-      attempt(() => ({ contents: readFilesWithin(netns, files, own) })),
-    );
-  if (task.task === "connect") return [attempt(() => ({ fd: connectWithin(task.netns, task.port, own) }))];
-  const pin = () => {
-    pinNamespaces(task.request, own);
-    return { contents: [] };
-  };
-  return [attempt(pin)];
+function answer<Name extends HostTaskName>(name: Name, takes: HostTasks[Name]["takes"]): HostTaskAnswer {
+  return attempt<HostTaskAnswer>(
+    () => ({ gives: tasks[name](takes) }),
+    (fault) => ({ fault }),
+  );
 }
 
-parentPort?.on("message", (task: NamespaceTask) => parentPort?.postMessage(answer(task)));
+parentPort?.on("message", ({ name, takes }: HostTaskMessage) => parentPort?.postMessage(answer(name, takes)));

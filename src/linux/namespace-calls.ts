@@ -3,12 +3,15 @@ import {
   constants,
   mkdirSync,
   openSync,
+  readdirSync,
   readFileSync,
   rmdirSync,
   unlinkSync,
   writeSync,
 } from "node:fs";
+import { constants as os } from "node:os";
 import { join } from "node:path";
+import koffi from "koffi";
 import { Fault } from "../base/fault.ts";
 import { cString } from "./c-string.ts";
 import type { NamespaceKind, NamespaceRequest } from "./contract.ts";
@@ -32,6 +35,7 @@ const cloneFlags: Readonly<Record<NamespaceKind, number>> = {
 };
 const MS_BIND = 0x1000;
 const MNT_DETACH = 0x2;
+const UMOUNT_NOFOLLOW = 0x8;
 const AF_INET = 2;
 const SOCK_DGRAM_CLOEXEC = 0o2000002;
 const SIOCGIFFLAGS = 0x8913;
@@ -118,6 +122,37 @@ export function pinNamespaces(request: NamespaceRequest, own: OwnNamespaces): vo
 function unpinSync(path: string): void {
   umount2(cString(path), MNT_DETACH); // fails when it was not mounted yet
   unlinkSync(path);
+}
+
+/** Takes the pins and the directory away; there may be none. @returns false when one is busy: it is left, with those after it */
+export function unpinNamespaces(directory: string): boolean {
+  try {
+    for (const name of readdirSync(directory)) {
+      const path = join(directory, name);
+      if (!unmountAll(path)) return false;
+      unlinkSync(path);
+    }
+    rmdirSync(directory);
+  } catch (error) {
+    if (errnoOf(error) !== "ENOENT") throw systemFault(`taking away the namespaces at ${directory}`, error);
+  }
+  return true;
+}
+
+/** Takes away every mount stacked on `path`. @returns false when one is busy */
+function unmountAll(path: string): boolean {
+  const target = cString(path);
+  while (umount2(target, UMOUNT_NOFOLLOW) === 0);
+  switch (koffi.errno()) {
+    case os.errno.EINVAL: // not a mount point
+    case os.errno.ENOENT:
+      return true;
+    case os.errno.EBUSY:
+      return false;
+    default:
+      check(-1, "umount2", path);
+      return false;
+  }
 }
 
 function loopbackUp(): void {

@@ -14,6 +14,7 @@ import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, afterEach, before, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { HostThread } from "./host-thread.ts";
 import { hostMounts } from "./mounts.ts";
 import { hostNamespaces } from "./namespaces.ts";
 import { hostProcesses } from "./processes.ts";
@@ -22,7 +23,8 @@ const isRoot = process.getuid?.() === 0;
 
 describe("hostNamespaces", { skip: isRoot ? false : "NOT RUN: making namespaces needs root" }, () => {
   const mounts = hostMounts();
-  const namespaces = hostNamespaces(mounts, { idleMs: 60_000 });
+  const thread = new HostThread(60_000);
+  const namespaces = hostNamespaces(thread, mounts);
   const processes = hostProcesses();
   const kinds = ["net", "ipc", "uts"] as const;
   let base: string;
@@ -46,7 +48,7 @@ describe("hostNamespaces", { skip: isRoot ? false : "NOT RUN: making namespaces 
   });
   after(async () => {
     rmdirSync(base);
-    await namespaces[Symbol.asyncDispose]();
+    await thread[Symbol.asyncDispose]();
   });
 
   it("makes namespaces that a program can enter: hostname, lo up, sysctls set, the host's untouched", async () => {
@@ -138,7 +140,8 @@ describe("hostNamespaces", { skip: isRoot ? false : "NOT RUN: making namespaces 
   });
 
   it("ends its thread when idle and starts another", async () => {
-    await using short = hostNamespaces(mounts, { idleMs: 30 });
+    await using shortLived = new HostThread(30);
+    const short = hostNamespaces(shortLived, mounts);
     const threads = () => readdirSync("/proc/self/task").length;
     const before = threads();
     await short.readWithin("/proc/self/ns/net", ["/proc/net/dev"]);

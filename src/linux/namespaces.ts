@@ -1,66 +1,41 @@
-import { readdir, rmdir, unlink } from "node:fs/promises";
+import { readdir } from "node:fs/promises";
 import { Socket } from "node:net";
 import { join } from "node:path";
 import { Fault } from "../base/fault.ts";
-import type { Ms } from "../base/units.ts";
 import type { Mounts, Namespaces } from "./contract.ts";
 import { fromFaultMessage } from "./fault-message.ts";
-import { IdleWorker } from "./idle-worker.ts";
-import { errnoOf, systemFault } from "./libc.ts";
-import type { NamespaceAnswer, NamespaceTask } from "./namespace-thread.ts";
-
-type Thread = IdleWorker<NamespaceTask, NamespaceAnswer>;
+import type { ReadResult } from "./host-tasks.ts";
+import type { HostThread } from "./host-thread.ts";
 
 /**
- * Sources are run as they are, or stripped of their types file by file: the thread's module has this one's
- * ending.
+ * Namespaces made by `thread` (unshare and setns act on the calling thread). Connections are made by `connecting`: one may
+ * wait for a listener that is overrun, and pods must not wait for that.
  */
-const threadModule = new URL(
-  `./namespace-thread${import.meta.url.endsWith(".ts") ? ".ts" : ".js"}`,
-  import.meta.url,
-);
-
-/**
- * Namespaces made by a worker thread (unshare and setns act on the calling thread), which ends when it has
- * had nothing to do for `idleMs`. Dispose of it to end the thread at once.
- */
-export function hostNamespaces(mounts: Mounts, options: { idleMs: Ms }): Namespaces & AsyncDisposable {
-  const thread: Thread = new IdleWorker("namespaces", threadModule, options.idleMs);
+export function hostNamespaces(
+  thread: HostThread,
+  mounts: Mounts,
+  connecting: HostThread = thread,
+): Namespaces {
   const reads = new ReadBatch(thread);
   return {
     async pin(request) {
-      if (request.kinds.length > 0) contentsOf((await thread.ask({ task: "pin", request }))[0]);
+      if (request.kinds.length > 0) await thread.run("pin", request);
     },
-    unpin: (directory) => unpin(directory, mounts),
+    async unpin(directory) {
+      if (await thread.run("unpin", directory)) return;
+      await unmountBusy(directory, mounts);
+      await thread.run("unpin", directory);
+    },
     readWithin: (netns, files) => reads.read(netns, files),
     async connectWithin(netns, port) {
-      const [answer] = await thread.ask({ task: "connect", netns, port });
-      if (answer !== undefined && "fd" in answer) return new Socket({ fd: answer.fd });
-      contentsOf(answer);
-      throw new Fault("internal", "the namespace thread opened no connection");
+      return new Socket({ fd: await connecting.run("connect", { netns, port }) });
     },
-    [Symbol.asyncDispose]: () => thread[Symbol.asyncDispose](),
   };
 }
 
-function contentsOf(result: NamespaceAnswer[number] | undefined): string[] {
-  if (result === undefined) throw new Fault("internal", "the namespace thread left a task unanswered");
-  if ("fault" in result) throw fromFaultMessage(result.fault);
-  return "contents" in result ? [...result.contents] : [];
-}
-
-async function unpin(directory: string, mounts: Mounts): Promise<void> {
-  try {
-    for (const name of await readdir(directory)) {
-      await mounts.unmount(join(directory, name));
-      await unlink(join(directory, name));
-    }
-    await rmdir(directory);
-  } catch (error) {
-    if (errnoOf(error) === "ENOENT") return;
-    if (error instanceof Fault) throw error;
-    throw systemFault(`taking away the namespaces at ${directory}`, error);
-  }
+/** Waits for who uses them, a moment and no longer. */
+async function unmountBusy(directory: string, mounts: Mounts): Promise<void> {
+  for (const name of await readdir(directory)) await mounts.unmount(join(directory, name));
 }
 
 interface PendingRead {
@@ -74,10 +49,10 @@ interface PendingRead {
  * message.
  */
 class ReadBatch {
-  readonly #thread: Thread;
+  readonly #thread: HostThread;
   #pending: PendingRead[] = [];
 
-  constructor(thread: Thread) {
+  constructor(thread: HostThread) {
     this.#thread = thread;
   }
 
@@ -93,18 +68,16 @@ class ReadBatch {
     this.#pending = [];
     try {
       const reads = batch.map(({ netns, files }) => ({ netns, files }));
-      const answer = await this.#thread.ask({ task: "read", reads });
-      for (const [index, { answered }] of batch.entries()) settle(answered, answer[index]);
+      const results = await this.#thread.run("read", reads);
+      for (const [index, { answered }] of batch.entries()) settle(answered, results[index]);
     } catch (error) {
       for (const { answered } of batch) answered.reject(error);
     }
   }
 }
 
-function settle(answered: PromiseWithResolvers<string[]>, result: NamespaceAnswer[number] | undefined): void {
-  try {
-    answered.resolve(contentsOf(result));
-  } catch (error) {
-    answered.reject(error);
-  }
+function settle(answered: PromiseWithResolvers<string[]>, result: ReadResult | undefined): void {
+  if (result === undefined) answered.reject(new Fault("internal", "the host thread left a read unanswered"));
+  else if ("fault" in result) answered.reject(fromFaultMessage(result.fault));
+  else answered.resolve([...result.contents]);
 }

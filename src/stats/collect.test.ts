@@ -6,6 +6,7 @@ import { after, before, describe, it } from "node:test";
 import type { ContainerId, PodSandboxId } from "../base/ids.ts";
 import { hostCgroups } from "../linux/cgroups.ts";
 import type { Cgroups } from "../linux/contract.ts";
+import { HostThread } from "../linux/host-thread.ts";
 import { hostMounts } from "../linux/mounts.ts";
 import { hostNamespaces } from "../linux/namespaces.ts";
 import { StatsCollector } from "./collect.ts";
@@ -16,18 +17,19 @@ const group = `/berth-stats-${process.pid}-${Date.now().toString(36)}`;
 const soon = () => AbortSignal.timeout(30_000);
 
 describe("StatsCollector", { skip: isRoot ? false : "NOT RUN: cgroups and namespaces need root" }, () => {
-  const namespaces = hostNamespaces(hostMounts(), { idleMs: 60_000 });
+  const thread = new HostThread(60_000);
+  const namespaces = hostNamespaces(thread, hostMounts());
   let cgroups: Cgroups;
   let base: string;
   before(async () => {
-    cgroups = await hostCgroups();
+    cgroups = await hostCgroups(thread);
     base = mkdtempSync(join(tmpdir(), "berth-stats-"));
     await namespaces.pin({ directory: join(base, "ns"), kinds: ["net"], hostname: "", sysctls: {} });
   });
   after(async () => {
     await namespaces.unpin(join(base, "ns"));
     rmdirSync(base);
-    await namespaces[Symbol.asyncDispose]();
+    await thread[Symbol.asyncDispose]();
     await cgroups.remove(group, 5000);
   });
 

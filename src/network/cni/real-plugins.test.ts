@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Finished, Processes } from "../../linux/contract.ts";
+import { HostThread } from "../../linux/host-thread.ts";
 import { hostMounts } from "../../linux/mounts.ts";
 import { hostNamespaces } from "../../linux/namespaces.ts";
 import { hostProcesses } from "../../linux/processes.ts";
@@ -21,7 +22,8 @@ const path = "/usr/sbin:/usr/bin:/sbin:/bin";
 class RealNetwork implements AsyncDisposable {
   readonly workspace: NetworkWorkspace;
   readonly #processes: Processes;
-  readonly #namespaces = hostNamespaces(hostMounts(), { idleMs: 1000 });
+  readonly #thread = new HostThread(1000);
+  readonly #namespaces = hostNamespaces(this.#thread, hostMounts());
   readonly #pinned: string[] = [];
   readonly hostNetns: string;
 
@@ -122,7 +124,7 @@ class RealNetwork implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     for (const directory of this.#pinned) await this.#namespaces.unpin(directory);
-    await this.#namespaces[Symbol.asyncDispose]();
+    await this.#thread[Symbol.asyncDispose]();
     await this.workspace[Symbol.asyncDispose]();
   }
 }

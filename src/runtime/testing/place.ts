@@ -11,6 +11,7 @@ import { type Paths, pathsOf } from "../../config/paths.ts";
 import type { Config } from "../../config/schema.ts";
 import { hostCgroups } from "../../linux/cgroups.ts";
 import type { Cgroups } from "../../linux/contract.ts";
+import { HostThread } from "../../linux/host-thread.ts";
 import { Launcher } from "../../linux/launcher.ts";
 import { hostMounts } from "../../linux/mounts.ts";
 import { processIdentity } from "../../linux/process-identity.ts";
@@ -22,6 +23,7 @@ import type { ContainerExit, ContainerRuntime, CreateRequest, MonitoredContainer
 const path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 /** One for the process: it adopts orphans. */
 const launcher = new Launcher();
+const thread = new HostThread(1000);
 
 /** Roots, cgroups and containers of one test run, on the real host but apart from anything else on it. */
 export interface Place {
@@ -56,7 +58,7 @@ export async function openPlace(directory: string, cgroup: string, handler: stri
     state: join(directory, "run"),
     grpc: { socket: "", group: "", maxMessage: 0 },
   });
-  const cgroups = await hostCgroups();
+  const cgroups = await hostCgroups(thread);
   const log: Logger = pino({ level: process.env.BERTH_TEST_LOG ?? "silent" });
   const host = { processes: hostProcesses(), launcher, cgroups, mounts: hostMounts(), log };
   const runtime = await openContainerRuntime(testConfig(handler, cgroup), paths, host);

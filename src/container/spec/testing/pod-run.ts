@@ -3,6 +3,7 @@ import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { ContainerId } from "../../../base/ids.ts";
 import type { Cgroups } from "../../../linux/contract.ts";
+import { HostThread } from "../../../linux/host-thread.ts";
 import { hostMounts } from "../../../linux/mounts.ts";
 import { hostNamespaces } from "../../../linux/namespaces.ts";
 import type { ContainerConfig } from "../../../spec/cri/container-config.ts";
@@ -44,7 +45,8 @@ export interface PodRun extends AsyncDisposable {
 export async function startPodRun(runtime: string): Promise<PodRun> {
   const host = prepareOciRun(runtime);
   const at = (...path: string[]) => join(host.directory, ...path);
-  const namespaces = hostNamespaces(hostMounts(), { idleMs: 1000 });
+  const thread = new HostThread(1000);
+  const namespaces = hostNamespaces(thread, hostMounts());
   const request = { directory: at("ns"), kinds: ["net", "ipc", "uts"], hostname: "pod-host" } as const;
   await namespaces.pin({ ...request, sysctls: {} });
   const facts = await readHostFacts(cgroups);
@@ -74,7 +76,7 @@ export async function startPodRun(runtime: string): Promise<PodRun> {
     },
     async [Symbol.asyncDispose]() {
       await namespaces.unpin(at("ns"));
-      await namespaces[Symbol.asyncDispose]();
+      await thread[Symbol.asyncDispose]();
       host[Symbol.dispose]();
     },
   };
