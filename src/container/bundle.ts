@@ -1,5 +1,5 @@
-import { mkdir, readdir, rm, writeFile } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
+import { existsSync, readdirSync } from "node:fs";
+import { basename, join } from "node:path";
 import { Fault } from "../base/fault.ts";
 import type { ContainerAttempt } from "./parts.ts";
 import type { ContainerRecord } from "./state.ts";
@@ -18,17 +18,14 @@ export async function writeBundle(record: ContainerRecord, attempt: ContainerAtt
   const paths = host.paths.container(record.id);
   const built = await host.spec.build({ record, pod, image: image.config, rootfs: paths.rootfs });
   attempt.user = built.user;
-  await writeFile(join(paths.bundle, "config.json"), JSON.stringify(built.config), { mode: 0o600 });
-  if (record.logPath !== "") await mkdir(dirname(record.logPath), { recursive: true, mode: 0o755 });
+  const path = join(paths.bundle, "config.json");
+  await host.files.change([{ change: "write", path, text: JSON.stringify(built.config), mode: 0o600 }]);
 }
 
 /** Everything in the bundle but the root file system's mount point. */
 export async function removeBundle(record: ContainerRecord, { host }: ContainerAttempt): Promise<void> {
   const { bundle, rootfs } = host.paths.container(record.id);
-  const entries = await readdir(bundle).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === "ENOENT") return [];
-    throw error;
-  });
-  const left = entries.filter((name) => name !== basename(rootfs));
-  await Promise.all(left.map((name) => rm(join(bundle, name), { recursive: true, force: true })));
+  if (!existsSync(bundle)) return;
+  const left = readdirSync(bundle).filter((name) => name !== basename(rootfs));
+  await host.files.change(left.map((name) => ({ change: "removeTree", path: join(bundle, name) })));
 }

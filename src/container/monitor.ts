@@ -1,4 +1,3 @@
-import { rm } from "node:fs/promises";
 import { Fault } from "../base/fault.ts";
 import type { ContainerAttempt } from "./parts.ts";
 import type { ContainerRecord } from "./state.ts";
@@ -38,5 +37,4 @@ export async function deleteMonitored(
 ): Promise<void> {
   await host.runtime.delete(record.id, record.handler, signal);
   await host.cgroups.remove(record.cgroup, REMOVE_WAIT_MS);
-  await rm(host.paths.container(record.id).exitFile, { force: true });
 }

@@ -9,7 +9,7 @@ import type { Config } from "../config/schema.ts";
 import type { EventBus } from "../events/bus.ts";
 import type { LifecycleEvent } from "../events/lifecycle.ts";
 import type { Images } from "../image/contract.ts";
-import type { Cgroups, Mounts } from "../linux/contract.ts";
+import type { Cgroups, Files, Mounts } from "../linux/contract.ts";
 import type { RecordIndex, RecordTable } from "../metadata/contract.ts";
 import type { ContainerRuntime, MonitoredContainer } from "../runtime/contract.ts";
 import type { Snapshotter } from "../snapshot/contract.ts";
@@ -30,6 +30,7 @@ export interface ContainerPods {
 export interface ContainerHost {
   readonly paths: Paths;
   readonly config: Config;
+  readonly files: Files;
   readonly mounts: Mounts;
   readonly cgroups: Cgroups;
   readonly snapshotter: Snapshotter;

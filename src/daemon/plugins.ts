@@ -24,7 +24,8 @@ import type { NodeImages } from "../image/images.ts";
 import { openImages } from "../image/open.ts";
 import { currentBootId } from "../linux/boot-id.ts";
 import { hostCgroups } from "../linux/cgroups.ts";
-import type { Cgroups, Mounts, Namespaces, Processes } from "../linux/contract.ts";
+import type { Cgroups, Files, Mounts, Namespaces, Processes } from "../linux/contract.ts";
+import { hostFiles } from "../linux/files.ts";
 import { HostThread } from "../linux/host-thread.ts";
 import { Launcher } from "../linux/launcher.ts";
 import { hostMounts } from "../linux/mounts.ts";
@@ -67,6 +68,7 @@ const UNPACKING_THREADS = 2;
 interface HostParts {
   readonly processes: Processes;
   readonly launcher: Launcher;
+  readonly files: Files;
   readonly mounts: Mounts;
   readonly cgroups: Cgroups;
   readonly namespaces: Namespaces;
@@ -115,6 +117,7 @@ export async function openNode(
   const host: HostParts = {
     processes: hostProcesses(),
     launcher: new Launcher(),
+    files: hostFiles(thread),
     mounts,
     cgroups,
     namespaces,
@@ -160,12 +163,12 @@ export async function openNode(
   const podBook = openPodBook(metadata, { events, faults, undoDeadline: config.deadline.undo, bootId, log });
   const spec = await openSpecBuilder(config, { cgroups, runtime, containers: containerBook });
   const containerParts: ContainerParts = {
-    host: { paths, config, mounts, cgroups, snapshotter, runtime, images, spec },
+    host: { paths, config, files: host.files, mounts, cgroups, snapshotter, runtime, images, spec },
     book: containerBook,
     pods: { get: (id) => podForContainers(podSandboxes.get(id), podBook, paths) },
   };
   const podParts: PodParts = {
-    host: { paths, config, namespaces, mounts, cgroups, network, runtime },
+    host: { paths, config, namespaces, files: host.files, mounts, cgroups, network, runtime },
     book: podBook,
     containers: {
       stopAll: (pod) => stopAllOfPod(pod, containerParts),

@@ -97,6 +97,7 @@ export async function removeCgroup(
   thread: HostThread,
 ): Promise<void> {
   checkOwnCgroup(cgroup);
+  if (!cgroupExists(hierarchies, cgroup)) return;
   const until = performance.now() + wait;
   for (let pause = 1; ; pause = Math.min(pause * 2, longestWaitMs)) {
     if (await thread.run("removeCgroup", { hierarchies, cgroup })) return;

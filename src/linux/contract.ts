@@ -54,6 +54,24 @@ export interface Mounts {
   below(directory: string): Promise<MountEntry[]>;
 }
 
+/** One change of the host's files; what is to be gone may be gone, a directory that is to be made may be there. */
+export type FileChange =
+  | { readonly change: "makeDirectory"; readonly path: string; readonly mode: number }
+  | { readonly change: "write"; readonly path: string; readonly text: string; readonly mode: number }
+  /** Whole or not at all, by way of `<path>.new`. */
+  | { readonly change: "replace"; readonly path: string; readonly text: string; readonly mode: number }
+  /** Makes the file, or leaves what is in it; never through a symbolic link. */
+  | { readonly change: "beginLog"; readonly path: string; readonly mode: number }
+  | { readonly change: "remove"; readonly path: string }
+  | { readonly change: "removeDirectory"; readonly path: string }
+  | { readonly change: "removeTree"; readonly path: string };
+
+/** Changes of files off the main thread, several in one go: a trip to a thread costs more than each of them. */
+export interface Files {
+  /** One after the other, up to the first that fails. @throws {Fault} naming that one, of the kind that the kernel's answer stands for */
+  change(changes: readonly FileChange[]): Promise<void>;
+}
+
 export type NamespaceKind = "net" | "ipc" | "uts";
 
 /** New namespaces, held by bind mounts at `<directory>/<kind>` instead of by a process. */

@@ -1,5 +1,5 @@
 import type { CgroupHierarchies } from "./cgroup-hierarchies.ts";
-import type { NamespaceRequest } from "./contract.ts";
+import type { FileChange, NamespaceRequest } from "./contract.ts";
 import type { FaultMessage } from "./fault-message.ts";
 
 /** A group of a host's hierarchies, as structured cloning takes it to the thread. */
@@ -22,6 +22,7 @@ export type ReadResult = { readonly contents: readonly string[] } | { readonly f
 /** What the host thread does on request, in one go: each name with what it takes and what it gives. */
 export interface HostTasks {
   pin: { takes: NamespaceRequest; gives: undefined };
+  change: { takes: readonly FileChange[]; gives: undefined };
   /** False when some pin is busy. */
   unpin: { takes: string; gives: boolean };
   /** A descriptor of a connection to the port on the namespace's loopback. */

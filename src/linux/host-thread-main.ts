@@ -3,6 +3,7 @@ import { createCgroup } from "./cgroup-create.ts";
 import { removeCgroupNow } from "./cgroup-tree.ts";
 import { connectWithin } from "./connect-within.ts";
 import { toFaultMessage } from "./fault-message.ts";
+import { makeChanges } from "./file-changes.ts";
 import type {
   HostTaskAnswer,
   HostTaskMessage,
@@ -30,6 +31,10 @@ const own = ownNamespaces();
 const tasks: TaskTable = {
   pin: (request) => {
     pinNamespaces(request, own);
+    return undefined;
+  },
+  change: (changes) => {
+    makeChanges(changes);
     return undefined;
   },
   unpin: unpinNamespaces,

@@ -1,4 +1,4 @@
-import { chmod, mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { readFileSync } from "node:fs";
 import { isFault } from "../base/fault.ts";
 import type { DnsConfig } from "../spec/cri/pod-sandbox-config.ts";
 import { podHostname } from "./namespaces.ts";
@@ -30,9 +30,9 @@ function hostsFile(addresses: readonly string[], hostname: string): string {
   ].join("\n");
 }
 
-async function nodesOwn(path: string): Promise<string> {
+function nodesOwn(path: string): string {
   try {
-    return await readFile(path, "utf8");
+    return readFileSync(path, "utf8");
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return "";
     throw error;
@@ -41,31 +41,34 @@ async function nodesOwn(path: string): Promise<string> {
 
 /** hostname, hosts, resolv.conf and /dev/shm, which the pod's containers share. */
 export async function writePodFiles(record: PodSandboxRecord, attempt: PodAttempt): Promise<void> {
-  const { paths, mounts, config } = attempt.host;
-  const files = paths.pod(record.id);
-  const onNodeNetwork = record.config.security.namespaces.network === "node";
-  const hostname = podHostname(record.config);
-  const hosts = onNodeNetwork ? await nodesOwn("/etc/hosts") : hostsFile(attempt.network.addresses, hostname);
-  const dns = resolvConf(record.config.dns) ?? (await nodesOwn("/etc/resolv.conf"));
-  await Promise.all([
-    writeFile(files.hostname, `${hostname}\n`, { mode: 0o644 }),
-    writeFile(files.hosts, hosts, { mode: 0o644 }),
-    writeFile(files.resolvConf, dns, { mode: 0o644 }),
+  const { paths, files, mounts, config } = attempt.host;
+  const { hostname, hosts, resolvConf: dns, shm } = paths.pod(record.id);
+  const { network, ipc } = record.config.security.namespaces;
+  const name = podHostname(record.config);
+  const hostsText = network === "node" ? nodesOwn("/etc/hosts") : hostsFile(attempt.network.addresses, name);
+  const dnsText = resolvConf(record.config.dns) ?? nodesOwn("/etc/resolv.conf");
+  const ownShm = ipc !== "node";
+  await files.change([
+    { change: "write", path: hostname, text: `${name}\n`, mode: 0o644 },
+    { change: "write", path: hosts, text: hostsText, mode: 0o644 },
+    { change: "write", path: dns, text: dnsText, mode: 0o644 },
+    ...(ownShm ? [{ change: "makeDirectory", path: shm, mode: 0o1777 } as const] : []),
   ]);
-  if (record.config.security.namespaces.ipc === "node") return;
-  await mkdir(files.shm, { mode: 0o1777 });
+  if (!ownShm) return;
   const size = record.config.shmSize ?? config.container.shmSize;
-  await mounts.mount("shm", files.shm, "tmpfs", ["nosuid", "nodev", "noexec", "mode=1777", `size=${size}`]);
-  await chmod(files.shm, 0o1777);
+  await mounts.mount("shm", shm, "tmpfs", ["nosuid", "nodev", "noexec", "mode=1777", `size=${size}`]);
 }
 
 export async function removePodFiles(record: PodSandboxRecord, { host }: PodAttempt): Promise<void> {
-  const files = host.paths.pod(record.id);
+  const { hostname, hosts, resolvConf: dns, shm } = host.paths.pod(record.id);
   try {
-    await host.mounts.unmount(files.shm);
+    await host.mounts.unmount(shm);
   } catch (error) {
     if (!isFault(error, "notFound")) throw error;
   }
-  const left = [files.hostname, files.hosts, files.resolvConf, files.shm];
-  await Promise.all(left.map((path) => rm(path, { recursive: true, force: true })));
+  const left = [hostname, hosts, dns];
+  await host.files.change([
+    ...left.map((path) => ({ change: "remove", path }) as const),
+    { change: "removeTree", path: shm },
+  ]);
 }

@@ -1,4 +1,3 @@
-import { mkdir, rm } from "node:fs/promises";
 import { hostname } from "node:os";
 import { Fault } from "../base/fault.ts";
 import type { NamespaceKind } from "../linux/contract.ts";
@@ -55,8 +54,10 @@ export async function pinPodNamespaces(record: PodSandboxRecord, { host }: PodAt
   const kinds = podNamespaceKinds(record.config);
   requirePodSysctls(record.config, kinds);
   const directory = host.paths.pod(record.id).namespaces;
-  await mkdir(host.paths.pod(record.id).directory, { recursive: true, mode: 0o711 });
-  await mkdir(directory, { mode: 0o700 });
+  await host.files.change([
+    { change: "makeDirectory", path: host.paths.pod(record.id).directory, mode: 0o711 },
+    { change: "makeDirectory", path: directory, mode: 0o700 },
+  ]);
   if (kinds.length === 0) return;
   const sysctls = Object.fromEntries(
     Object.entries(record.config.sysctls).map(([name, value]) => [name.replaceAll("/", "."), value]),
@@ -71,5 +72,5 @@ export async function pinPodNamespaces(record: PodSandboxRecord, { host }: PodAt
 
 export async function unpinPodNamespaces(record: PodSandboxRecord, { host }: PodAttempt): Promise<void> {
   await host.namespaces.unpin(host.paths.pod(record.id).namespaces);
-  await rm(host.paths.pod(record.id).directory, { recursive: true, force: true });
+  await host.files.change([{ change: "removeTree", path: host.paths.pod(record.id).directory }]);
 }

@@ -8,7 +8,7 @@ import type { Paths } from "../config/paths.ts";
 import type { Config } from "../config/schema.ts";
 import type { EventBus } from "../events/bus.ts";
 import type { LifecycleEvent } from "../events/lifecycle.ts";
-import type { Cgroups, Mounts, Namespaces } from "../linux/contract.ts";
+import type { Cgroups, Files, Mounts, Namespaces } from "../linux/contract.ts";
 import type { RecordIndex, RecordTable } from "../metadata/contract.ts";
 import type { PodNetwork, PodNetworkResult } from "../network/contract.ts";
 import type { ContainerRuntime } from "../runtime/contract.ts";
@@ -19,6 +19,7 @@ export interface PodHost {
   readonly paths: Paths;
   readonly config: Config;
   readonly namespaces: Namespaces;
+  readonly files: Files;
   readonly mounts: Mounts;
   readonly cgroups: Cgroups;
   readonly network: PodNetwork;

@@ -1,4 +1,4 @@
-import { constants } from "node:fs";
+import { constants, fstatSync } from "node:fs";
 import { open } from "node:fs/promises";
 import { Fault } from "../../base/fault.ts";
 import type { Bytes } from "../../base/units.ts";
@@ -13,7 +13,7 @@ const chunkBytes = 64 * 1024;
  */
 export async function readBoundedFile(path: string, max: Bytes, name: string): Promise<string> {
   await using file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
-  const stats = await file.stat();
+  const stats = fstatSync(file.fd);
   if (!stats.isFile()) throw new Fault("invalid", `${name} is not a regular file`);
   const chunks: Buffer[] = [];
   let length = 0;
@@ -24,6 +24,7 @@ export async function readBoundedFile(path: string, max: Bytes, name: string): P
     chunks.push(chunk.subarray(0, bytesRead));
     length += bytesRead;
     if (length > max) throw new Fault("exhausted", `${name} is larger than ${max} bytes`);
+    if (length === stats.size) break; // a file of the kernel's own says 0, and is read until it ends
   }
   return Buffer.concat(chunks).toString("utf8");
 }

@@ -12,6 +12,7 @@ import { pathsOf } from "../../config/paths.ts";
 import { EventBus } from "../../events/bus.ts";
 import type { LifecycleEvent } from "../../events/lifecycle.ts";
 import type { ImageRecord, Images } from "../../image/contract.ts";
+import { makeChanges } from "../../linux/file-changes.ts";
 import { RecordingCgroups } from "../../linux/testing/recording-cgroups.ts";
 import { RecordingMounts } from "../../linux/testing/recording-mounts.ts";
 import { openMetadata } from "../../metadata/open.ts";
@@ -67,6 +68,7 @@ export class RecordingContainerHost implements AsyncDisposable {
         host: {
           config,
           paths,
+          files: { change: async (changes) => makeChanges(changes) },
           mounts: host.mounts,
           cgroups: host.cgroups,
           snapshotter: host.#snapshotter(),

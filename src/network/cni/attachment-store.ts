@@ -1,7 +1,9 @@
-import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { readFileSync } from "node:fs";
+import { mkdir, readdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { Fault } from "../../base/fault.ts";
 import type { PodSandboxId } from "../../base/ids.ts";
+import type { Files } from "../../linux/contract.ts";
 import { checkPlugins, parseNetworkConfigList } from "../../spec/cni-config.ts";
 import type { Attachment } from "./chain.ts";
 
@@ -25,14 +27,16 @@ export const unreadable = Symbol("unreadable");
 export class AttachmentStore {
   readonly #attached: string;
   readonly #abandoned: string;
+  readonly #files: Files;
 
-  private constructor(directory: string) {
+  private constructor(directory: string, files: Files) {
+    this.#files = files;
     this.#attached = join(directory, "attached");
     this.#abandoned = join(directory, "abandoned");
   }
 
-  static async open(directory: string): Promise<AttachmentStore> {
-    const store = new AttachmentStore(directory);
+  static async open(directory: string, files: Files): Promise<AttachmentStore> {
+    const store = new AttachmentStore(directory, files);
     for (const each of [store.#attached, store.#abandoned]) {
       await mkdir(each, { recursive: true, mode: 0o700 });
       // Writes that a kill interrupted: the file that each was to replace is still there.
@@ -43,21 +47,20 @@ export class AttachmentStore {
   }
 
   async write(pod: PodAttachments): Promise<void> {
-    const file = fileOf(this.#attached, pod.id);
-    await writeFile(`${file}.new`, JSON.stringify(pod), { mode: 0o600 });
-    await rename(`${file}.new`, file);
+    const path = fileOf(this.#attached, pod.id);
+    await this.#files.change([{ change: "replace", path, text: JSON.stringify(pod), mode: 0o600 }]);
   }
 
-  attached(id: PodSandboxId): Promise<PodAttachments | typeof unreadable | undefined> {
+  attached(id: PodSandboxId): PodAttachments | typeof unreadable | undefined {
     return read(fileOf(this.#attached, id), id);
   }
 
-  abandoned(id: PodSandboxId): Promise<PodAttachments | typeof unreadable | undefined> {
+  abandoned(id: PodSandboxId): PodAttachments | typeof unreadable | undefined {
     return read(fileOf(this.#abandoned, id), id);
   }
 
   async forgetAttached(id: PodSandboxId): Promise<void> {
-    await rm(fileOf(this.#attached, id), { force: true });
+    await this.#files.change([{ change: "remove", path: fileOf(this.#attached, id) }]);
   }
 
   async forgetAbandoned(id: PodSandboxId): Promise<void> {
@@ -99,10 +102,10 @@ async function idsIn(directory: string): Promise<PodSandboxId[]> {
     .filter((name): name is PodSandboxId => idForm.test(name));
 }
 
-async function read(file: string, id: PodSandboxId): Promise<PodAttachments | typeof unreadable | undefined> {
+function read(file: string, id: PodSandboxId): PodAttachments | typeof unreadable | undefined {
   let text: string;
   try {
-    text = await readFile(file, "utf8");
+    text = readFileSync(file, "utf8");
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
     throw error;

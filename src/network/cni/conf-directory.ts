@@ -1,7 +1,9 @@
-import { readdir, readFile, stat } from "node:fs/promises";
+import { type BigIntStats, existsSync, readdirSync, statSync } from "node:fs";
+import { readFile, stat } from "node:fs/promises";
 import { extname, join } from "node:path";
 import { describeFault, Fault } from "../../base/fault.ts";
 import type { Bytes } from "../../base/units.ts";
+import { errnoOf } from "../../linux/libc.ts";
 import {
   type CniNetworkConfig,
   checkPlugins,
@@ -56,9 +58,9 @@ export class ConfDirectory {
 
   /** The state of the directory now. @throws {Fault} unavailable when it can't be read though it is there */
   async read(): Promise<ConfiguredNetworks> {
-    const files = await this.#files(this.#directory, [".conf", ".conflist", ".json"]);
-    const folders = await this.#folders();
-    const fingerprint = await fingerprintOf([...files, ...folders]);
+    const files = this.#files(this.#directory, [".conf", ".conflist", ".json"]);
+    const folders = this.#folders();
+    const fingerprint = fingerprintOf([...files, ...folders]);
     if (fingerprint === this.#fingerprint) return this.#loaded;
     const loaded = await this.#load(files);
     this.#fingerprint = fingerprint;
@@ -90,25 +92,21 @@ export class ConfDirectory {
     const text = await readBounded(file);
     const config = extname(file) === ".conflist" ? parseNetworkConfigList(text) : parseNetworkConfig(text);
     if (config.loadOnlyInlinedPlugins) return checkPlugins(config);
-    const more = await this.#files(join(this.#directory, config.name), [".conf"]);
+    const more = this.#files(join(this.#directory, config.name), [".conf"]);
     const plugins = await Promise.all(more.map(async (each) => parsePluginConfig(await readBounded(each))));
     return checkPlugins({ ...config, plugins: [...config.plugins, ...plugins] });
   }
 
   /** Of networks whose further plugins lie in a folder of their own. */
-  async #folders(): Promise<string[]> {
+  #folders(): string[] {
     const folders = this.#loaded.networks
       .filter(({ config }) => !config.loadOnlyInlinedPlugins)
       .map(({ config }) => join(this.#directory, config.name));
-    return (await Promise.all(folders.map((folder) => this.#files(folder, [".conf"])))).flat();
+    return folders.flatMap((folder) => this.#files(folder, [".conf"]));
   }
 
-  async #files(directory: string, endings: readonly string[]): Promise<string[]> {
-    const names = await readdir(directory).catch((error: NodeJS.ErrnoException) => {
-      if (error.code === "ENOENT" || error.code === "ENOTDIR") return [];
-      throw new Fault("unavailable", `reading the CNI configurations in ${directory}`, { cause: error });
-    });
-    return names
+  #files(directory: string, endings: readonly string[]): string[] {
+    return namesIn(directory)
       .filter((name) => endings.includes(extname(name)) && !name.startsWith("."))
       .sort()
       .slice(0, maxFiles)
@@ -122,12 +120,28 @@ async function readBounded(file: string): Promise<string> {
   return await readFile(file, "utf8");
 }
 
-async function fingerprintOf(files: readonly string[]): Promise<string> {
-  const parts = await Promise.all(
-    files.map(async (file) => {
-      const found = await stat(file, { bigint: true }).catch(() => undefined);
-      return `${file} ${found?.ino} ${found?.size} ${found?.mtimeNs} ${found?.ctimeNs}`;
-    }),
-  );
+/** At once, as the fingerprint: it is looked at before each pod, and a trip to the thread pool takes longer. */
+function namesIn(directory: string): string[] {
+  try {
+    return existsSync(directory) ? readdirSync(directory) : [];
+  } catch (error) {
+    if (errnoOf(error) === "ENOENT" || errnoOf(error) === "ENOTDIR") return [];
+    throw new Fault("unavailable", `reading the CNI configurations in ${directory}`, { cause: error });
+  }
+}
+
+function statOf(file: string): BigIntStats | undefined {
+  try {
+    return statSync(file, { bigint: true, throwIfNoEntry: false });
+  } catch {
+    return undefined; // a loop of links: its reading will tell
+  }
+}
+
+function fingerprintOf(files: readonly string[]): string {
+  const parts = files.map((file) => {
+    const found = statOf(file);
+    return `${file} ${found?.ino} ${found?.size} ${found?.mtimeNs} ${found?.ctimeNs}`;
+  });
   return parts.join("\n");
 }

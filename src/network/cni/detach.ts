@@ -14,7 +14,7 @@ export async function detachPod(
   parts: CniParts,
   signal: AbortSignal,
 ): Promise<void> {
-  const stored = await parts.store.attached(id);
+  const stored = parts.store.attached(id);
   if (stored === undefined) return;
   await detachStored(id, netns, stored, parts, signal);
   await parts.store.forgetAttached(id); // forgotten last
@@ -27,7 +27,7 @@ export async function detachAbandoned(
   parts: CniParts,
   signal: AbortSignal,
 ): Promise<void> {
-  const stored = await parts.store.abandoned(id);
+  const stored = parts.store.abandoned(id);
   if (stored !== undefined) await detachStored(id, netns, stored, parts, signal);
 }
 
@@ -38,7 +38,7 @@ export async function checkPod(
   parts: CniParts,
   signal: AbortSignal,
 ): Promise<void> {
-  const stored = await parts.store.attached(id);
+  const stored = parts.store.attached(id);
   if (stored === undefined || stored === unreadable) {
     throw new Fault("notFound", `there is no cached network attachment of pod ${id}`);
   }
@@ -54,7 +54,7 @@ async function detachStored(
 ): Promise<void> {
   const pod = stored === unreadable ? await rebuilt(id, parts) : stored;
   if (pod.attachments.some(({ result }) => result === undefined)) await endLeftoverPlugins(id);
-  const pinned = await firstPinned([netns, pod.netns]);
+  const pinned = firstPinned([netns, pod.netns]);
   for (const attachment of pod.attachments.toReversed()) {
     await deleteAttachment(attachment, pinned, parts.host, signal);
   }

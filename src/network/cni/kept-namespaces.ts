@@ -25,7 +25,7 @@ export class KeptNamespaces {
   /** Pins what is pinned at `netns` a second time. Nothing is kept when nothing is there any more. */
   async keep(id: PodSandboxId, netns: string): Promise<void> {
     const path = this.pathOf(id);
-    if ((await firstPinned([netns])) === "" || (await firstPinned([path])) !== "") return;
+    if (firstPinned([netns]) === "" || firstPinned([path]) !== "") return;
     await mkdir(this.#directory, { recursive: true, mode: 0o700 });
     await writeFile(path, "");
     await this.#mounts.bind(netns, path);

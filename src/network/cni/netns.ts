@@ -1,4 +1,4 @@
-import { statfs } from "node:fs/promises";
+import { existsSync, statfsSync } from "node:fs";
 
 /** Magic of the file system that namespaces lie on (include/uapi/linux/magic.h). */
 const nsfsMagic = 0x6e736673;
@@ -8,16 +8,14 @@ const nsfsMagic = 0x6e736673;
  * "gone" at DEL (CNI spec 1.1, section 2). What is left of a pin after a reboot is an empty file, which they
  * don't take.
  */
-export async function firstPinned(paths: readonly string[]): Promise<string> {
-  for (const path of paths) {
-    const type =
-      path === ""
-        ? undefined
-        : await statfs(path).then(
-            (found) => found.type,
-            () => undefined,
-          );
-    if (type === nsfsMagic) return path;
+export function firstPinned(paths: readonly string[]): string {
+  return paths.find((path) => path !== "" && isPinned(path)) ?? "";
+}
+
+function isPinned(path: string): boolean {
+  try {
+    return existsSync(path) && statfsSync(path).type === nsfsMagic;
+  } catch {
+    return false; // gone meanwhile
   }
-  return "";
 }

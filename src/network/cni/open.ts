@@ -5,7 +5,7 @@ import type { PodSandboxId } from "../../base/ids.ts";
 import { KeyedLocks } from "../../base/lock.ts";
 import type { Paths } from "../../config/paths.ts";
 import type { Config } from "../../config/schema.ts";
-import type { Mounts, Processes } from "../../linux/contract.ts";
+import type { Files, Mounts, Processes } from "../../linux/contract.ts";
 import type { PodNetwork } from "../contract.ts";
 import { attachPod } from "./attach.ts";
 import { AttachmentStore, unreadable } from "./attachment-store.ts";
@@ -21,6 +21,7 @@ import { sweepAttachments } from "./sweep.ts";
 /** What the pods' network is built from. */
 export interface PodNetworkParts {
   readonly processes: Processes;
+  readonly files: Files;
   readonly mounts: Pick<Mounts, "bind" | "unmount">;
   /** What plugins inherit; PATH among it. */
   readonly env: Readonly<Record<string, string>>;
@@ -31,9 +32,9 @@ export interface PodNetworkParts {
 export async function openPodNetwork(
   settings: Config["network"],
   paths: Pick<Paths, "cni" | "keptNetns">,
-  { processes, mounts, env, log }: PodNetworkParts,
+  { processes, files, mounts, env, log }: PodNetworkParts,
 ): Promise<PodNetwork> {
-  const store = await AttachmentStore.open(paths.cni);
+  const store = await AttachmentStore.open(paths.cni, files);
   const kept = new KeptNamespaces(paths.keptNetns, mounts);
   const cidrs = await PodCidrs.open(paths.cni);
   const directory = new ConfDirectory(settings.confDir, settings.maxConfs, (now) => logChange(now, log));
@@ -75,7 +76,7 @@ export async function openPodNetwork(
 }
 
 async function keepNamespace(id: PodSandboxId, store: AttachmentStore, kept: KeptNamespaces): Promise<void> {
-  const stored = await store.attached(id);
+  const stored = store.attached(id);
   if (stored !== undefined && stored !== unreadable) await kept.keep(id, stored.netns);
 }
 

@@ -1,5 +1,4 @@
-import { constants } from "node:fs";
-import { access, stat } from "node:fs/promises";
+import { statSync } from "node:fs";
 import { join } from "node:path";
 import { throwIfEnded } from "../../base/deadline.ts";
 import { during, Fault } from "../../base/fault.ts";
@@ -38,6 +37,8 @@ class PluginError extends Error {
 }
 
 const maxOutput: Bytes = 2 ** 20;
+/** As root, a file is executable when it is so for anyone. */
+const anyExecute = 0o111;
 
 /**
  * Runs the plugin to its end and returns what it printed.
@@ -48,7 +49,7 @@ const maxOutput: Bytes = 2 ** 20;
 export async function callPlugin(call: PluginCall, host: PluginHost, signal: AbortSignal): Promise<string> {
   const doing = `network "${call.network}": plugin ${call.type}, ${call.command}`;
   throwIfEnded(signal, doing);
-  const path = await findPlugin(call.type, host.binDirs);
+  const path = findPlugin(call.type, host.binDirs);
   if (path === undefined) {
     throw new Fault("unavailable", `${doing}: there is no such plugin in ${host.binDirs.join(", ")}`, {
       hint: "install the plugin, or set network.binDirs",
@@ -84,15 +85,15 @@ export async function callPlugin(call: PluginCall, host: PluginHost, signal: Abo
 }
 
 /** The first executable file of that name; undefined when there is none. */
-export async function findPlugin(type: string, binDirs: readonly string[]): Promise<string | undefined> {
-  for (const directory of binDirs) {
-    const path = join(directory, type);
-    try {
-      await access(path, constants.X_OK);
-      if ((await stat(path)).isFile()) return path;
-    } catch {
-      // Not in this one.
-    }
+export function findPlugin(type: string, binDirs: readonly string[]): string | undefined {
+  return binDirs.map((directory) => join(directory, type)).find(isExecutable);
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    const found = statSync(path, { throwIfNoEntry: false });
+    return found?.isFile() === true && (found.mode & anyExecute) !== 0;
+  } catch {
+    return false; // a loop of links, a disk that is gone: another directory may have it
   }
-  return undefined;
 }

@@ -32,14 +32,14 @@ export class NetworkStatus {
   async now(): Promise<string | undefined> {
     const configured = await this.#directory.read().catch((error: unknown) => describeFault(error));
     if (typeof configured === "string") return configured;
-    const problem = noNetwork(configured, this.#directory.directory) ?? (await this.#missing(configured));
+    const problem = noNetwork(configured, this.#directory.directory) ?? this.#missing(configured);
     return problem ?? (await this.#plugins(configured));
   }
 
-  async #missing({ networks }: ConfiguredNetworks): Promise<string | undefined> {
+  #missing({ networks }: ConfiguredNetworks): string | undefined {
     for (const { config } of networks) {
       for (const type of programsOf(config)) {
-        if ((await findPlugin(type, this.#host.binDirs)) !== undefined) continue;
+        if (findPlugin(type, this.#host.binDirs) !== undefined) continue;
         return `network "${config.name}": there is no plugin ${type} in ${this.#host.binDirs.join(", ")}`;
       }
     }

@@ -37,7 +37,7 @@ export async function sweepAttachments(
 async function collectAll(parts: CniParts, signal: AbortSignal): Promise<void> {
   const { store, directory, host, settings, collecting, log } = parts;
   using _collecting = await collecting.hold("collecting", signal);
-  const pods = await Promise.all((await store.attachedIds()).map((id) => store.attached(id)));
+  const pods = (await store.attachedIds()).map((id) => store.attached(id));
   if (pods.includes(unreadable)) return;
   const attachments = pods.flatMap((pod) => (pod === undefined || pod === unreadable ? [] : pod.attachments));
   for (const { config } of (await directory.read()).networks) {

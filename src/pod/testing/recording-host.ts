@@ -10,6 +10,7 @@ import { loadConfig } from "../../config/load.ts";
 import { pathsOf } from "../../config/paths.ts";
 import { EventBus } from "../../events/bus.ts";
 import type { LifecycleEvent } from "../../events/lifecycle.ts";
+import { makeChanges } from "../../linux/file-changes.ts";
 import { RecordingCgroups } from "../../linux/testing/recording-cgroups.ts";
 import { RecordingMounts } from "../../linux/testing/recording-mounts.ts";
 import { RecordingNamespaces } from "../../linux/testing/recording-namespaces.ts";
@@ -56,6 +57,7 @@ export class RecordingPodHost implements AsyncDisposable {
         host: {
           config,
           paths: pathsOf(config),
+          files: { change: async (changes) => makeChanges(changes) },
           mounts: host.mounts,
           namespaces: host.namespaces,
           cgroups: host.cgroups,

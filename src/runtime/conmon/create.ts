@@ -1,11 +1,10 @@
-import { constants, existsSync } from "node:fs";
-import { mkdir, open, readFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { throwIfEnded, waitFor } from "../../base/deadline.ts";
 import { describeFault, during, Fault } from "../../base/fault.ts";
 import { waitOutside } from "../../base/outside-time.ts";
 import type { Bytes, Ms } from "../../base/units.ts";
-import type { Cgroups } from "../../linux/contract.ts";
+import type { Cgroups, Files } from "../../linux/contract.ts";
 import type { LaunchedWithOutput } from "../../linux/launcher.ts";
 import { Pipe } from "../../linux/pipe.ts";
 import { type ProcessStart, processIdentity } from "../../linux/process-identity.ts";
@@ -33,7 +32,7 @@ export async function createContainer(
   parts: ConmonParts,
   signal: AbortSignal,
 ): Promise<MonitoredContainer> {
-  if (request.logPath !== undefined) await prepareLog(request.logPath);
+  if (request.logPath !== undefined) await prepareLog(request.logPath, parts.host.files);
   try {
     const init = await launchMonitor(request, parts, signal);
     const monitor = recordedMonitor(request.id, parts.paths);
@@ -58,17 +57,17 @@ function identityOf(pid: number | undefined, what: string): ProcessIdentity {
 }
 
 /** @throws {Fault} invalid for a path that conmon can't be told */
-async function prepareLog(path: string): Promise<void> {
+async function prepareLog(path: string, files: Files): Promise<void> {
   if (!path.startsWith("/") || /[:\0\n]/.test(path)) {
     throw new Fault(
       "invalid",
       `log path ${JSON.stringify(path)}: must be absolute, without ":" or a newline`,
     );
   }
-  await mkdir(dirname(path), { recursive: true, mode: 0o755 });
-  const flags = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_NOFOLLOW;
-  await using file = await open(path, flags, logMode);
-  await file.chmod(logMode); // the umask may have taken bits away
+  await files.change([
+    { change: "makeDirectory", path: dirname(path), mode: 0o755 },
+    { change: "beginLog", path, mode: logMode },
+  ]);
 }
 
 /** @returns the pid of the container's first process */
@@ -111,10 +110,10 @@ async function launchMonitor(
  */
 function within(cgroup: string | undefined, command: readonly string[], cgroups: Cgroups): readonly string[] {
   if (cgroup === undefined) return command;
-  const files = [...new Set(cgroups.directories(cgroup).values())].map((directory) => {
-    const tasks = join(directory, "tasks"); // only version 1 has them
-    return existsSync(tasks) ? tasks : join(directory, "cgroup.procs");
-  });
+  const directories = cgroups.directories(cgroup);
+  const files = [...new Set(directories.values())].map((directory) =>
+    join(directory, directory === directories.get("unified") ? "cgroup.procs" : "tasks"),
+  );
   return ["/bin/sh", "-c", enterThenBecome, "sh", String(files.length), ...files, ...command];
 }
 

@@ -1,13 +1,13 @@
-import { access, rm } from "node:fs/promises";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { throwIfEnded } from "../../base/deadline.ts";
 import { describeFault } from "../../base/fault.ts";
 import type { ContainerId } from "../../base/ids.ts";
 import type { Ms } from "../../base/units.ts";
-import { cgroupOf, readBundle } from "./bundle.ts";
+import { cgroupOf, readBundleNow } from "./bundle.ts";
 import type { Handler } from "./handlers.ts";
 import { killMonitors, runtimeLog, settleMonitors } from "./monitors.ts";
-import type { ConmonParts } from "./parts.ts";
+import type { ConmonParts, RuntimeHost } from "./parts.ts";
 import { requireRuntime } from "./runtime-command.ts";
 
 /** How long the kernel may take to let go of a cgroup whose processes were just killed. */
@@ -29,12 +29,12 @@ export async function deleteContainer(
   const { paths, host } = parts;
   const files = paths.container(id);
   // A monitor without the container's pid is still creating it, and what it makes must not come after its removal.
-  if (!(await isThere(files.pidFile))) await killMonitors(id, paths, signal);
-  const config = await readBundle(files.bundle);
+  if (!existsSync(files.pidFile)) await killMonitors(id, paths, signal);
+  const config = readBundleNow(files.bundle);
   const cgroup = config === undefined ? undefined : cgroupOf(config);
   // Before the runtime does: runc looks only every 100 ms whether what it killed is dead.
   if (cgroup !== undefined) await host.cgroups.killAll(cgroup, signal);
-  const holding = await holders(id, handlerName, parts);
+  const holding = holders(id, handlerName, parts);
   let failed = await deleteByRuntime(id, holding, parts, signal);
   if (cgroup !== undefined && (await host.cgroups.exists(cgroup))) {
     await host.cgroups.killAll(cgroup, signal);
@@ -47,10 +47,10 @@ export async function deleteContainer(
 }
 
 /** The handlers whose runtime has the container on its books. */
-async function holders(id: ContainerId, named: string, { handlers }: ConmonParts): Promise<Handler[]> {
+function holders(id: ContainerId, named: string, { handlers }: ConmonParts): Handler[] {
   const found: Handler[] = [];
   for (const handler of handlers.all()) {
-    const holds = handler.kind === "other" ? handler.name === named : await isThere(join(handler.root, id));
+    const holds = handler.kind === "other" ? handler.name === named : existsSync(join(handler.root, id));
     if (holds) found.push(handler);
   }
   return found;
@@ -67,7 +67,7 @@ async function deleteByRuntime(
   for (const handler of holding) {
     try {
       await requireRuntime(handler, { args: ["delete", "--force", id] }, host, signal);
-      if (handler.kind !== "other") await rm(join(handler.root, id), { recursive: true, force: true });
+      if (handler.kind !== "other") await removeTree(join(handler.root, id), host);
     } catch (error) {
       throwIfEnded(signal, `deleting container ${id}`);
       host.log.warn({ container: id, err: describeFault(error) }, "the runtime could not delete a container");
@@ -81,19 +81,17 @@ async function deleteByRuntime(
 async function forget(id: ContainerId, handler: Handler, { host }: ConmonParts): Promise<void> {
   if (handler.kind === "other") return;
   host.log.warn({ container: id, handler: handler.name }, "removing what a runtime recorded of a container");
-  await rm(join(handler.root, id), { recursive: true, force: true });
+  await removeTree(join(handler.root, id), host);
+}
+
+async function removeTree(path: string, { files }: RuntimeHost): Promise<void> {
+  if (existsSync(path)) await files.change([{ change: "removeTree", path }]);
 }
 
 /** What monitor and runtime left in the bundle and beside it. */
-async function removeTraces(id: ContainerId, { paths }: ConmonParts): Promise<void> {
+async function removeTraces(id: ContainerId, { paths, host }: ConmonParts): Promise<void> {
   const { bundle, pidFile, monitorPidFile, exitFile, oomFile } = paths.container(id);
   const inBundle = ["exit", "attach", "ctl", "winsz"].map((name) => join(bundle, name));
   const left = [pidFile, monitorPidFile, exitFile, oomFile, runtimeLog(bundle), ...inBundle];
-  await Promise.all(left.map((file) => rm(file, { force: true })));
-}
-
-async function isThere(path: string): Promise<boolean> {
-  return await access(path)
-    .then(() => true)
-    .catch(() => false);
+  await host.files.change(left.map((path) => ({ change: "remove", path })));
 }

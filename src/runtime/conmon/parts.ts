@@ -1,6 +1,6 @@
 import type { Logger } from "pino";
 import type { Paths } from "../../config/paths.ts";
-import type { Cgroups, Mounts, Processes } from "../../linux/contract.ts";
+import type { Cgroups, Files, Mounts, Processes } from "../../linux/contract.ts";
 import type { Launcher } from "../../linux/launcher.ts";
 import type { ExecTemplates } from "./exec-templates.ts";
 import type { Handlers } from "./handlers.ts";
@@ -9,6 +9,7 @@ import type { Handlers } from "./handlers.ts";
 export interface RuntimeHost {
   readonly processes: Processes;
   readonly launcher: Launcher;
+  readonly files: Files;
   readonly cgroups: Cgroups;
   readonly mounts: Mounts;
   readonly log: Logger;

@@ -11,6 +11,7 @@ import { type Paths, pathsOf } from "../../config/paths.ts";
 import type { Config } from "../../config/schema.ts";
 import { hostCgroups } from "../../linux/cgroups.ts";
 import type { Cgroups } from "../../linux/contract.ts";
+import { hostFiles } from "../../linux/files.ts";
 import { HostThread } from "../../linux/host-thread.ts";
 import { Launcher } from "../../linux/launcher.ts";
 import { hostMounts } from "../../linux/mounts.ts";
@@ -60,7 +61,8 @@ export async function openPlace(directory: string, cgroup: string, handler: stri
   });
   const cgroups = await hostCgroups(thread);
   const log: Logger = pino({ level: process.env.BERTH_TEST_LOG ?? "silent" });
-  const host = { processes: hostProcesses(), launcher, cgroups, mounts: hostMounts(), log };
+  const files = hostFiles(thread);
+  const host = { processes: hostProcesses(), launcher, files, cgroups, mounts: hostMounts(), log };
   const runtime = await openContainerRuntime(testConfig(handler, cgroup), paths, host);
   await cgroups.create(`${cgroup}/monitors`);
   return { directory, cgroup, handler, paths, cgroups, runtime };

@@ -1,0 +1,69 @@
+import {
+  closeSync,
+  constants,
+  fchmodSync,
+  mkdirSync,
+  openSync,
+  renameSync,
+  rmdirSync,
+  rmSync,
+  unlinkSync,
+  writeFileSync,
+} from "node:fs";
+import type { FileChange } from "./contract.ts";
+import { errnoOf, systemFault } from "./libc.ts";
+
+/** Makes the changes one after the other, up to the first that fails. May wait for a disk. @throws {Fault} naming it */
+export function makeChanges(changes: readonly FileChange[]): void {
+  for (const change of changes) {
+    try {
+      makeChange(change);
+    } catch (error) {
+      throw systemFault(`${change.change} ${change.path}`, error);
+    }
+  }
+}
+
+function makeChange(change: FileChange): void {
+  switch (change.change) {
+    case "makeDirectory":
+      mkdirSync(change.path, { recursive: true, mode: change.mode });
+      return;
+    case "write":
+      writeFileSync(change.path, change.text, { mode: change.mode });
+      return;
+    case "replace":
+      writeFileSync(`${change.path}.new`, change.text, { mode: change.mode });
+      renameSync(`${change.path}.new`, change.path);
+      return;
+    case "beginLog":
+      beginLog(change.path, change.mode);
+      return;
+    case "remove":
+      unlessGone(() => unlinkSync(change.path));
+      return;
+    case "removeDirectory":
+      unlessGone(() => rmdirSync(change.path));
+      return;
+    case "removeTree":
+      rmSync(change.path, { recursive: true, force: true });
+  }
+}
+
+function beginLog(path: string, mode: number): void {
+  const flags = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_NOFOLLOW;
+  const file = openSync(path, flags, mode);
+  try {
+    fchmodSync(file, mode); // the umask may have taken bits away
+  } finally {
+    closeSync(file);
+  }
+}
+
+function unlessGone(remove: () => void): void {
+  try {
+    remove();
+  } catch (error) {
+    if (errnoOf(error) !== "ENOENT") throw error;
+  }
+}
