@@ -1,13 +1,31 @@
 import { constants } from "node:os";
+import type { Ms } from "../base/units.ts";
 import { libc } from "./libc.ts";
 
+const waitid = libc.func("int waitid(int type, unsigned int id, void *info, int options)");
 const waitpid = libc.func("int waitpid(int pid, _Out_ int *status, int options)");
+const P_PID = 1;
 const WNOHANG = 1;
+const WEXITED = 4;
+const WNOWAIT = 0x01000000;
+/** More than a siginfo_t (128 bytes), and where its fields lie on 64-bit machines. */
+const infoBytes = 256;
+const codeOffset = 8;
+const pidOffset = 16;
+const statusOffset = 24;
+const CLD_EXITED = 1;
+
 /**
  * SIGCHLD tells of an exit at once; this finds what it should have lost, and keeps the process alive
  * meanwhile.
  */
-const sweepMs = 1000;
+const sweepMs: Ms = 1000;
+/**
+ * A child is reaped so long after its exit was seen. The last thread of a program tells of the exit while it still takes
+ * its own entries out of /proc; whoever reaps the program right then spins until that is done, for milliseconds when the
+ * thread has lost its processor to the one that spins.
+ */
+const reapAfterMs: Ms = 20;
 
 /** How a child ended: by its own exit code, or by a signal's name. */
 export interface ChildExit {
@@ -19,44 +37,60 @@ const signalNames = new Map(
   Object.entries(constants.signals).map(([name, number]) => [number as number, name]),
 );
 
-function decode(status: number): ChildExit {
-  const signal = status & 0x7f;
-  if (signal === 0) return { code: (status >> 8) & 0xff, signal: null };
-  return { code: null, signal: signalNames.get(signal) ?? `SIG${signal}` };
+const info = Buffer.alloc(infoBytes);
+
+/** How `pid` ended, which stays to be reaped; undefined while it runs; 255 stands for what somebody else has reaped. */
+function exitOf(pid: number): ChildExit | undefined {
+  info.writeInt32LE(0, pidOffset);
+  if (waitid(P_PID, pid, info, WEXITED | WNOHANG | WNOWAIT) !== 0) return { code: 255, signal: null };
+  if (info.readInt32LE(pidOffset) === 0) return undefined;
+  const status = info.readInt32LE(statusOffset);
+  if (info.readInt32LE(codeOffset) === CLD_EXITED) return { code: status, signal: null };
+  return { code: null, signal: signalNames.get(status) ?? `SIG${status}` };
 }
 
 /**
- * Reaps children that were not started by Node. Waits for its own pids only, so that Node's children stay
- * Node's. Needs the main thread: signals arrive nowhere else.
+ * Waits for children that were not started by Node, and reaps them. Asks for its own pids only, so that Node's children
+ * stay Node's. Needs the main thread: signals arrive nowhere else.
  */
 export class ChildExits {
   readonly #waiting = new Map<number, (exit: ChildExit) => void>();
-  readonly #onChild = () => this.#reap();
+  readonly #onChild = () => this.#look();
   #sweep: NodeJS.Timeout | undefined;
+  #dead: number[] = [];
 
-  /** Resolves once `pid`, a child that nobody else waits for, has exited and is reaped. */
+  /** Resolves once `pid`, a child that nobody else waits for, has exited. It is reaped soon after. */
   wait(pid: number): Promise<ChildExit> {
     const exit = new Promise<ChildExit>((resolve) => this.#waiting.set(pid, resolve));
     if (this.#sweep === undefined) {
       process.on("SIGCHLD", this.#onChild);
       this.#sweep = setInterval(this.#onChild, sweepMs);
     }
-    this.#reap(); // it may have exited before it was known here
+    this.#look(); // it may have exited before it was known here
     return exit;
   }
 
-  #reap(): void {
+  #look(): void {
     for (const [pid, resolve] of this.#waiting) {
-      const status: [number] = [0];
-      const got = waitpid(pid, status, WNOHANG);
-      if (got === 0) continue;
+      const exit = exitOf(pid);
+      if (exit === undefined) continue;
       this.#waiting.delete(pid);
-      // Somebody else reaped it: how it ended can not be known, and 255 is what stands for that.
-      resolve(got === pid ? decode(status[0]) : { code: 255, signal: null });
+      this.#reapLater(pid);
+      resolve(exit);
     }
     if (this.#waiting.size > 0 || this.#sweep === undefined) return;
     clearInterval(this.#sweep);
     this.#sweep = undefined;
     process.off("SIGCHLD", this.#onChild);
+  }
+
+  #reapLater(pid: number): void {
+    this.#dead.push(pid);
+    if (this.#dead.length > 1) return;
+    setTimeout(() => {
+      const dead = this.#dead;
+      this.#dead = [];
+      for (const each of dead) waitpid(each, [0], WNOHANG);
+    }, reapAfterMs);
   }
 }
