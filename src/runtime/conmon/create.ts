@@ -97,6 +97,7 @@ async function launchMonitor(
     return await waitOutside(created(launched, sync, request, signal));
   } catch (error) {
     killIfThere(-launched.pid); // before it forks it has its own process group; after, it is found by its id
+    await launched.exited; // the pid file may name the fork already, and nobody would look for this one
     throwIfEnded(signal, "waiting for the OCI runtime");
     throw error;
   }

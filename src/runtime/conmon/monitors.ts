@@ -51,12 +51,7 @@ export function monitoredBy(
   pid: number,
   { exits }: Paths,
 ): { id: string; logPath: string | undefined } | undefined {
-  let args: string[];
-  try {
-    args = readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0");
-  } catch {
-    return undefined;
-  }
+  const args = argsOf(pid);
   const after = (option: string) => args[args.indexOf(option) + 1] ?? "";
   if (!args.includes("--cuuid") || !args.includes("--exit-dir") || after("--exit-dir") !== exits)
     return undefined;
@@ -65,6 +60,15 @@ export function monitoredBy(
     id: after("--cid"),
     logPath: log.startsWith("k8s-file:") ? log.slice("k8s-file:".length) : undefined,
   };
+}
+
+/** Empty for one that has ended. */
+function argsOf(pid: number): string[] {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0");
+  } catch {
+    return [];
+  }
 }
 
 /** The pid in a file that conmon or a runtime wrote; undefined when there is none. */
@@ -109,23 +113,38 @@ async function monitorsOf(id: ContainerId, paths: Paths): Promise<number[]> {
   return (await allMonitors(paths)).filter((monitor) => monitor.id === id).map(({ pid }) => pid);
 }
 
-/** Kills the container's monitors at once, and with each the runtime that it has running. */
+/** Every process that takes part in creating the container: its monitor, the runtime, what that forks. */
+async function creatorsOf(id: ContainerId, paths: Paths): Promise<number[]> {
+  const { bundle } = paths.container(id);
+  const pids = (await readdir("/proc")).filter((name) => /^[0-9]+$/.test(name)).map(Number);
+  return pids.filter((pid) => {
+    const args = argsOf(pid);
+    return args.includes(bundle) && args[args.indexOf(bundle) - 1] === "--bundle";
+  });
+}
+
+/** Kills the container's monitors at once, and the runtimes that they have running: what those make must not come later. */
 export async function killMonitors(id: ContainerId, paths: Paths, signal: AbortSignal): Promise<void> {
-  await endMonitors(id, paths, 0, signal);
+  await endAll(() => creatorsOf(id, paths), id, 0, signal);
 }
 
 /** Waits for the container's monitors to end, a moment and no longer; then kills them. */
 export async function settleMonitors(id: ContainerId, paths: Paths, signal: AbortSignal): Promise<void> {
-  await endMonitors(id, paths, lingerMs, signal);
+  await endAll(() => monitorsOf(id, paths), id, lingerMs, signal);
 }
 
-async function endMonitors(id: ContainerId, paths: Paths, patience: Ms, signal: AbortSignal): Promise<void> {
+async function endAll(
+  find: () => Promise<number[]>,
+  id: ContainerId,
+  patience: Ms,
+  signal: AbortSignal,
+): Promise<void> {
   const killAt = performance.now() + patience;
   for (let wait = 1; ; wait = Math.min(wait * 2, 50)) {
-    const monitors = await monitorsOf(id, paths);
-    if (monitors.length === 0) return;
+    const left = await find();
+    if (left.length === 0) return;
     throwIfEnded(signal, `ending the monitor of container ${id}`);
-    if (performance.now() >= killAt) for (const pid of monitors) killIfThere(pid);
+    if (performance.now() >= killAt) for (const pid of left) killIfThere(pid);
     await sleep(wait);
   }
 }
