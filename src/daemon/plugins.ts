@@ -127,8 +127,9 @@ export async function openNode(
   const env = { PATH: config.runtime.path };
   const processes = watch.plugins(host.processes);
   const network = watch.network(
-    opened.adopt(await openPodNetwork(config.network, paths, { mounts, processes, env, log }), (open) =>
-      open.close(),
+    opened.adopt(
+      await openPodNetwork(config.network, paths, { mounts, processes, files: host.files, env, log }),
+      (open) => open.close(),
     ),
   );
   const workers = new SnapshotWorkers({ atMost: UNPACKING_THREADS, idle: THREAD_IDLE_MS });

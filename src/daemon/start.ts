@@ -64,7 +64,7 @@ async function openMetricsIfWanted(config: Config): Promise<Metrics | undefined>
   return config.metrics.address === "" ? undefined : (await import("./metrics/open.ts")).openMetrics(config);
 }
 
-/** Starts the namespaces' thread, so that the first pods need not wait for it. */
+/** Starts the host thread, so that the first pods need not wait for it. */
 function warmNamespaces({ host }: NodeParts, log: Logger): void {
   host.namespaces.readWithin("/proc/self/ns/net", []).catch((error: unknown) => {
     log.warn({ err: describeFault(error) }, "the thread that makes namespaces does not answer");
