@@ -54,7 +54,7 @@ export function loggingEdge(log: Logger, observer: CallObserver | undefined): Ca
   return {
     succeeded(call) {
       observer?.succeeded(call.rpc, call.took);
-      log[quiet.test(call.rpc) ? "trace" : "debug"](subjectOf(call), "%s", call.rpc);
+      log[quiet.test(call.rpc) ? "trace" : "info"](subjectOf(call), "%s", call.rpc);
     },
     failed(call, error) {
       const kind = faultKind(error);
