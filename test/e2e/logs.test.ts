@@ -31,6 +31,10 @@ describe("the daemon's log", privileged, () => {
     const pod = await runPod(daemon, "logged");
     const container = await runContainer(daemon, pod, shellConfig("main", busyboxImage, "sleep 999"));
     await removePod(daemon, pod.id);
+    // A line is written beside what it tells of.
+    await eventually("the last call's line", 15_000, async () =>
+      ofPod(pod.id).find(({ msg }) => msg === "RemovePodSandbox"),
+    );
     const about = ofPod(pod.id);
     // An exit belongs to no call, even where one brought it about.
     const byCall = Map.groupBy(
