@@ -36,7 +36,7 @@ const shared = {
 const threads = [
   { in: "src/metadata/writer-thread.ts", out: "writer-thread" },
   { in: "src/snapshot/worker/main.ts", out: "worker/main" },
-  { in: "src/linux/namespace-thread.ts", out: "namespace-thread" },
+  { in: "src/linux/host-thread-main.ts", out: "host-thread-main" },
 ];
 
 /**
