@@ -57,7 +57,9 @@ function ratio(
     .filter(({ isBerth }) => !isBerth)
     .flatMap(({ name }) => results.at(figure.key, name, 0.5) ?? []);
   if (own === undefined || peers.length === 0) return "";
-  return (own / (figure.better === "less" ? Math.min(...peers) : Math.max(...peers))).toFixed(2);
+  const best = figure.better === "less" ? Math.min(...peers) : Math.max(...peers);
+  // Nothing is a ratio to nothing, or to what came out below it.
+  return best > 0 && own >= 0 ? (own / best).toFixed(2) : "";
 }
 
 function aim({ aim, budget, better }: Figure): string {
