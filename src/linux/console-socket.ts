@@ -1,8 +1,8 @@
 import { unlinkSync } from "node:fs";
 import koffi from "koffi";
 import { check, closeFd, libc } from "./libc.ts";
+import { newUnixSocket, unixAddress } from "./unix-socket.ts";
 
-const socket = libc.func("int socket(int domain, int type, int protocol)");
 const bind = libc.func("int bind(int fd, const void *address, unsigned int length)");
 const listen = libc.func("int listen(int fd, int backlog)");
 const accept4 = libc.func("int accept4(int fd, void *address, void *length, int flags)");
@@ -18,8 +18,6 @@ koffi.struct("msghdr", {
 });
 const recvmsg = libc.func("int64_t recvmsg(int fd, _Inout_ msghdr *message, int flags)");
 
-const AF_UNIX = 1;
-const SOCK_STREAM = 1;
 const SOCK_NONBLOCK = 0o4000;
 const SOCK_CLOEXEC = 0o2000000;
 const SOL_SOCKET = 1;
@@ -27,17 +25,6 @@ const SCM_RIGHTS = 1;
 const MSG_CMSG_CLOEXEC = 0x40000000;
 /** struct cmsghdr: a length of 8 bytes, level and type of 4 each; then the descriptor. */
 const controlHead = 16;
-const pathMost = 107;
-
-/** struct sockaddr_un (unix(7)). @throws {RangeError} for a path that is too long */
-export function unixAddress(path: string): Buffer {
-  const bytes = Buffer.from(path);
-  if (bytes.length > pathMost) throw new RangeError(`a socket's path of ${bytes.length} bytes: ${path}`);
-  const address = Buffer.alloc(2 + bytes.length + 1);
-  address.writeUInt16LE(AF_UNIX, 0);
-  bytes.copy(address, 2);
-  return address;
-}
 
 /**
  * The socket on which an OCI runtime hands over the terminal of a process (`--console-socket`). Made before the runtime
@@ -50,7 +37,7 @@ export class ConsoleSocket implements Disposable {
   /** @throws {SystemCallError} */
   constructor(path: string) {
     this.path = path;
-    this.#fd = check(socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), "socket", path);
+    this.#fd = newUnixSocket("stream");
     try {
       const address = unixAddress(path);
       check(bind(this.#fd, address, address.length), "bind", path);

@@ -1,20 +1,15 @@
 import { Readable, Writable } from "node:stream";
 import koffi from "koffi";
 import type { Bytes } from "../base/units.ts";
-import { unixAddress } from "./console-socket.ts";
 import { check, closeFd, libc, SystemCallError } from "./libc.ts";
+import { newUnixSocket, unixAddress } from "./unix-socket.ts";
 
-const socket = libc.func("int socket(int domain, int type, int protocol)");
 const connectTo = libc.func("int connect(int fd, const void *address, unsigned int length)");
 const recv = libc.func("int64_t recv(int fd, _Out_ void *buffer, size_t length, int flags)");
 const send = libc.func("int64_t send(int fd, const void *buffer, size_t length, int flags)");
 const shutdown = libc.func("int shutdown(int fd, int how)");
 const fcntl = libc.func("int fcntl(int fd, int command, int64_t argument)");
 
-const AF_UNIX = 1;
-const SOCK_SEQPACKET = 5;
-const SOCK_NONBLOCK = 0o4000;
-const SOCK_CLOEXEC = 0o2000000;
 const MSG_NOSIGNAL = 0x4000;
 const SHUT_WR = 1;
 const F_SETFL = 4;
@@ -52,8 +47,7 @@ export class PacketSocket {
 
   /** @throws {SystemCallError} as when nobody listens there; {RangeError} for a path that is too long */
   constructor(path: string) {
-    const type = SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC;
-    this.#fd = check(socket(AF_UNIX, type, 0), "socket", path);
+    this.#fd = newUnixSocket("packets");
     try {
       const address = unixAddress(path);
       check(connectTo(this.#fd, address, address.length), "connect", path);
