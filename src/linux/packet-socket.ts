@@ -30,6 +30,13 @@ const wakeAll = () => {
   for (const one of open) one.wake();
 };
 let sweep: NodeJS.Timeout | undefined;
+let isHandled = false;
+
+/** From the first socket on for good: a signal that nobody handles ends the process, and one may still be on its way. */
+function handleSignal(): void {
+  if (!isHandled) process.on("SIGIO", wakeAll);
+  isHandled = true;
+}
 
 /**
  * A connected SOCK_SEQPACKET socket, which Node does not know: the kernel tells by SIGIO when there is something to read
@@ -51,6 +58,7 @@ export class PacketSocket {
     try {
       const address = unixAddress(path);
       check(connectTo(this.#fd, address, address.length), "connect", path);
+      handleSignal();
       check(fcntl(this.#fd, F_SETOWN, process.pid), "fcntl", "F_SETOWN");
       check(fcntl(this.#fd, F_SETFL, O_NONBLOCK | O_ASYNC), "fcntl", "F_SETFL");
     } catch (error) {
@@ -132,7 +140,6 @@ export class PacketSocket {
 function watch(one: PacketSocket): void {
   open.add(one);
   if (sweep !== undefined) return;
-  process.on("SIGIO", wakeAll);
   sweep = setInterval(wakeAll, sweepMs);
 }
 
@@ -141,5 +148,4 @@ function unwatch(one: PacketSocket): void {
   if (open.size > 0) return;
   clearInterval(sweep);
   sweep = undefined;
-  process.off("SIGIO", wakeAll);
 }
