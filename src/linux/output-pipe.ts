@@ -47,7 +47,8 @@ export class OutputPipe {
    * other end (a monitor that goes on in the background) is not waited for.
    */
   finish(): Buffer {
-    if (!this.#finished) {
+    // A stream that has met the end has closed the descriptor, whose number may be another's by now.
+    if (!this.#finished && this.#reading?.destroyed !== true) {
       this.#reading?.pause();
       this.#drain();
       this.#close();

@@ -107,6 +107,16 @@ describe("hostProcesses", () => {
     await assert.rejects(run({ path: "true", args: ["x".repeat(200_000)] }), { kind: "exhausted" });
   });
 
+  it("takes the output of those that close it a moment before they end, late and many at once", async () => {
+    const late = (at: number) =>
+      sh(`echo ${at}; sleep 0.1${at % 10}; exec >&- 2>&-; sleep 0.00${at % 7}`, { stdin: "nothing" });
+    const done = await Promise.all(Array.from({ length: 60 }, (_, at) => late(at)));
+    assert.deepEqual(
+      done.map(({ stdout }) => Number(`${stdout}`)),
+      Array.from({ length: 60 }, (_, at) => at),
+    );
+  });
+
   it("runs many at once and leaves no descriptor open", async () => {
     await run({ path: "true" });
     const before = readdirSync("/proc/self/fd").length;
