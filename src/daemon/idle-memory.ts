@@ -1,26 +1,31 @@
-import type { Ms } from "../base/units.ts";
+import type { Bytes, Ms } from "../base/units.ts";
 import { releaseMemory } from "../linux/release-memory.ts";
 
 /** How often it is looked whether the daemon rests. */
 const lookEveryMs: Ms = 5_000;
-/** It rests when it took less CPU than this since the last look: a kubelet's questions about 100 pods take half of it. */
+/** It rests while it took less CPU than this since the last look: a kubelet's questions about 100 pods take half of it. */
 const restMs: Ms = 100;
-/** After less CPU than this there is little to give back, for the 20 ms that a collection of 20 MB holds the thread up. */
-const workMs: Ms = 500;
+/** So many looks in a row find it resting before anything is done: by then its threads have ended, too. */
+const restingLooks = 3;
+/** When it has grown by less there is little to give back, for the 20 ms that a collection of 20 MB holds the thread up. */
+const growth: Bytes = 16 << 20;
 
-/** Collects garbage and gives memory back to the kernel when the daemon rests after work, its start among it. */
+/** Collects garbage and gives memory back to the kernel when the daemon rests and has grown, by its start among others. */
 export function releaseWhenResting(): Disposable {
-  let released = -workMs;
+  let smallest = 0;
+  let rested = 0;
   let looked = cpuTime();
   const timer = setInterval(() => {
     const now = cpuTime();
-    const resting = now - looked < restMs;
+    rested = now - looked < restMs ? rested + 1 : 0;
     looked = now;
-    if (!resting || now - released < workMs) return;
+    const resident = process.memoryUsage.rss();
+    smallest = Math.min(smallest, resident);
+    if (rested < restingLooks || resident - smallest < growth) return;
     globalThis.gc?.(); // there when Node was started with --expose-gc, as bin/berth does
     releaseMemory();
     looked = cpuTime();
-    released = looked;
+    smallest = process.memoryUsage.rss();
   }, lookEveryMs);
   timer.unref();
   return { [Symbol.dispose]: () => clearInterval(timer) };
