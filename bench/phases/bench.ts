@@ -40,7 +40,7 @@ export const full: Sizes = {
   listCalls: 50,
   statsCalls: 5,
   betweenStatsMs: 1_100,
-  restMs: 16_000,
+  restMs: 24_000,
   watchMs: 5_000,
   pulls: 3,
   bigBytes: 1150 << 20,
