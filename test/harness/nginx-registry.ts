@@ -1,5 +1,5 @@
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { Socket } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -67,7 +67,8 @@ export class NginxRegistry {
   async close(): Promise<void> {
     if (this.#child.exitCode === null && this.#child.signalCode === null) {
       const gone = new Promise((resolve) => this.#child.once("exit", resolve));
-      this.#child.kill("SIGTERM");
+      // faketime stays and waits for it: to end that alone would leave nginx behind
+      process.kill(Number(readFileSync(join(this.#directory, "pid"), "utf8")), "SIGTERM");
       await gone;
     }
     rmSync(this.#directory, { recursive: true, force: true });
