@@ -70,7 +70,7 @@ async function forwardPorts(
   await using servers = new AsyncDisposableStack();
   servers.defer(() => session.destroy());
   for (const { local, remote } of forwards) {
-    const server = createServer((connection) => join(connection, remote, session));
+    const server = createServer({ allowHalfOpen: true }, (connection) => join(connection, remote, session));
     await listen(server, address, local);
     servers.defer(() => void server.close());
     const at = server.address();

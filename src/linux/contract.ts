@@ -91,7 +91,7 @@ export interface Namespaces {
   unpin(directory: string): Promise<void>;
   /** Contents of `files` (absolute paths, as of /proc/net/…) read from within the namespace at `netns`. */
   readWithin(netns: string, files: readonly string[]): Promise<string[]>;
-  /** A TCP connection to `port` on the loopback of the namespace at `netns`. @throws {Fault} unavailable when nobody listens */
+  /** A TCP connection to `port` on the loopback of the namespace at `netns`; each direction ends by itself. @throws {Fault} unavailable when nobody listens */
   connectWithin(netns: string, port: number): Promise<Duplex>;
 }
 

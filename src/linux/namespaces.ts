@@ -28,7 +28,8 @@ export function hostNamespaces(
     },
     readWithin: (netns, files) => reads.read(netns, files),
     async connectWithin(netns, port) {
-      return new Socket({ fd: await connecting.run("connect", { netns, port }) });
+      const fd = await connecting.run("connect", { netns, port });
+      return new Socket({ fd, allowHalfOpen: true });
     },
   };
 }

@@ -29,7 +29,7 @@ export async function connectToPod(
 
 function connectOnNode(port: number): Promise<Socket> {
   return new Promise((resolve, reject) => {
-    const socket = connect({ host: "localhost", port }); // both families, whichever answers
+    const socket = connect({ host: "localhost", port, allowHalfOpen: true }); // both families, whichever answers
     const refuse = (cause: Error) =>
       reject(new Fault("unavailable", `nothing on the node answers on port ${port}`, { cause }));
     socket.once("error", refuse);

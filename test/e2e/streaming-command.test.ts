@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { execFile, spawn } from "node:child_process";
 import { get } from "node:http";
+import { connect } from "node:net";
 import { after, before, describe, test } from "node:test";
 import { berthCommand } from "../harness/command.ts";
 import { TestDaemon } from "../harness/daemon.ts";
@@ -101,17 +102,20 @@ describe("exec, attach and port-forward by the command", privileged, () => {
     assert.match((await daemon.command("ps")).stdout, /Running +shell/);
   });
 
-  test("port-forward leads to the pod's loopback until it is interrupted", async () => {
-    const command = [berthCommand, "port-forward", "--config", daemon.workspace.configFile, "web", ":8080"];
+  test("port-forward leads to the pod's loopback until it is interrupted; each direction ends by itself", async () => {
+    const counting = "while :; do nc -l -p 9090 -e wc -c; done";
+    const listens = "until grep -q :2382 /proc/net/tcp; do sleep 0.05; done"; // 9090
+    await daemon.command("exec", "main", "sh", "-c", `(${counting}) </dev/null >/dev/null 2>&1 & ${listens}`);
+    const ports = [":8080", ":9090"];
+    const command = [berthCommand, "port-forward", "--config", daemon.workspace.configFile, "web", ...ports];
     const [program = "", ...args] = daemon.within(command);
     const child = spawn(program, args);
     let said = "";
     for (const stream of [child.stdout, child.stderr]) stream.on("data", (data) => (said += data));
-    const port = await eventually(
-      "the forwarding",
-      30_000,
-      async () => /127\.0\.0\.1:(\d+) to/.exec(said)?.[1],
-    );
+    const [port, counter] = await eventually("the forwarding", 30_000, async () => {
+      const found = [...said.matchAll(/127\.0\.0\.1:(\d+) to/g)].map((match) => Number(match[1]));
+      return found.length === ports.length ? found : undefined;
+    });
     const page = await new Promise<string>((resolve, reject) => {
       get(`http://127.0.0.1:${port}/`, { agent: false }, async (response) => {
         let text = "";
@@ -120,6 +124,13 @@ describe("exec, attach and port-forward by the command", privileged, () => {
       }).on("error", reject);
     });
     assert.equal(page, "hello from berth\n");
+    const counted = await new Promise<string>((resolve, reject) => {
+      const socket = connect({ port: Number(counter), host: "127.0.0.1", allowHalfOpen: true });
+      socket.on("error", reject).end(Buffer.alloc(1_000_000)); // wc counts once this direction has ended
+      let text = "";
+      socket.on("data", (data) => (text += data)).on("end", () => resolve(text));
+    });
+    assert.equal(counted.trim(), "1000000");
     const exited = new Promise((resolve) => child.once("exit", resolve));
     child.kill("SIGINT");
     assert.equal(await exited, 130, said);
