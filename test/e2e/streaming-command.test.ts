@@ -104,7 +104,7 @@ describe("exec, attach and port-forward by the command", privileged, () => {
 
   test("port-forward leads to the pod's loopback until it is interrupted; each direction ends by itself", async () => {
     const counting = "while :; do nc -l -p 9090 -e wc -c; done";
-    const listens = "until grep -q :2382 /proc/net/tcp; do sleep 0.05; done"; // 9090
+    const listens = "until grep -q :2382 /proc/net/tcp /proc/net/tcp6; do sleep 0.05; done"; // 9090
     await daemon.command("exec", "main", "sh", "-c", `(${counting}) </dev/null >/dev/null 2>&1 & ${listens}`);
     const ports = [":8080", ":9090"];
     const command = [berthCommand, "port-forward", "--config", daemon.workspace.configFile, "web", ...ports];
