@@ -25,6 +25,8 @@ const sendMost: Bytes = 8 << 10;
 /** How long data may lie there that no signal told of, as when many come at once. */
 const sweepMs = 500;
 
+/** Shared by all: filled and copied from within one turn of the event loop. */
+let scratch: Buffer | undefined;
 const open = new Set<PacketSocket>();
 const wakeAll = () => {
   for (const one of open) one.wake();
@@ -108,15 +110,15 @@ export class PacketSocket {
 
   #receive(): void {
     while (this.#reading && !this.#closed) {
-      const buffer = Buffer.allocUnsafe(receiveMost);
-      const count = Number(recv(this.#fd, buffer, buffer.length, 0));
+      scratch ??= Buffer.alloc(receiveMost);
+      const count = Number(recv(this.#fd, scratch, scratch.length, 0));
       if (count < 0 && koffi.errno() === EAGAIN) return;
       if (count <= 0) {
         this.#reading = false;
         this.packets.push(null); // closed, or reset: it is over either way
         return;
       }
-      this.#reading = this.packets.push(Buffer.from(buffer.subarray(0, count)));
+      this.#reading = this.packets.push(Buffer.from(scratch.subarray(0, count)));
     }
   }
 

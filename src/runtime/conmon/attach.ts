@@ -63,10 +63,7 @@ async function deal(
       const to =
         packet[0] === outputMarks.stdout ? stdout : packet[0] === outputMarks.stderr ? stderr : undefined;
       if (to === undefined || to.destroyed || to.write(packet.subarray(1))) continue;
-      await new Promise<void>((resolve) => {
-        to.once("drain", resolve);
-        to.once("close", resolve);
-      });
+      await roomIn(to);
     }
   } catch {
     // closed from this side
@@ -75,6 +72,17 @@ async function deal(
     stderr?.end();
     socket.close();
   }
+}
+
+/** Settles when it takes more, or is gone. */
+function roomIn(to: Writable): Promise<void> {
+  return new Promise((resolve) => {
+    const settle = () => {
+      to.off("drain", settle).off("close", settle);
+      resolve();
+    };
+    to.on("drain", settle).on("close", settle);
+  });
 }
 
 /** By the monitor's FIFO: `rows columns`. A monitor that is gone has no terminal to resize. */
