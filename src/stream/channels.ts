@@ -16,7 +16,7 @@ export interface Channels {
 }
 
 /** The size in a client's message; undefined for anything else. */
-export function parseSize(text: string): TerminalSize | undefined {
+export function parseTerminalSize(text: string): TerminalSize | undefined {
   try {
     const { Width: columns, Height: rows } = JSON.parse(text);
     const isCount = (value: unknown) => Number.isInteger(value) && (value as number) >= 0;

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Bytes, Ms } from "../base/units.ts";
 import type { WantedStreams } from "../runtime/contract.ts";
 import type { SpdySession, SpdyStream } from "../wire/spdy/session.ts";
-import { type Channels, parseSize, Sizes } from "./channels.ts";
+import { type Channels, parseTerminalSize, Sizes } from "./channels.ts";
 import { type Outcome, statusOf, wordsOf } from "./outcome.ts";
 
 /** How long the client may take to end the connection once it was told how the process ended. */
@@ -63,7 +63,7 @@ async function readSizes(stream: Readable, sizes: Sizes): Promise<void> {
     for await (const data of stream) {
       text += String(data);
       for (let end = text.indexOf("}"); end >= 0; end = text.indexOf("}")) {
-        sizes.add(parseSize(text.slice(0, end + 1)));
+        sizes.add(parseTerminalSize(text.slice(0, end + 1)));
         text = text.slice(end + 1);
       }
       if (text.length > mostOfSize) return;

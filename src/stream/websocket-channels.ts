@@ -2,7 +2,7 @@ import { PassThrough, Writable } from "node:stream";
 import type { WebSocket } from "ws";
 import type { Bytes } from "../base/units.ts";
 import type { WantedStreams } from "../runtime/contract.ts";
-import { type Channels, parseSize, Sizes } from "./channels.ts";
+import { type Channels, parseTerminalSize, Sizes } from "./channels.ts";
 import { type Outcome, statusOf, wordsOf } from "./outcome.ts";
 
 /** The channel that a message belongs to is its first byte (Kubernetes: v5.channel.k8s.io and those before it). */
@@ -34,7 +34,7 @@ export function webSocketChannels(socket: WebSocket, wanted: WantedStreams, prot
   socket.on("message", (data: Buffer, isBinary: boolean) => {
     const [to, payload] = isBinary ? [data[0], data.subarray(1)] : textMessage(data);
     if (to === channel.stdin) writeOrPause(stdin, payload, socket);
-    else if (to === channel.resize) sizes.add(parseSize(payload.toString("utf8")));
+    else if (to === channel.resize) sizes.add(parseTerminalSize(payload.toString("utf8")));
     else if (to === channel.close && payload[0] === channel.stdin) stdin?.end();
   });
   stdin?.on("drain", () => socket.resume());

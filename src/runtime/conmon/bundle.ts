@@ -1,24 +1,14 @@
 import { readFileSync } from "node:fs";
-import { readFile } from "node:fs/promises";
 import { join, posix } from "node:path";
 import { expandSlice } from "../../linux/slice.ts";
 import type { OciConfig } from "../../spec/oci-runtime.ts";
 
 /** The bundle's own config.json, which berth itself wrote. Undefined when it is not there. */
-export async function readBundle(bundle: string): Promise<OciConfig | undefined> {
-  try {
-    return JSON.parse(await readFile(join(bundle, "config.json"), "utf8"));
-  } catch {
-    return undefined; // never written, or half written when the daemon was killed: no container can be made of it
-  }
-}
-
-/** As readBundle, at once: for an exit that is being told. */
-export function readBundleNow(bundle: string): OciConfig | undefined {
+export function readBundle(bundle: string): OciConfig | undefined {
   try {
     return JSON.parse(readFileSync(join(bundle, "config.json"), "utf8"));
   } catch {
-    return undefined;
+    return undefined; // never written, or half written when the daemon was killed: no container can be made of it
   }
 }
 

@@ -2,7 +2,7 @@ import { Fault } from "../../base/fault.ts";
 import type { ContainerId } from "../../base/ids.ts";
 import type { Paths } from "../../config/paths.ts";
 import type { OciProcess } from "../../spec/oci-runtime.ts";
-import { cgroupOf, readBundleNow } from "./bundle.ts";
+import { cgroupOf, readBundle } from "./bundle.ts";
 
 /** What every command in one container has in common. */
 export interface ExecTemplate {
@@ -43,7 +43,7 @@ export class ExecTemplates {
   }
 
   #read(id: ContainerId): ExecTemplate {
-    const config = readBundleNow(this.#paths.container(id).bundle);
+    const config = readBundle(this.#paths.container(id).bundle);
     if (config === undefined) throw new Fault("wrongState", `container ${id} has no bundle`);
     const { consoleSize: _, ...process } = config.process;
     return { process: { ...process, terminal: false }, cgroup: cgroupOf(config) };

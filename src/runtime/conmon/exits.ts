@@ -6,7 +6,7 @@ import type { Paths } from "../../config/paths.ts";
 import type { Cgroups } from "../../linux/contract.ts";
 import { processIdentity } from "../../linux/process-identity.ts";
 import type { ContainerExit, MonitoredContainer, ProcessIdentity } from "../contract.ts";
-import { cgroupOf, readBundleNow } from "./bundle.ts";
+import { cgroupOf, readBundle } from "./bundle.ts";
 
 /** What is written in place of an exit code when the monitor was lost. */
 export const lostNote = "255 monitorLost";
@@ -68,7 +68,7 @@ function wasOomKilled(id: ContainerId, paths: Paths, cgroups: Cgroups): boolean 
     statSync(oomFile);
     return true;
   } catch {
-    const config = readBundleNow(bundle);
+    const config = readBundle(bundle);
     const cgroup = config === undefined ? undefined : cgroupOf(config);
     return cgroup !== undefined && oomKills(cgroup, cgroups) > 0;
   }

@@ -1,7 +1,7 @@
 import type { ContainerId } from "../../base/ids.ts";
 import { processIdentity } from "../../linux/process-identity.ts";
 import { parseSignal } from "../../spec/signal.ts";
-import { cgroupOf, readBundleNow } from "./bundle.ts";
+import { cgroupOf, readBundle } from "./bundle.ts";
 import type { Handler } from "./handlers.ts";
 import { killIfThere, pidIn, recordedMonitor } from "./monitors.ts";
 import type { ConmonParts } from "./parts.ts";
@@ -46,7 +46,7 @@ async function signalled(
 ): Promise<boolean> {
   const { bundle, pidFile } = paths.container(id);
   if (all) {
-    const config = readBundleNow(bundle);
+    const config = readBundle(bundle);
     const cgroup = config === undefined ? undefined : cgroupOf(config);
     if (cgroup === undefined) return false;
     if (number === 9) await host.cgroups.killAll(cgroup, signal);

@@ -98,7 +98,7 @@ async function endLeftExecs({ host, paths }: ConmonParts): Promise<void> {
   const ids = (await readdir(paths.containers).catch(() => [])) as ContainerId[];
   const signal = AbortSignal.timeout(sweepDeadline);
   for (const id of ids) {
-    const config = await readBundle(paths.container(id).bundle);
+    const config = readBundle(paths.container(id).bundle);
     const cgroup = config === undefined ? undefined : cgroupOf(config);
     if (cgroup === undefined) continue;
     await sweepExecs(cgroup, host.cgroups, signal).catch((error: unknown) => {

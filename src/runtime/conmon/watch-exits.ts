@@ -133,7 +133,7 @@ export class ExitWatch implements Disposable {
     host.log.warn({ container: id }, "the container's monitor is gone; killing what it left");
     try {
       if (alive(container.init)) killIfThere(container.init.pid);
-      const config = await readBundle(paths.container(id).bundle);
+      const config = readBundle(paths.container(id).bundle);
       const cgroup = config === undefined ? undefined : cgroupOf(config);
       if (cgroup !== undefined) await host.cgroups.killAll(cgroup, AbortSignal.timeout(killDeadline));
       while (alive(container.init)) await sleep(1);
