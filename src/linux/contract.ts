@@ -43,11 +43,28 @@ export interface MountEntry {
   readonly superOptions: string;
 }
 
-/** mount(2) and umount2(2). */
+/** What a bind mount is to be like; what is not named is as at its source. */
+export interface BindOptions {
+  /** With the mounts below the source, to which all else then applies, too. */
+  readonly recursive?: boolean;
+  readonly readonly?: boolean;
+  readonly nosuid?: boolean;
+  readonly nodev?: boolean;
+  readonly noexec?: boolean;
+  readonly propagation?: "private" | "slave" | "shared";
+  /**
+   * The file of a user namespace (`/proc/<pid>/ns/user`, or a pin of it): owners of files are seen through its maps
+   * (mount_setattr(2), ID-mapped mounts). The kernel refuses file systems that can't, and mounts that are mapped already.
+   */
+  readonly idmap?: string;
+}
+
+/** mount(2) and umount2(2), and their successors on file descriptors. */
 export interface Mounts {
   /** `options` as in fstab; flags and data are told apart here. @throws {Fault} internal naming the call and errno */
   mount(source: string, target: string, type: string, options: readonly string[]): Promise<void>;
-  bind(source: string, target: string, options?: { recursive?: boolean; readonly?: boolean }): Promise<void>;
+  /** @throws {Fault} internal naming the call and errno */
+  bind(source: string, target: string, options?: BindOptions): Promise<void>;
   /** Takes away every mount stacked on `target`. Succeeds when there is none, or no such path. */
   unmount(target: string): Promise<void>;
   /** Every mount at or below `directory`, deepest first. */

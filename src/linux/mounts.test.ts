@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import {
   closeSync,
   existsSync,
@@ -66,6 +68,31 @@ describe("hostMounts", { skip: isRoot ? false : "NOT RUN: mounting needs root" }
     await mounts.bind(at("a"), at("b"));
     assert.equal(readFileSync(at("b/file"), "utf8"), "from a");
     assert.ok(!existsSync(at("b/sub/new")));
+  });
+
+  it("binds with every attribute and propagation, the mounts below as well", async () => {
+    await mounts.mount("inner", at("a/sub"), "tmpfs", ["shared"]);
+    const all = { readonly: true, nosuid: true, nodev: true, noexec: true } as const;
+    await mounts.bind(at("a"), at("b"), { recursive: true, ...all, propagation: "private" });
+    for (const { options } of await mounts.below(at("b"))) assert.match(options, /^ro,nosuid,nodev,noexec/);
+    await mounts.mount("later", at("a/sub"), "tmpfs", []);
+    assert.equal((await mounts.below(at("b"))).length, 2, "what comes at the source stays there");
+  });
+
+  it("binds with the ids of a user namespace", async () => {
+    const holder = spawn("unshare", ["--user", "cat"], { stdio: ["pipe", "pipe", "inherit"] });
+    try {
+      holder.stdin.write("\n");
+      await once(holder.stdout, "data"); // it runs in the namespace now
+      for (const kind of ["uid", "gid"]) writeFileSync(`/proc/${holder.pid}/${kind}_map`, "0 100000 65536");
+      await mounts.bind(at("a"), at("b"), { recursive: true, idmap: `/proc/${holder.pid}/ns/user` });
+      const { uid, gid } = statSync(at("b/file"));
+      assert.deepEqual([uid, gid], [100_000, 100_000]);
+      assert.equal(statSync(at("a/file")).uid, 0);
+    } finally {
+      holder.kill();
+    }
+    await assert.rejects(mounts.bind(at("a"), at("a/sub"), { idmap: at("a/file") }), /binding .*a\/sub/);
   });
 
   it("takes away everything that is stacked on a target, and what is not there", async () => {

@@ -2,9 +2,10 @@ import { constants } from "node:fs";
 import { open, readFile, realpath } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Fault } from "../base/fault.ts";
+import { bind } from "./bind-mount.ts";
 import { cString } from "./c-string.ts";
 import type { MountEntry, Mounts } from "./contract.ts";
-import { closeFd, errnoOf, libc } from "./libc.ts";
+import { errnoOf, libc } from "./libc.ts";
 import {
   lowerDirectories,
   maxMountData,
@@ -19,35 +20,6 @@ const mountCall = libc.func(
   "int mount(const char *source, const char *target, const char *type, unsigned long flags, const char *data)",
 );
 const umount2 = libc.func("int umount2(const char *target, int flags)");
-const openTree = libc.func("syscall", "long", ["long", "int", "const char *", "unsigned int"]);
-const mountSetattr = libc.func("syscall", "long", [
-  "long",
-  "int",
-  "const char *",
-  "unsigned int",
-  "void *",
-  "size_t",
-]);
-const moveMount = libc.func("syscall", "long", [
-  "long",
-  "int",
-  "const char *",
-  "int",
-  "const char *",
-  "unsigned int",
-]);
-
-/** The same on every architecture. */
-const SYS_open_tree = 428;
-const SYS_move_mount = 429;
-const SYS_mount_setattr = 442;
-const AT_FDCWD = -100;
-const AT_EMPTY_PATH = 0x1000;
-const AT_RECURSIVE = 0x8000;
-const OPEN_TREE_CLONE = 0x1;
-const OPEN_TREE_CLOEXEC = 0o2000000;
-const MOVE_MOUNT_F_EMPTY_PATH = 0x4;
-const MOUNT_ATTR_RDONLY = 0x1n;
 const MNT_DETACH = 0x2;
 const UMOUNT_NOFOLLOW = 0x8;
 
@@ -102,52 +74,6 @@ async function mountLongOverlay(names: readonly unknown[], flags: number, data: 
   }
   const short = shortenLowerDirectories(data, (directory) => opened.get(directory) ?? directory);
   await callOnPool(mountCall, "mount", String(names[1]), ...names, flags, short);
-}
-
-/**
- * A bind mount that is never visible without its attributes: it is made aside, set read-only there, and moved
- * into place (Linux 5.12).
- */
-async function bind(
-  source: string,
-  target: string,
-  options: { recursive?: boolean; readonly?: boolean } = {},
-): Promise<void> {
-  const recursive = options.recursive === true ? AT_RECURSIVE : 0;
-  try {
-    const flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | recursive;
-    const tree = await callOnPool(
-      openTree,
-      "open_tree",
-      source,
-      SYS_open_tree,
-      AT_FDCWD,
-      cString(source),
-      flags,
-    );
-    using _closed = { [Symbol.dispose]: () => closeFd(tree) };
-    if (options.readonly === true) {
-      const attributes = new BigUint64Array([MOUNT_ATTR_RDONLY, 0n, 0n, 0n]);
-      const at = AT_EMPTY_PATH | recursive;
-      const size = attributes.byteLength;
-      await callOnPool(
-        mountSetattr,
-        "mount_setattr",
-        source,
-        SYS_mount_setattr,
-        tree,
-        "",
-        at,
-        attributes,
-        size,
-      );
-    }
-    const to = cString(target);
-    const how = MOVE_MOUNT_F_EMPTY_PATH;
-    await callOnPool(moveMount, "move_mount", target, SYS_move_mount, tree, "", AT_FDCWD, to, how);
-  } catch (error) {
-    throw new Fault("internal", `binding ${source} to ${target}`, { cause: error });
-  }
 }
 
 async function unmount(target: string): Promise<void> {

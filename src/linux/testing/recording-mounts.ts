@@ -1,4 +1,4 @@
-import type { MountEntry, Mounts } from "../contract.ts";
+import type { BindOptions, MountEntry, Mounts } from "../contract.ts";
 import { mountsBelow } from "../mountinfo.ts";
 
 /** Mounts nothing: keeps the table in memory, and a line for each call, such as `mount tmpfs /run/x`. */
@@ -13,11 +13,7 @@ export class RecordingMounts implements Mounts {
     this.#add({ source, target, type, options: options.join(",") });
   }
 
-  async bind(
-    source: string,
-    target: string,
-    options: { recursive?: boolean; readonly?: boolean } = {},
-  ): Promise<void> {
+  async bind(source: string, target: string, options: BindOptions = {}): Promise<void> {
     this.#record(`bind ${source} ${target}`);
     this.#add({ source, target, type: "bind", options: options.readonly === true ? "ro" : "rw" });
   }

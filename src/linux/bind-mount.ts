@@ -1,0 +1,88 @@
+import { constants } from "node:fs";
+import { open } from "node:fs/promises";
+import { Fault } from "../base/fault.ts";
+import { cString } from "./c-string.ts";
+import type { BindOptions } from "./contract.ts";
+import { closeFd, libc } from "./libc.ts";
+import { callOnPool } from "./pool-calls.ts";
+
+const openTree = libc.func("syscall", "long", ["long", "int", "const char *", "unsigned int"]);
+const mountSetattr = libc.func("syscall", "long", [
+  "long",
+  "int",
+  "const char *",
+  "unsigned int",
+  "void *",
+  "size_t",
+]);
+const moveMount = libc.func("syscall", "long", [
+  "long",
+  "int",
+  "const char *",
+  "int",
+  "const char *",
+  "unsigned int",
+]);
+
+/** The same on every architecture. */
+const SYS_open_tree = 428;
+const SYS_move_mount = 429;
+const SYS_mount_setattr = 442;
+const AT_FDCWD = -100;
+const AT_EMPTY_PATH = 0x1000;
+const AT_RECURSIVE = 0x8000;
+const OPEN_TREE_CLONE = 0x1;
+const OPEN_TREE_CLOEXEC = 0o2000000;
+const MOVE_MOUNT_F_EMPTY_PATH = 0x4;
+const MOUNT_ATTR_IDMAP = 0x100000n;
+
+/** mount_setattr(2): what can be set of a mount, by the name of the option that asks for it. */
+const attributes = {
+  readonly: 0x1n,
+  nosuid: 0x2n,
+  nodev: 0x4n,
+  noexec: 0x8n,
+} as const satisfies Partial<Record<keyof BindOptions, bigint>>;
+
+const propagations = {
+  private: 1n << 18n,
+  slave: 1n << 19n,
+  shared: 1n << 20n,
+} as const satisfies Record<NonNullable<BindOptions["propagation"]>, bigint>;
+
+/**
+ * A bind mount that is never visible without its attributes: it is made aside, given them there, and moved into place
+ * (Linux 5.12).
+ */
+export async function bind(source: string, target: string, options: BindOptions = {}): Promise<void> {
+  const recursive = options.recursive === true ? AT_RECURSIVE : 0;
+  try {
+    const flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | recursive;
+    const from = cString(source);
+    const tree = await callOnPool(openTree, "open_tree", source, SYS_open_tree, AT_FDCWD, from, flags);
+    using _closed = { [Symbol.dispose]: () => closeFd(tree) };
+    await setAttributes(tree, source, options);
+    const to = cString(target);
+    const how = MOVE_MOUNT_F_EMPTY_PATH;
+    await callOnPool(moveMount, "move_mount", target, SYS_move_mount, tree, "", AT_FDCWD, to, how);
+  } catch (error) {
+    throw new Fault("internal", `binding ${source} to ${target}`, { cause: error });
+  }
+}
+
+/** Of the whole tree when it was taken whole, else of its one mount. */
+async function setAttributes(tree: number, source: string, options: BindOptions): Promise<void> {
+  const { recursive, propagation, idmap } = options;
+  const names = Object.keys(attributes) as (keyof typeof attributes)[];
+  let set = names.reduce((bits, name) => (options[name] === true ? bits | attributes[name] : bits), 0n);
+  const spreads = propagation === undefined ? 0n : propagations[propagation];
+  if (set === 0n && spreads === 0n && idmap === undefined) return;
+  // A pinned namespace is a file like any other; without O_NONBLOCK a fifo in its place would hold the thread.
+  const flags = constants.O_RDONLY | constants.O_NONBLOCK;
+  await using namespace = idmap === undefined ? undefined : await open(idmap, flags);
+  if (namespace !== undefined) set |= MOUNT_ATTR_IDMAP;
+  const attr = new BigUint64Array([set, 0n, spreads, BigInt(namespace?.fd ?? 0)]); // struct mount_attr
+  const at = AT_EMPTY_PATH | (recursive === true ? AT_RECURSIVE : 0);
+  const size = attr.byteLength;
+  await callOnPool(mountSetattr, "mount_setattr", source, SYS_mount_setattr, tree, "", at, attr, size);
+}
