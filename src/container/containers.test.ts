@@ -4,7 +4,6 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { isFault } from "../base/fault.ts";
 import type { ContainerId } from "../base/ids.ts";
 import { openContainers } from "./containers.ts";
-import { watchExits } from "./exits.ts";
 import { recoverContainers } from "./recover.ts";
 import { stopAllOfPod } from "./remove.ts";
 import { containerConfig, podId, RecordingContainerHost } from "./testing/recording-host.ts";
@@ -12,7 +11,7 @@ import { containerConfig, podId, RecordingContainerHost } from "./testing/record
 const never = new AbortController().signal;
 
 async function running(host: RecordingContainerHost, name = "web"): Promise<ContainerId> {
-  watchExits(host.parts);
+  host.watchExits();
   const containers = openContainers(host.parts);
   const id = await containers.create(podId, containerConfig(name), never);
   await containers.start(id, never);
@@ -69,7 +68,7 @@ test("a container that obeys its stop signal is not killed", async () => {
 test("a process that can't be started leaves a status that says so", async () => {
   await using host = await RecordingContainerHost.open();
   host.startFails = true;
-  using _exits = watchExits(host.parts);
+  host.watchExits();
   const containers = openContainers(host.parts);
   const id = await containers.create(podId, containerConfig("web"), never);
   await assert.rejects(containers.start(id, never), /starting container web/);
@@ -115,7 +114,7 @@ test("what is not here is told, and an unknown id counts as stopped and removed"
 
 test("recovery finds unrecorded starts, ends containers of another boot, finishes removals", async () => {
   await using host = await RecordingContainerHost.open();
-  using _exits = watchExits(host.parts);
+  host.watchExits();
   const containers = openContainers(host.parts);
   const { records } = host.parts.book;
   const create = (name: string) => containers.create(podId, containerConfig(name), never);

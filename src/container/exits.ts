@@ -1,41 +1,31 @@
+import type { Logger } from "pino";
 import { deadlineIn } from "../base/deadline.ts";
 import { describeFault } from "../base/fault.ts";
 import type { ContainerId } from "../base/ids.ts";
 import { publishLifecycle } from "../events/lifecycle.ts";
 import type { ContainerExit, MonitoredContainer } from "../runtime/contract.ts";
-import type { ContainerParts } from "./parts.ts";
-import { containerExited, type ExitReason } from "./state.ts";
+import type { ContainerBook, ContainerHost, ContainerParts } from "./parts.ts";
+import { type ContainerRecord, containerExited, type ExitReason } from "./state.ts";
 
 /** How long an exit may wait for an operation on the same container. */
 const LOCK_WAIT_MS = 600_000;
 
-/** Records exits as they happen, and those that happened while no daemon ran, until disposed of. */
-export function watchExits(parts: ContainerParts): Disposable {
-  const { book, host } = parts;
-  return host.runtime.watchExits(
-    () => liveContainers(parts),
-    (exit) => {
-      recordExit(exit, parts).catch((error: unknown) => {
-        book.log.error({ container: exit.id, err: describeFault(error) }, "an exit could not be recorded");
-      });
-    },
-  );
-}
-
-function* liveContainers({
-  book,
-}: ContainerParts): Iterable<{ id: ContainerId; container: MonitoredContainer }> {
-  for (const { id, state } of book.records.values()) {
+/** Those whose exits are to be told. */
+export function* liveContainers({
+  records,
+}: Pick<ContainerBook, "records">): Iterable<{ id: ContainerId; container: MonitoredContainer }> {
+  for (const { id, state } of records.values()) {
     if (state.kind === "created" || state.kind === "running") yield { id, container: state.process };
   }
 }
 
 /** Takes the container's lock, so that an exit is recorded after the start that it belongs to. */
-async function recordExit(exit: ContainerExit, { book }: ContainerParts): Promise<void> {
+export async function recordExit(exit: ContainerExit, { book, host }: ContainerParts): Promise<void> {
   using deadline = deadlineIn(LOCK_WAIT_MS);
   using _container = await book.locks.hold(exit.id, deadline.signal);
   const record = book.records.get(exit.id);
   if (record === undefined || (record.state.kind !== "created" && record.state.kind !== "running")) return;
+  if (record.config.security.namespaces.pid !== "container") await endLeft(record, host, book.log);
   const ended = {
     exitCode: exit.code,
     reason: exitReason(exit),
@@ -49,6 +39,22 @@ async function recordExit(exit: ContainerExit, { book }: ContainerParts): Promis
     { pod: record.podId, container: exit.id, exitCode: exit.code, reason: ended.reason },
     "container exited",
   );
+}
+
+/** The kernel ends what is left in a PID namespace with its first process; in a shared one, a container's goes on. */
+async function endLeft(
+  { id, handler, podId }: ContainerRecord,
+  host: ContainerHost,
+  log: Logger,
+): Promise<void> {
+  try {
+    await host.runtime.kill(id, handler, "SIGKILL", true, AbortSignal.timeout(host.config.deadline.undo));
+  } catch (error) {
+    log.warn(
+      { pod: podId, container: id, err: describeFault(error) },
+      "what the container left could not be killed",
+    );
+  }
 }
 
 function exitReason(exit: ContainerExit): ExitReason {

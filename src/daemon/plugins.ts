@@ -307,7 +307,9 @@ async function openSpecBuilder(
           `the PID namespace of container ${id} can't be used: it is ${record.state.kind}`,
         );
       }
-      return record.state.process.init.pid;
+      const { process } = record.state;
+      if (runtime.alive(process.init)) return process.init.pid;
+      throw new Fault("wrongState", `the PID namespace of container ${id} can't be used: it has just ended`);
     },
   });
 }

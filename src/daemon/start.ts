@@ -5,12 +5,12 @@ import { createApiServer } from "../api/server.ts";
 import { describeFault } from "../base/fault.ts";
 import { type Paths, pathsOf } from "../config/paths.ts";
 import type { Config } from "../config/schema.ts";
-import { watchExits } from "../container/exits.ts";
 import { recoverContainers } from "../container/recover.ts";
 import type { ImageRecord } from "../image/contract.ts";
 import { lockFile } from "../linux/lock-file.ts";
 import { recoverPodSandboxes } from "../pod/recover.ts";
 import { apiParts } from "./api-parts.ts";
+import { watchExits } from "./exits.ts";
 import { releaseWhenResting } from "./idle-memory.ts";
 import type { Metrics } from "./metrics/open.ts";
 import { nobodyWatches } from "./node-watch.ts";
@@ -38,7 +38,7 @@ export async function startDaemon(config: Config, log: Logger): Promise<AsyncDis
   for (const row of node.metadata.setAside) log.error(row, "a damaged record was set aside");
 
   const dropped = await node.images.recover(AbortSignal.timeout(IMAGE_RECOVERY_MS));
-  opened.use(watchExits(node.containerParts));
+  opened.use(watchExits(node));
 
   // Each object is recovered on its own, beside the API: a call for one that is in work waits for its lock.
   const ending = new AbortController();

@@ -29,10 +29,11 @@ function sharesPidNamespace(record: PodSandboxRecord): boolean {
  */
 export async function startPodInit(
   record: PodSandboxRecord,
-  { host }: PodAttempt,
+  attempt: PodAttempt,
   signal: AbortSignal,
 ): Promise<void> {
   if (!sharesPidNamespace(record)) return;
+  const { host } = attempt;
   await access(INIT_BINARY).catch((error: unknown) => {
     throw new Fault("unavailable", `a shared PID namespace needs ${INIT_BINARY}`, {
       cause: error,
@@ -47,7 +48,7 @@ export async function startPodInit(
   await writeFile(join(bundle, "config.json"), JSON.stringify(initConfig(record, host, rootfs)), {
     mode: 0o600,
   });
-  const { init } = await host.runtime.create(
+  const monitored = await host.runtime.create(
     {
       id,
       handler: record.handler,
@@ -64,7 +65,8 @@ export async function startPodInit(
   await host.runtime.start(id, record.handler, signal);
   const pin = join(host.paths.pod(record.id).namespaces, "pid");
   await writeFile(pin, "", { mode: 0o600 });
-  await host.mounts.bind(`/proc/${init.pid}/ns/pid`, pin);
+  await host.mounts.bind(`/proc/${monitored.init.pid}/ns/pid`, pin);
+  attempt.init = monitored;
 }
 
 export async function removePodInit(

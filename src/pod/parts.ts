@@ -11,7 +11,7 @@ import type { LifecycleEvent } from "../events/lifecycle.ts";
 import type { Cgroups, Files, Mounts, Namespaces } from "../linux/contract.ts";
 import type { RecordIndex, RecordTable } from "../metadata/contract.ts";
 import type { PodNetwork, PodNetworkResult } from "../network/contract.ts";
-import type { ContainerRuntime } from "../runtime/contract.ts";
+import type { ContainerRuntime, MonitoredContainer } from "../runtime/contract.ts";
 import type { PodSandboxRecord } from "./state.ts";
 
 /** What the steps of a pod sandbox work with: the host's side. */
@@ -69,4 +69,6 @@ export interface PodParts {
 export interface PodAttempt {
   readonly host: PodHost;
   network: PodNetworkResult;
+  /** Of a pod that shares its PID namespace. */
+  init?: MonitoredContainer;
 }

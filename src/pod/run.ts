@@ -135,7 +135,7 @@ async function runAnew(
     await settleFailed(record, error, parts);
     throw during(`running pod ${podName(config)}`, error);
   }
-  await book.records.put(id, podReady(record, attempt.network, timeline, nowNanos()));
+  await book.records.put(id, podReady(record, attempt, timeline, nowNanos()));
   publishLifecycle(book.events, "created", { container: id, pod: id });
   publishLifecycle(book.events, "started", { container: id, pod: id });
   book.log.info(

@@ -3,13 +3,14 @@ import type { BootId, PodSandboxId } from "../base/ids.ts";
 import type { StepTime, Stranded } from "../base/steps.ts";
 import type { UnixNanos } from "../base/units.ts";
 import type { PodNetworkResult } from "../network/contract.ts";
+import type { MonitoredContainer } from "../runtime/contract.ts";
 import type { PodSandboxConfig } from "../spec/cri/pod-sandbox-config.ts";
 
 /**
  * Where a pod sandbox is in its life. Only "ready" is SANDBOX_READY to the kubelet.
  *
  * - making: recorded, its steps are being made (or the daemon was killed while they were)
- * - ready: every step is made
+ * - ready: every step is made; `init` is the process that holds a shared PID namespace, where the pod has one
  * - stopping: its steps are being undone; `reason` says who asked
  * - stranded: an undo failed at `step`; a later Stop, Remove or sweep goes on from there. `from` is what was undone:
  *   a run that failed, or the pod itself
@@ -17,7 +18,12 @@ import type { PodSandboxConfig } from "../spec/cri/pod-sandbox-config.ts";
  */
 export type PodSandboxState =
   | { readonly kind: "making" }
-  | { readonly kind: "ready"; readonly at: UnixNanos; readonly network: PodNetworkResult }
+  | {
+      readonly kind: "ready";
+      readonly at: UnixNanos;
+      readonly network: PodNetworkResult;
+      readonly init?: MonitoredContainer;
+    }
   | { readonly kind: "stopping"; readonly at: UnixNanos; readonly reason: string }
   | {
       readonly kind: "stranded";
@@ -45,14 +51,14 @@ export interface PodSandboxRecord {
   readonly timeline: readonly StepTime[];
 }
 
-/** The sandbox with its network up. */
+/** The sandbox with what its steps have brought about. */
 export function podReady(
   record: PodSandboxRecord,
-  network: PodNetworkResult,
+  { network, init }: { readonly network: PodNetworkResult; readonly init?: MonitoredContainer },
   timeline: readonly StepTime[],
   at: UnixNanos,
 ): PodSandboxRecord {
-  return { ...record, timeline, state: { kind: "ready", at, network } };
+  return { ...record, timeline, state: { kind: "ready", at, network, ...(init && { init }) } };
 }
 
 export function podStopping(record: PodSandboxRecord, reason: string, at: UnixNanos): PodSandboxRecord {

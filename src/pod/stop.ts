@@ -11,14 +11,21 @@ import { podSandboxSteps } from "./steps.ts";
 
 /**
  * Ends a run in flight, stops the pod's containers and takes away everything that the pod has on the host; its record
- * stays. A repeat joins, or returns at once when the pod is stopped.
+ * stays. A repeat joins, or returns at once when the pod is stopped. `reason` is kept in the record.
  */
-export function stopPodSandbox(id: PodSandboxId, parts: PodParts): Promise<void> {
+export function stopPodSandbox(id: PodSandboxId, parts: PodParts, reason = "StopPodSandbox"): Promise<void> {
   const { book, host } = parts;
-  return book.stops.join(id, id, host.config.deadline.stopPod, (signal) => stopNow(id, parts, signal));
+  return book.stops.join(id, id, host.config.deadline.stopPod, (signal) =>
+    stopNow(id, reason, parts, signal),
+  );
 }
 
-async function stopNow(id: PodSandboxId, parts: PodParts, signal: AbortSignal): Promise<void> {
+async function stopNow(
+  id: PodSandboxId,
+  reason: string,
+  parts: PodParts,
+  signal: AbortSignal,
+): Promise<void> {
   const { book, host, containers } = parts;
   const standing = book.records.get(id);
   if (standing === undefined || standing.state.kind === "stopped") return;
@@ -31,7 +38,7 @@ async function stopNow(id: PodSandboxId, parts: PodParts, signal: AbortSignal): 
     const record = book.records.get(id);
     if (record === undefined || record.state.kind === "stopped") return;
     const wasReady = record.state.kind === "ready";
-    const stopping = podStopping(record, "StopPodSandbox", nowNanos());
+    const stopping = podStopping(record, reason, nowNanos());
     await book.records.put(id, stopping);
     await containers.stopAll(id, signal);
     const attempt: PodAttempt = { host, network: { addresses: [], interfaces: [] } };
@@ -45,7 +52,7 @@ async function stopNow(id: PodSandboxId, parts: PodParts, signal: AbortSignal): 
       await book.records.put(id, podStranded(stopping, stranded, nowNanos()));
       throw during(`stopping pod ${podName(record.config)} (${id})`, stranded.reason);
     }
-    await book.records.put(id, podStopped(stopping, "StopPodSandbox", nowNanos()));
+    await book.records.put(id, podStopped(stopping, reason, nowNanos()));
     if (wasReady) publishLifecycle(book.events, "stopped", { container: id, pod: id });
     book.log.info({ pod: id, name: podName(record.config) }, "pod sandbox is stopped");
   } finally {

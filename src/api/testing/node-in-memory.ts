@@ -105,7 +105,7 @@ export class NodeInMemory {
           timeline: [],
         };
         const network = { addresses: ["10.1.0.2", "fd00::2"], interfaces: [] };
-        this.pods.set(made.id, podReady(made, network, [{ step: "network", ms: 3 }], nowNanos()));
+        this.pods.set(made.id, podReady(made, { network }, [{ step: "network", ms: 3 }], nowNanos()));
         this.tell("started", made.id);
         return made.id;
       },

@@ -16,12 +16,13 @@ import { makeChanges } from "../../linux/file-changes.ts";
 import { RecordingCgroups } from "../../linux/testing/recording-cgroups.ts";
 import { RecordingMounts } from "../../linux/testing/recording-mounts.ts";
 import { openMetadata } from "../../metadata/open.ts";
-import type { ContainerExit, ContainerRuntime, MonitoredContainer } from "../../runtime/contract.ts";
+import type { ContainerRuntime, MonitoredContainer } from "../../runtime/contract.ts";
 import type { Snapshotter } from "../../snapshot/contract.ts";
 import type { ContainerConfig } from "../../spec/cri/container-config.ts";
 import type { PodSandboxConfig } from "../../spec/cri/pod-sandbox-config.ts";
 import type { OciConfig } from "../../spec/oci-runtime.ts";
 import { ExitWaits } from "../exit-waits.ts";
+import { recordExit } from "../exits.ts";
 import type { ContainerParts } from "../parts.ts";
 import type { ContainerPod } from "../pod.ts";
 import { containerRecords } from "../records.ts";
@@ -47,8 +48,7 @@ export class RecordingContainerHost implements AsyncDisposable {
   /** Throws to make a point of the step tables fail. */
   atPoint: (point: string) => void | Promise<void> = () => undefined;
   readonly parts: ContainerParts;
-  /** Who is told of exits; nobody before `watchExits`. */
-  #exited: (exit: ContainerExit) => void = () => undefined;
+  #isWatched = false;
   readonly #close: () => Promise<void>;
 
   private constructor(parts: (host: RecordingContainerHost) => ContainerParts, close: () => Promise<void>) {
@@ -107,9 +107,14 @@ export class RecordingContainerHost implements AsyncDisposable {
     );
   }
 
+  /** From now on exits are recorded. */
+  watchExits(): void {
+    this.#isWatched = true;
+  }
+
   /** The container's process ends, as its monitor would tell. */
   exit(id: ContainerId, code: number): void {
-    this.#exited({ id, code, at: nowNanos(), cause: "exited" });
+    if (this.#isWatched) void recordExit({ id, code, at: nowNanos(), cause: "exited" }, this.parts);
   }
 
   /** What is left of containers on the host, records aside. */
@@ -158,10 +163,6 @@ export class RecordingContainerHost implements AsyncDisposable {
         if (this.deadly.has(signal)) this.exit(id, 137);
       },
       delete: async (id) => void this.monitored.delete(id),
-      watchExits: (_running, exited) => {
-        this.#exited = exited;
-        return { [Symbol.dispose]: () => undefined };
-      },
       state: async () => "running",
       recordedExit: () => undefined,
     };
@@ -189,6 +190,7 @@ export function containerConfig(name: string, attempt = 0): ContainerConfig {
     logPath: "",
     resources: {},
     stopSignal: "",
+    security: { namespaces: { network: "pod", pid: "container", ipc: "pod" } },
   } as unknown as ContainerConfig;
 }
 

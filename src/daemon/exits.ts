@@ -1,0 +1,24 @@
+import { describeFault } from "../base/fault.ts";
+import type { PodSandboxId } from "../base/ids.ts";
+import { liveContainers, recordExit } from "../container/exits.ts";
+import { podInits, stopPodOfInit } from "../pod/init-exit.ts";
+import type { NodeParts } from "./plugins.ts";
+
+/** Records exits as they happen, and those that happened while no daemon ran, until disposed of. */
+export function watchExits(
+  node: Pick<NodeParts, "containerParts" | "podParts" | "runtime" | "log">,
+): Disposable {
+  const { containerParts, podParts, runtime, log } = node;
+  function* running() {
+    yield* liveContainers(containerParts.book);
+    yield* podInits(podParts.book);
+  }
+  return runtime.watchExits(running, (exit) => {
+    const pod = exit.id as string as PodSandboxId; // a pod's init is a container by the pod's own id
+    const isInit = podParts.book.records.get(pod) !== undefined;
+    const told = isInit ? stopPodOfInit(pod, podParts) : recordExit(exit, containerParts);
+    told.catch((error: unknown) => {
+      log.error({ container: exit.id, err: describeFault(error) }, "an exit could not be recorded");
+    });
+  });
+}
