@@ -59,10 +59,27 @@ test("a pod from before the daemon started is known at its end", async () => {
   stop.abort();
 });
 
+test("a reader that comes soon after the daemon's start gets what happened before; later ones from then on", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  const { memory, podSandboxes, feed, stop } = node();
+  const pod = await podSandboxes.run(podConfig, "", stop.signal);
+  memory.tell("stopped", pod, "early");
+  const first = feed.read(stop.signal);
+  assert.equal((await first.next()).value?.event.kind, "started");
+  assert.equal((await first.next()).value?.event.containerId, "early");
+  t.mock.timers.tick(30_000);
+  const next = feed.read(stop.signal).next();
+  memory.tell("stopped", pod, "late");
+  assert.equal((await next).value?.event.containerId, "late");
+  assert.equal((await first.next()).value?.event.containerId, "late");
+  stop.abort();
+});
+
 test("10,000 events wait for a slow reader; one that is further behind is told, not skipped", async () => {
   const { memory, podSandboxes, feed, stop, dropped } = node();
   const pod = await podSandboxes.run(podConfig, "", stop.signal);
   const slow = feed.read(stop.signal);
+  assert.equal((await slow.next()).value?.event.containerId, pod);
   const first = slow.next();
   for (let count = 0; count < 10_000; count++) memory.tell("stopped", pod, `c${count}`);
   assert.equal((await first).value?.event.containerId, "c0");

@@ -1,5 +1,6 @@
 import { Fault, isFault } from "../base/fault.ts";
 import type { PodSandboxId } from "../base/ids.ts";
+import type { Ms } from "../base/units.ts";
 import type { Containers } from "../container/contract.ts";
 import type { ContainerRecord } from "../container/state.ts";
 import type { EventBus } from "../events/bus.ts";
@@ -16,6 +17,8 @@ export interface PodEvent {
 
 /** Events that wait for one reader; each is three references, so that this is little memory. */
 const longestQueue = 16_384;
+/** A kubelet whose daemon was started again comes back within seconds. */
+const holdMs: Ms = 30_000;
 
 /**
  * Hands every lifecycle event to every reader, in order, with the state of its pod; `dropped` is told of each that a
@@ -28,6 +31,8 @@ export class EventFeed {
   /** The last record of each pod that had an event: a pod's last event comes when its record is gone. */
   readonly #lastKnown = new Map<PodSandboxId, PodSandboxRecord>();
   readonly #readers = new Set<(event: PodEvent) => void>();
+  /** What happened before readers could come back: the exits that no daemon saw among it. */
+  #held: PodEvent[] | undefined = [];
 
   constructor(
     events: EventBus<LifecycleEvent>,
@@ -40,15 +45,19 @@ export class EventFeed {
     this.#dropped = dropped;
     for (const pod of podSandboxes.list()) this.#lastKnown.set(pod.id, pod);
     events.subscribe((event) => this.#take(event));
+    setTimeout(() => {
+      this.#held = undefined;
+    }, holdMs).unref();
   }
 
   /**
-   * Every event from the first `next()` on, none left out, until `signal` aborts.
+   * Every event from the first `next()` on, none left out, until `signal` aborts; in the first half minute of the daemon
+   * those from its start on.
    *
    * @throws {Fault} exhausted when the reader is so far behind that the queue is full: it has to list again
    */
   async *read(signal: AbortSignal): AsyncGenerator<PodEvent> {
-    const queue: PodEvent[] = [];
+    const queue: PodEvent[] = [...(this.#held ?? [])];
     let overrun = false;
     let wake: () => void = () => undefined;
     const take = (event: PodEvent) => {
@@ -85,9 +94,10 @@ export class EventFeed {
     if (pod === undefined) return;
     if (event.kind === "deleted" && event.containerId === event.podId) this.#lastKnown.delete(podId);
     else this.#lastKnown.set(podId, pod);
-    if (this.#readers.size === 0) return;
-    const containers = [...this.#containers.ofPod(podId)];
-    for (const reader of this.#readers) reader({ event, pod, containers });
+    if (this.#readers.size === 0 && this.#held === undefined) return;
+    const told = { event, pod, containers: [...this.#containers.ofPod(podId)] };
+    for (const reader of this.#readers) reader(told);
+    if ((this.#held?.push(told) ?? 0) >= longestQueue) this.#held = undefined;
   }
 
   #lookUp(id: PodSandboxId): PodSandboxRecord | undefined {

@@ -97,6 +97,23 @@ test("stop takes away all but the record; remove forgets it; both may be repeate
   await pods.remove(id, never);
 });
 
+test("a pod's end is told once, when a stop that failed has come to its end", async () => {
+  await using host = await RecordingPodHost.open();
+  const pods = openPodSandboxes(host.parts);
+  const told: string[] = [];
+  host.parts.book.events.subscribe(({ kind }) => told.push(kind));
+  const id = await pods.run(podConfig("web"), "", never);
+  host.atPoint = (point) => {
+    if (point === "StopPodSandbox/files/undo") throw new Error("planted");
+  };
+  await assert.rejects(pods.stop(id, never));
+  assert.deepEqual(told, ["created", "started"]);
+  host.atPoint = () => undefined;
+  await pods.stop(id, never);
+  await pods.stop(id, never);
+  assert.deepEqual(told, ["created", "started", "stopped"]);
+});
+
 test("a network plugin that fails does not keep the pod", async () => {
   await using host = await RecordingPodHost.open();
   const pods = openPodSandboxes(host.parts);

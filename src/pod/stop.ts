@@ -6,7 +6,7 @@ import { nowNanos } from "../base/units.ts";
 import { publishLifecycle } from "../events/lifecycle.ts";
 import { podKey, podName } from "./key.ts";
 import type { PodAttempt, PodParts } from "./parts.ts";
-import { podStopped, podStopping, podStranded } from "./state.ts";
+import { type PodSandboxState, podStopped, podStopping, podStranded } from "./state.ts";
 import { podSandboxSteps } from "./steps.ts";
 
 /**
@@ -37,7 +37,7 @@ async function stopNow(
     using _pod = await book.locks.hold(id, signal);
     const record = book.records.get(id);
     if (record === undefined || record.state.kind === "stopped") return;
-    const wasReady = record.state.kind === "ready";
+    const wasUp = hasBeenReady(record.state);
     const stopping = podStopping(record, reason, nowNanos());
     await book.records.put(id, stopping);
     await containers.stopAll(id, signal);
@@ -53,9 +53,15 @@ async function stopNow(
       throw during(`stopping pod ${podName(record.config)} (${id})`, stranded.reason);
     }
     await book.records.put(id, podStopped(stopping, reason, nowNanos()));
-    if (wasReady) publishLifecycle(book.events, "stopped", { container: id, pod: id });
+    if (wasUp) publishLifecycle(book.events, "stopped", { container: id, pod: id });
     book.log.info({ pod: id, name: podName(record.config) }, "pod sandbox is stopped");
   } finally {
     book.closing.delete(id);
   }
+}
+
+/** Also when an earlier stop came to no end: its event is still to be told. */
+function hasBeenReady(state: PodSandboxState): boolean {
+  if (state.kind === "stranded") return state.from === "stop";
+  return state.kind !== "making";
 }
