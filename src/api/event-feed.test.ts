@@ -26,7 +26,7 @@ const containerConfig = decodeContainerConfig(wholeContainerConfig(), "config");
 
 test("a reader gets every event with its pod as it was then, to the pod's end", async () => {
   const { podSandboxes, containers, feed, stop } = node();
-  const events = getContainerEvents(feed, stop.signal);
+  const events = getContainerEvents(feed, { actualResources: ({ resources }) => resources }, stop.signal);
   const first = events.next();
   const pod = await podSandboxes.run(podConfig, "", stop.signal);
   const container = await containers.create(pod, containerConfig, stop.signal);

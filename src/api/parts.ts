@@ -12,6 +12,7 @@ import type { InterfaceCounters, PodNetwork } from "../network/contract.ts";
 import type { PodSandboxes } from "../pod/contract.ts";
 import type { PodSandboxRecord } from "../pod/state.ts";
 import type { ContainerRuntime } from "../runtime/contract.ts";
+import type { LinuxResources } from "../spec/cri/resources.ts";
 import type { CgroupStats } from "../stats/contract.ts";
 import type { StreamServer } from "../stream/contract.ts";
 import type { CallObserver } from "./status.ts";
@@ -90,6 +91,8 @@ export interface NodeParts {
   readonly runtime: Pick<ContainerRuntime, "probes" | "resolveHandler">;
   readonly network: Pick<PodNetwork, "status" | "setPodCidrs">;
   readonly figures: Figures;
+  /** What a container is limited to, as the kernel holds it. */
+  actualResources(record: ContainerRecord): LinuxResources;
   /** The OCI config of a container's bundle, as text; undefined when it is not there. */
   readBundleConfig(id: ContainerId): Promise<string | undefined>;
 }

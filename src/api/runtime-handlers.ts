@@ -46,7 +46,7 @@ export function runtimeHandlers(parts: ApiParts): Handlers<typeof RuntimeService
     runPodSandbox: (request, signal) => runPodSandbox(request, podSandboxes, signal),
     stopPodSandbox: (request, signal) => stopPodSandbox(request, podSandboxes, signal),
     removePodSandbox: (request, signal) => removePodSandbox(request, podSandboxes, signal),
-    podSandboxStatus: (request) => podSandboxStatus(request, podSandboxes, containers),
+    podSandboxStatus: (request) => podSandboxStatus(request, podSandboxes, containers, node),
     listPodSandbox: (request) => listPodSandbox(request, podSandboxes),
     streamPodSandboxes: (request) => streamPodSandboxes(request, podSandboxes),
     updatePodSandboxResources: notImplemented("UpdatePodSandboxResources"),
@@ -75,7 +75,7 @@ export function runtimeHandlers(parts: ApiParts): Handlers<typeof RuntimeService
     listPodSandboxMetrics: notImplemented("ListPodSandboxMetrics"),
     streamPodSandboxMetrics: notImplementedStream("StreamPodSandboxMetrics"),
 
-    getContainerEvents: (_request, signal) => getContainerEvents(feed, signal),
+    getContainerEvents: (_request, signal) => getContainerEvents(feed, node, signal),
     checkpointContainer: notImplemented("CheckpointContainer"),
     checkpointPod: notImplemented("CheckpointPod"),
     restorePod: notImplemented("RestorePod"),

@@ -2,12 +2,15 @@ import { readFile } from "node:fs/promises";
 import type { ApiParts } from "../api/parts.ts";
 import { nowNanos } from "../base/units.ts";
 import { version } from "../base/version.ts";
+import { actualResources } from "../container/limits/actual-resources.ts";
+import { LimitsReader } from "../stats/read-limits.ts";
 import { openFigures } from "./figures.ts";
 import type { NodeParts } from "./plugins.ts";
 
 /** The node as the API drives it. */
 export function apiParts(node: NodeParts): ApiParts {
   const { images, paths } = node;
+  const limits = new LimitsReader(node.host.cgroups);
   return {
     podSandboxes: node.podSandboxes,
     containers: node.containers,
@@ -33,6 +36,7 @@ export function apiParts(node: NodeParts): ApiParts {
       runtime: node.runtime,
       network: node.network,
       figures: openFigures(node),
+      actualResources: (record) => actualResources(record, limits),
       readBundleConfig: (id) =>
         readFile(`${paths.container(id).bundle}/config.json`, "utf8").catch(() => undefined),
     },

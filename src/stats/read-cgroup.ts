@@ -1,9 +1,8 @@
 import { nowNanos } from "../base/units.ts";
 import type { Cgroups } from "../linux/contract.ts";
 import type { CgroupFigures, CgroupStats } from "./contract.ts";
-import type { FileText } from "./fields.ts";
 import { hasLimitV1, parseCgroupV1, parseCgroupV2 } from "./parse-cgroup.ts";
-import { readSmallFile } from "./small-file.ts";
+import { type CgroupFile, cgroupFiles } from "./small-file.ts";
 
 /** A container's statistics have no number of processes, a pod's no swap: what nobody asks for is not read. */
 export type CgroupKind = "container" | "pod";
@@ -13,8 +12,8 @@ export class CgroupReader {
   readonly #read: (cgroup: string, kind: CgroupKind) => CgroupFigures;
 
   constructor(cgroups: Pick<Cgroups, "version" | "directories">) {
-    const roots = new Map([...cgroups.directories("/")].map(([name, path]) => [name, withoutSlash(path)]));
-    this.#read = cgroups.version === 2 ? readerV2(roots) : readerV1(roots);
+    const file = cgroupFiles(cgroups);
+    this.#read = cgroups.version === 2 ? readerV2(file("unified")) : readerV1(file);
   }
 
   /**
@@ -28,23 +27,12 @@ export class CgroupReader {
   }
 }
 
-function withoutSlash(path: string): string {
-  return path.endsWith("/") ? path.slice(0, -1) : path;
-}
-
-type Roots = ReadonlyMap<string, string>;
-
-/** What stands for a controller that is not mounted. */
-const noFile = (): FileText => undefined;
-
-function filesOf(root: string | undefined): (cgroup: string, name: string) => FileText {
-  return root === undefined ? noFile : (cgroup, name) => readSmallFile(`${root}${cgroup}/${name}`);
-}
-
-function readerV1(roots: Roots): (cgroup: string, kind: CgroupKind) => CgroupFigures {
-  const cpuacct = filesOf(roots.get("cpuacct"));
-  const memory = filesOf(roots.get("memory"));
-  const pids = filesOf(roots.get("pids"));
+function readerV1(
+  file: (controller: string) => CgroupFile,
+): (cgroup: string, kind: CgroupKind) => CgroupFigures {
+  const cpuacct = file("cpuacct");
+  const memory = file("memory");
+  const pids = file("pids");
   return (cgroup, kind) => {
     const memoryStat = memory(cgroup, "memory.stat");
     const limited = hasLimitV1(memoryStat);
@@ -60,9 +48,7 @@ function readerV1(roots: Roots): (cgroup: string, kind: CgroupKind) => CgroupFig
   };
 }
 
-function readerV2(roots: Roots): (cgroup: string, kind: CgroupKind) => CgroupFigures {
-  const [root] = roots.values();
-  const unified = filesOf(root);
+function readerV2(unified: CgroupFile): (cgroup: string, kind: CgroupKind) => CgroupFigures {
   return (cgroup, kind) =>
     parseCgroupV2({
       cpuStat: unified(cgroup, "cpu.stat"),

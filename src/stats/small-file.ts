@@ -1,4 +1,5 @@
 import { closeSync, openSync, readFileSync, readSync } from "node:fs";
+import type { Cgroups } from "../linux/contract.ts";
 import type { FileText } from "./fields.ts";
 
 /** More than any file of figures has: memory.stat of cgroup v2 is 2 KB, /proc/net/dev 120 bytes an interface. */
@@ -20,4 +21,23 @@ export function readSmallFile(path: string): FileText {
   } finally {
     if (fd !== undefined) closeSync(fd);
   }
+}
+
+/** The text of a file of a cgroup, which is a path from the root of the hierarchies. */
+export type CgroupFile = (cgroup: string, name: string) => FileText;
+
+/** What stands for a controller that is not mounted. */
+const noFile: CgroupFile = () => undefined;
+
+/** How to read the files of a controller's groups: with v1 by its name, with v2 all in one tree, `unified`. */
+export function cgroupFiles(
+  cgroups: Pick<Cgroups, "version" | "directories">,
+): (controller: string) => CgroupFile {
+  const roots = cgroups.directories("/");
+  return (controller) => {
+    const path = roots.get(cgroups.version === 2 ? "unified" : controller);
+    if (path === undefined) return noFile;
+    const root = path.endsWith("/") ? path.slice(0, -1) : path;
+    return (cgroup, name) => readSmallFile(`${root}${cgroup}/${name}`);
+  };
 }

@@ -1,4 +1,5 @@
 import { type ContainerRecord, type ContainerState, exitedState } from "../../container/state.ts";
+import type { LinuxResources } from "../../spec/cri/resources.ts";
 import * as cri from "../../wire/gen/runtime.v1.ts";
 import { encodeMount } from "./mount.ts";
 import { encodeResources } from "./resources.ts";
@@ -33,8 +34,11 @@ export function encodeContainer(record: ContainerRecord): cri.Container {
   };
 }
 
-/** CRI ContainerStatus. */
-export function encodeContainerStatus(record: ContainerRecord): cri.ContainerStatus {
+/** CRI ContainerStatus; `resources` are those in force. */
+export function encodeContainerStatus(
+  record: ContainerRecord,
+  resources: LinuxResources,
+): cri.ContainerStatus {
   const { config, state, user } = record;
   const exited = exitedState(state);
   const startedAt = state.kind === "running" ? state.startedAt : exited?.startedAt;
@@ -54,7 +58,7 @@ export function encodeContainerStatus(record: ContainerRecord): cri.ContainerSta
     annotations: config.annotations,
     mounts: config.mounts.map(encodeMount),
     logPath: record.logPath,
-    resources: { linux: encodeResources(record.resources), windows: undefined },
+    resources: { linux: encodeResources(resources), windows: undefined },
     imageId: record.imageId,
     user: {
       linux: {

@@ -10,11 +10,11 @@ import type { NodeParts } from "../parts.ts";
 export async function containerStatus(
   request: ContainerStatusRequest,
   containers: Containers,
-  node: Pick<NodeParts, "readBundleConfig">,
+  node: Pick<NodeParts, "readBundleConfig" | "actualResources">,
 ): Promise<ContainerStatusResponse> {
   const record = containers.get(requireText(request.containerId, "container_id"));
   return {
-    status: encodeContainerStatus(record),
+    status: encodeContainerStatus(record, node.actualResources(record)),
     info: request.verbose ? { info: infoText(await verboseInfo(record, node)) } : {},
   };
 }

@@ -3,6 +3,7 @@ import { type ContainerEventResponse, ContainerEventType } from "../../wire/gen/
 import { encodeContainerStatus } from "../convert/encode-container.ts";
 import { encodePodSandboxStatus } from "../convert/encode-pod-sandbox.ts";
 import type { EventFeed } from "../event-feed.ts";
+import type { NodeParts } from "../parts.ts";
 
 const typeOfKind: Readonly<Record<LifecycleEvent["kind"], ContainerEventType>> = {
   created: ContainerEventType.CONTAINER_CREATED_EVENT,
@@ -14,6 +15,7 @@ const typeOfKind: Readonly<Record<LifecycleEvent["kind"], ContainerEventType>> =
 /** RPC GetContainerEvents: the kubelet's evented PLEG takes the pod's status from each event, and never asks for it. */
 export async function* getContainerEvents(
   feed: EventFeed,
+  node: Pick<NodeParts, "actualResources">,
   signal: AbortSignal,
 ): AsyncGenerator<ContainerEventResponse> {
   for await (const { event, pod, containers } of feed.read(signal)) {
@@ -22,7 +24,9 @@ export async function* getContainerEvents(
       containerEventType: typeOfKind[event.kind],
       createdAt: event.at,
       podSandboxStatus: encodePodSandboxStatus(pod),
-      containersStatuses: containers.map(encodeContainerStatus),
+      containersStatuses: containers.map((container) =>
+        encodeContainerStatus(container, node.actualResources(container)),
+      ),
     };
   }
 }

@@ -7,18 +7,22 @@ import { encodeContainerStatus } from "../convert/encode-container.ts";
 import { encodePodSandboxStatus } from "../convert/encode-pod-sandbox.ts";
 import { requireText } from "../convert/field.ts";
 import { infoText } from "../convert/info.ts";
+import type { NodeParts } from "../parts.ts";
 
 /** RPC PodSandboxStatus, with the statuses of the containers and the time that evented PLEG goes by. */
 export async function podSandboxStatus(
   request: PodSandboxStatusRequest,
   podSandboxes: PodSandboxes,
   containers: Containers,
+  node: Pick<NodeParts, "actualResources">,
 ): Promise<PodSandboxStatusResponse> {
   const record = podSandboxes.get(requireText(request.podSandboxId, "pod_sandbox_id"));
   return {
     status: encodePodSandboxStatus(record),
     info: request.verbose ? { info: infoText(verboseInfo(record)) } : {},
-    containersStatuses: Array.from(containers.ofPod(record.id), encodeContainerStatus),
+    containersStatuses: Array.from(containers.ofPod(record.id), (container) =>
+      encodeContainerStatus(container, node.actualResources(container)),
+    ),
     timestamp: nowNanos(),
   };
 }

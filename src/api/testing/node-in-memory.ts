@@ -226,6 +226,7 @@ export class NodeInMemory {
           containers: [],
         }),
       },
+      actualResources: ({ resources }) => resources,
       readBundleConfig: async () => '{"ociVersion":"1.0.0"}',
     };
   }
