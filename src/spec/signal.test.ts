@@ -16,8 +16,10 @@ test("signals are read by name and number", () => {
     ["SIGPOLL", "SIGIO", 29],
     ["SIGRTMIN", "SIGRTMIN", 34],
     ["RTMIN+3", "SIGRTMIN+3", 37],
-    ["SIGRTMIN+30", "SIGRTMIN+30", 64],
-    ["SIGRTMAX", "SIGRTMIN+30", 64],
+    ["SIGRTMIN+30", "SIGRTMAX", 64],
+    ["SIGRTMIN+15", "SIGRTMIN+15", 49],
+    ["50", "SIGRTMAX-14", 50],
+    ["SIGRTMAX", "SIGRTMAX", 64],
     ["SIGRTMAX-30", "SIGRTMIN", 34],
     ["37", "SIGRTMIN+3", 37],
   ];

@@ -10,6 +10,8 @@ export interface Signal {
 /** The first and last real-time signal that programs may use: the C library keeps two for itself (signal(7)). */
 const realTimeFirst = 34;
 const realTimeLast = 64;
+/** From here on they are counted from the last one, as the CRI and the C library's `kill -l` have it. */
+const realTimeUpper = 50;
 
 const named: ReadonlyMap<string, number> = new Map([
   ...Object.entries(constants.signals).filter(([name]) => name !== "SIGUNUSED"),
@@ -50,5 +52,7 @@ function signalNumber(text: string): number | undefined {
 
 function signalName(number: number): string {
   for (const [name, known] of named) if (known === number && name !== "SIGIOT") return name;
-  return number === realTimeFirst ? "SIGRTMIN" : `SIGRTMIN+${number - realTimeFirst}`;
+  if (number === realTimeFirst) return "SIGRTMIN";
+  if (number === realTimeLast) return "SIGRTMAX";
+  return number < realTimeUpper ? `SIGRTMIN+${number - realTimeFirst}` : `SIGRTMAX-${realTimeLast - number}`;
 }

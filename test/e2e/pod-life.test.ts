@@ -3,7 +3,13 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { isFault } from "../../src/base/fault.ts";
-import { ContainerState, NamespaceMode, PodSandboxState, Protocol } from "../../src/wire/gen/runtime.v1.ts";
+import {
+  ContainerState,
+  NamespaceMode,
+  PodSandboxState,
+  Protocol,
+  Signal,
+} from "../../src/wire/gen/runtime.v1.ts";
 import { TestDaemon } from "../harness/daemon.ts";
 import { busyboxImage, importBusybox } from "../harness/images.ts";
 import { assertNoLeaks } from "../harness/leaks.ts";
@@ -20,6 +26,8 @@ import {
   shellConfig,
 } from "../harness/pods.ts";
 import { privileged } from "../harness/privileged.ts";
+import { busyboxLayer } from "../images/busybox.ts";
+import { writeOciArchive } from "../images/image.ts";
 
 const logOf = (pod: MadePod, name: string) =>
   readFileSync(join(pod.config.logDirectory, `${name}.log`), "utf8");
@@ -125,6 +133,35 @@ for (const runtime of ["crun", "runc"] as const) {
       });
       const status = await exited(daemon, await runContainer(daemon, pod, hungry));
       assert.deepEqual([status.exitCode, status.reason], [137, "OOMKilled"]);
+      await removePod(daemon, pod.id);
+    });
+
+    test("the stop signal is the request's, else the image's; real-time signals count, too", async () => {
+      const image = "test.berth.example/stopped:1";
+      const path = join(daemon.workspace.directory, "stopped.tar");
+      await writeOciArchive(
+        { name: image, layers: [busyboxLayer()], config: { StopSignal: "SIGRTMAX-2" } },
+        path,
+      );
+      await daemon.berth.import({ path });
+      const pod = await runPod(daemon, "signals");
+      const traps = "trap 'exit 62' 62; trap 'exit 37' 37; trap 'exit 15' TERM; echo set";
+      const script = `${traps}; while :; do sleep 0.05; done`;
+      const { SIGNAL_SIGRTMINPLUS3, SIGNAL_SIGRTMAXMINUS2, SIGNAL_SIGTERM } = Signal;
+      const cases = [
+        ["requested", image, SIGNAL_SIGRTMINPLUS3, SIGNAL_SIGRTMINPLUS3, 37],
+        ["of-image", image, Signal.SIGNAL_RUNTIME_DEFAULT, SIGNAL_SIGRTMAXMINUS2, 62],
+        ["default", busyboxImage, Signal.SIGNAL_RUNTIME_DEFAULT, SIGNAL_SIGTERM, 15],
+      ] as const;
+      for (const [name, from, stopSignal, told, code] of cases) {
+        const id = await runContainer(daemon, pod, shellConfig(name, from, script, { stopSignal }));
+        await eventually("the traps", 10_000, async () =>
+          logOf(pod, name).includes("set") ? true : undefined,
+        );
+        assert.equal((await containerStatus(daemon, id)).stopSignal, told);
+        await daemon.pods.stopContainer({ containerId: id, timeout: 20n });
+        assert.equal((await containerStatus(daemon, id)).exitCode, code, name);
+      }
       await removePod(daemon, pod.id);
     });
 

@@ -30,7 +30,7 @@ export async function kill(
   const { number, name } = parseSignal(request.signalName);
   if (handler.kind !== "other" && (await signalled(request, number, parts, signal))) return;
   const { id, all } = request;
-  const args = ["kill", ...(all ? ["--all"] : []), id, name.startsWith("SIGRTMIN") ? String(number) : name];
+  const args = ["kill", ...(all ? ["--all"] : []), id, name.startsWith("SIGRT") ? String(number) : name];
   const finished = await callRuntime(handler, { args }, parts.host, signal);
   if (finished.code === 0) return;
   const found = await state(id, handler, parts.host, signal);
