@@ -5,11 +5,11 @@ import type { Digest } from "../base/ids.ts";
 import { digestFromHex, hexOf } from "../spec/digest.ts";
 import { mediaTypes } from "../spec/oci-image.ts";
 import { parseReference } from "../spec/reference.ts";
+import { tarEnd, tarHeader, tarPadding } from "../wire/tar/write.ts";
 import type { ImageLayer, ImageRecord } from "./contract.ts";
 import { findImage } from "./find.ts";
 import type { ImageParts } from "./parts.ts";
 import { blobsOf } from "./sweep.ts";
-import { tarEnd, tarHeader, tarPadding } from "./tar-header.ts";
 
 interface Exported {
   readonly record: ImageRecord;
@@ -129,7 +129,7 @@ async function writeLayer(
   parts: ImageParts,
   signal: AbortSignal,
 ): Promise<void> {
-  await file.appendFile(tarHeader(blobPath(blob.digest), blob.size));
+  await file.appendFile(tarHeader({ name: blobPath(blob.digest), size: blob.size }));
   const hash = createHash("sha256");
   let size = 0;
   for await (const chunk of await layerBytes(record, blob, parts, signal)) {
@@ -174,7 +174,9 @@ async function* again(chunks: AsyncIterable<Uint8Array>, digest: Digest): AsyncG
 }
 
 async function writeFile(file: FileHandle, name: string, bytes: Uint8Array): Promise<void> {
-  await file.appendFile(Buffer.concat([tarHeader(name, bytes.length), bytes, tarPadding(bytes.length)]));
+  await file.appendFile(
+    Buffer.concat([tarHeader({ name, size: bytes.length }), bytes, tarPadding(bytes.length)]),
+  );
 }
 
 function blobPath(digest: Digest): string {

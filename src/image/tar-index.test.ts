@@ -7,7 +7,7 @@ import { after, test } from "node:test";
 import fc from "fast-check";
 import { type TarEntry, tarOf } from "../../test/images/tar.ts";
 import { isFault } from "../base/fault.ts";
-import { tarEnd, tarHeader, tarPadding } from "./tar-header.ts";
+import { tarEnd, tarHeader, tarPadding } from "../wire/tar/write.ts";
 import { indexTar } from "./tar-index.ts";
 
 const directory = mkdtempSync(join(tmpdir(), "berth-tar-"));
@@ -63,7 +63,7 @@ test("files by their names, through links, and none from outside", async () => {
 test("what berth writes itself is read back", async () => {
   const name = `blobs/sha256/${"f".repeat(64)}`;
   const data = Buffer.from("data");
-  assert.deepEqual(await index(Buffer.concat([tarHeader(name, 4), data, tarPadding(4), tarEnd])), {
+  assert.deepEqual(await index(Buffer.concat([tarHeader({ name, size: 4 }), data, tarPadding(4), tarEnd])), {
     [name]: "data",
   });
 });

@@ -1,7 +1,8 @@
 import { constants } from "node:fs";
+import { within } from "../../linux/byte-path.ts";
 import { setExtendedAttribute } from "../../linux/extended-attributes.ts";
 import { AT_FDCWD, mknodAt } from "../../linux/files-at.ts";
-import { parentOf, within } from "../names.ts";
+import { parentOf } from "../names.ts";
 import type { OwnLayer } from "./own-layer.ts";
 import { opaqueAttribute } from "./stack.ts";
 

@@ -1,6 +1,7 @@
 import { lstatSync, renameSync } from "node:fs";
 import { join } from "node:path";
-import { joinPath, type LayerPath, within } from "../names.ts";
+import { within } from "../../linux/byte-path.ts";
+import { joinPath, type LayerPath } from "../names.ts";
 import { copyAttributes, copyTree } from "../tree/copy.ts";
 import { removeTree } from "../tree/remove.ts";
 import { namesIn, walkTree } from "../tree/walk.ts";

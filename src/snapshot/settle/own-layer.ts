@@ -1,6 +1,7 @@
 import { type BigIntStats, lstatSync, mkdirSync, renameSync } from "node:fs";
+import { within } from "../../linux/byte-path.ts";
 import { AT_FDCWD, utimesAt } from "../../linux/files-at.ts";
-import { joinPath, type LayerPath, parentOf, within } from "../names.ts";
+import { joinPath, type LayerPath, parentOf } from "../names.ts";
 import type { LayerNotes } from "../notes.ts";
 import { copyAttributes } from "../tree/copy.ts";
 import { removeTree } from "../tree/remove.ts";

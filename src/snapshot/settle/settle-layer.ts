@@ -1,8 +1,9 @@
 import { readlinkSync } from "node:fs";
 import { Fault } from "../../base/fault.ts";
+import { shownName, within } from "../../linux/byte-path.ts";
 import { AT_FDCWD, linkAt } from "../../linux/files-at.ts";
 import type { SnapshotUsage } from "../contract.ts";
-import { joinPath, type LayerPath, nameOf, parentOf, shownName, within } from "../names.ts";
+import { joinPath, type LayerPath, nameOf, parentOf } from "../names.ts";
 import { readNotes, treeOf } from "../notes.ts";
 import { copyNode } from "../tree/copy.ts";
 import { usageOf } from "../tree/usage.ts";

@@ -1,8 +1,9 @@
 import { type BigIntStats, constants, lstatSync, readlinkSync } from "node:fs";
 import { Fault } from "../../base/fault.ts";
+import { shownName, within } from "../../linux/byte-path.ts";
 import { getExtendedAttribute } from "../../linux/extended-attributes.ts";
-import { joinPath, type LayerPath, parentOf, shownName, within } from "../names.ts";
-import type { ByteString } from "../tar/entry.ts";
+import type { ByteString } from "../../wire/tar/entry.ts";
+import { joinPath, type LayerPath, parentOf } from "../names.ts";
 
 /** One layer as the stack sees it: a tree, and what it hides of those below. */
 export interface StackLayer {

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { constants, readFileSync, readlinkSync } from "node:fs";
+import { within } from "../../linux/byte-path.ts";
 import { getExtendedAttribute, listExtendedAttributes } from "../../linux/extended-attributes.ts";
-import { within } from "../names.ts";
 import { walkTree } from "../tree/walk.ts";
 
 /** What can be told of a file; two trees with equal descriptions are equal to every program. */

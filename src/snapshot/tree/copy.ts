@@ -11,6 +11,7 @@ import {
   readSync,
   writeSync,
 } from "node:fs";
+import { pathBytes, within } from "../../linux/byte-path.ts";
 import {
   getExtendedAttribute,
   listExtendedAttributes,
@@ -19,7 +20,6 @@ import {
 } from "../../linux/extended-attributes.ts";
 import { AT_FDCWD, chmodAt, chownAt, linkAt, mknodAt, symlinkAt, utimesAt } from "../../linux/files-at.ts";
 import { errnoOf } from "../../linux/libc.ts";
-import { pathBytes, within } from "../names.ts";
 import { walkTree } from "./walk.ts";
 
 /** A path of a tree that only berth writes. */

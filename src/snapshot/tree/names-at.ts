@@ -1,6 +1,6 @@
 import { opendirSync } from "node:fs";
 import { pathAt } from "../../linux/open-beneath.ts";
-import type { ByteString } from "../tar/entry.ts";
+import type { ByteString } from "../../wire/tar/entry.ts";
 
 /** How many names are read at a time: a container's directory may hold more than fit into memory. */
 const namesAtOnce = 256;

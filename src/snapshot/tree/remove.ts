@@ -1,9 +1,9 @@
 import { closeSync, constants, openSync, rmdirSync, unlinkSync } from "node:fs";
+import { pathBytes, shownName } from "../../linux/byte-path.ts";
 import { renameAt, rmdirAt, unlinkAt } from "../../linux/files-at.ts";
 import { errnoOf } from "../../linux/libc.ts";
 import { openBeneath } from "../../linux/open-beneath.ts";
-import { pathBytes, shownName } from "../names.ts";
-import type { ByteString } from "../tar/entry.ts";
+import type { ByteString } from "../../wire/tar/entry.ts";
 import { namesAt } from "./names-at.ts";
 
 const directoryFlags = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;

@@ -1,6 +1,7 @@
 import { type BigIntStats, lstatSync, readdirSync } from "node:fs";
-import { joinPath, type LayerPath, within } from "../names.ts";
-import type { ByteString } from "../tar/entry.ts";
+import { within } from "../../linux/byte-path.ts";
+import type { ByteString } from "../../wire/tar/entry.ts";
+import { joinPath, type LayerPath } from "../names.ts";
 
 /**
  * Everything in a tree that only berth writes, its root first, each directory before what it holds. Links are not

@@ -1,9 +1,10 @@
 import { constants } from "node:fs";
 import { Fault } from "../../base/fault.ts";
+import { pathBytes, shownName } from "../../linux/byte-path.ts";
 import { mkdirAt } from "../../linux/files-at.ts";
 import { O_PATH, type OwnedFd, openBeneath, openDirectory } from "../../linux/open-beneath.ts";
-import { joinPath, type LayerPath, maxLayerPath, pathBytes, shownName } from "../names.ts";
-import type { ByteString } from "../tar/entry.ts";
+import type { ByteString } from "../../wire/tar/entry.ts";
+import { joinPath, type LayerPath, maxLayerPath } from "../names.ts";
 
 /** What a directory's entry said, kept until the layer is complete: writing into it changes its times. */
 export interface DirectoryEntry {

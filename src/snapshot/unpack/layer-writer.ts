@@ -1,11 +1,12 @@
 import { chmodSync, constants, fchmodSync, fchownSync, ftruncateSync, writeSync } from "node:fs";
 import { Fault, type FaultKind } from "../../base/fault.ts";
+import { pathBytes, shownName } from "../../linux/byte-path.ts";
 import { chownAt, linkAt, utimesAt } from "../../linux/files-at.ts";
 import { errnoOf, kindOfErrno } from "../../linux/libc.ts";
 import { type OwnedFd, openBeneath, pathAt } from "../../linux/open-beneath.ts";
-import { joinPath, maxLayerPath, pathBytes, shownName } from "../names.ts";
+import type { ByteString, TarEntry, TarSink } from "../../wire/tar/entry.ts";
+import { joinPath, maxLayerPath } from "../names.ts";
 import type { LayerNotes } from "../notes.ts";
-import type { ByteString, TarEntry, TarSink } from "../tar/entry.ts";
 import type { UnpackLimits } from "../unpack-contract.ts";
 import { clearAttributes, setAttributes, sortAttributes } from "./attributes.ts";
 import { allOf, type LayerDirectory, LayerTree, replace, unspoken } from "./layer-tree.ts";

@@ -1,10 +1,10 @@
 import { constants, lstatSync, type Stats } from "node:fs";
 import { Fault } from "../../base/fault.ts";
+import { pathBytes, shownName, within } from "../../linux/byte-path.ts";
 import { chmodAt, chownAt, deviceNumber, mknodAt, symlinkAt, utimesAt } from "../../linux/files-at.ts";
 import { errnoOf } from "../../linux/libc.ts";
 import { pathAt } from "../../linux/open-beneath.ts";
-import { pathBytes, shownName, within } from "../names.ts";
-import type { ByteString, TarEntry } from "../tar/entry.ts";
+import type { ByteString, TarEntry } from "../../wire/tar/entry.ts";
 import { removeTree } from "../tree/remove.ts";
 import { setAttributes, sortAttributes } from "./attributes.ts";
 import type { LayerDirectory, LayerTree } from "./layer-tree.ts";

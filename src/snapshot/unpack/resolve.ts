@@ -1,8 +1,8 @@
 import { lstatSync, readlinkSync } from "node:fs";
 import { Fault } from "../../base/fault.ts";
+import { shownName, within } from "../../linux/byte-path.ts";
 import { pathAt } from "../../linux/open-beneath.ts";
-import { shownName, within } from "../names.ts";
-import type { ByteString } from "../tar/entry.ts";
+import type { ByteString } from "../../wire/tar/entry.ts";
 import type { LayerDirectory, LayerTree } from "./layer-tree.ts";
 
 const maxLinks = 40;

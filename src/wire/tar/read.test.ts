@@ -10,7 +10,7 @@ import {
   paxHeader,
   sealed,
   type TestEntry,
-} from "../testing/build-tar.ts";
+} from "../../snapshot/testing/build-tar.ts";
 import type { TarEntry } from "./entry.ts";
 import { TarReader } from "./read.ts";
 
