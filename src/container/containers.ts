@@ -49,7 +49,8 @@ export function openContainers(parts: ContainerParts): Containers {
         await waitFor(removeContainer(record.id, parts), signal, `removing container ${id}`);
     },
     async update(id, resources, signal) {
-      await updateResources(get(id).id, resources, parts, signal);
+      const doing = `changing the resources of container ${id}`;
+      await waitFor(updateResources(get(id).id, resources, parts), signal, doing);
     },
     async execSync(id, command, timeout, signal) {
       return await execSync(get(id), { command, timeout }, parts, signal);

@@ -18,6 +18,7 @@ export interface Containers {
   stop(id: string, grace: Ms, signal: AbortSignal): Promise<void>;
   /** Kills it if it runs. Idempotent; an unknown id succeeds. */
   remove(id: string, signal: AbortSignal): Promise<void>;
+  /** Changes the limits that `resources` names, all or none. @throws {Fault} notFound, invalid; wrongState when they are below what is used, or it has ended */
   update(id: string, resources: LinuxResources, signal: AbortSignal): Promise<void>;
   execSync(
     id: string,

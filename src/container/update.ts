@@ -1,29 +1,46 @@
+import { deadlineIn } from "../base/deadline.ts";
 import { during, Fault } from "../base/fault.ts";
 import type { ContainerId } from "../base/ids.ts";
+import type { Ms } from "../base/units.ts";
 import type { LinuxResources } from "../spec/cri/resources.ts";
+import { changeLimits, type LiveContainer } from "./limits/change-limits.ts";
+import { mergeResources } from "./limits/merge-resources.ts";
 import type { ContainerParts } from "./parts.ts";
+import type { ContainerRecord } from "./state.ts";
 
-/** Changes the limits of a created or running container: those that `resources` sets, the others stay. */
+/** How long a change may take, the wait for another operation on the container included. */
+const updateDeadline: Ms = 60_000;
+
+/** Changes the limits of a created or running container: those that `wanted` sets, the others stay. */
 export async function updateResources(
   id: ContainerId,
-  resources: LinuxResources,
+  wanted: LinuxResources,
   { book, host }: ContainerParts,
-  signal: AbortSignal,
 ): Promise<void> {
-  using _container = await book.locks.hold(id, signal);
-  const record = book.records.get(id);
-  if (record === undefined) throw new Fault("notFound", `there is no container ${id}`);
-  if (record.state.kind !== "created" && record.state.kind !== "running") {
-    throw new Fault(
-      "wrongState",
-      `the resources of container ${id} can't be changed: it is ${record.state.kind}`,
-    );
-  }
+  using deadline = deadlineIn(updateDeadline);
+  using _container = await book.locks.hold(id, deadline.signal);
+  const record = requireLive(id, book.records.get(id));
+  const doing = `changing the resources of container ${record.config.metadata.name} (${id})`;
   try {
-    await host.runtime.update(id, record.handler, host.spec.resources(resources), signal);
+    const { complete, takeBack } = await changeLimits(record, wanted, host, deadline.signal);
+    const resources = mergeResources(record.resources, wanted, complete);
+    try {
+      await book.records.put(id, { ...record, resources });
+    } catch (error) {
+      await takeBack();
+      throw error;
+    }
+    book.log.info({ pod: record.podId, container: id, resources }, "the container's resources are changed");
   } catch (error) {
-    throw during(`changing the resources of container ${record.config.metadata.name} (${id})`, error);
+    // An exit is recorded once this lock is let go.
+    if (host.runtime.exitOf(id, record.state.process) === undefined) throw during(doing, error);
+    throw new Fault("wrongState", `${doing}: it ended meanwhile`, { cause: error });
   }
-  const set = Object.entries(resources).filter(([, value]) => value !== undefined);
-  await book.records.put(id, { ...record, resources: { ...record.resources, ...Object.fromEntries(set) } });
+}
+
+function requireLive(id: ContainerId, record: ContainerRecord | undefined): LiveContainer {
+  if (record === undefined) throw new Fault("notFound", `there is no container ${id}`);
+  const { state } = record;
+  if (state.kind === "created" || state.kind === "running") return { ...record, state };
+  throw new Fault("wrongState", `the resources of container ${id} can't be changed: it is ${state.kind}`);
 }

@@ -13,7 +13,7 @@ import type { OciConfigInput } from "./input.ts";
 import { type ContainerMounts, containerMounts } from "./mounts.ts";
 import { ociNamespaces } from "./namespaces.ts";
 import { oomScoreAdj } from "./oom-score.ts";
-import { ociResources } from "./resources.ts";
+import { newOciResources } from "./resources.ts";
 import { processRlimits } from "./rlimits.ts";
 import { ociSeccomp } from "./seccomp.ts";
 import { type SelinuxLabels, selinuxLabels } from "./selinux.ts";
@@ -94,7 +94,7 @@ function ociLinux(
     ...(Object.keys(sysctl).length === 0 ? {} : { sysctl }),
     resources: {
       devices: rules,
-      ...ociResources(config.resources, host),
+      ...newOciResources(config.resources, host),
       ...(pidsLimit > 0 ? { pids: { limit: pidsLimit } } : {}),
     },
     cgroupsPath: ociCgroupsPath(settings.cgroupDriver, pod.cgroup, input.id),

@@ -5,9 +5,11 @@ import type { ContainerConfig } from "../../spec/cri/container-config.ts";
 import { findApparmorProfile } from "./apparmor-lookup.ts";
 import { buildOciConfig } from "./build.ts";
 import type { SpecBuilder, SpecRequest } from "./contract.ts";
+import { requireCpuset } from "./cpuset.ts";
 import { findDevices, findHostDevices } from "./device-lookup.ts";
 import type { FoundFacts, HostFacts, RuntimeFeatures, SpecSettings } from "./input.ts";
 import { findMounts } from "./mount-lookup.ts";
+import { oomScoreAdj } from "./oom-score.ts";
 import { ociResources } from "./resources.ts";
 import { findSeccomp } from "./seccomp-lookup.ts";
 import { findUser } from "./user-lookup.ts";
@@ -32,6 +34,7 @@ export function createSpecBuilder(parts: SpecParts): SpecBuilder {
       const { record, pod, image, rootfs } = request;
       const { config } = record;
       requireSupported(config);
+      requireCpuset(config.resources);
       const runtime = parts.features(record.handler);
       const settings = specSettings(parts.config, record.handler);
       const found = await lookUp(request, parts, runtime, settings);
@@ -48,7 +51,11 @@ export function createSpecBuilder(parts: SpecParts): SpecBuilder {
       };
       return { config: buildOciConfig(input), user: found.user };
     },
-    resources: (resources) => ociResources(resources, parts.host),
+    resources(resources) {
+      requireCpuset(resources);
+      return ociResources(resources, parts.host);
+    },
+    oomScoreAdj: (wanted) => oomScoreAdj(wanted, parts.host),
   };
 }
 

@@ -19,4 +19,6 @@ export interface SpecBuilder {
   build(request: SpecRequest): Promise<{ config: OciConfig; user: ContainerUser }>;
   /** The cgroup settings of an update. @throws {Fault} invalid naming the field */
   resources(resources: LinuxResources): OciResources;
+  /** The score that a process gets where this one is asked for: the nearest that the daemon may set. */
+  oomScoreAdj(wanted: number): number;
 }

@@ -29,6 +29,15 @@ export function ociResources(wanted: LinuxResources, host: ResourceHost): OciRes
   };
 }
 
+/**
+ * The same for a new container. Its group has no quota as it is made: one of -1 is left out, as crun 1.8 takes that for
+ * 2^64 - 1 with cgroup v1.
+ */
+export function newOciResources(wanted: LinuxResources, host: ResourceHost): OciResources {
+  const { cpuQuotaUs, ...rest } = wanted;
+  return ociResources(cpuQuotaUs === undefined || cpuQuotaUs < 0 ? rest : wanted, host);
+}
+
 function ociCpu({
   cpuShares,
   cpuQuotaUs,

@@ -80,6 +80,7 @@ export class RecordingContainerHost implements AsyncDisposable {
               user: { uid: 0, gid: 0, supplementalGroups: [] },
             }),
             resources: () => ({}),
+            oomScoreAdj: (score) => score,
           },
         },
         book: {

@@ -78,8 +78,11 @@ function operations(parts: ConmonParts): ContainerRuntime {
       parts.execTemplates.forget(id);
       return deleteContainer(id, handler, parts, signal);
     },
-    update: (id, handler, resources, signal) =>
-      update({ id, resources }, handlers.get(handler), host, signal),
+    update(id, handler, resources, signal) {
+      const bundle = readBundle(paths.container(id).bundle);
+      const cgroup = bundle === undefined ? undefined : cgroupOf(bundle);
+      return update({ id, resources, cgroup }, handlers.get(handler), host, signal);
+    },
     execSync: (request, signal) => execSync(request, parts, signal),
     execStream: (request, signal) => execStream(request, parts, signal),
     attach: async (request) => attach(request, parts),

@@ -1,4 +1,7 @@
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import type { ContainerId } from "../../base/ids.ts";
+import type { Cgroups } from "../../linux/contract.ts";
 import type { OciResources } from "../../spec/oci-runtime.ts";
 import type { Handler } from "./handlers.ts";
 import type { RuntimeHost } from "./parts.ts";
@@ -16,14 +19,24 @@ export async function start(
   await requireRuntime(handler, { args: ["start", id] }, host, signal);
 }
 
+/** Changes the limits of a container's `cgroup`. */
 export async function update(
-  { id, resources }: { id: ContainerId; resources: OciResources },
+  { id, resources, cgroup }: { id: ContainerId; resources: OciResources; cgroup: string | undefined },
   handler: Handler,
   host: RuntimeHost,
   signal: AbortSignal,
 ): Promise<void> {
-  const input = JSON.stringify(resources);
+  // crun 1.8 takes the -1 of "no quota" for 2^64 - 1, which cgroup v1 refuses.
+  const lifts = handler.kind === "crun" && host.cgroups.version === 1 && resources.cpu?.quota === -1;
+  const { quota: _, ...otherCpu } = resources.cpu ?? {};
+  const input = JSON.stringify(lifts ? { ...resources, cpu: otherCpu } : resources);
   await requireRuntime(handler, { args: ["update", "--resources", "-", id], input }, host, signal);
+  if (lifts && cgroup !== undefined) await liftQuota(cgroup, host.cgroups);
+}
+
+async function liftQuota(cgroup: string, cgroups: Cgroups): Promise<void> {
+  const directory = cgroups.directories(cgroup).get("cpu");
+  if (directory !== undefined) await writeFile(join(directory, "cpu.cfs_quota_us"), "-1", { flag: "r+" });
 }
 
 /** Undefined: the runtime has no such container. */
