@@ -70,19 +70,25 @@ export async function bind(source: string, target: string, options: BindOptions 
   }
 }
 
-/** Of the whole tree when it was taken whole, else of its one mount. */
+/** Of the whole tree when it was taken whole, else of its one mount; ids of that one alone. */
 async function setAttributes(tree: number, source: string, options: BindOptions): Promise<void> {
   const { recursive, propagation, idmap } = options;
   const names = Object.keys(attributes) as (keyof typeof attributes)[];
-  let set = names.reduce((bits, name) => (options[name] === true ? bits | attributes[name] : bits), 0n);
+  const set = names.reduce((bits, name) => (options[name] === true ? bits | attributes[name] : bits), 0n);
   const spreads = propagation === undefined ? 0n : propagations[propagation];
-  if (set === 0n && spreads === 0n && idmap === undefined) return;
+  if (set !== 0n || spreads !== 0n) {
+    await setMount(tree, source, recursive === true ? AT_RECURSIVE : 0, [set, 0n, spreads, 0n]);
+  }
+  if (idmap === undefined) return;
   // A pinned namespace is a file like any other; without O_NONBLOCK a fifo in its place would hold the thread.
-  const flags = constants.O_RDONLY | constants.O_NONBLOCK;
-  await using namespace = idmap === undefined ? undefined : await open(idmap, flags);
-  if (namespace !== undefined) set |= MOUNT_ATTR_IDMAP;
-  const attr = new BigUint64Array([set, 0n, spreads, BigInt(namespace?.fd ?? 0)]); // struct mount_attr
-  const at = AT_EMPTY_PATH | (recursive === true ? AT_RECURSIVE : 0);
-  const size = attr.byteLength;
-  await callOnPool(mountSetattr, "mount_setattr", source, SYS_mount_setattr, tree, "", at, attr, size);
+  await using namespace = await open(idmap, constants.O_RDONLY | constants.O_NONBLOCK);
+  await setMount(tree, source, 0, [MOUNT_ATTR_IDMAP, 0n, 0n, BigInt(namespace.fd)]);
+}
+
+/** @param attr struct mount_attr: what is set, what is cleared, the propagation, a user namespace's descriptor */
+async function setMount(tree: number, on: string, flags: number, attr: readonly bigint[]): Promise<void> {
+  const given = new BigUint64Array(attr);
+  const at = AT_EMPTY_PATH | flags;
+  const size = given.byteLength;
+  await callOnPool(mountSetattr, "mount_setattr", on, SYS_mount_setattr, tree, "", at, given, size);
 }

@@ -54,7 +54,8 @@ export interface BindOptions {
   readonly propagation?: "private" | "slave" | "shared";
   /**
    * The file of a user namespace (`/proc/<pid>/ns/user`, or a pin of it): owners of files are seen through its maps
-   * (mount_setattr(2), ID-mapped mounts). The kernel refuses file systems that can't, and mounts that are mapped already.
+   * (mount_setattr(2), ID-mapped mounts). Of the source's own mount alone: those below it may lie on file systems that can't.
+   * The kernel refuses these, and mounts that are mapped already.
    */
   readonly idmap?: string;
 }
@@ -71,10 +72,23 @@ export interface Mounts {
   below(directory: string): Promise<MountEntry[]>;
 }
 
+/** Whom a file is given to: ids as the host has them. */
+export interface FileOwner {
+  readonly uid: number;
+  readonly gid: number;
+}
+
 /** One change of the host's files; what is to be gone may be gone, a directory that is to be made may be there. */
 export type FileChange =
   | { readonly change: "makeDirectory"; readonly path: string; readonly mode: number }
-  | { readonly change: "write"; readonly path: string; readonly text: string; readonly mode: number }
+  | {
+      readonly change: "write";
+      readonly path: string;
+      readonly text: string;
+      readonly mode: number;
+      /** Undefined: this process's own user. */
+      readonly owner?: FileOwner | undefined;
+    }
   /** Whole or not at all, by way of `<path>.new`. */
   | { readonly change: "replace"; readonly path: string; readonly text: string; readonly mode: number }
   /** Makes the file, or leaves what is in it; never through a symbolic link. */
@@ -91,6 +105,18 @@ export interface Files {
 
 export type NamespaceKind = "net" | "ipc" | "uts";
 
+/** Which ids of the host stand for the first `length` ids of a user namespace, from 0 on. */
+export interface IdRange {
+  readonly hostId: number;
+  readonly length: number;
+}
+
+/** The users and groups of a user namespace. */
+export interface UserRanges {
+  readonly uids: IdRange;
+  readonly gids: IdRange;
+}
+
 /** New namespaces, held by bind mounts at `<directory>/<kind>` instead of by a process. */
 export interface NamespaceRequest {
   readonly directory: string;
@@ -99,6 +125,8 @@ export interface NamespaceRequest {
   readonly hostname: string;
   /** Written in the new namespaces: `net.…` in net, `kernel.shm…`, `kernel.msg…`, `kernel.sem`, `fs.mqueue.…` in ipc. */
   readonly sysctls: Readonly<Record<string, string>>;
+  /** A new user namespace that owns the others, held at `<directory>/user`; undefined: the host's owns them. */
+  readonly users?: UserRanges | undefined;
 }
 
 export interface Namespaces {

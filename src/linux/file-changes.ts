@@ -2,6 +2,7 @@ import {
   closeSync,
   constants,
   fchmodSync,
+  lchownSync,
   mkdirSync,
   openSync,
   renameSync,
@@ -31,6 +32,7 @@ function makeChange(change: FileChange): void {
       return;
     case "write":
       writeFileSync(change.path, change.text, { mode: change.mode });
+      if (change.owner !== undefined) lchownSync(change.path, change.owner.uid, change.owner.gid);
       return;
     case "replace":
       writeFileSync(`${change.path}.new`, change.text, { mode: change.mode });

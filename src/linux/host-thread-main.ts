@@ -12,13 +12,8 @@ import type {
   ReadResult,
   ReadTask,
 } from "./host-tasks.ts";
-import {
-  LostThread,
-  ownNamespaces,
-  pinNamespaces,
-  readFilesWithin,
-  unpinNamespaces,
-} from "./namespace-calls.ts";
+import { LostThread } from "./lost-thread.ts";
+import { ownNamespaces, pinNamespaces, readFilesWithin, unpinNamespaces } from "./namespace-calls.ts";
 
 /** Runs on a worker thread of its own: does one task after the other (`host-tasks.ts`). */
 

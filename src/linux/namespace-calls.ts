@@ -7,7 +7,6 @@ import {
   readFileSync,
   rmdirSync,
   unlinkSync,
-  writeSync,
 } from "node:fs";
 import { constants as os } from "node:os";
 import { join } from "node:path";
@@ -16,7 +15,10 @@ import { Fault } from "../base/fault.ts";
 import { cString } from "./c-string.ts";
 import type { NamespaceKind, NamespaceRequest } from "./contract.ts";
 import { check, closeFd, errnoOf, libc, systemFault } from "./libc.ts";
+import { LostThread } from "./lost-thread.ts";
+import { NamespaceHolder } from "./namespace-holder.ts";
 import { sysctlFile } from "./sysctl.ts";
+import { writeSysctl } from "./write-sysctl.ts";
 
 const unshare = libc.func("int unshare(int flags)");
 const setns = libc.func("int setns(int fd, int kind)");
@@ -59,11 +61,6 @@ export function ownNamespaces(): OwnNamespaces {
   return { fds: { net: open("net"), ipc: open("ipc"), uts: open("uts") } };
 }
 
-/** Thrown when the thread could not go back to its own namespaces: it must end, and do nothing more. */
-export class LostThread extends Error {
-  override readonly name = "LostThread";
-}
-
 /** Puts the calling thread back into its own namespaces. @throws {LostThread} */
 export function comeBack(own: OwnNamespaces, kinds: readonly NamespaceKind[]): void {
   try {
@@ -85,7 +82,7 @@ export function comeBack(own: OwnNamespaces, kinds: readonly NamespaceKind[]): v
  * @throws {LostThread}
  */
 export function pinNamespaces(request: NamespaceRequest, own: OwnNamespaces): void {
-  const { directory, kinds } = request;
+  const { directory, kinds, users } = request;
   const settings = Object.entries(request.sysctls).map(([name, value]) => ({
     name,
     value,
@@ -95,19 +92,25 @@ export function pinNamespaces(request: NamespaceRequest, own: OwnNamespaces): vo
   try {
     if (mkdirSync(directory, { recursive: true, mode: 0o700 }) !== undefined)
       undo.defer(() => rmdirSync(directory));
-    const pins = kinds.map((kind) => ({ kind, path: join(directory, kind) }));
+    using holder = users === undefined ? undefined : new NamespaceHolder(kinds, users);
+    const pins = kinds.map((kind) => ({ kind: kind as string, path: join(directory, kind) }));
+    if (holder !== undefined) pins.push({ kind: "user", path: join(directory, "user") });
     for (const { path } of pins) {
       closeSync(openSync(path, constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY, 0o444));
       undo.defer(() => unpinSync(path));
     }
-    const flags = kinds.reduce((all, kind) => all | cloneFlags[kind], 0);
-    check(unshare(flags), "unshare", kinds.join(","));
+    if (holder === undefined) {
+      const flags = kinds.reduce((all, kind) => all | cloneFlags[kind], 0);
+      check(unshare(flags), "unshare", kinds.join(","));
+    }
     try {
+      if (holder !== undefined) enterNamespaces(holder.pid, kinds);
       if (kinds.includes("net")) loopbackUp();
       if (kinds.includes("uts") && request.hostname !== "") setHostname(request.hostname);
-      for (const setting of settings) writeSetting(setting);
+      for (const setting of settings) writeSysctl(setting, users?.uids.hostId);
+      const from = holder === undefined ? "thread-self" : `${holder.pid}`;
       for (const { kind, path } of pins) {
-        check(mount(`/proc/thread-self/ns/${kind}`, cString(path), null, MS_BIND, null), "mount", path);
+        check(mount(`/proc/${from}/ns/${kind}`, cString(path), null, MS_BIND, null), "mount", path);
       }
     } finally {
       comeBack(own, kinds);
@@ -117,6 +120,19 @@ export function pinNamespaces(request: NamespaceRequest, own: OwnNamespaces): vo
     throw systemFault(`making the namespaces ${kinds.join(", ")} at ${directory}`, error);
   }
   undo.move();
+}
+
+/** Puts the calling thread into those of another process. */
+function enterNamespaces(pid: number, kinds: readonly NamespaceKind[]): void {
+  for (const kind of kinds) {
+    const path = `/proc/${pid}/ns/${kind}`;
+    const fd = openSync(path, "r");
+    try {
+      check(setns(fd, cloneFlags[kind]), "setns", path);
+    } finally {
+      closeSync(fd);
+    }
+  }
 }
 
 function unpinSync(path: string): void {
@@ -175,34 +191,6 @@ function setHostname(hostname: string): void {
   } catch (error) {
     const kind = errnoOf(error) === "EINVAL" ? "invalid" : "internal";
     throw new Fault(kind, `setting the hostname ${JSON.stringify(hostname)}`, { cause: error });
-  }
-}
-
-/**
- * What the kernel says to a value or name that it does not take, as opposed to a right that the daemon lacks.
- */
-const refusals: readonly (string | undefined)[] = [
-  "EINVAL",
-  "ENOENT",
-  "ERANGE",
-  "EACCES",
-  "EPERM",
-  "ENOTDIR",
-  "EISDIR",
-];
-
-function writeSetting({ name, value, file }: { name: string; value: string; file: string }): void {
-  try {
-    const fd = openSync(file, constants.O_WRONLY); // some can only be written
-    try {
-      writeSync(fd, value);
-    } finally {
-      closeSync(fd);
-    }
-  } catch (error) {
-    if (refusals.includes(errnoOf(error)))
-      throw new Fault("invalid", `sysctl ${name}=${value}: refused`, { cause: error });
-    throw systemFault(`setting sysctl ${name}=${value}`, error);
   }
 }
 

@@ -29,15 +29,17 @@ describe("hostNamespaces", { skip: isRoot ? false : "NOT RUN: making namespaces 
   const kinds = ["net", "ipc", "uts"] as const;
   let base: string;
   const at = (name: string) => join(base, name);
-  const inside = async (pins: string, command: string) => {
-    const args = [`--net=${pins}/net`, `--ipc=${pins}/ipc`, `--uts=${pins}/uts`, "sh", "-c", command];
+  const run = async (path: string, args: readonly string[]) => {
     const env = { PATH: process.env.PATH ?? "" };
-    const done = await processes.run(
-      { path: "nsenter", args, env, maxOutput: 4096 },
-      AbortSignal.timeout(10_000),
-    );
+    return await processes.run({ path, args, env, maxOutput: 65_536 }, AbortSignal.timeout(10_000));
+  };
+  const inside = async (pins: string, command: string, ...options: readonly string[]) => {
+    const entered = [...options, `--net=${pins}/net`, `--ipc=${pins}/ipc`, `--uts=${pins}/uts`];
+    const done = await run("nsenter", [...entered, "sh", "-c", command]);
     return `${done.stdout}${done.stderr}`.trim();
   };
+  const asRootInside = (pins: string, command: string) =>
+    inside(pins, command, `--user=${pins}/user`, "--setuid=0", "--setgid=0");
 
   before(() => {
     base = mkdtempSync(join(tmpdir(), "berth-ns-"));
@@ -69,6 +71,42 @@ describe("hostNamespaces", { skip: isRoot ? false : "NOT RUN: making namespaces 
         existsSync(`/proc/self/ns/${kind}`) && readlinkSync(`/proc/self/ns/${kind}`).includes(`${own}`),
       );
     }
+  });
+
+  it("makes namespaces that a new user namespace owns", async () => {
+    const users = { uids: { hostId: 200_000, length: 65_536 }, gids: { hostId: 300_000, length: 1000 } };
+    const sysctls = { "net.ipv4.ip_unprivileged_port_start": "7", "kernel.shm_rmid_forced": "1" };
+    await namespaces.pin({ directory: at("pod"), kinds, hostname: "inner-name", sysctls, users });
+    const maps = await asRootInside(at("pod"), "cat /proc/self/uid_map /proc/self/gid_map");
+    assert.deepEqual(maps.trim().split(/\s+/), ["0", "200000", "65536", "0", "300000", "1000"]);
+    const settings = ["net/ipv4/ip_unprivileged_port_start", "kernel/shm_rmid_forced"];
+    const read = settings.map((name) => `/proc/sys/${name}`).join(" ");
+    assert.equal(await asRootInside(at("pod"), `hostname; cat ${read}`), "inner-name\n7\n1");
+    // Only who owns a namespace may change it.
+    const change =
+      "hostname other && ip link set lo down && echo 0 > /proc/sys/kernel/shm_rmid_forced && hostname";
+    assert.equal(await asRootInside(at("pod"), change), "other");
+    const { stdout } = await run("ps", ["-eo", "ppid,args"]);
+    assert.doesNotMatch(Buffer.from(stdout).toString(), new RegExp(`^ *${process.pid} .*cat$`, "m"));
+  });
+
+  it("makes a user namespace alone, and the others at other times with other ids", async () => {
+    const one = { uids: { hostId: 200_000, length: 10 }, gids: { hostId: 200_000, length: 10 } };
+    const other = { uids: { hostId: 300_000, length: 10 }, gids: { hostId: 300_000, length: 10 } };
+    await namespaces.pin({ directory: at("one"), kinds: [], hostname: "", sysctls: {}, users: one });
+    await namespaces.pin({ directory: at("other"), kinds: ["ipc"], hostname: "", sysctls: {}, users: other });
+    assert.deepEqual(readdirSync(at("one")), ["user"]);
+    assert.deepEqual(readdirSync(at("other")), ["ipc", "user"]);
+    assert.notEqual(statSync(at("one/user")).ino, statSync(at("other/user")).ino);
+  });
+
+  it("says which ids the kernel does not take, and leaves nothing", async () => {
+    const users = { uids: { hostId: 200_000, length: 10 }, gids: { hostId: 4_294_967_295, length: 1 } };
+    await assert.rejects(
+      namespaces.pin({ directory: at("pod"), kinds, hostname: "", sysctls: {}, users }),
+      /mapping gids 0 to 0 from 4294967295 on: the kernel refuses it/,
+    );
+    assert.ok(!existsSync(at("pod")));
   });
 
   it("makes only what is asked for, in a directory that is there or not", async () => {

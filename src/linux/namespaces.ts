@@ -19,7 +19,7 @@ export function hostNamespaces(
   const reads = new ReadBatch(thread);
   return {
     async pin(request) {
-      if (request.kinds.length > 0) await thread.run("pin", request);
+      if (request.kinds.length > 0 || request.users !== undefined) await thread.run("pin", request);
     },
     async unpin(directory) {
       if (await thread.run("unpin", directory)) return;

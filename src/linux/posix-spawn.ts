@@ -16,6 +16,9 @@ const fillSignals = libc.func("int sigfillset(void *signals)");
 const posixSpawn = libc.func(
   "int posix_spawn(_Out_ int *pid, const char *path, void *actions, void *attributes, const char **argv, const char **envp)",
 );
+const posixSpawnp = libc.func(
+  "int posix_spawnp(_Out_ int *pid, const char *file, void *actions, void *attributes, const char **argv, const char **envp)",
+);
 const pipe2 = libc.func("int pipe2(_Out_ int *fds, int flags)");
 const fcntl = libc.func("int fcntl(int fd, int command, int argument)");
 
@@ -99,6 +102,32 @@ export function posixSpawnAsync(spawn: Spawn): Promise<number> {
     };
     posixSpawn.async(pid, spawn.file, actions, attributes(), argv, environment, done);
   });
+}
+
+/**
+ * The same on the calling thread, which is held for that millisecond; `file` may be a name, which is looked up in this
+ * process's PATH. For worker threads.
+ *
+ * @returns the pid, also its process group
+ * @throws {SystemCallError}
+ */
+export function posixSpawnSync(spawn: Spawn): number {
+  const actions = fileActions(spawn);
+  try {
+    const pid: [number] = [0];
+    const errno: number = posixSpawnp(
+      pid,
+      spawn.file,
+      actions,
+      attributes(),
+      [...spawn.argv, null],
+      [...spawn.environment, null],
+    );
+    if (errno !== 0) throw new SystemCallError("posix_spawn", spawn.file, errno);
+    return pid[0];
+  } finally {
+    actionsDestroy(actions);
+  }
 }
 
 /**

@@ -1,5 +1,6 @@
 import type { ChainId, SnapshotKey } from "../base/ids.ts";
 import type { Bytes } from "../base/units.ts";
+import type { UserRanges } from "../linux/contract.ts";
 
 /** What a snapshot takes on disk. */
 export interface SnapshotUsage {
@@ -14,17 +15,28 @@ export interface SnapshotMount {
   readonly options: readonly string[];
 }
 
+/** Where a snapshotter's `directory` is bound once more, with the ids of a user namespace that has `users`. */
+export interface MappedSnapshots {
+  readonly at: string;
+  readonly users: UserRanges;
+}
+
 /**
  * Keeps unpacked layers and containers' writable layers, as directories or devices.
  *
  * A layer is unpacked on its own into a fresh directory (`prepareLayer`), beside all others of its image, and then
  * committed onto its parent (`commitLayer`), which puts right what it takes for granted from the layers below.
  * Everything is found again from names alone: no state is held in memory that a restart would lose.
+ *
+ * Files lie on disk with the ids that images give them. For a pod with a user namespace, `directory` is bound elsewhere
+ * with the ids of that one, and what is mounted comes from there: nothing is copied, and pods with other ids share the layers.
  */
 export interface Snapshotter {
   readonly name: string;
-  /** Why it cannot work on this host, or undefined. */
-  probe(): Promise<string | undefined>;
+  /** Everything lies below it, on one file system. Absolute. */
+  readonly directory: string;
+  /** Why it cannot work on this host, or undefined. With `mapped`: why not for user namespaces. */
+  probe(mapped?: MappedSnapshots): Promise<string | undefined>;
   /** An empty directory for one layer's own files, on the snapshots' file system. `ingest` names it until commit. */
   prepareLayer(ingest: string): Promise<string>;
   /** Makes the unpacked `ingest` the snapshot `chain` on top of `parent`. Succeeds if `chain` is there already. */
@@ -33,11 +45,17 @@ export interface Snapshotter {
   abortLayer(ingest: string): Promise<void>;
   /** True if the committed snapshot is there. */
   has(chain: ChainId): Promise<boolean>;
-  /** A writable snapshot on top of `parent`, for one container. Succeeds if it is there already. */
-  prepareContainer(key: SnapshotKey, parent: ChainId | undefined): Promise<void>;
-  /** How to mount a container's snapshot, or (`view`) a committed one read-only. */
-  mounts(key: SnapshotKey): Promise<readonly SnapshotMount[]>;
-  view(chain: ChainId): Promise<readonly SnapshotMount[]>;
+  /**
+   * A writable snapshot on top of `parent`, for one container. Succeeds if it is there already.
+   * @param users those of the container's user namespace, when it has one
+   */
+  prepareContainer(key: SnapshotKey, parent: ChainId | undefined, users?: UserRanges): Promise<void>;
+  /**
+   * How to mount a container's snapshot, or (`view`) a committed one read-only.
+   * @param at where `directory` is bound with the ids of the container's user namespace; needed only until it is mounted
+   */
+  mounts(key: SnapshotKey, at?: string): Promise<readonly SnapshotMount[]>;
+  view(chain: ChainId, at?: string): Promise<readonly SnapshotMount[]>;
   /** What the container's own layer takes; walks the directory off the main thread. */
   usage(key: SnapshotKey): Promise<SnapshotUsage>;
   /** Removes a container's snapshot or a committed one without children. Succeeds if it is not there. */

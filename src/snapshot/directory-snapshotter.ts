@@ -2,9 +2,10 @@ import { mkdir } from "node:fs/promises";
 import { Fault } from "../base/fault.ts";
 import type { ChainId, SnapshotKey } from "../base/ids.ts";
 import { KeyedLocks } from "../base/lock.ts";
+import type { UserRanges } from "../linux/contract.ts";
 import { systemFault } from "../linux/libc.ts";
 import { syncFileSystem } from "../linux/sync-file-system.ts";
-import type { SnapshotMount, Snapshotter, SnapshotUsage } from "./contract.ts";
+import type { MappedSnapshots, SnapshotMount, Snapshotter, SnapshotUsage } from "./contract.ts";
 import { SnapshotStore } from "./store.ts";
 import { usageOfSmall } from "./tree/usage.ts";
 import type { SnapshotWorkers } from "./workers.ts";
@@ -12,9 +13,19 @@ import type { SnapshotWorkers } from "./workers.ts";
 /** What tells the snapshotters that keep directories apart. */
 export interface DirectoryKind {
   readonly name: "overlay" | "native";
-  probe(root: string, workers: SnapshotWorkers): Promise<string | undefined>;
-  /** Makes a container's own files in `directory`. `trees`: those of the layers, the uppermost first. */
-  fill(directory: string, trees: readonly string[], workers: SnapshotWorkers): Promise<void>;
+  probe(root: string, mapped: MappedSnapshots | undefined): Promise<string | undefined>;
+  /**
+   * Makes a container's own files in `directory`. `trees`: those of the layers, the uppermost first. `users`: whose ids
+   * the files have on disk, when not the image's.
+   */
+  fill(
+    directory: string,
+    trees: readonly string[],
+    workers: SnapshotWorkers,
+    users: UserRanges | undefined,
+  ): Promise<void>;
+  /** In a user namespace a container's own files lie on disk with the image's ids, too, and are shown with others. */
+  readonly mapsOwn: boolean;
   mounts(directory: string, trees: readonly string[]): SnapshotMount[];
   view(trees: readonly string[], root: string): SnapshotMount[];
   /** Where in `directory` the container's own files are. */
@@ -41,9 +52,13 @@ export class DirectorySnapshotter implements Snapshotter {
     this.#workers = workers;
   }
 
-  async probe(): Promise<string | undefined> {
+  get directory(): string {
+    return this.#store.root;
+  }
+
+  async probe(mapped?: MappedSnapshots): Promise<string | undefined> {
     await this.#store.ready();
-    return this.#kind.probe(this.#store.root, this.#workers);
+    return this.#kind.probe(this.#store.root, mapped);
   }
 
   async prepareLayer(ingest: string): Promise<string> {
@@ -84,12 +99,14 @@ export class DirectorySnapshotter implements Snapshotter {
     return (await this.#store.find(chain)) !== undefined;
   }
 
-  async prepareContainer(key: SnapshotKey, parent: ChainId | undefined): Promise<void> {
+  async prepareContainer(key: SnapshotKey, parent: ChainId | undefined, users?: UserRanges): Promise<void> {
     await this.#store.ready();
     const present = await this.#store.getContainer(key).catch(unlessMissing);
     if (present === undefined) {
       const stack = parent === undefined ? [] : (await this.#store.get(parent)).record.stack;
-      const fill = (directory: string) => this.#kind.fill(directory, this.#store.trees(stack), this.#workers);
+      const trees = this.#store.trees(stack);
+      const ids = this.#kind.mapsOwn ? undefined : users;
+      const fill = (directory: string) => this.#kind.fill(directory, trees, this.#workers, ids);
       const made = await this.#store.newContainer({ parent, stack }, fill);
       using _structure = await this.#alone();
       if (parent !== undefined) await this.#store.get(parent); // it may have been removed meanwhile
@@ -103,14 +120,15 @@ export class DirectorySnapshotter implements Snapshotter {
       );
   }
 
-  async mounts(key: SnapshotKey): Promise<readonly SnapshotMount[]> {
+  async mounts(key: SnapshotKey, at?: string): Promise<readonly SnapshotMount[]> {
     const { stack } = await this.#store.getContainer(key);
-    return this.#kind.mounts(this.#store.container(key), this.#store.trees(stack));
+    const own = this.#store.container(key, this.#kind.mapsOwn ? at : undefined);
+    return this.#kind.mounts(own, this.#store.trees(stack, at));
   }
 
-  async view(chain: ChainId): Promise<readonly SnapshotMount[]> {
+  async view(chain: ChainId, at?: string): Promise<readonly SnapshotMount[]> {
     const { record } = await this.#store.get(chain);
-    return this.#kind.view(this.#store.trees(record.stack), this.#store.root);
+    return this.#kind.view(this.#store.trees(record.stack, at), this.#store.root);
   }
 
   async usage(key: SnapshotKey): Promise<SnapshotUsage> {

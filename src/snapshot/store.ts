@@ -44,13 +44,16 @@ export class SnapshotStore {
     this.#workers = workers;
   }
 
-  layer(name: string): string {
-    return join(this.root, "l", name);
+  layer(name: string, root = this.root): string {
+    return join(root, "l", name);
   }
 
-  /** @throws {Fault} invalid for a key that can't be a directory's name */
-  container(key: SnapshotKey): string {
-    return join(this.root, "c", safeName(key));
+  /**
+   * @param root this store's, or where it is bound
+   * @throws {Fault} invalid for a key that can't be a directory's name
+   */
+  container(key: SnapshotKey, root = this.root): string {
+    return join(root, "c", safeName(key));
   }
 
   /** @throws {Fault} invalid for a name that can't be a directory's */
@@ -59,8 +62,8 @@ export class SnapshotStore {
   }
 
   /** The trees of a stack's layers, the uppermost first. */
-  trees(stack: readonly string[]): string[] {
-    return stack.map((name) => treeOf(this.layer(name)));
+  trees(stack: readonly string[], root = this.root): string[] {
+    return stack.map((name) => treeOf(this.layer(name, root)));
   }
 
   /** Makes the directories, and clears away what a kill or a power cut left half. Once. */

@@ -1,3 +1,5 @@
+import { mappedSuite } from "../testing/mapped-suite.ts";
 import { snapshotterSuite } from "../testing/suite.ts";
 
 snapshotterSuite("native", "the temporary directory", () => undefined);
+mappedSuite("native");

@@ -1,6 +1,6 @@
-import { mkdir } from "node:fs/promises";
-import { join } from "node:path";
-import type { SnapshotMount } from "../contract.ts";
+import { mkdir, mkdtemp, rm, stat } from "node:fs/promises";
+import { basename, join } from "node:path";
+import type { MappedSnapshots, SnapshotMount } from "../contract.ts";
 import type { DirectoryKind } from "../directory-snapshotter.ts";
 
 const treeOfContainer = (directory: string) => join(directory, "d");
@@ -11,7 +11,8 @@ const treeOfContainer = (directory: string) => join(directory, "d");
  */
 export const nativeKind: DirectoryKind = {
   name: "native",
-  probe: async () => undefined,
+  mapsOwn: true,
+  probe: async (root, mapped) => (mapped === undefined ? undefined : await probeMapped(root, mapped)),
   own: treeOfContainer,
 
   async fill(directory, trees, workers) {
@@ -24,6 +25,19 @@ export const nativeKind: DirectoryKind = {
   mounts: (directory) => [bind(treeOfContainer(directory), "rw")],
   view: (trees) => trees.slice(0, 1).map((tree) => bind(tree, "ro")),
 };
+
+/** Whether files are shown with other ids at all. */
+async function probeMapped(root: string, { at, users }: MappedSnapshots): Promise<string | undefined> {
+  const directory = await mkdtemp(join(root, "t", "probe-"));
+  try {
+    const { uid } = await stat(join(at, "t", basename(directory)));
+    return uid === users.uids.hostId
+      ? undefined
+      : `files in ${root} keep their ids when they are bound with others`;
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
+}
 
 function bind(source: string, mode: "ro" | "rw"): SnapshotMount {
   return { type: "bind", source, options: ["rbind", mode] };

@@ -1,8 +1,9 @@
-import { mkdir, mkdtemp, readFile, rm } from "node:fs/promises";
-import { join } from "node:path";
+import { chown, mkdir, mkdtemp, readFile, rm, stat } from "node:fs/promises";
+import { join, relative } from "node:path";
 import { Fault } from "../../base/fault.ts";
+import type { IdRange, UserRanges } from "../../linux/contract.ts";
 import { hostMounts } from "../../linux/mounts.ts";
-import type { SnapshotMount } from "../contract.ts";
+import type { MappedSnapshots, SnapshotMount } from "../contract.ts";
 import type { DirectoryKind } from "../directory-snapshotter.ts";
 import { emptyDirectory } from "../store.ts";
 import { copyAttributes } from "../tree/copy.ts";
@@ -21,8 +22,9 @@ export const overlayKind: DirectoryKind = {
   name: "overlay",
   probe,
   own: upperOf,
+  mapsOwn: false,
 
-  fill,
+  fill: (directory, trees, _workers, users) => fill(directory, trees, users),
 
   mounts(directory, trees) {
     if (trees.length === 0) return [{ type: "bind", source: upperOf(directory), options: ["rbind", "rw"] }];
@@ -36,12 +38,25 @@ export const overlayKind: DirectoryKind = {
   },
 };
 
-async function fill(directory: string, trees: readonly string[]): Promise<void> {
+async function fill(
+  directory: string,
+  trees: readonly string[],
+  users: UserRanges | undefined,
+): Promise<void> {
+  const upper = upperOf(directory);
   await mkdir(workOf(directory), { mode: 0o700 });
-  await mkdir(upperOf(directory), { mode: 0o755 });
+  await mkdir(upper, { mode: 0o755 });
   // The root of a mounted overlay looks as its uppermost layer says. One directory: no work for a thread.
   const top = trees[0];
-  if (top !== undefined) copyAttributes(top, upperOf(directory));
+  if (top !== undefined) copyAttributes(top, upper);
+  if (users === undefined) return;
+  const { uid, gid } = await stat(upper);
+  await chown(upper, hostIdOf(uid, users.uids), hostIdOf(gid, users.gids));
+}
+
+/** What stands for an image's id; for one that the namespace hasn't, what stands for root. */
+function hostIdOf(id: number, { hostId, length }: IdRange): number {
+  return id < length ? hostId + id : hostId;
 }
 
 function overlay(options: readonly string[]): SnapshotMount {
@@ -52,8 +67,8 @@ function lowerdir(trees: readonly string[]): string {
   return `lowerdir=${trees.join(":")}`;
 }
 
-/** Mounts a small overlay, with a whiteout and an opaque directory in it, as images have them. */
-async function probe(root: string): Promise<string | undefined> {
+/** Mounts a small overlay; with `mapped`, of a layer that is shown with other ids (Linux 5.19). */
+async function probe(root: string, mapped?: MappedSnapshots): Promise<string | undefined> {
   if (/[\\:,"]/.test(root)) return `the directory ${root} can't be written in mount options`;
   const mounts = hostMounts();
   const directory = await mkdtemp(join(root, "t", "probe-"));
@@ -61,12 +76,16 @@ async function probe(root: string): Promise<string | undefined> {
   try {
     const lower = join(directory, "lower");
     await mkdir(lower);
+    await mkdir(join(lower, "inner"));
     await mkdir(merged);
-    await fill(directory, [lower]);
-    const [mount] = overlayKind.mounts(directory, [lower]);
+    await fill(directory, [lower], mapped?.users);
+    const shown = mapped === undefined ? lower : join(mapped.at, relative(root, lower));
+    const [mount] = overlayKind.mounts(directory, [shown]);
     if (mount === undefined) throw new Fault("internal", "an overlay without a mount");
     await mounts.mount(mount.source, merged, mount.type, mount.options);
-    return undefined;
+    const { uid } = await stat(join(merged, "inner"));
+    if (mapped === undefined || uid === mapped.users.uids.hostId) return undefined;
+    return `an overlay in ${root} shows files with the ids that they have on disk`;
   } catch (error) {
     const known = (await readFile("/proc/filesystems", "utf8")).includes("\toverlay\n");
     const why = error instanceof Error && error.cause instanceof Error ? error.cause.message : String(error);
