@@ -27,6 +27,7 @@ import { status } from "./runtime/status.ts";
 import { stopContainer } from "./runtime/stop-container.ts";
 import { stopPodSandbox } from "./runtime/stop-pod-sandbox.ts";
 import { updateContainerResources } from "./runtime/update-container-resources.ts";
+import { updatePodSandboxResources } from "./runtime/update-pod-sandbox-resources.ts";
 import { updateRuntimeConfig } from "./runtime/update-runtime-config.ts";
 import { version } from "./runtime/version.ts";
 
@@ -49,7 +50,7 @@ export function runtimeHandlers(parts: ApiParts): Handlers<typeof RuntimeService
     podSandboxStatus: (request) => podSandboxStatus(request, podSandboxes, containers, node),
     listPodSandbox: (request) => listPodSandbox(request, podSandboxes),
     streamPodSandboxes: (request) => streamPodSandboxes(request, podSandboxes),
-    updatePodSandboxResources: notImplemented("UpdatePodSandboxResources"),
+    updatePodSandboxResources: (request, signal) => updatePodSandboxResources(request, podSandboxes, signal),
 
     createContainer: (request, signal) => createContainer(request, containers, signal),
     startContainer: (request, signal) => startContainer(request, containers, signal),

@@ -1,6 +1,6 @@
 import type { PodSandboxId } from "../base/ids.ts";
 import type { PodSandboxConfig } from "../spec/cri/pod-sandbox-config.ts";
-import type { PodSandboxRecord } from "./state.ts";
+import type { PodResources, PodSandboxRecord } from "./state.ts";
 
 /** The pod sandboxes of this node, as the API drives them. Reads never wait. */
 export interface PodSandboxes {
@@ -13,6 +13,8 @@ export interface PodSandboxes {
   stop(id: string, signal: AbortSignal): Promise<void>;
   /** Stop, removal of its containers, and of its record. Idempotent; an unknown id succeeds. */
   remove(id: string, signal: AbortSignal): Promise<void>;
+  /** Records other resources of a pod that is ready; those that are absent stay. @throws {Fault} notFound, wrongState */
+  update(id: string, resources: PodResources, signal: AbortSignal): Promise<void>;
   /** By id or unique prefix. @throws {Fault} notFound; invalid for a prefix of several, naming them */
   get(id: string): PodSandboxRecord;
   list(): Iterable<PodSandboxRecord>;

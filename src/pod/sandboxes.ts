@@ -8,6 +8,7 @@ import { removePodSandbox } from "./remove.ts";
 import { runPodSandbox } from "./run.ts";
 import type { PodSandboxRecord } from "./state.ts";
 import { stopPodSandbox } from "./stop.ts";
+import { updatePodResources } from "./update.ts";
 
 /** The pod sandboxes of this node. A caller's signal ends its own wait, not the operation. */
 export function openPodSandboxes(parts: PodParts): PodSandboxes {
@@ -19,6 +20,11 @@ export function openPodSandboxes(parts: PodParts): PodSandboxes {
       (exact) => records.get(exact as PodSandboxRecord["id"]),
       () => records.values(),
     );
+  const get = (id: string): PodSandboxRecord => {
+    const record = find(id);
+    if (record === undefined) throw new Fault("notFound", `there is no pod sandbox ${id}`);
+    return record;
+  };
   return {
     async run(config, runtimeHandler, signal) {
       return await waitFor(
@@ -37,11 +43,11 @@ export function openPodSandboxes(parts: PodParts): PodSandboxes {
       if (record !== undefined)
         await waitFor(removePodSandbox(record.id, parts), signal, `removing pod sandbox ${id}`);
     },
-    get(id) {
-      const record = find(id);
-      if (record === undefined) throw new Fault("notFound", `there is no pod sandbox ${id}`);
-      return record;
+    async update(id, resources, signal) {
+      const doing = `changing the resources of pod sandbox ${id}`;
+      await waitFor(updatePodResources(get(id).id, resources, parts), signal, doing);
     },
+    get,
     *list() {
       // One that is still being made is nobody's yet: its caller waits for the id, or its run fails.
       for (const record of records.values()) if (record.state.kind !== "making") yield record;

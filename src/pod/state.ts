@@ -5,6 +5,7 @@ import type { UnixNanos } from "../base/units.ts";
 import type { PodNetworkResult } from "../network/contract.ts";
 import type { MonitoredContainer } from "../runtime/contract.ts";
 import type { PodSandboxConfig } from "../spec/cri/pod-sandbox-config.ts";
+import type { LinuxResources } from "../spec/cri/resources.ts";
 
 /**
  * Where a pod sandbox is in its life. Only "ready" is SANDBOX_READY to the kubelet.
@@ -34,6 +35,12 @@ export type PodSandboxState =
     }
   | { readonly kind: "stopped"; readonly at: UnixNanos; readonly reason: string };
 
+/** What a pod may use together, and what its sandbox takes on top. */
+export interface PodResources {
+  readonly overhead?: LinuxResources;
+  readonly resources?: LinuxResources;
+}
+
 /** What the database keeps of a pod sandbox. Immutable: a transition makes a new one. */
 export interface PodSandboxRecord {
   readonly id: PodSandboxId;
@@ -46,6 +53,8 @@ export interface PodSandboxRecord {
   readonly bootId: BootId;
   /** The pod's cgroup as a path from the root of the hierarchies. */
   readonly cgroup: string;
+  /** Those that were changed since the sandbox was run; the others are the config's. */
+  readonly resources?: PodResources;
   readonly state: PodSandboxState;
   /** How long each step of the start took. */
   readonly timeline: readonly StepTime[];

@@ -226,6 +226,32 @@ for (const runtime of ["crun", "runc"] as const) {
       assert.equal((await told(id)).oomScoreAdj, 300n);
     });
 
+    test("a pod's resources are recorded and told; its cgroup is the kubelet's", async () => {
+      const pod = await runPod(daemon, "whole");
+      const podSandboxId = pod.id;
+      const limits = (cpuShares: bigint) =>
+        LinuxContainerResources.create({ cpuShares, memoryLimitInBytes: MiB });
+      await daemon.pods.updatePodSandboxResources({
+        podSandboxId,
+        overhead: limits(2n),
+        resources: limits(512n),
+      });
+      await daemon.pods.updatePodSandboxResources({ podSandboxId, resources: limits(1024n) });
+      const { info } = await daemon.pods.podSandboxStatus({ podSandboxId, verbose: true });
+      const { overhead, resources } = JSON.parse(info.info ?? "");
+      assert.deepEqual(
+        [overhead.cpuShares, resources.cpuShares, resources.memoryLimit],
+        [2, 1024, Number(MiB)],
+      );
+      const again = daemon.pods.updatePodSandboxResources({ podSandboxId, resources: limits(-5n) });
+      await assert.rejects(again, (error) => isFault(error, "invalid"));
+      await daemon.pods.stopPodSandbox({ podSandboxId });
+      await assert.rejects(
+        daemon.pods.updatePodSandboxResources({ podSandboxId, resources: limits(2n) }),
+        (error) => isFault(error, "wrongState") && /it is stopped/.test(error.message),
+      );
+    });
+
     test("an update beside a stop ends with the limits or says that the container ended", async () => {
       const ids = await Promise.all(
         Array.from({ length: 4 }, (_, index) => limited(`race${index}`, { memoryLimitInBytes: 64n * MiB })),

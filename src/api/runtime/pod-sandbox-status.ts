@@ -30,5 +30,6 @@ export async function podSandboxStatus(
 /** For `crictl inspectp` and `berth inspect`: what berth knows and the CRI has no field for. */
 function verboseInfo(record: PodSandboxRecord): object {
   const { config, state, handler, cgroup, bootId, timeline } = record;
-  return { state, handler, cgroup, bootId, timeline, config };
+  const { overhead = config.overhead, resources = config.resources } = record.resources ?? {};
+  return { state, handler, cgroup, bootId, timeline, overhead, resources, config };
 }

@@ -119,6 +119,10 @@ export class NodeInMemory {
         this.pods.delete(record.id);
         this.tell("deleted", record.id);
       },
+      update: async (id, resources) => {
+        const record = find(id);
+        if (record !== undefined) this.pods.set(record.id, { ...record, resources });
+      },
       get: (id) => {
         const record = find(id);
         if (record === undefined) throw new Fault("notFound", `there is no pod sandbox ${id}`);
