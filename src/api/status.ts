@@ -1,6 +1,6 @@
 import { status } from "@grpc/grpc-js";
 import type { Level, Logger } from "pino";
-import { describeFault, type FaultKind, faultKind } from "../base/fault.ts";
+import { describeFault, type FaultKind, type FaultReason, faultKind, faultReason } from "../base/fault.ts";
 import { failedStep } from "../base/steps.ts";
 import type { Ms } from "../base/units.ts";
 import type { CallEdge, EndedCall } from "../wire/grpc/handle-call.ts";
@@ -20,6 +20,12 @@ const codeOfKind: Readonly<Record<FaultKind, status>> = {
   unimplemented: status.UNIMPLEMENTED,
   corrupt: status.DATA_LOSS,
   internal: status.INTERNAL,
+};
+
+/** What the kubelet looks for at the beginning of a message (cri-api, pkg/errors). */
+const wordOfReason: Readonly<Record<FaultReason, string>> = {
+  imageVolume: "ImageVolumeMountFailed",
+  recursiveReadOnly: "RROUnsupported",
 };
 
 /** How loud a failure is: loudest where an operator has something to do, quiet where asking was the way to find out. */
@@ -69,7 +75,9 @@ export function loggingEdge(log: Logger, observer: CallObserver | undefined): Ca
         call.rpc,
         message,
       );
-      return { code: codeOfKind[kind], message };
+      const reason = faultReason(error);
+      const told = reason === undefined ? message : `${wordOfReason[reason]}: ${message}`;
+      return { code: codeOfKind[kind], message: told };
     },
   };
 }

@@ -14,6 +14,9 @@ export type FaultKind =
   | "corrupt" // stored or received data does not match its digest or format
   | "internal";
 
+/** Failures that callers count or tell apart beyond their kind; the edge says it in their own word (`api/status.ts`). */
+export type FaultReason = "imageVolume" | "recursiveReadOnly";
+
 /**
  * The one error type that crosses module borders.
  *
@@ -24,12 +27,25 @@ export class Fault extends Error {
   override readonly name = "Fault";
   readonly kind: FaultKind;
   readonly hint: string | undefined;
+  readonly reason: FaultReason | undefined;
 
-  constructor(kind: FaultKind, message: string, options: { cause?: unknown; hint?: string } = {}) {
+  constructor(
+    kind: FaultKind,
+    message: string,
+    options: { cause?: unknown; hint?: string; reason?: FaultReason } = {},
+  ) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.kind = kind;
     this.hint = options.hint;
+    this.reason = options.reason;
   }
+}
+
+/** The reason that the nearest Fault in the causes of a thrown value has. */
+export function faultReason(error: unknown): FaultReason | undefined {
+  for (let at = error, depth = 0; at instanceof Error && depth < 16; at = at.cause, depth++)
+    if (at instanceof Fault && at.reason !== undefined) return at.reason;
+  return undefined;
 }
 
 /** The kind of any thrown value: a Fault's own, that of the nearest Fault in its causes, or `internal`. */

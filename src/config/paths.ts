@@ -39,6 +39,8 @@ export interface ContainerPaths {
   /** The OCI bundle: config.json, and what the monitor leaves. */
   readonly bundle: string;
   readonly rootfs: string;
+  /** Where images are mounted that the container has as volumes. */
+  readonly volumes: string;
   readonly pidFile: string;
   readonly monitorPidFile: string;
   readonly exitFile: string;
@@ -79,6 +81,7 @@ export function pathsOf(config: Pick<Config, "root" | "state" | "grpc">): Paths 
       return {
         bundle,
         rootfs: join(bundle, "rootfs"),
+        volumes: join(bundle, "volumes"),
         pidFile: join(bundle, "pid"),
         monitorPidFile: join(bundle, "conmon.pid"),
         exitFile: join(exits, id),

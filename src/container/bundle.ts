@@ -1,6 +1,7 @@
 import { existsSync, readdirSync } from "node:fs";
 import { basename, join } from "node:path";
 import { Fault } from "../base/fault.ts";
+import { imageVolumeSources } from "./image-volumes.ts";
 import type { ContainerAttempt } from "./parts.ts";
 import type { ContainerRecord } from "./state.ts";
 
@@ -16,16 +17,23 @@ export async function writeBundle(record: ContainerRecord, attempt: ContainerAtt
     );
   }
   const paths = host.paths.container(record.id);
-  const built = await host.spec.build({ record, pod, image: image.config, rootfs: paths.rootfs });
+  const built = await host.spec.build({
+    record,
+    pod,
+    image: image.config,
+    rootfs: paths.rootfs,
+    imageVolumes: imageVolumeSources(record, paths),
+  });
   attempt.user = built.user;
   const path = join(paths.bundle, "config.json");
   await host.files.change([{ change: "write", path, text: JSON.stringify(built.config), mode: 0o600 }]);
 }
 
-/** Everything in the bundle but the root file system's mount point. */
+/** Everything in the bundle but what is mounted there. */
 export async function removeBundle(record: ContainerRecord, { host }: ContainerAttempt): Promise<void> {
-  const { bundle, rootfs } = host.paths.container(record.id);
+  const { bundle, rootfs, volumes } = host.paths.container(record.id);
   if (!existsSync(bundle)) return;
-  const left = readdirSync(bundle).filter((name) => name !== basename(rootfs));
+  const mounted = [rootfs, volumes].map((path) => basename(path));
+  const left = readdirSync(bundle).filter((name) => !mounted.includes(name));
   await host.files.change(left.map((name) => ({ change: "removeTree", path: join(bundle, name) })));
 }

@@ -8,11 +8,12 @@ import { publishLifecycle } from "../events/lifecycle.ts";
 import type { ImageRecord } from "../image/contract.ts";
 import type { ContainerConfig } from "../spec/cri/container-config.ts";
 import { parseSignal } from "../spec/signal.ts";
+import { findImageVolumes } from "./image-volumes.ts";
 import { containerKey, recordOfRequest, requireSameRequest } from "./key.ts";
 import type { ContainerAttempt, ContainerHost, ContainerParts } from "./parts.ts";
 import type { ContainerPod } from "./pod.ts";
 import { containerCgroup } from "./spec/cgroups-path.ts";
-import { type ContainerRecord, containerCreated, containerStranded } from "./state.ts";
+import { type ContainerRecord, chainsBelow, containerCreated, containerStranded } from "./state.ts";
 import { containerSteps } from "./steps.ts";
 
 /** Creates a container, or joins or returns the create of the same pod, name and attempt. */
@@ -100,9 +101,8 @@ async function createAnew(
 ): Promise<ContainerId> {
   const { book, host } = parts;
   const image = requireImage(config, host);
-  const parent = image.layers.at(-1)?.chainId;
-  using _parent = keepParent(book.pendingParents, parent);
   const record = newRecord(pod, config, image, parts);
+  using _chains = keepChains(book.pendingChains, chainsBelow(record));
   using _container = await book.locks.hold(record.id, signal);
   const timeline: StepTime[] = [];
   const began = performance.now();
@@ -148,15 +148,16 @@ function requireImage(config: ContainerConfig, host: ContainerHost): ImageRecord
   );
 }
 
-/** Keeps the image's snapshots from being collected between now and the record's commit. */
-function keepParent(pending: Map<ChainId, number>, parent: ChainId | undefined): Disposable {
-  if (parent !== undefined) pending.set(parent, (pending.get(parent) ?? 0) + 1);
+/** Keeps the images' snapshots from being collected between now and the record's commit. */
+function keepChains(pending: Map<ChainId, number>, chains: readonly ChainId[]): Disposable {
+  for (const chain of chains) pending.set(chain, (pending.get(chain) ?? 0) + 1);
   return {
     [Symbol.dispose]() {
-      if (parent === undefined) return;
-      const left = (pending.get(parent) ?? 1) - 1;
-      if (left === 0) pending.delete(parent);
-      else pending.set(parent, left);
+      for (const chain of chains) {
+        const left = (pending.get(chain) ?? 1) - 1;
+        if (left === 0) pending.delete(chain);
+        else pending.set(chain, left);
+      }
     },
   };
 }
@@ -168,6 +169,7 @@ function newRecord(
   { book, host }: ContainerParts,
 ): ContainerRecord {
   const id = newContainerId();
+  const imageVolumes = findImageVolumes(config, host.images);
   const stopSignal = config.stopSignal || image.config.config?.StopSignal || "SIGTERM";
   return {
     id,
@@ -177,6 +179,7 @@ function newRecord(
     imageId: image.id,
     imageRef: image.digests[0] ?? image.id,
     parent: image.layers.at(-1)?.chainId,
+    ...(imageVolumes.length === 0 ? {} : { imageVolumes }),
     handler: pod.handler,
     createdAt: nowNanos(),
     bootId: book.bootId,

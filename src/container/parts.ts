@@ -52,7 +52,7 @@ export interface ContainerBook {
   readonly stops: StopsInFlight;
   readonly exits: ExitWaits;
   /** Snapshots that a create in flight is about to use, though no record says so yet. */
-  readonly pendingParents: Map<ChainId, number>;
+  readonly pendingChains: Map<ChainId, number>;
   readonly events: EventBus<LifecycleEvent>;
   readonly faults: FaultPort;
   /** How long undoing the steps of one operation may take. */

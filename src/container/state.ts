@@ -45,6 +45,17 @@ export interface ContainerUser {
   readonly supplementalGroups: readonly number[];
 }
 
+/** An image that the container has as a volume. */
+export interface ImageVolume {
+  /** Which of the config's mounts it is for. */
+  readonly index: number;
+  readonly imageId: ImageId;
+  /** The reference to show: a digest reference where there is one. */
+  readonly imageRef: string;
+  /** Its topmost layer; absent for an image without layers. */
+  readonly chain?: ChainId;
+}
+
 /** What the database keeps of a container. Immutable: a transition makes a new one. */
 export interface ContainerRecord {
   readonly id: ContainerId;
@@ -57,6 +68,8 @@ export interface ContainerRecord {
   readonly imageRef: string;
   /** The committed snapshot below its writable layer; undefined for an image without layers. */
   readonly parent: ChainId | undefined;
+  /** Absent: none. */
+  readonly imageVolumes?: readonly ImageVolume[];
   readonly handler: string;
   readonly createdAt: UnixNanos;
   readonly bootId: BootId;
@@ -70,6 +83,14 @@ export interface ContainerRecord {
   readonly state: ContainerState;
   /** How long each step of create and start took. */
   readonly timeline: readonly StepTime[];
+}
+
+/** The committed snapshots that the container needs: below its writable layer, and of its image volumes. */
+export function chainsBelow({
+  parent,
+  imageVolumes = [],
+}: Pick<ContainerRecord, "parent" | "imageVolumes">): ChainId[] {
+  return [parent, ...imageVolumes.map(({ chain }) => chain)].filter((chain) => chain !== undefined);
 }
 
 export function containerCreated(

@@ -37,7 +37,7 @@ describe("CreateContainer, over every pair of a failing step and a failing undo"
           assert.equal(records.size, 0, "forgotten last");
           assert.deepEqual(host.traces(), []);
           assert.deepEqual(await readdir(host.parts.host.paths.containers).catch(() => []), []);
-          assert.deepEqual([...host.parts.book.pendingParents], []);
+          assert.deepEqual([...host.parts.book.pendingChains], []);
         });
       }
     }

@@ -1,5 +1,6 @@
 import type { Step } from "../base/steps.ts";
 import { removeBundle, writeBundle } from "./bundle.ts";
+import { mountImageVolumes, unmountImageVolumes } from "./image-volumes.ts";
 import { createMonitored, deleteMonitored } from "./monitor.ts";
 import type { ContainerAttempt } from "./parts.ts";
 import { mountRootfs, unmountRootfs } from "./rootfs.ts";
@@ -10,6 +11,7 @@ import type { ContainerRecord } from "./state.ts";
 export const containerSteps: readonly Step<ContainerRecord, ContainerAttempt>[] = [
   { name: "snapshot", do: prepareSnapshot, undo: removeSnapshot },
   { name: "rootfs", do: mountRootfs, undo: unmountRootfs },
+  { name: "volumes", do: mountImageVolumes, undo: unmountImageVolumes },
   { name: "bundle", do: writeBundle, undo: removeBundle },
   { name: "monitor", do: createMonitored, undo: deleteMonitored },
 ];

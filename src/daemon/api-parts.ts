@@ -31,7 +31,7 @@ export function apiParts(node: NodeParts): ApiParts {
         config: node.config,
         cgroupVersion: node.host.cgroups.version,
         setAside: node.metadata.setAside,
-        features: { supplementalGroupsPolicy: true, mountOptions: false },
+        features: { supplementalGroupsPolicy: true, mountOptions: true },
       },
       runtime: node.runtime,
       network: node.network,

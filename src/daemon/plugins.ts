@@ -17,6 +17,7 @@ import { removeAllOfPod, stopAllOfPod } from "../container/remove.ts";
 import { snapshotKey } from "../container/snapshot.ts";
 import { createSpecBuilder } from "../container/spec/builder.ts";
 import { readHostFacts } from "../container/spec/host.ts";
+import { chainsBelow } from "../container/state.ts";
 import { attach, execStream } from "../container/streams.ts";
 import { EventBus } from "../events/bus.ts";
 import type { LifecycleEvent } from "../events/lifecycle.ts";
@@ -251,7 +252,7 @@ function openContainerBook(metadata: Metadata, shared: BookParts): ContainerBook
     removes: new Flights(),
     stops: new Map(),
     exits: new ExitWaits(),
-    pendingParents: new Map(),
+    pendingChains: new Map(),
   };
 }
 
@@ -270,14 +271,14 @@ function openPodBook(metadata: Metadata, shared: BookParts): PodBook {
 }
 
 /** Which containers keep which snapshots from being collected. */
-function usersOfChains({
-  records,
-  pendingParents,
-}: ContainerBook): Parameters<typeof openImages>[0]["users"] {
-  const on = (chain: string) => [...records.values()].filter((record) => record.parent === chain);
+function usersOfChains({ records, pendingChains }: ContainerBook): Parameters<typeof openImages>[0]["users"] {
+  const all = () => [...records.values()];
   return {
-    inUse: (chain) => pendingParents.has(chain) || on(chain).length > 0,
-    snapshotsOn: (chain) => on(chain).map((record) => snapshotKey(record.id)),
+    inUse: (chain) => pendingChains.has(chain) || all().some((record) => chainsBelow(record).includes(chain)),
+    snapshotsOn: (chain) =>
+      all()
+        .filter((record) => record.parent === chain)
+        .map((record) => snapshotKey(record.id)),
   };
 }
 

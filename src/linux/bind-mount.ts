@@ -1,9 +1,10 @@
-import { constants } from "node:fs";
-import { open } from "node:fs/promises";
+import { constants, type Stats } from "node:fs";
+import { mkdir, open, stat, writeFile } from "node:fs/promises";
 import { Fault } from "../base/fault.ts";
 import { cString } from "./c-string.ts";
 import type { BindOptions } from "./contract.ts";
-import { closeFd, libc } from "./libc.ts";
+import { closeFd, errnoOf, libc, systemFault } from "./libc.ts";
+import { openDirectory, openInRoot, pathAt } from "./open-beneath.ts";
 import { callOnPool } from "./pool-calls.ts";
 
 const openTree = libc.func("syscall", "long", ["long", "int", "const char *", "unsigned int"]);
@@ -68,6 +69,34 @@ export async function bind(source: string, target: string, options: BindOptions 
   } catch (error) {
     throw new Fault("internal", `binding ${source} to ${target}`, { cause: error });
   }
+}
+
+/** As `Mounts.bindWithin`. */
+export async function bindWithin(
+  root: string,
+  path: string,
+  target: string,
+  options: BindOptions = {},
+): Promise<void> {
+  using top = openDirectory(root);
+  try {
+    using found = await openInRoot(top.fd, path);
+    const source = pathAt(found.fd);
+    await makeTarget(target, await stat(source), path);
+    await bind(source, target, options);
+  } catch (error) {
+    if (error instanceof Fault) throw error;
+    const missing = ["ENOENT", "ENOTDIR", "ELOOP"].includes(errnoOf(error) ?? "");
+    throw missing
+      ? new Fault("notFound", `there is no ${path} in ${root}`, { cause: error })
+      : systemFault(`binding ${path} of ${root} to ${target}`, error);
+  }
+}
+
+async function makeTarget(target: string, source: Stats, path: string): Promise<void> {
+  if (source.isDirectory()) await mkdir(target, { mode: 0o700 });
+  else if (source.isFile()) await writeFile(target, "", { mode: 0o600, flag: "wx" });
+  else throw new Fault("invalid", `${path} is neither a directory nor a file`);
 }
 
 /** Of the whole tree when it was taken whole, else of its one mount; ids of that one alone. */

@@ -66,6 +66,12 @@ export interface Mounts {
   mount(source: string, target: string, type: string, options: readonly string[]): Promise<void>;
   /** @throws {Fault} internal naming the call and errno */
   bind(source: string, target: string, options?: BindOptions): Promise<void>;
+  /**
+   * Binds the directory or file that `path` names within the directory `root`, as a process in a chroot there would find
+   * it: no link leads out. Makes `target`, of the same kind, which must not be there.
+   * @throws {Fault} notFound when there is no such thing in `root`; invalid for what is neither directory nor file
+   */
+  bindWithin(root: string, path: string, target: string, options?: BindOptions): Promise<void>;
   /** Takes away every mount stacked on `target`. Succeeds when there is none, or no such path. */
   unmount(target: string): Promise<void>;
   /** Every mount at or below `directory`, deepest first. */

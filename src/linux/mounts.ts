@@ -2,7 +2,7 @@ import { constants } from "node:fs";
 import { open, readFile, realpath } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Fault } from "../base/fault.ts";
-import { bind } from "./bind-mount.ts";
+import { bind, bindWithin } from "./bind-mount.ts";
 import { cString } from "./c-string.ts";
 import type { MountEntry, Mounts } from "./contract.ts";
 import { errnoOf, libc } from "./libc.ts";
@@ -31,7 +31,7 @@ const busyWaitMs = 10;
 
 /** The kernel's mounts, by calls on the thread pool, in the mount namespace of this process. */
 export function hostMounts(): Mounts {
-  return { mount, bind, unmount, below };
+  return { mount, bind, bindWithin, unmount, below };
 }
 
 async function mount(

@@ -2,7 +2,8 @@ import { constants } from "node:fs";
 import { constants as os } from "node:os";
 import koffi from "koffi";
 import { cString, type PathBytes, shown } from "./c-string.ts";
-import { check, closeFd, libc } from "./libc.ts";
+import { check, closeFd, errnoOf, libc } from "./libc.ts";
+import { callOnPool } from "./pool-calls.ts";
 
 const openat = libc.func("int openat(int dirfd, const char *path, int flags, uint32_t mode)");
 const openat2 = libc.func("syscall", "long", ["long", "int", "const char *", "void *", "size_t"]);
@@ -31,6 +32,9 @@ const resolve: Readonly<Record<Confinement, bigint>> = {
   inRoot: RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
   noLinks: RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS,
 };
+
+/** How often the kernel may ask for another try. */
+const maxRaces = 32;
 
 /** The kernel's struct open_how, filled anew for each call. */
 const how = new BigUint64Array(3);
@@ -84,7 +88,31 @@ export function openBeneath(
   for (let tries = 0; ; tries++) {
     const fd = openat2(SYS_openat2, root, name, how, how.byteLength) as number;
     if (fd >= 0) return owned(fd);
-    if (tries >= 32 || koffi.errno() !== os.errno.EAGAIN) return owned(check(fd, "openat2", shown(path)));
+    if (tries >= maxRaces || koffi.errno() !== os.errno.EAGAIN)
+      return owned(check(fd, "openat2", shown(path)));
+  }
+}
+
+/**
+ * Finds `path` with `root` as its `/`, on the pool: as `openBeneath` with O_PATH and `inRoot`, for the main thread, where
+ * the disk may be slow.
+ *
+ * @throws {SystemCallError}
+ */
+export async function openInRoot(root: number, path: string): Promise<OwnedFd> {
+  const wanted = new BigUint64Array([
+    BigInt(O_PATH | O_CLOEXEC),
+    0n,
+    RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
+  ]);
+  const size = wanted.byteLength;
+  for (let tries = 0; ; tries++) {
+    try {
+      const name = cString(path);
+      return owned(await callOnPool(openat2, "openat2", shown(path), SYS_openat2, root, name, wanted, size));
+    } catch (error) {
+      if (tries >= maxRaces || errnoOf(error) !== "EAGAIN") throw error;
+    }
   }
 }
 

@@ -3,6 +3,7 @@ import { after, before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { containerSteps } from "../../src/container/steps.ts";
 import { podSandboxSteps } from "../../src/pod/steps.ts";
+import { ImageSpec, Mount } from "../../src/wire/gen/runtime.v1.ts";
 import { Bystander } from "../harness/bystander.ts";
 import { TestDaemon } from "../harness/daemon.ts";
 import { busyboxImage, importBusybox } from "../harness/images.ts";
@@ -87,7 +88,11 @@ describe("kill -9 of the daemon between any two steps", privileged, () => {
   ]) {
     test(plan, async () => {
       const pod = await runPod(daemon, "killed");
-      const config = shellConfig("main", busyboxImage, "exit 7");
+      const volume = Mount.create({
+        containerPath: "/image",
+        image: ImageSpec.create({ image: busyboxImage }),
+      });
+      const config = shellConfig("main", busyboxImage, "exit 7", { mounts: [volume] });
       await dieAt(plan, () => runContainer(daemon, pod, config));
       const { containerId } = await daemon.pods.createContainer({
         podSandboxId: pod.id,

@@ -41,6 +41,7 @@ export function encodeContainerStatus(
 ): cri.ContainerStatus {
   const { config, state, user } = record;
   const exited = exitedState(state);
+  const refs = new Map(record.imageVolumes?.map(({ index, imageRef }) => [index, imageRef]));
   const startedAt = state.kind === "running" ? state.startedAt : exited?.startedAt;
   return {
     id: record.id,
@@ -56,7 +57,7 @@ export function encodeContainerStatus(
     message: statusMessage(state),
     labels: config.labels,
     annotations: config.annotations,
-    mounts: config.mounts.map(encodeMount),
+    mounts: config.mounts.map((mount, index) => encodeMount(mount, refs.get(index) ?? "")),
     logPath: record.logPath,
     resources: { linux: encodeResources(resources), windows: undefined },
     imageId: record.imageId,

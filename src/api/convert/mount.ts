@@ -52,7 +52,8 @@ export function decodeMount(mount: cri.Mount, image: ImageSpec | undefined, fiel
   };
 }
 
-export function encodeMount(mount: Mount): cri.Mount {
+/** `imageRef`: the reference of the image that is mounted, by its digest. */
+export function encodeMount(mount: Mount, imageRef: string): cri.Mount {
   return {
     containerPath: mount.containerPath,
     hostPath: mount.hostPath,
@@ -62,7 +63,7 @@ export function encodeMount(mount: Mount): cri.Mount {
     uidMappings: mount.uidMappings,
     gidMappings: mount.gidMappings,
     recursiveReadOnly: mount.recursiveReadOnly,
-    image: mount.image === undefined ? undefined : { ...mount.image, imageRef: "" },
+    image: mount.image === undefined ? undefined : { ...mount.image, imageRef },
     imageSubPath: mount.imageSubPath,
     mountOptions: mount.options,
   };

@@ -76,7 +76,7 @@ function requireSupported(config: ContainerConfig): void {
 }
 
 async function lookUp(
-  { record, pod, image, rootfs }: SpecRequest,
+  { record, pod, image, rootfs, imageVolumes }: SpecRequest,
   parts: SpecParts,
   runtime: RuntimeFeatures,
   settings: SpecSettings,
@@ -87,7 +87,7 @@ async function lookUp(
   const allDevices = privileged && !settings.privilegedWithoutHostDevices;
   const [user, mounts, devices, hostDevices, seccomp, apparmorProfile] = await Promise.all([
     findUser(rootfs, security, image.config.User),
-    findMounts(config, runtime),
+    findMounts(config, imageVolumes, runtime),
     findDevices(config),
     allDevices ? findHostDevices() : [],
     findSeccomp({

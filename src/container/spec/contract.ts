@@ -11,6 +11,8 @@ export interface SpecRequest {
   readonly image: ImageConfig;
   /** Where the container's root file system is mounted: users and mount targets are looked up beneath it. */
   readonly rootfs: string;
+  /** Where images are mounted that are volumes, by the index of the config's mount. */
+  readonly imageVolumes: ReadonlyMap<number, string>;
 }
 
 /** Makes OCI configs; knows the host's facts and the daemon's settings. */

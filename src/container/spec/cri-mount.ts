@@ -20,7 +20,7 @@ export function ociIdMapping({ hostId, containerId, length }: IdMapping): OciIdM
  * file system. A `selinuxRelabel` changes nothing on a host without SELinux.
  *
  * @throws {Fault} invalid for options that contradict each other or that the host's mount can't give; unimplemented
- *   for images as mounts, and for mapped ids when the runtime can't do them
+ *   for mapped ids when the runtime can't do them
  */
 export function criMount(
   mount: Mount,
@@ -31,7 +31,7 @@ export function criMount(
   const field = `config.mounts[${index}]`;
   requireMountable(mount, field, runtime);
   if (found === undefined) throw new Fault("internal", `${field}: the source was not looked up`);
-  const options = ["rbind", propagationOption(mount, field, found), accessOption(mount)];
+  const options = ["rbind", propagationOption(mount, field, found), ...accessOptions(mount)];
   return {
     destination: containerDestination(mount),
     type: "bind",
@@ -53,18 +53,29 @@ export function requireMountable(mount: Mount, field: string, runtime: RuntimeFe
     throw new Fault("invalid", `${field}.containerPath holds a NUL byte`);
   if (containerDestination(mount) === "/")
     throw new Fault("invalid", `${field}.containerPath is the root itself`);
+  requireKnownOptions(mount, field);
+  if (mount.recursiveReadOnly) requireRecursiveReadOnly(mount, field, runtime);
   if (mount.image !== undefined) {
-    throw new Fault("unimplemented", `${field}.image: images as mounts are not supported yet`);
+    if (mount.propagation !== "bidirectional") return;
+    throw new Fault("invalid", `${field}: an image can't have bidirectional propagation: it is read-only`);
   }
   if (!posix.isAbsolute(mount.hostPath) || mount.hostPath.includes("\0")) {
     throw new Fault("invalid", `${field}.hostPath "${mount.hostPath}" is not an absolute path`);
   }
-  if (mount.recursiveReadOnly) requireRecursiveReadOnly(mount, field, runtime);
   if (mount.uidMappings.length + mount.gidMappings.length > 0 && !runtime.idmappedMounts) {
     throw new Fault("unimplemented", `${field}: the pod's runtime can't map user and group ids of mounts`, {
       hint: "use a runtime handler with a newer runc or crun",
     });
   }
+}
+
+/** What CRI 1.37 lets be asked for (KEP 5855). */
+const knownOptions: readonly string[] = ["noexec", "nodev", "nosuid"];
+
+function requireKnownOptions({ options }: Mount, field: string): void {
+  const unknown = options.find((option) => !knownOptions.includes(option));
+  if (unknown === undefined) return;
+  throw new Fault("invalid", `${field}.mount_options: "${unknown}" is none of ${knownOptions.join(", ")}`);
 }
 
 function requireRecursiveReadOnly(mount: Mount, field: string, runtime: RuntimeFeatures): void {
@@ -78,17 +89,26 @@ function requireRecursiveReadOnly(mount: Mount, field: string, runtime: RuntimeF
       `${field}.recursiveReadOnly: the pod's runtime has no recursive read-only mounts`,
       {
         hint: "use a runtime handler with crun 1.4, runc 1.1 or newer, on Linux 5.12 or newer",
+        reason: "recursiveReadOnly",
       },
     );
   }
 }
 
-function accessOption(mount: Mount): string {
-  if (!mount.readonly) return "rw";
-  return mount.recursiveReadOnly ? "rro" : "ro";
+/**
+ * What is not asked for stays as it is at the source: an `rw` would make runc 1.2 and later take away the source's own
+ * `ro`, `nosuid`, `nodev` and `noexec`.
+ */
+function accessOptions({ image, readonly, recursiveReadOnly, options }: Mount): string[] {
+  const writable = !readonly && image === undefined;
+  const access = writable ? [] : [recursiveReadOnly ? "rro" : "ro"];
+  // As it is mounted on the host; setting `ro` would take them away.
+  const ofImage = image === undefined ? [] : ["nosuid", "nodev"];
+  return [...new Set([...access, ...ofImage, ...options])];
 }
 
 function propagationOption(mount: Mount, field: string, found: FoundMount): string {
+  if (mount.image !== undefined) return "rprivate"; // nothing is mounted there later
   switch (mount.propagation) {
     case "private":
       return "rprivate";

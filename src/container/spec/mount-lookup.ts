@@ -7,18 +7,23 @@ import type { FoundMount, RuntimeFeatures } from "./input.ts";
 
 /**
  * The host's side of every mount of the config, links resolved. A host path that isn't there is made, as a directory.
+ * `imageVolumes` says where the images are that are mounts.
  * Nothing is made before all mounts were checked.
  *
  * @throws {Fault} invalid naming the mount; unimplemented as `requireMountable`
  */
 export async function findMounts(
   config: Pick<ContainerConfig, "mounts">,
+  imageVolumes: ReadonlyMap<number, string>,
   runtime: RuntimeFeatures,
 ): Promise<FoundMount[]> {
   for (const [index, mount] of config.mounts.entries())
     requireMountable(mount, `config.mounts[${index}]`, runtime);
   const sources = await Promise.all(
-    config.mounts.map((mount, index) => findSource(mount.hostPath, `config.mounts[${index}].hostPath`)),
+    config.mounts.map(
+      (mount, index) =>
+        imageVolumes.get(index) ?? findSource(mount.hostPath, `config.mounts[${index}].hostPath`),
+    ),
   );
   const spreads = config.mounts.some((mount) => mount.propagation !== "private");
   const table = spreads ? await readMountTable() : [];

@@ -64,14 +64,19 @@ test("a pod's file doesn't appear on the node through a mount that spreads", () 
 });
 
 test("access and propagation become options", () => {
+  const { image } = exampleInput.config;
+  const ofImage = ["rbind", "rprivate"];
   const cases: [Partial<Mount>, FoundMount["propagation"], string[], string | undefined][] = [
-    [{}, "private", ["rbind", "rprivate", "rw"], undefined],
+    [{}, "private", ["rbind", "rprivate"], undefined],
     [{ readonly: true }, "shared", ["rbind", "rprivate", "ro"], undefined],
     [{ readonly: true, recursiveReadOnly: true }, "shared", ["rbind", "rprivate", "rro"], undefined],
-    [{ propagation: "hostToContainer" }, "shared", ["rbind", "rslave", "rw"], "rslave"],
-    [{ propagation: "hostToContainer" }, "slave", ["rbind", "rslave", "rw"], "rslave"],
-    [{ propagation: "bidirectional" }, "shared", ["rbind", "rshared", "rw"], "rshared"],
-    [{ selinuxRelabel: true }, "private", ["rbind", "rprivate", "rw"], undefined],
+    [{ propagation: "hostToContainer" }, "shared", ["rbind", "rslave"], "rslave"],
+    [{ propagation: "hostToContainer" }, "slave", ["rbind", "rslave"], "rslave"],
+    [{ propagation: "bidirectional" }, "shared", ["rbind", "rshared"], "rshared"],
+    [{ selinuxRelabel: true }, "private", ["rbind", "rprivate"], undefined],
+    [{ options: ["noexec", "nosuid"] }, "private", ["rbind", "rprivate", "noexec", "nosuid"], undefined],
+    [{ image, readonly: true }, "shared", ["rbind", "rprivate", "ro", "nosuid", "nodev"], undefined],
+    [{ image, propagation: "hostToContainer" }, "private", [...ofImage, "ro", "nosuid", "nodev"], "rslave"],
   ];
   for (const [mount, propagation, options, root] of cases) {
     const input = { mounts: [mount], propagation };
@@ -93,6 +98,8 @@ test("mounts that can't be are refused, by their place", () => {
       /private propagation/,
     ],
     [{ propagation: "hostToContainer" }, "private", /lies on \/mnt, which is private/],
+    [{ options: ["nosuid", "suid"] }, "private", /mount_options: "suid" is none of noexec, nodev, nosuid/],
+    [{ image: exampleInput.config.image, propagation: "bidirectional" }, "shared", /an image/],
     [{ propagation: "bidirectional" }, "slave", /needs a shared mount.*is slave/],
   ];
   for (const [mount, propagation, message] of cases) {

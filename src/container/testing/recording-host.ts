@@ -92,7 +92,7 @@ export class RecordingContainerHost implements AsyncDisposable {
           removes: new Flights(),
           stops: new Map(),
           exits: new ExitWaits(),
-          pendingParents: new Map(),
+          pendingChains: new Map(),
           events: new EventBus<LifecycleEvent>(),
           faults: { at: (point) => host.atPoint(point) },
           undoDeadline: 1000,
@@ -144,6 +144,7 @@ export class RecordingContainerHost implements AsyncDisposable {
   #snapshotter(): Snapshotter {
     const snapshotter: Partial<Snapshotter> = {
       prepareContainer: async (key) => void this.snapshots.add(key),
+      view: async (chain) => [{ type: "overlay", source: chain, options: [] }],
       mounts: async (key) => [{ type: "overlay", source: key, options: [] }],
       remove: async (key) => void this.snapshots.delete(key),
     };
@@ -188,6 +189,7 @@ export function containerConfig(name: string, attempt = 0): ContainerConfig {
     metadata: { name, attempt },
     image: { image: "busybox", annotations: {}, userSpecifiedImage: "busybox", runtimeHandler: "" },
     command: ["sleep", "100"],
+    mounts: [{ containerPath: "/tools", image: { image: "busybox" }, imageSubPath: "bin" }],
     logPath: "",
     resources: {},
     stopSignal: "",

@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import type { BindOptions, MountEntry, Mounts } from "../contract.ts";
 import { mountsBelow } from "../mountinfo.ts";
 
@@ -16,6 +17,10 @@ export class RecordingMounts implements Mounts {
   async bind(source: string, target: string, options: BindOptions = {}): Promise<void> {
     this.#record(`bind ${source} ${target}`);
     this.#add({ source, target, type: "bind", options: options.readonly === true ? "ro" : "rw" });
+  }
+
+  async bindWithin(root: string, path: string, target: string, options: BindOptions = {}): Promise<void> {
+    await this.bind(join(root, path), target, options);
   }
 
   async unmount(target: string): Promise<void> {

@@ -64,7 +64,10 @@ export async function startPodRun(runtime: string): Promise<PodRun> {
       const id = (++count).toString(16).padStart(64, "0") as ContainerId;
       const record = { id, config, handler: runtime } as ContainerRecord;
       const image = { ...exampleImage, config: { ...exampleImage.config, Entrypoint: [], Cmd: [] } };
-      return (await builder.build({ record, pod: inPod, image, rootfs: host.rootfs })).config;
+      const images = config.mounts.flatMap(({ image }, index) => (image === undefined ? [] : [index]));
+      const imageVolumes = new Map(images.map((index) => [index, at("image", `${index}`)]));
+      const request = { record, pod: inPod, image, rootfs: host.rootfs, imageVolumes };
+      return (await builder.build(request)).config;
     },
     async sh(script, config = exampleConfig, inPod = pod) {
       const built = await run.build({ ...config, command: ["sh", "-c", script] }, inPod);
@@ -127,7 +130,7 @@ function specParts(runtime: string, host: HostFacts): SpecParts {
       runtime: { default: runtime, handlers: {}, conmon: "", path: "" },
     },
     host,
-    features: () => ({ recursiveReadOnly: runtime === "crun", idmappedMounts: false }),
+    features: () => ({ recursiveReadOnly: true, idmappedMounts: false }),
     initOf: () => process.pid,
   };
 }
