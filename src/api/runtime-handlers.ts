@@ -40,7 +40,7 @@ export function runtimeHandlers(parts: ApiParts): Handlers<typeof RuntimeService
   const feed = new EventFeed(parts.events, podSandboxes, containers, () => parts.observer?.eventDropped());
   return {
     version: () => version(node.facts),
-    status: (request) => status(request, node),
+    status: (request) => status(request, node, streams),
     runtimeConfig: () => runtimeConfig(config),
     updateRuntimeConfig: (request) => updateRuntimeConfig(request, node.network),
 

@@ -1,3 +1,4 @@
+import { isAbsolute } from "node:path";
 import { maxSocketPath, parseListenAddress } from "./listen-address.ts";
 import type { Origins } from "./merge.ts";
 import type { Config } from "./schema.ts";
@@ -21,10 +22,7 @@ export function checkConfig(config: Config, origins: Origins): string[] {
       refuse("metrics.address", `is the CRI's own socket (grpc.socket): ${address.socket}`);
     }
   }
-  const streams = parseListenAddress(streaming.address);
-  if (typeof streams === "string") refuse("streaming.address", streams);
-  else if ("socket" in streams)
-    refuse("streaming.address", "must be an address with a port: clients come over TCP");
+  checkStreaming(streaming, refuse);
   if (!Object.hasOwn(runtime.handlers, runtime.default)) {
     const names = Object.keys(runtime.handlers);
     refuse("runtime.default", `is "${runtime.default}", which is no handler; there are ${names.join(", ")}`);
@@ -40,6 +38,21 @@ export function checkConfig(config: Config, origins: Origins): string[] {
     refuse("cgroup.parent", `must be ${form}, with the driver ${cgroup.driver}: ${cgroup.parent}`);
   }
   return problems;
+}
+
+function checkStreaming(streaming: Config["streaming"], refuse: (key: string, why: string) => void): void {
+  const { address, tls, certFile, keyFile, creationTimeout } = streaming;
+  const at = parseListenAddress(address);
+  if (typeof at === "string") refuse("streaming.address", at);
+  else if ("socket" in at)
+    refuse("streaming.address", "must be an address with a port: clients come over TCP");
+  for (const [key, file] of Object.entries({ certFile, keyFile })) {
+    if (file !== "" && !isAbsolute(file)) refuse(`streaming.${key}`, `must be an absolute path: ${file}`);
+  }
+  if (certFile === "" && keyFile !== "") refuse("streaming.keyFile", "needs streaming.certFile beside it");
+  if (certFile !== "" && keyFile === "") refuse("streaming.certFile", "needs streaming.keyFile beside it");
+  if (certFile !== "" && !tls) refuse("streaming.certFile", "has no effect without streaming.tls = true");
+  if (creationTimeout === 0) refuse("streaming.creationTimeout", "must be more than nothing");
 }
 
 function within(inner: string, outer: string): boolean {

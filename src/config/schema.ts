@@ -16,8 +16,24 @@ export interface Config {
     /** Whose names the same figures are shown under, too. */
     peerNames: ("containerd" | "crio")[];
   };
-  /** Where Exec, Attach and PortForward are served, as `parseListenAddress` takes it, but no socket. */
-  streaming: { address: string };
+  /** How Exec, Attach and PortForward are served. */
+  streaming: {
+    /** As `parseListenAddress` takes it, but no socket. */
+    address: string;
+    tls: boolean;
+    /** In PEM; both empty: a certificate of the daemon's own. */
+    certFile: string;
+    keyFile: string;
+    minTlsVersion: "1.2" | "1.3";
+    /** Without a byte in either direction; 0: however long. */
+    idleTimeout: Ms;
+    /** From the connection to the last stream that the client has to open. */
+    creationTimeout: Ms;
+    /** Connections with their streams. */
+    maxStreams: number;
+    /** URLs that nobody has connected to yet. */
+    maxPending: number;
+  };
   cgroup: { driver: "cgroupfs" | "systemd" /** Where pods without a cgroup parent go. */; parent: string };
   runtime: {
     /**

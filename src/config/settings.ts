@@ -68,6 +68,14 @@ export const settings = section<Config>({
   }),
   streaming: section<Config["streaming"]>({
     address: setting(read.text, "127.0.0.1:0"),
+    tls: setting(read.flag, false),
+    certFile: setting(read.text, ""),
+    keyFile: setting(read.text, ""),
+    minTlsVersion: setting(read.oneOf("1.2", "1.3"), "1.2"),
+    idleTimeout: setting(read.duration, 4 * 3600 * second),
+    creationTimeout: setting(read.duration, 30 * second),
+    maxStreams: setting(read.wholeNumber(1), 2000),
+    maxPending: setting(read.wholeNumber(1), 1000),
   }),
   cgroup: section<Config["cgroup"]>({
     driver: setting(read.oneOf("cgroupfs", "systemd"), "cgroupfs"),

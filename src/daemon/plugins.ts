@@ -185,7 +185,7 @@ export async function openNode(
     attach: (id, wanted, signal) => attach(containers.get(id), wanted, containerParts, signal),
     connect: (id, port) => connectToPod(podSandboxes.get(id), port, podParts),
   });
-  const streams = opened.use(await openStreamServer(config.streaming.address, { targets, log }));
+  const streams = opened.use(await openStreamServer(config.streaming, config.root, { targets, log }));
   const all = opened.move();
   return {
     config,

@@ -23,6 +23,11 @@ export interface StreamTargets {
 
 /** Gives out URLs that are good for one connection each, soon (CRI: Exec, Attach, PortForward). */
 export interface StreamServer {
-  /** @throws {Fault} exhausted when too many were given out that nobody has used yet */
+  /**
+   * @throws {Fault} exhausted when too many are open, or were given out that nobody has used yet; unavailable when there is
+   * no certificate that could be shown
+   */
   urlFor(call: StreamedCall): string;
+  /** Why streams can't be served, or will not be for long; undefined: they are. */
+  problem(): string | undefined;
 }

@@ -3,12 +3,10 @@ import { pipeline } from "node:stream/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describeFault } from "../base/fault.ts";
 import type { PodSandboxId } from "../base/ids.ts";
-import type { Ms } from "../base/units.ts";
 import { SpdySession, type SpdyStream } from "../wire/spdy/session.ts";
 import type { StreamTargets } from "./contract.ts";
+import type { StreamParts } from "./upgrade.ts";
 
-/** How long a stream may wait for the other one of its pair. */
-const pairMs: Ms = 30_000;
 /** Two for each connection. */
 const mostStreams = 2048;
 
@@ -24,7 +22,7 @@ interface Halves {
 export async function forwardPorts(
   socket: Duplex,
   id: PodSandboxId,
-  targets: Pick<StreamTargets, "connect">,
+  { targets, settings }: Pick<StreamParts, "targets" | "settings">,
 ): Promise<void> {
   const waiting = new Map<string, Halves>();
   const session = new SpdySession(socket, {
@@ -49,7 +47,7 @@ export async function forwardPorts(
         void forward(data, error, id, targets);
         return;
       }
-      void sleep(pairMs, undefined, { ref: false }).then(() => {
+      void sleep(settings.creationTimeout, undefined, { ref: false }).then(() => {
         if (waiting.get(request) !== halves) return;
         waiting.delete(request);
         stream.destroy();

@@ -1,7 +1,6 @@
 import type { Duplex } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Fault } from "../base/fault.ts";
-import type { Ms } from "../base/units.ts";
 import { SpdySession, type SpdyStream } from "../wire/spdy/session.ts";
 import { callTarget } from "./call-target.ts";
 import type { StreamedCall } from "./contract.ts";
@@ -14,8 +13,6 @@ const commandProtocols = ["v4.channel.k8s.io", "v3.channel.k8s.io", "v2.channel.
 const forwardProtocols = ["portforward.k8s.io"];
 /** Few are ever open at a time for one command. */
 const mostStreams = 16;
-/** How long a client may take to open all its streams. */
-const creationMs: Ms = 30_000;
 
 /** Changes the connection to SPDY/3.1 in a protocol that both know, and serves the call on it. */
 export async function serveSpdy({ request, socket, head, call }: Upgrade, parts: StreamParts): Promise<void> {
@@ -32,7 +29,7 @@ export async function serveSpdy({ request, socket, head, call }: Upgrade, parts:
       `X-Stream-Protocol-Version: ${protocol}\r\n\r\n`,
   );
   if (head.length > 0) socket.unshift(head);
-  if (call.kind === "portForward") await forwardPorts(socket, call.id, parts.targets);
+  if (call.kind === "portForward") await forwardPorts(socket, call.id, parts);
   else await serveCommand(socket, call, protocol, parts);
 }
 
@@ -67,7 +64,7 @@ async function serveCommand(
       if (streams.size === expected.size) complete.resolve(true);
     },
   });
-  const patience = sleep(creationMs, undefined, { ref: false });
+  const patience = sleep(parts.settings.creationTimeout, undefined, { ref: false });
   if (await Promise.race([complete.promise, patience, session.closed])) {
     await runProcess(callTarget(call, parts.targets), spdyChannels(session, streams, protocol));
     return;

@@ -32,8 +32,9 @@ export async function serveWebSocket(
     server.handleUpgrade(request, socket, head, resolve);
   });
   if (client === undefined) return;
+  request.socket.setTimeout(parts.settings.idleTimeout); // which the library has taken away
   if (call.kind === "portForward") {
-    await forwardPorts(createWebSocketStream(client), call.id, parts.targets);
+    await forwardPorts(createWebSocketStream(client), call.id, parts);
     return;
   }
   await runProcess(callTarget(call, parts.targets), webSocketChannels(client, call, protocol));

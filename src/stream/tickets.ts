@@ -5,7 +5,6 @@ import type { StreamedCall } from "./contract.ts";
 
 /** A kubelet connects at once; a person's client within its round trips. */
 const goodForMs: Ms = 60_000;
-const mostTickets = 1000;
 
 interface Ticket {
   readonly call: StreamedCall;
@@ -16,6 +15,12 @@ interface Ticket {
 /** Calls that wait for their connection, each under a name that can't be guessed and is good once. */
 export class Tickets {
   readonly #tickets = new Map<string, Ticket>();
+  readonly #most: number;
+
+  /** @param most those that may wait at a time */
+  constructor(most: number) {
+    this.#most = most;
+  }
 
   /** @throws {Fault} exhausted */
   issue(call: StreamedCall): string {
@@ -24,9 +29,9 @@ export class Tickets {
       if (until > now) break; // the oldest come first
       this.#tickets.delete(name);
     }
-    if (this.#tickets.size >= mostTickets) {
-      throw new Fault("exhausted", `${mostTickets} streams were asked for that nobody has connected to`, {
-        hint: "their URLs expire within a minute",
+    if (this.#tickets.size >= this.#most) {
+      throw new Fault("exhausted", `${this.#most} streams were asked for that nobody has connected to`, {
+        hint: "their URLs expire within a minute; streaming.maxPending is how many may wait",
       });
     }
     const name = randomBytes(24).toString("base64url");

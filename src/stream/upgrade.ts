@@ -1,6 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import type { Logger } from "pino";
+import type { Config } from "../config/schema.ts";
 import type { StreamedCall, StreamTargets } from "./contract.ts";
 
 /** A client's wish to change protocols, with what its ticket stands for. */
@@ -15,4 +16,5 @@ export interface Upgrade {
 export interface StreamParts {
   readonly targets: StreamTargets;
   readonly log: Logger;
+  readonly settings: Pick<Config["streaming"], "idleTimeout" | "creationTimeout">;
 }

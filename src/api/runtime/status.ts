@@ -1,5 +1,6 @@
 import { describeFault } from "../../base/fault.ts";
 import type { HandlerProbe } from "../../runtime/contract.ts";
+import type { StreamServer } from "../../stream/contract.ts";
 import type {
   RuntimeCondition,
   RuntimeHandler,
@@ -10,11 +11,21 @@ import { infoText } from "../convert/info.ts";
 import type { NodeParts } from "../parts.ts";
 
 /** RPC Status: whether pods can run here, with and without a network of their own, and if not, why. */
-export async function status(request: StatusRequest, node: NodeParts): Promise<StatusResponse> {
+export async function status(
+  request: StatusRequest,
+  node: NodeParts,
+  streams: StreamServer,
+): Promise<StatusResponse> {
   const networkProblem = await problemOf(() => node.network.status());
   const { features } = node.facts;
   return {
-    status: { conditions: [runtimeCondition(node.runtime), networkCondition(networkProblem)] },
+    status: {
+      conditions: [
+        runtimeCondition(node.runtime),
+        networkCondition(networkProblem),
+        ...streamsCondition(streams.problem()),
+      ],
+    },
     info: request.verbose ? verboseInfo(node, networkProblem) : {},
     runtimeHandlers: runtimeHandlers(node.runtime),
     features: {
@@ -44,6 +55,12 @@ function networkCondition(problem: string | undefined): RuntimeCondition {
     reason: problem === undefined ? "" : "NetworkPluginNotReady",
     message: problem ?? "",
   };
+}
+
+/** Only while something is wrong: a kubelet that does not know it passes it over. */
+function streamsCondition(problem: string | undefined): RuntimeCondition[] {
+  if (problem === undefined) return [];
+  return [{ type: "StreamsReady", status: false, reason: "BadCertificate", message: problem }];
 }
 
 function defaultProblem(runtime: Runtime): string | undefined {

@@ -73,7 +73,7 @@ export class NodeInMemory {
         export: async () => undefined,
       },
       events: this.events,
-      streams: { urlFor: ({ kind, id }) => `http://127.0.0.1:1/${kind}/${id}` },
+      streams: { urlFor: ({ kind, id }) => `http://127.0.0.1:1/${kind}/${id}`, problem: () => undefined },
       node: this.#node(),
       log,
     };

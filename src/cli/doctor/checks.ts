@@ -79,7 +79,7 @@ export const checks: readonly Check[] = [
   },
   {
     name: "certificates",
-    about: "certificates and keys of certs.d",
+    about: "certificates and keys of certs.d and of the streams",
     load: async () => (await import("./checks/certificates.ts")).checkCertificates,
   },
   {
