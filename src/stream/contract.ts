@@ -6,7 +6,8 @@ import type { StreamedProcess, WantedStreams } from "../runtime/contract.ts";
 export type StreamedCall =
   | ({ readonly kind: "exec"; readonly id: ContainerId; readonly command: readonly string[] } & WantedStreams)
   | ({ readonly kind: "attach"; readonly id: ContainerId } & WantedStreams)
-  | { readonly kind: "portForward"; readonly id: PodSandboxId };
+  /** `ports`: those that the client named with its call, as some protocols want it; the others name one with each stream. */
+  | { readonly kind: "portForward"; readonly id: PodSandboxId; readonly ports: readonly number[] };
 
 /** What streams lead to. */
 export interface StreamTargets {

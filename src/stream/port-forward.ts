@@ -1,10 +1,9 @@
 import type { Duplex } from "node:stream";
-import { pipeline } from "node:stream/promises";
 import { setTimeout as sleep } from "node:timers/promises";
-import { describeFault } from "../base/fault.ts";
 import type { PodSandboxId } from "../base/ids.ts";
 import { SpdySession, type SpdyStream } from "../wire/spdy/session.ts";
 import type { StreamTargets } from "./contract.ts";
+import { joinPort } from "./join-port.ts";
 import type { StreamParts } from "./upgrade.ts";
 
 /** Two for each connection. */
@@ -65,15 +64,6 @@ async function forward(
 ): Promise<void> {
   error.resume();
   const port = Number(data.headers.get("port") ?? error.headers.get("port"));
-  try {
-    const connection = await targets.connect(id, port);
-    await Promise.all([pipeline(data, connection), pipeline(connection, data)]);
-    error.end();
-  } catch (failure) {
-    // a connection that one side breaks off is no failure of the forwarding
-    const broken = (failure as NodeJS.ErrnoException).code;
-    const isBroken = broken === "ECONNRESET" || broken === "EPIPE" || broken === "ERR_STREAM_PREMATURE_CLOSE";
-    error.end(isBroken ? undefined : `forwarding port ${port}: ${describeFault(failure)}`);
-    data.destroy();
-  }
+  error.end(await joinPort({ port, sent: data, answer: data }, id, targets));
+  data.destroy(); // nothing where it has ended both ways
 }
