@@ -127,6 +127,21 @@ test("an address for metrics that can't be one is refused with what it could be"
   }
 });
 
+test("what of the streams' settings does not fit together is refused, each with what it needs", (t) => {
+  const wrong: readonly [string, RegExp][] = [
+    ["address = 'unix:/run/s.sock'", /streaming\.address must be an address with a port/],
+    ["address = 'localhost:1'", /streaming\.address needs an IP address/],
+    ["tls = true\ncertFile = '/c'", /streaming\.certFile needs streaming\.keyFile/],
+    ["tls = true\nkeyFile = '/k'", /streaming\.keyFile needs streaming\.certFile/],
+    ["tls = true\ncertFile = 'c'\nkeyFile = '/k'", /streaming\.certFile must be an absolute path: c/],
+    ["certFile = '/c'\nkeyFile = '/k'", /streaming\.certFile has no effect without streaming\.tls = true/],
+    ["minTlsVersion = '1.1'", /one of "1\.2", "1\.3"/],
+    ["creationTimeout = 0", /streaming\.creationTimeout must be more/],
+    ["maxStreams = 0", /1 or more/],
+  ];
+  for (const [toml, words] of wrong) assert.match(refusal(t, `[streaming]\n${toml}`), words);
+});
+
 test("what is no TOML is refused with its line, and a named file must be there", (t) => {
   assert.match(refusal(t, "root = '/x'\nlog = = 2"), /^ {2}FILE:2:\d+: /m);
   assert.throws(() => loadConfig({ config: "/nowhere/config.toml" }, {}), { kind: "notFound" });

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { chmodSync, chownSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, test } from "node:test";
+import { selfSigned } from "../../src/wire/x509/self-signed.ts";
 import { assertFound, assertHealthy, examine } from "../harness/doctor.ts";
 import { privileged } from "../harness/privileged.ts";
 import { makeWorkspace, removeWorkspace, type Workspace } from "../harness/workspace.ts";
@@ -27,6 +28,25 @@ describe("berth doctor against what was set up wrong", privileged, () => {
 
   test("nothing is wrong: every check of what an operator sets up says so", async () => {
     assertHealthy(await look("config", "permissions", "runtimes", "sockets", "certificates"));
+  });
+
+  test("certificates of the streams that are missing, or not their key's, and one that others can read", async () => {
+    const [cert, key] = [join(workspace.directory, "tls.crt"), join(workspace.directory, "tls.key")];
+    set(`[streaming]\ntls = true\ncertFile = "${cert}"\nkeyFile = "${key}"`);
+    const missing = await look("certificates");
+    assert.equal(missing.code, 1);
+    assertFound(missing, "problem", /tls\.crt can't be used/, /streaming\.certFile/);
+    const now = Date.now();
+    const dates = { from: new Date(now - 1000), until: new Date(now + 1e10) };
+    const [one, other] = [1, 2].map(() => selfSigned({ commonName: "node", names: ["::1"], ...dates }));
+    writeFileSync(cert, one?.cert ?? "");
+    writeFileSync(key, other?.key ?? "", { mode: 0o644 });
+    const mixed = await look("certificates");
+    assertFound(mixed, "problem", /tls\.key is not the key of .*tls\.crt/, /was made with/);
+    assertFound(mixed, "warning", /tls\.key is readable for others/, /chmod 0600/);
+    writeFileSync(key, one?.key ?? "");
+    chmodSync(key, 0o600);
+    assertFound(await look("certificates"), "ok", /tls\.crt: valid until/);
   });
 
   test("no CNI configuration, one that is no JSON, one that comes too late", async () => {

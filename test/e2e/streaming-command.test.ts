@@ -18,11 +18,11 @@ interface Typed {
   readonly until: RegExp;
 }
 
-describe("exec, attach and port-forward by the command", privileged, () => {
+describe("exec, attach and port-forward by the command, over TLS", privileged, () => {
   let daemon: TestDaemon;
 
   before(async () => {
-    daemon = await TestDaemon.start({ runtime: "runc" });
+    daemon = await TestDaemon.start({ runtime: "runc", extraConfig: "[streaming]\ntls = true\n" });
     await importBusybox(daemon);
     const pod = await runPod(daemon, "web");
     await runContainer(daemon, pod, shellConfig("main", busyboxImage, echo, { stdin: true }));

@@ -2,7 +2,7 @@ import type { Server } from "node:https";
 import type { Logger } from "pino";
 import { describeFault } from "../../base/fault.ts";
 import type { KeyPair } from "../../wire/x509/self-signed.ts";
-import type { CertificateSource } from "./certificate.ts";
+import { type CertificateSource, checkedCertificate } from "./certificate.ts";
 
 /** The certificate that a server shows to its clients, which may change while it serves. */
 export class ShownCertificate {
@@ -12,6 +12,8 @@ export class ShownCertificate {
   readonly #log: Logger;
   #shown: KeyPair | undefined;
   #told: string | undefined;
+  /** When it ends, in ms since 1970. */
+  #until = 0;
 
   constructor(
     server: Server,
@@ -38,7 +40,9 @@ export class ShownCertificate {
   /** What is wrong with the one that there is now. */
   problem(): string | undefined {
     const problem = this.#take();
-    return problem === undefined ? undefined : describeFault(problem);
+    if (problem !== undefined) return describeFault(problem);
+    if (this.#until > Date.now()) return undefined;
+    return `the certificate for streams has expired on ${new Date(this.#until).toISOString()}`;
   }
 
   #take(): unknown {
@@ -47,6 +51,7 @@ export class ShownCertificate {
       if (pair === this.#shown) return undefined;
       this.#server.setSecureContext({ ...pair, minVersion: this.#minVersion });
       this.#shown = pair;
+      this.#until = checkedCertificate(pair).validToDate.getTime();
       this.#told = undefined;
       this.#log.info("streams show a new certificate");
       return undefined;
