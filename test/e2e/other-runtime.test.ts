@@ -105,8 +105,10 @@ describe("the berth command on Debian's containerd", privileged, () => {
       (await berth("logs", "talker")) === "hello\n" ? true : undefined,
     );
     assert.match(await berth("logs", "-t", "--tail", "1", "--since", "1h", "talker"), /^20\S+Z hello\n$/);
-    const ran = await command("exec", "-s", "talker", "sh", "-c", "echo out; echo err >&2; exit 3");
-    assert.deepEqual(ran, { code: 3, stdout: "out\n", stderr: "err\n" });
+    for (const how of [["-s"], []]) {
+      const ran = await command("exec", ...how, "talker", "sh", "-c", "echo out; echo err >&2; exit 3");
+      assert.deepEqual(ran, { code: 3, stdout: "out\n", stderr: "err\n" });
+    }
   });
 
   test("stats of containers and of pods", async () => {
