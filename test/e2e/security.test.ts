@@ -1,0 +1,355 @@
+import assert from "node:assert/strict";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { isFault } from "../../src/base/fault.ts";
+import {
+  type ContainerConfig,
+  LinuxContainerSecurityContext,
+  LinuxSandboxSecurityContext,
+  NamespaceMode,
+  SecurityProfile_ProfileType as ProfileType,
+  Signal,
+  SupplementalGroupsPolicy,
+} from "../../src/wire/gen/runtime.v1.ts";
+import { TestDaemon } from "../harness/daemon.ts";
+import { busyboxImage, importBusybox } from "../harness/images.ts";
+import { assertNoLeaks } from "../harness/leaks.ts";
+import {
+  containerStatus,
+  exited,
+  type MadePod,
+  removeAllPods,
+  runContainer,
+  runPod,
+  shellConfig,
+} from "../harness/pods.ts";
+import { privileged } from "../harness/privileged.ts";
+
+type Security = Parameters<typeof LinuxContainerSecurityContext.create>[0];
+
+/** One field of the CRI, how it is set, what the container does, and what it then writes. */
+interface Effect {
+  readonly field: string;
+  readonly security?: Security;
+  readonly config?: Partial<ContainerConfig>;
+  readonly script: string;
+  readonly writes: string | RegExp;
+}
+
+const namespaceOptions = {
+  network: NamespaceMode.POD,
+  pid: NamespaceMode.CONTAINER,
+  ipc: NamespaceMode.POD,
+};
+const status = (name: string) => `grep ${name}: /proc/self/status | tr -d '\\t '`;
+const ids = "id -u; id -g; id -G";
+/** As the kernel holds groups; `id` names the primary one first. */
+const inOrder = ([primary, ...others]: readonly bigint[]) => [
+  primary,
+  ...others.toSorted((a, b) => Number(a - b)),
+];
+const guest = { runAsUser: { value: 1000n } };
+const { Merge, Strict } = SupplementalGroupsPolicy;
+const { RuntimeDefault, Unconfined, Localhost } = ProfileType;
+const profile = (profileType: ProfileType, localhostRef = "") => ({ profileType, localhostRef });
+/** Sets of capabilities by the numbers of capabilities(7). */
+const caps = (...numbers: readonly number[]) =>
+  numbers
+    .reduce((set, number) => set | (1n << BigInt(number)), 0n)
+    .toString(16)
+    .padStart(16, "0");
+const [NET_BIND_SERVICE, NET_RAW, SYS_TIME] = [10, 13, 25];
+
+const effects: readonly Effect[] = [
+  {
+    field: "capabilities: drop ALL, add some",
+    security: { capabilities: { dropCapabilities: ["ALL"], addCapabilities: ["NET_RAW", "cap_sys_time"] } },
+    script: `${status("CapEff")}; ${status("CapBnd")}; ${status("CapAmb")}`,
+    writes: `CapEff:${caps(NET_RAW, SYS_TIME)}\nCapBnd:${caps(NET_RAW, SYS_TIME)}\nCapAmb:${caps()}\n`,
+  },
+  {
+    field: "capabilities: add ALL, drop one",
+    security: { capabilities: { addCapabilities: ["ALL"], dropCapabilities: ["NET_RAW"] } },
+    script: `grep CapEff /proc/self/status | tr -d '\\t' | cut -d: -f2 | while read c; do echo $(( (0x$c >> 12) & 3 )); done`,
+    writes: "1\n",
+  },
+  {
+    field: "capabilities of a user that is not root are for its programs only",
+    security: { ...guest, capabilities: { addCapabilities: ["NET_RAW"] } },
+    script: status("CapEff"),
+    writes: `CapEff:${caps()}\n`,
+  },
+  {
+    field: "add_ambient_capabilities",
+    security: {
+      ...guest,
+      capabilities: { dropCapabilities: ["ALL"], addAmbientCapabilities: ["NET_BIND_SERVICE"] },
+    },
+    script: `${status("CapEff")}; ${status("CapAmb")}; httpd -p 80 && echo bound`,
+    writes: `CapEff:${caps(NET_BIND_SERVICE)}\nCapAmb:${caps(NET_BIND_SERVICE)}\nbound\n`,
+  },
+  { field: "run_as_user", security: guest, script: ids, writes: "1000\n1000\n1000 100 50000\n" },
+  {
+    field: "run_as_user that the image doesn't know",
+    security: { runAsUser: { value: 4242n } },
+    script: ids,
+    writes: "4242\n0\n0\n",
+  },
+  {
+    field: "run_as_group",
+    security: { ...guest, runAsGroup: { value: 33n } },
+    script: ids,
+    writes: "1000\n33\n33 100 50000\n",
+  },
+  {
+    field: "run_as_username",
+    security: { runAsUsername: "www-data" },
+    script: ids,
+    writes: "33\n33\n33\n",
+  },
+  {
+    field: "supplemental_groups, policy Merge",
+    security: { ...guest, supplementalGroups: [777n], supplementalGroupsPolicy: Merge },
+    script: ids,
+    writes: "1000\n1000\n1000 100 777 50000\n",
+  },
+  {
+    field: "supplemental_groups, policy Strict",
+    security: { ...guest, supplementalGroups: [777n], supplementalGroupsPolicy: Strict },
+    script: ids,
+    writes: "1000\n1000\n1000 777\n",
+  },
+  {
+    field: "readonly_rootfs",
+    security: { readonlyRootfs: true },
+    script: "touch /x 2>&1; touch /dev/shm/x && echo shm",
+    writes: "touch: /x: Read-only file system\nshm\n",
+  },
+  { field: "readonly_rootfs, unset", script: "touch /x && echo written", writes: "written\n" },
+  {
+    field: "no_new_privs",
+    security: { noNewPrivs: true },
+    script: status("NoNewPrivs"),
+    writes: "NoNewPrivs:1\n",
+  },
+  { field: "no_new_privs, unset", script: status("NoNewPrivs"), writes: "NoNewPrivs:0\n" },
+  {
+    field: "masked_paths and readonly_paths",
+    security: { maskedPaths: ["/proc/version", "/etc"], readonlyPaths: ["/proc/sys", "/home"] },
+    script: "wc -c </proc/version; ls /etc | wc -l; touch /home/x 2>&1; touch /root/x && echo other",
+    writes: "0\n0\ntouch: /home/x: Read-only file system\nother\n",
+  },
+  {
+    field: "masked_paths and readonly_paths, empty (procMount: Unmasked)",
+    script:
+      "wc -c </proc/version | grep -v '^0$' >/dev/null && echo seen; touch /proc/sys/kernel/domainname && echo open",
+    writes: "seen\nopen\n",
+  },
+  {
+    field: "seccomp RuntimeDefault",
+    security: { seccomp: profile(RuntimeDefault) },
+    script: status("Seccomp"),
+    writes: "Seccomp:2\n",
+  },
+  {
+    field: "seccomp Unconfined",
+    security: { seccomp: profile(Unconfined) },
+    script: status("Seccomp"),
+    writes: "Seccomp:0\n",
+  },
+  {
+    field: "seccomp_profile_path, the old field",
+    security: { seccompProfilePath: "runtime/default" },
+    script: status("Seccomp"),
+    writes: "Seccomp:2\n",
+  },
+  {
+    field: "apparmor Unconfined",
+    security: { apparmor: profile(Unconfined) },
+    script: "echo ran",
+    writes: "ran\n",
+  },
+  {
+    field: "command, args, working_dir, envs",
+    config: {
+      command: ["/bin/sh"],
+      args: ["-c", "pwd; echo $ONE; echo $TWO"],
+      workingDir: "/var/log",
+      envs: [
+        { key: "ONE", value: Buffer.from("1 und 1") },
+        { key: "TWO", value: Buffer.from("zwei=2") },
+      ],
+    },
+    script: "",
+    writes: "/var/log\n1 und 1\nzwei=2\n",
+  },
+  {
+    field: "devices",
+    config: {
+      devices: [{ containerPath: "/dev/read-only", hostPath: "/dev/loop-control", permissions: "r" }],
+    },
+    script: ": </dev/read-only && echo reads; (: >/dev/read-only) 2>&1; ls /dev | grep -c '^loop-control$'",
+    writes: "reads\n/bin/sh: can't create /dev/read-only: Operation not permitted\n0\n",
+  },
+];
+
+// crun in a mount namespace of its own, runc in the host's.
+for (const runtime of ["crun", "runc"] as const) {
+  describe(`security and other fields of a container on ${runtime}`, privileged, () => {
+    let daemon: TestDaemon;
+    let pod: MadePod;
+
+    before(async () => {
+      daemon = await TestDaemon.start({ runtime });
+      await importBusybox(daemon);
+      pod = await runPod(daemon, "fields");
+    });
+
+    after(async () => {
+      try {
+        await removeAllPods(daemon);
+        await assertNoLeaks(daemon);
+      } finally {
+        await daemon.close();
+      }
+    });
+
+    let count = 0;
+
+    /** Runs the script to its end. @returns the container's id and what it wrote */
+    async function written(
+      { security, config, script }: Pick<Effect, "security" | "config" | "script">,
+      inPod = pod,
+    ): Promise<{ readonly id: string; readonly text: string }> {
+      const name = `c${++count}`;
+      const securityContext = LinuxContainerSecurityContext.create({ namespaceOptions, ...security });
+      const id = await runContainer(
+        daemon,
+        inPod,
+        shellConfig(name, busyboxImage, script, { linux: { securityContext }, ...config }),
+      );
+      await exited(daemon, id);
+      const log = readFileSync(join(inPod.config.logDirectory, `${name}.log`), "utf8");
+      const lines = log
+        .trimEnd()
+        .split("\n")
+        .map((line) => line.split(" ").slice(3).join(" "));
+      return { id, text: `${lines.join("\n")}\n` };
+    }
+
+    for (const effect of effects) {
+      test(effect.field, async () => {
+        const { id, text } = await written(effect);
+        if (typeof effect.writes === "string") assert.equal(text, effect.writes);
+        else assert.match(text, effect.writes);
+        if (effect.script !== ids) return;
+        const user = (await containerStatus(daemon, id)).user?.linux;
+        const groups = inOrder(user?.supplementalGroups ?? []).join(" ");
+        assert.equal(
+          `${user?.uid}\n${user?.gid}\n${groups}\n`,
+          text,
+          "ContainerStatus.user is what the process has",
+        );
+      });
+    }
+
+    test("seccomp Localhost: a profile of the node, by its path", async () => {
+      const path = join(daemon.workspace.directory, "no-mkdir.json");
+      const syscalls = [{ names: ["mkdir", "mkdirat"], action: "SCMP_ACT_ERRNO" }];
+      writeFileSync(path, JSON.stringify({ defaultAction: "SCMP_ACT_ALLOW", syscalls }));
+      const script = "mkdir /x 2>&1; touch /y && echo y";
+      for (const seccomp of [
+        { seccomp: profile(Localhost, path) },
+        { seccompProfilePath: `localhost/${path}` },
+      ]) {
+        const { text } = await written({ security: seccomp, script });
+        assert.match(text, /Operation not permitted\ny\n$/);
+      }
+    });
+
+    test("privileged: everything, in a pod that is privileged, too", async () => {
+      const securityContext = LinuxSandboxSecurityContext.create({ namespaceOptions, privileged: true });
+      const inPod = await runPod(daemon, "privileged", { linux: { securityContext } });
+      const security = { privileged: true, maskedPaths: ["/proc/version"], seccomp: profile(RuntimeDefault) };
+      const script = `${status("CapBnd")}; ${status("Seccomp")}; wc -c </proc/version | grep -c '^0$';
+        test -w /sys/kernel && mount -t tmpfs tmpfs /tmp && echo mounted; ls /dev | grep -c '^loop-control$'`;
+      const { text } = await written({ security, script }, inPod);
+      const own = /CapBnd:\s*([0-9a-f]+)/.exec(readFileSync("/proc/self/status", "latin1"))?.[1];
+      const loop = existsSync("/dev/loop-control") ? "1" : "0";
+      assert.equal(text, `CapBnd:${own}\nSeccomp:0\n0\nmounted\n${loop}\n`);
+    });
+
+    test("what this node can't give, or contradicts itself, is refused by the field's name", async () => {
+      const apparmor = existsSync("/sys/module/apparmor/parameters/enabled");
+      const refused: readonly (readonly [Security, RegExp])[] = [
+        [{ privileged: true }, /privileged is set, but the pod is not privileged/],
+        [{ capabilities: { addCapabilities: ["NET_RAWR"] } }, /"NET_RAWR" is not a capability/],
+        [{ runAsGroup: { value: 5n } }, /run_as_group: set, although neither/],
+        [{ runAsUsername: "nobodyknows" }, /nobodyknows/],
+        [{ seccomp: profile(Localhost, "/no/such.json") }, /profile \/no\/such\.json can't be read/],
+        [{ seccomp: profile(Localhost) }, /seccomp\.localhost_ref: missing/],
+        [{ maskedPaths: ["proc/kcore"] }, /"proc\/kcore" is not an absolute path/],
+        [{ selinuxOptions: { user: "", role: "", type: "", level: "s0:x" } }, /level "s0:x" is malformed/],
+        ...(apparmor
+          ? []
+          : ([
+              [
+                { apparmor: profile(Localhost, "mine") },
+                /"mine" is asked for, but this host has no AppArmor/,
+              ],
+              [{ apparmorProfile: "localhost/mine" }, /"mine" is asked for, but this host has no AppArmor/],
+            ] as const)),
+      ];
+      for (const [security, message] of refused) {
+        await assert.rejects(
+          written({ security, script: "true" }),
+          (error) => isFault(error, "invalid") && message.test(error.message),
+          String(message),
+        );
+      }
+      const windows = { resources: undefined, securityContext: undefined };
+      await assert.rejects(
+        written({ config: { windows }, script: "true" }),
+        (error) => isFault(error, "invalid") && /config\.windows/.test(error.message),
+      );
+    });
+
+    test("a pod's sysctls, host name and name servers", async () => {
+      const inPod = await runPod(daemon, "sandbox", {
+        hostname: "of-the-pod",
+        dnsConfig: { servers: ["192.0.2.53"], searches: ["a.example"], options: ["ndots:3"] },
+        linux: {
+          securityContext: { namespaceOptions },
+          sysctls: { "net.ipv4.ip_unprivileged_port_start": "1", "kernel.shm_rmid_forced": "1" },
+        },
+      });
+      const { text } = await written(
+        {
+          script: `hostname; cat /etc/resolv.conf /proc/sys/net/ipv4/ip_unprivileged_port_start \
+            /proc/sys/kernel/shm_rmid_forced`,
+        },
+        inPod,
+      );
+      assert.equal(text, "of-the-pod\nsearch a.example\nnameserver 192.0.2.53\noptions ndots:3\n1\n1\n");
+      const sysctls = { "vm.swappiness": "1" };
+      await assert.rejects(
+        runPod(daemon, "unsafe", { linux: { securityContext: { namespaceOptions }, sysctls } }),
+        (error) => isFault(error, "invalid") && /vm\.swappiness.*whole node/.test(error.message),
+      );
+    });
+
+    test("stop_signal is the one that is sent, and told", async () => {
+      const id = await runContainer(
+        daemon,
+        pod,
+        shellConfig("signal", busyboxImage, "trap 'exit 7' USR1; while :; do sleep 1 & wait $!; done", {
+          stopSignal: Signal.SIGNAL_SIGUSR1,
+        }),
+      );
+      assert.equal((await containerStatus(daemon, id)).stopSignal, Signal.SIGNAL_SIGUSR1);
+      await daemon.pods.stopContainer({ containerId: id, timeout: 10n });
+      assert.equal((await exited(daemon, id)).exitCode, 7);
+    });
+  });
+}
