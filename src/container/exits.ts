@@ -4,6 +4,7 @@ import { describeFault } from "../base/fault.ts";
 import type { ContainerId } from "../base/ids.ts";
 import { publishLifecycle } from "../events/lifecycle.ts";
 import type { ContainerExit, MonitoredContainer } from "../runtime/contract.ts";
+import type { LinuxResources } from "../spec/cri/resources.ts";
 import type { ContainerBook, ContainerHost, ContainerParts } from "./parts.ts";
 import { type ContainerRecord, containerExited, type ExitReason } from "./state.ts";
 
@@ -29,7 +30,7 @@ export async function recordExit(exit: ContainerExit, { book, host }: ContainerP
   const ended = {
     exitCode: exit.code,
     reason: exitReason(exit),
-    message: exitMessage(exit),
+    message: exitMessage(exit, record.resources),
     finishedAt: exit.at,
   };
   await book.records.put(exit.id, containerExited(record, ended));
@@ -68,6 +69,16 @@ function exitReason(exit: ContainerExit): ExitReason {
   }
 }
 
-function exitMessage(exit: ContainerExit): string {
-  return exit.cause === "monitorLost" ? "its monitor was killed, so its true exit code is not known" : "";
+/** The kubelet shows it before the container's own termination message: nothing where the code says it all. */
+function exitMessage({ cause }: ContainerExit, { memoryLimit = 0 }: LinuxResources): string {
+  switch (cause) {
+    case "exited":
+      return "";
+    case "monitorLost":
+      return "its monitor was killed, so its true exit code is not known";
+    case "oomKilled":
+      return memoryLimit > 0
+        ? `the kernel killed it for memory: its limit is ${memoryLimit / 2 ** 20} MiB`
+        : "the kernel killed it for memory: it has no limit of its own, its pod or the node had none left";
+  }
 }
