@@ -1,4 +1,5 @@
 import type { ContainerStatusResponse, PodSandboxStatusResponse } from "../wire/gen/runtime.v1.ts";
+import { limitRows } from "./limits-text.ts";
 import { facts, mapFacts } from "./output/facts.ts";
 import { timestamp } from "./output/units.ts";
 import { podStateName } from "./pods.ts";
@@ -9,6 +10,7 @@ import { type TimelineStep, timelineTable } from "./timeline.ts";
 export function containerText(
   { status }: ContainerStatusResponse,
   pod: PodSandboxStatusResponse,
+  info: Record<string, unknown>,
   timeline: readonly TimelineStep[],
 ): string {
   if (status === undefined) return "";
@@ -30,6 +32,7 @@ export function containerText(
       ["finished", timestamp(status.finishedAt)],
       ["exit code", ended],
       ["log", status.logPath],
+      ...limitRows(status.resources?.linux, askedResources(info)),
       ...status.mounts.map(
         ({ hostPath, containerPath, readonly }) =>
           ["mount", `${hostPath} on ${containerPath}${readonly ? " (read-only)" : ""}`] as const,
@@ -39,6 +42,11 @@ export function containerText(
     ]),
     timeline,
   );
+}
+
+/** What a container was limited to by request, in the info value of that name. */
+function askedResources({ info }: Record<string, unknown>): unknown {
+  return typeof info === "object" && info !== null && "resources" in info ? info.resources : undefined;
 }
 
 /** A pod for people. */

@@ -125,7 +125,7 @@ async function inspectContainer(
   return {
     document: { status, ...info },
     text: () =>
-      containerText(answer, pod, [
+      containerText(answer, pod, info, [
         ...timelineOf("pod", infoValues(pod.info)),
         ...timelineOf("container", info),
       ]),

@@ -56,6 +56,14 @@ export function parseSize(text: string): Bytes {
   return Math.round(Number(match[1]) * unit);
 }
 
+/** What stands for "no limit" on the wire. */
+export const unlimited = -1;
+
+/** A parser that takes `none`, for no limit, beside what `parse` takes. */
+export function orNone(parse: (text: string) => number): (text: string) => number {
+  return (text) => (text === "none" ? unlimited : parse(text));
+}
+
 const timeUnits: Readonly<Record<string, Ms>> = { ms: 1, "": 1000, s: 1000, m: 60_000, h: 3_600_000 };
 
 /** `500ms`, `10s`, `2m`; a bare number is seconds. @throws {InvalidArgumentError} */

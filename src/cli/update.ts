@@ -5,7 +5,7 @@ import type { Define } from "./context.ts";
 import { findContainer } from "./find.ts";
 import { forEach } from "./for-each.ts";
 import { addManual } from "./help/manual.ts";
-import { addConnection, parseAmount, parseCount, parseSize } from "./options.ts";
+import { addConnection, orNone, parseAmount, parseCount, parseSize, unlimited } from "./options.ts";
 import { UsageError } from "./usage-error.ts";
 
 interface UpdateOptions {
@@ -13,20 +13,33 @@ interface UpdateOptions {
   readonly cpuPeriod?: number;
   readonly cpuQuota?: number;
   readonly cpuShare?: number;
+  readonly cpuRequest?: number;
   readonly memory?: Bytes;
+  readonly memorySwap?: Bytes;
   readonly cpusetCpus?: string;
   readonly cpusetMems?: string;
   readonly oomScoreAdj?: number;
 }
 
 const cpuPeriodUs = 100_000;
+/** What a core's request is worth (Kubernetes: milliCPU to shares), and the least that the kernel takes. */
+const sharesOfCore = 1024;
+const leastShares = 2;
 
 /** `berth update`: gives containers other limits while they run. */
 export const defineUpdate: Define = (command, context) => {
   addManual(command, {
-    description: "Gives containers other limits while they run. What is not named stays as it is.",
+    description:
+      "Gives containers other limits while they run: all that are named, or none. What is not named stays as " +
+      "it is; `none` lifts a limit. A memory limit below what the container uses is refused. `berth inspect` " +
+      "shows what is in force.\n\n" +
+      "A kubelet goes on to know the limits of the pod's spec: on its containers, use `kubectl patch " +
+      "--subresource resize`.",
     examples: [
       ["berth update --cpus 0.5 -m 128m web", "Half a core and 128 MiB."],
+      ["berth update --cpu-request 0.25 web", "Sure of a quarter of a core where others want it, too."],
+      ["berth update -m 1g --memory-swap 1.5g web", "1 GiB of memory, and half of one of swap."],
+      ["berth update --cpus none web", "As much CPU as there is."],
       ["berth update --cpuset-cpus 0-1 web", "Only on the first two cores."],
     ],
   });
@@ -45,11 +58,13 @@ export const defineUpdate: Define = (command, context) => {
 
 function addLimits(command: Command): Command {
   return command
-    .option("--cpus <cores>", "how much CPU it may use, as in 0.5", parseAmount)
+    .option("--cpus <cores>", "how much CPU it may use, as in 0.5; or none", orNone(parseAmount))
+    .option("--cpu-request <cores>", "its weight beside other containers, as in 0.5", parseAmount)
     .option("--cpu-period <us>", "the time, in microseconds, that a quota is for", parseCount)
-    .option("--cpu-quota <us>", "CPU time, in microseconds, in each period", parseCount)
+    .option("--cpu-quota <us>", "CPU time, in microseconds, in each period; or none", orNone(parseCount))
     .option("--cpu-share <shares>", "its weight beside other containers", parseCount)
-    .option("-m, --memory <size>", "how much memory it may use, as in 64m", parseSize)
+    .option("-m, --memory <size>", "how much memory it may use, as in 64m; or none", orNone(parseSize))
+    .option("--memory-swap <size>", "how much memory and swap together; or none", orNone(parseSize))
     .option("--cpuset-cpus <list>", "cores that it may run on, as in 0-3,8")
     .option("--cpuset-mems <list>", "memory nodes that it may use")
     .option("--oom-score-adj <score>", "-1000 to 1000: how soon the kernel kills it for memory", parseScore);
@@ -57,17 +72,25 @@ function addLimits(command: Command): Command {
 
 /** @throws {UsageError} when nothing is to be changed, or cores are told in two ways */
 function resources(options: UpdateOptions): LinuxContainerResources {
-  const { cpus, cpuPeriod, cpuQuota, cpuShare, memory, cpusetCpus, cpusetMems, oomScoreAdj } = options;
+  const { cpus, cpuPeriod, cpuQuota, cpuRequest, cpuShare, memory, memorySwap } = options;
+  const { cpusetCpus, cpusetMems, oomScoreAdj } = options;
   if (cpus !== undefined && (cpuPeriod !== undefined || cpuQuota !== undefined)) {
     throw new UsageError("--cpus is a quota and a period: give it alone");
   }
-  const quota = cpus === undefined ? cpuQuota : Math.round(cpus * cpuPeriodUs);
-  const period = cpus === undefined ? cpuPeriod : cpuPeriodUs;
+  if (cpuRequest !== undefined && cpuShare !== undefined) {
+    throw new UsageError("--cpu-request and --cpu-share are the same: give one of them");
+  }
+  const quota =
+    cpus === undefined || cpus === unlimited ? (cpus ?? cpuQuota) : Math.round(cpus * cpuPeriodUs);
+  const period = cpus === undefined || cpus === unlimited ? cpuPeriod : cpuPeriodUs;
+  const shares =
+    cpuRequest === undefined ? cpuShare : Math.max(leastShares, Math.floor(cpuRequest * sharesOfCore));
   const changes = {
     cpuPeriod: long(period),
     cpuQuota: long(quota),
-    cpuShares: long(cpuShare),
+    cpuShares: long(shares),
     memoryLimitInBytes: long(memory),
+    memorySwapLimitInBytes: long(memorySwap),
     oomScoreAdj: long(oomScoreAdj),
     cpusetCpus,
     cpusetMems,

@@ -178,9 +178,17 @@ describe("the berth command", privileged, () => {
       assert.match(await berth("statsp", "-s", "100ms"), /^\S+ +watched +default +\S+ +\S+B /m);
       const raw = JSON.parse(await berth("stats", "-o", "json", "watched"));
       assert.equal(raw.stats[0].attributes.id, id);
-      await berth("update", "-m", "128m", "watched");
-      const { status } = JSON.parse(await berth("inspect", "-o", "json", "watched"));
+      await berth("update", "-m", "128m", "--cpus", "0.5", "--cpu-request", "0.25", "watched");
+      const { status, info } = JSON.parse(await berth("inspect", "-o", "json", "watched"));
       assert.equal(status.resources.linux.memoryLimitInBytes, String(128 * 2 ** 20));
+      const shares = join("/sys/fs/cgroup/cpu", info.cgroup, "cpu.shares");
+      if (existsSync(shares)) writeFileSync(shares, "300");
+      const shown = await berth("inspect", "watched");
+      assert.match(shown, /^cpu limit +0\.5 cores$/m);
+      assert.match(shown, /^memory limit +128Mi$/m);
+      if (existsSync(shares)) assert.match(shown, /^cpu shares +300 \(asked for: 256\)$/m);
+      await berth("update", "--cpus", "none", "watched");
+      assert.match(await berth("inspect", "watched"), /^cpu limit +none$/m);
       assert.equal(await berth("stopp", "-t", "0", "watched"), "watched\n");
       assert.equal(await berth("rmp", "watched"), "watched\n");
       const parsed = await eventually("the last event", 10_000, async () => {
