@@ -8,12 +8,13 @@ import type { EventBus } from "../events/bus.ts";
 import type { LifecycleEvent } from "../events/lifecycle.ts";
 import type { ImageRecord, Images, PullProgress, RegistryAuth } from "../image/contract.ts";
 import type { SetAside } from "../metadata/contract.ts";
-import type { InterfaceCounters, PodNetwork } from "../network/contract.ts";
+import type { PodNetwork } from "../network/contract.ts";
 import type { PodSandboxes } from "../pod/contract.ts";
 import type { PodSandboxRecord } from "../pod/state.ts";
 import type { ContainerRuntime } from "../runtime/contract.ts";
 import type { LinuxResources } from "../spec/cri/resources.ts";
-import type { CgroupStats } from "../stats/contract.ts";
+import type { CgroupStats, NetworkCounters } from "../stats/contract.ts";
+import type { ContainerReading } from "../stats/pod-metrics/contract.ts";
 import type { StreamServer } from "../stream/contract.ts";
 import type { CallObserver } from "./status.ts";
 
@@ -40,7 +41,25 @@ export interface PodFigures {
   readonly cgroup: CgroupStats;
   readonly usageNanoCores?: bigint;
   /** Absent for pods in the node's network. */
-  readonly network?: { readonly at: UnixNanos; readonly interfaces: readonly InterfaceCounters[] };
+  readonly network?: { readonly at: UnixNanos; readonly interfaces: readonly NetworkCounters[] };
+}
+
+/** Reads what metrics are made from. What can't be read is left out of the answer. */
+export interface MetricReadings {
+  /** Of containers that run. */
+  containers(
+    records: readonly ContainerRecord[],
+    signal: AbortSignal,
+  ): Promise<ReadonlyMap<ContainerId, ContainerReading>>;
+  /** Of pods that have a network of their own. */
+  networks(
+    records: readonly PodSandboxRecord[],
+    signal: AbortSignal,
+  ): Promise<ReadonlyMap<PodSandboxId, { readonly interfaces: readonly NetworkCounters[] }>>;
+  /** How many of its processes the kernel killed for want of memory; undefined when its cgroup is gone. */
+  oomKills(record: ContainerRecord): number | undefined;
+  /** `/dev/vda` for `254:0`. */
+  deviceName(number: string): string;
 }
 
 /** Reads figures. What can't be read is left out of the answer: it is stopping, or gone. */
@@ -58,6 +77,7 @@ export interface Figures {
     readonly images: readonly FileSystemUsage[];
     readonly containers: readonly FileSystemUsage[];
   }>;
+  readonly metrics: MetricReadings;
 }
 
 /** What pulls with progress, imports and exports images, for berth's own API. */

@@ -11,9 +11,11 @@ import { execSync } from "./runtime/exec-sync.ts";
 import { getContainerEvents } from "./runtime/get-container-events.ts";
 import { listContainerStats, streamContainerStats } from "./runtime/list-container-stats.ts";
 import { listContainers, streamContainers } from "./runtime/list-containers.ts";
+import { listMetricDescriptors } from "./runtime/list-metric-descriptors.ts";
 import { listPodSandbox, streamPodSandboxes } from "./runtime/list-pod-sandbox.ts";
+import { listPodSandboxMetrics, streamPodSandboxMetrics } from "./runtime/list-pod-sandbox-metrics.ts";
 import { listPodSandboxStats, streamPodSandboxStats } from "./runtime/list-pod-sandbox-stats.ts";
-import { notImplemented, notImplementedStream } from "./runtime/not-implemented.ts";
+import { notImplemented } from "./runtime/not-implemented.ts";
 import { podSandboxStats } from "./runtime/pod-sandbox-stats.ts";
 import { podSandboxStatus } from "./runtime/pod-sandbox-status.ts";
 import { portForward } from "./runtime/port-forward.ts";
@@ -72,9 +74,9 @@ export function runtimeHandlers(parts: ApiParts): Handlers<typeof RuntimeService
     podSandboxStats: (request, signal) => podSandboxStats(request, podStats, signal),
     listPodSandboxStats: (request, signal) => listPodSandboxStats(request, podStats, signal),
     streamPodSandboxStats: (request, signal) => streamPodSandboxStats(request, podStats, signal),
-    listMetricDescriptors: notImplemented("ListMetricDescriptors"),
-    listPodSandboxMetrics: notImplemented("ListPodSandboxMetrics"),
-    streamPodSandboxMetrics: notImplementedStream("StreamPodSandboxMetrics"),
+    listMetricDescriptors: () => listMetricDescriptors(),
+    listPodSandboxMetrics: (_request, signal) => listPodSandboxMetrics(podStats, signal),
+    streamPodSandboxMetrics: (_request, signal) => streamPodSandboxMetrics(podStats, signal),
 
     getContainerEvents: (_request, signal) => getContainerEvents(feed, node, signal),
     checkpointContainer: notImplemented("CheckpointContainer"),

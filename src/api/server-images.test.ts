@@ -68,12 +68,6 @@ test("a failed call is logged once, with whom it is about and without any secret
 test("what is not there yet says so", async () => {
   const checkpoint = client.runtime.checkpointContainer({});
   await refused(checkpoint, "unimplemented", /^berth does not implement CheckpointContainer yet$/);
-  await refused(client.runtime.listMetricDescriptors({}), "unimplemented", /ListMetricDescriptors/);
-  await refused(
-    collect(client.runtime.streamPodSandboxMetrics({})),
-    "unimplemented",
-    /StreamPodSandboxMetrics/,
-  );
 });
 
 test("berth's own API: info, pull with progress, import", async () => {

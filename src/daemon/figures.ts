@@ -1,15 +1,21 @@
+import { statfs } from "node:fs/promises";
 import { join } from "node:path";
-import type { Figures, FileSystemUsage } from "../api/parts.ts";
+import type { Figures, FileSystemUsage, MetricReadings } from "../api/parts.ts";
 import type { ContainerId } from "../base/ids.ts";
 import { nowNanos } from "../base/units.ts";
 import { snapshotKey } from "../container/snapshot.ts";
 import type { PodSandboxRecord } from "../pod/state.ts";
 import { type PodTarget, StatsCollector } from "../stats/collect.ts";
+import { MetricsCollector } from "../stats/pod-metrics/collect.ts";
+import type { LayerFileSystem } from "../stats/pod-metrics/contract.ts";
+import { DeviceNames, deviceHolding } from "../stats/pod-metrics/devices.ts";
 import { UsageCache } from "../stats/usage-cache.ts";
 import type { NodeParts } from "./plugins.ts";
 
 /** How old the count of a writable layer may be before it is counted again, in the background. */
 const USAGE_INTERVAL_MS = 10_000;
+/** How long metrics wait for the first count of a layer: without, a disk's usage would seem not to exist. */
+const FIRST_COUNT_MS = 500;
 
 /** The node's figures: cgroups, networks, and what snapshots take on disk. */
 export function openFigures(node: NodeParts): Figures {
@@ -47,7 +53,51 @@ export function openFigures(node: NodeParts): Figures {
       const at = nowNanos();
       return { images: [{ at, mountpoint, ...images.usage() }], containers: [{ at, mountpoint, ...sum }] };
     },
+    metrics: openMetricReadings(node, collector, layers),
   };
+}
+
+/** What metrics are made from: networks and counted layers are those of the statistics. */
+function openMetricReadings(
+  node: NodeParts,
+  stats: StatsCollector,
+  layers: UsageCache<ContainerId>,
+): MetricReadings {
+  const metrics = new MetricsCollector<ContainerId>(node.host.cgroups);
+  const devices = new DeviceNames();
+  const { snapshots } = node.paths;
+  let device: Promise<string> | undefined; // asked for once: with many pods the table of mounts is long
+  return {
+    async containers(records, signal) {
+      const ids = records.map(({ id }) => id);
+      await layers.countedOnce(ids, FIRST_COUNT_MS);
+      device ??= deviceHolding(snapshots);
+      const [readings, disk] = await Promise.all([
+        metrics.containers(
+          records.flatMap(({ id, cgroup, state }) =>
+            state.kind === "running" ? [{ id, cgroup, init: state.process.init.pid }] : [],
+          ),
+          signal,
+        ),
+        readDisk(snapshots, device),
+      ]);
+      return new Map(
+        [...readings].map(([id, live]) => [id, { ...live, fileSystem: { ...disk, used: layers.get(id) } }]),
+      );
+    },
+    networks: (records, signal) =>
+      stats.networks(
+        records.map((record) => podTarget(record, node)),
+        signal,
+      ),
+    oomKills: ({ cgroup }) => metrics.oomKills(cgroup),
+    deviceName: (number) => devices.nameOf(number),
+  };
+}
+
+async function readDisk(directory: string, device: Promise<string>): Promise<Omit<LayerFileSystem, "used">> {
+  const { bsize, blocks, files, ffree } = await statfs(directory);
+  return { device: await device, limit: bsize * blocks, inodes: files, inodesFree: ffree };
 }
 
 function podTarget(record: PodSandboxRecord, { paths, containers }: NodeParts): PodTarget {

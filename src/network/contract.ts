@@ -1,5 +1,4 @@
 import type { PodSandboxId } from "../base/ids.ts";
-import type { Bytes } from "../base/units.ts";
 import type { DnsConfig, PodSandboxMetadata, PortMapping } from "../spec/cri/pod-sandbox-config.ts";
 
 /** What a network plugin needs to know of a pod. */
@@ -62,13 +61,4 @@ export interface PodNetwork {
    */
   setPodCidrs(cidrs: readonly string[]): Promise<void>;
   close(): Promise<void>;
-}
-
-/** Traffic of one interface, read from within the pod's network namespace. */
-export interface InterfaceCounters {
-  readonly name: string;
-  readonly rxBytes: Bytes;
-  readonly rxErrors: number;
-  readonly txBytes: Bytes;
-  readonly txErrors: number;
 }

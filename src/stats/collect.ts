@@ -2,9 +2,9 @@ import type { ContainerId, PodSandboxId } from "../base/ids.ts";
 import { eachInTurn } from "../base/short-turns.ts";
 import { nowNanos, type UnixNanos } from "../base/units.ts";
 import type { Cgroups, Namespaces } from "../linux/contract.ts";
-import type { CgroupStats } from "./contract.ts";
+import type { CgroupStats, NetworkCounters } from "./contract.ts";
 import { CpuRates } from "./cpu-rate.ts";
-import { type NetworkCounters, netDev, parseNetDev, readNetDevOf } from "./network.ts";
+import { netDev, parseNetDev, readNetDevOf } from "./network.ts";
 import { type CgroupKind, CgroupReader } from "./read-cgroup.ts";
 
 /** Where the figures of a container or pod are found. */
@@ -30,8 +30,13 @@ export interface CgroupReading {
   readonly usageNanoCores?: bigint;
 }
 
+export interface NetworkReading {
+  readonly at: UnixNanos;
+  readonly interfaces: readonly NetworkCounters[];
+}
+
 export interface PodReading extends CgroupReading {
-  readonly network?: { readonly at: UnixNanos; readonly interfaces: readonly NetworkCounters[] };
+  readonly network?: NetworkReading;
 }
 
 export interface StatsParts {
@@ -72,7 +77,22 @@ export class StatsCollector {
       const reading = this.#read(target, "pod", this.#podRates);
       if (reading === undefined) return;
       readings.set(target.id, reading);
-      if (target.netns !== undefined) networks.push(this.#addNetwork(target, target.netns, readings));
+      const add = (network: NetworkReading) => readings.set(target.id, { ...reading, network });
+      networks.push(this.#readNetwork(target, add));
+    });
+    await Promise.all(networks);
+    return readings;
+  }
+
+  /** The networks alone, of those pods that have their own. @throws {Fault} deadline or cancelled */
+  async networks(
+    targets: readonly Omit<PodTarget, "cgroup">[],
+    signal: AbortSignal,
+  ): Promise<Map<PodSandboxId, NetworkReading>> {
+    const readings = new Map<PodSandboxId, NetworkReading>();
+    const networks: Promise<void>[] = [];
+    await eachInTurn(targets, signal, (target) => {
+      networks.push(this.#readNetwork(target, (network) => readings.set(target.id, network)));
     });
     await Promise.all(networks);
     return readings;
@@ -89,19 +109,17 @@ export class StatsCollector {
     return usageNanoCores === undefined ? { cgroup } : { cgroup, usageNanoCores };
   }
 
-  async #addNetwork(
-    target: PodTarget,
-    netns: string,
-    readings: Map<PodSandboxId, PodReading>,
+  async #readNetwork(
+    { netns, pids }: Omit<PodTarget, "cgroup">,
+    add: (network: NetworkReading) => void,
   ): Promise<void> {
+    if (netns === undefined) return;
     const at = nowNanos();
-    let text = readNetDevOf(target.pids, netns);
+    let text = readNetDevOf(pids, netns);
     if (text === undefined) {
       // A pod that stops meanwhile has no network any more; its other figures stand.
       [text] = await this.#namespaces.readWithin(netns, [netDev]).catch(() => [undefined]);
     }
-    const reading = readings.get(target.id);
-    if (text === undefined || reading === undefined) return;
-    readings.set(target.id, { ...reading, network: { at, interfaces: parseNetDev(text) } });
+    if (text !== undefined) add({ at, interfaces: parseNetDev(text) });
   }
 }

@@ -36,3 +36,16 @@ export interface MemoryFigures {
   readonly majorPageFaults: number;
   readonly psi?: Pressure | undefined;
 }
+
+/** Traffic of one interface, read from within the pod's network namespace. */
+export interface NetworkCounters {
+  readonly name: string;
+  readonly rxBytes: Bytes;
+  readonly rxPackets: number;
+  readonly rxErrors: number;
+  readonly rxDropped: number;
+  readonly txBytes: Bytes;
+  readonly txPackets: number;
+  readonly txErrors: number;
+  readonly txDropped: number;
+}

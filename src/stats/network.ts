@@ -1,21 +1,18 @@
 import { readlinkSync, statSync } from "node:fs";
-import type { Bytes } from "../base/units.ts";
+import type { NetworkCounters } from "./contract.ts";
 import { readSmallFile } from "./small-file.ts";
 
-/** Traffic of one interface. */
-export interface NetworkCounters {
-  readonly name: string;
-  readonly rxBytes: Bytes;
-  readonly rxErrors: number;
-  readonly txBytes: Bytes;
-  readonly txErrors: number;
-}
-
 /** Columns of /proc/net/dev after the name (proc(5)): 8 of what was received, then 8 of what was sent. */
-const rxBytes = 0;
-const rxErrors = 2;
-const txBytes = 8;
-const txErrors = 10;
+const column = {
+  rxBytes: 0,
+  rxPackets: 1,
+  rxErrors: 2,
+  rxDropped: 3,
+  txBytes: 8,
+  txPackets: 9,
+  txErrors: 10,
+  txDropped: 11,
+} as const;
 const columns = 16;
 
 /**
@@ -31,13 +28,17 @@ export function parseNetDev(text: string): NetworkCounters[] {
       .split(" ")
       .filter((word) => word !== "");
     if (values.length < columns || !values.every((word) => digits.test(word))) continue;
-    const value = (column: number) => Number(values[column]);
+    const value = (name: keyof typeof column) => Number(values[column[name]]);
     counters.push({
       name: line.slice(0, colon).trim(),
-      rxBytes: value(rxBytes),
-      rxErrors: value(rxErrors),
-      txBytes: value(txBytes),
-      txErrors: value(txErrors),
+      rxBytes: value("rxBytes"),
+      rxPackets: value("rxPackets"),
+      rxErrors: value("rxErrors"),
+      rxDropped: value("rxDropped"),
+      txBytes: value("txBytes"),
+      txPackets: value("txPackets"),
+      txErrors: value("txErrors"),
+      txDropped: value("txDropped"),
     });
   }
   return counters;

@@ -1,7 +1,13 @@
 import { nowNanos } from "../base/units.ts";
 import type { Cgroups } from "../linux/contract.ts";
 import type { CgroupFigures, CgroupStats } from "./contract.ts";
-import { hasLimitV1, parseCgroupV1, parseCgroupV2 } from "./parse-cgroup.ts";
+import {
+  type CgroupV1Files,
+  type CgroupV2Files,
+  hasLimitV1,
+  parseCgroupV1,
+  parseCgroupV2,
+} from "./parse-cgroup.ts";
 import { type CgroupFile, cgroupFiles } from "./small-file.ts";
 
 /** A container's statistics have no number of processes, a pod's no swap: what nobody asks for is not read. */
@@ -13,7 +19,13 @@ export class CgroupReader {
 
   constructor(cgroups: Pick<Cgroups, "version" | "directories">) {
     const file = cgroupFiles(cgroups);
-    this.#read = cgroups.version === 2 ? readerV2(file("unified")) : readerV1(file);
+    if (cgroups.version === 2) {
+      const files = filesV2(file);
+      this.#read = (cgroup, kind) => parseCgroupV2(files(cgroup, kind));
+    } else {
+      const files = filesV1(file);
+      this.#read = (cgroup, kind) => parseCgroupV1(files(cgroup, kind));
+    }
   }
 
   /**
@@ -27,9 +39,10 @@ export class CgroupReader {
   }
 }
 
-function readerV1(
+/** Reads what the statistics of a v1 group are made from. */
+export function filesV1(
   file: (controller: string) => CgroupFile,
-): (cgroup: string, kind: CgroupKind) => CgroupFigures {
+): (cgroup: string, kind: CgroupKind) => CgroupV1Files {
   const cpuacct = file("cpuacct");
   const memory = file("memory");
   const pids = file("pids");
@@ -37,29 +50,32 @@ function readerV1(
     const memoryStat = memory(cgroup, "memory.stat");
     const limited = hasLimitV1(memoryStat);
     const swap = kind === "container";
-    return parseCgroupV1({
+    return {
       cpuacctUsage: cpuacct(cgroup, "cpuacct.usage"),
       memoryUsage: memory(cgroup, "memory.usage_in_bytes"),
       memoryStat,
       memoryLimit: limited ? memory(cgroup, "memory.limit_in_bytes") : undefined,
       memswLimit: limited && swap ? memory(cgroup, "memory.memsw.limit_in_bytes") : undefined,
       pidsCurrent: kind === "pod" ? pids(cgroup, "pids.current") : undefined,
-    });
+    };
   };
 }
 
-function readerV2(unified: CgroupFile): (cgroup: string, kind: CgroupKind) => CgroupFigures {
-  return (cgroup, kind) =>
-    parseCgroupV2({
-      cpuStat: unified(cgroup, "cpu.stat"),
-      cpuPressure: unified(cgroup, "cpu.pressure"),
-      memoryCurrent: unified(cgroup, "memory.current"),
-      memoryStat: unified(cgroup, "memory.stat"),
-      memoryMax: unified(cgroup, "memory.max"),
-      memoryPressure: unified(cgroup, "memory.pressure"),
-      swapCurrent: kind === "pod" ? undefined : unified(cgroup, "memory.swap.current"),
-      swapMax: kind === "pod" ? undefined : unified(cgroup, "memory.swap.max"),
-      ioPressure: unified(cgroup, "io.pressure"),
-      pidsCurrent: kind === "container" ? undefined : unified(cgroup, "pids.current"),
-    });
+/** The same of a v2 group. */
+export function filesV2(
+  file: (controller: string) => CgroupFile,
+): (cgroup: string, kind: CgroupKind) => CgroupV2Files {
+  const unified = file("unified");
+  return (cgroup, kind) => ({
+    cpuStat: unified(cgroup, "cpu.stat"),
+    cpuPressure: unified(cgroup, "cpu.pressure"),
+    memoryCurrent: unified(cgroup, "memory.current"),
+    memoryStat: unified(cgroup, "memory.stat"),
+    memoryMax: unified(cgroup, "memory.max"),
+    memoryPressure: unified(cgroup, "memory.pressure"),
+    swapCurrent: kind === "pod" ? undefined : unified(cgroup, "memory.swap.current"),
+    swapMax: kind === "pod" ? undefined : unified(cgroup, "memory.swap.max"),
+    ioPressure: unified(cgroup, "io.pressure"),
+    pidsCurrent: kind === "container" ? undefined : unified(cgroup, "pids.current"),
+  });
 }

@@ -1,4 +1,5 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
+import { deadlineIn, waitFor } from "../base/deadline.ts";
 import type { Bytes, Ms, UnixNanos } from "../base/units.ts";
 import { nowNanos } from "../base/units.ts";
 
@@ -36,7 +37,7 @@ export class UsageCache<Key extends string> {
   readonly #queue: Key[] = [];
   readonly #count: (key: Key) => Promise<{ readonly bytes: Bytes; readonly inodes: number }>;
   readonly #intervalMs: Ms;
-  #counting = false;
+  #counting: Promise<void> | undefined;
 
   /** @param count may fail: the thing is then gone, or is tried again after the interval */
   constructor(
@@ -62,9 +63,19 @@ export class UsageCache<Key extends string> {
     if (now >= entry.dueAt && !entry.queued) {
       entry.queued = true;
       this.#queue.push(key);
-      if (!this.#counting) void this.#work();
+      this.#counting ??= this.#work();
     }
     return entry.counted;
+  }
+
+  /** For those to whom no figure is an error: waits until each was counted once, or, where that takes long, `waitMs`. */
+  async countedOnce(keys: readonly Key[], waitMs: Ms): Promise<void> {
+    const missing = keys.filter((key) => this.get(key) === undefined);
+    if (missing.length === 0) return;
+    using deadline = deadlineIn(waitMs);
+    await waitFor(this.#counting ?? Promise.resolve(), deadline.signal, "counting usage").catch(
+      () => undefined, // the background counts on
+    );
   }
 
   forget(key: Key): void {
@@ -72,13 +83,12 @@ export class UsageCache<Key extends string> {
   }
 
   async #work(): Promise<void> {
-    this.#counting = true;
     for (let key = this.#queue.shift(); key !== undefined; key = this.#queue.shift()) {
       const entry = this.#entries.get(key);
       if (entry !== undefined) await this.#countOne(key, entry);
       await nextTurn();
     }
-    this.#counting = false;
+    this.#counting = undefined;
     const oldest = performance.now() - this.#intervalMs * forgottenAfter;
     for (const [key, { askedAt }] of this.#entries) if (askedAt < oldest) this.#entries.delete(key);
   }

@@ -73,7 +73,7 @@ export function encodeContainerStatus(
 }
 
 /** What the user wrote is what the kubelet shows; the reference of the config is mostly an id. */
-function encodeContainerImage({ config }: ContainerRecord): cri.ImageSpec {
+export function encodeContainerImage({ config }: ContainerRecord): cri.ImageSpec {
   const { image } = config;
   return {
     ...image,

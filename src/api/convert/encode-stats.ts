@@ -1,9 +1,8 @@
 import { BinaryWriter } from "@bufbuild/protobuf/wire";
 import type { UnixNanos } from "../../base/units.ts";
 import type { ContainerRecord } from "../../container/state.ts";
-import type { InterfaceCounters } from "../../network/contract.ts";
 import type { PodSandboxRecord } from "../../pod/state.ts";
-import type { CgroupStats, Pressure, PressureLine } from "../../stats/contract.ts";
+import type { CgroupStats, NetworkCounters, Pressure, PressureLine } from "../../stats/contract.ts";
 import * as cri from "../../wire/gen/runtime.v1.ts";
 import { encodedOnce } from "../../wire/grpc/encoded.ts";
 import type { ContainerFigures, FileSystemUsage, PodFigures } from "../parts.ts";
@@ -168,7 +167,7 @@ function encodePressureLine(line: PressureLine): cri.PsiData {
 }
 
 /** The first interface that is not the loopback is the pod's default one. */
-function encodeNetwork(at: UnixNanos, interfaces: readonly InterfaceCounters[]): cri.NetworkUsage {
+function encodeNetwork(at: UnixNanos, interfaces: readonly NetworkCounters[]): cri.NetworkUsage {
   const [defaultInterface, ...others] = interfaces.filter(({ name }) => name !== "lo");
   return {
     timestamp: at,
@@ -177,7 +176,7 @@ function encodeNetwork(at: UnixNanos, interfaces: readonly InterfaceCounters[]):
   };
 }
 
-function encodeInterface(counters: InterfaceCounters): cri.NetworkInterfaceUsage {
+function encodeInterface(counters: NetworkCounters): cri.NetworkInterfaceUsage {
   return {
     name: counters.name,
     rxBytes: counted(counters.rxBytes),

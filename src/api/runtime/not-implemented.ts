@@ -4,8 +4,3 @@ import { Fault } from "../../base/fault.ts";
 export function notImplemented(rpc: string): () => Promise<never> {
   return () => Promise.reject(new Fault("unimplemented", `berth does not implement ${rpc} yet`));
 }
-
-/** The same for one that answers with a stream. */
-export function notImplementedStream(rpc: string): () => AsyncIterable<never> {
-  return () => ({ [Symbol.asyncIterator]: () => ({ next: notImplemented(rpc) }) });
-}

@@ -22,6 +22,8 @@ import type { ImageRecord, Images, RegistryAuth } from "../../image/contract.ts"
 import type { PodSandboxes } from "../../pod/contract.ts";
 import { type PodSandboxRecord, podReady, podStopped } from "../../pod/state.ts";
 import type { HandlerProbe } from "../../runtime/contract.ts";
+import type { CgroupFigures } from "../../stats/contract.ts";
+import type { ContainerReading } from "../../stats/pod-metrics/contract.ts";
 import type { ApiParts, NodeParts } from "../parts.ts";
 
 const boot = "boot" as BootId;
@@ -43,6 +45,8 @@ export class NodeInMemory {
   /** The credentials of the last pull. */
   auth: RegistryAuth | undefined;
   cidrs: readonly string[] = [];
+  /** Of every container's processes. */
+  oomKills = 0;
   networkProblem: string | undefined;
   readonly config: Config;
 
@@ -202,7 +206,17 @@ export class NodeInMemory {
 
   #node(): NodeParts {
     const cgroup = { at: 5n, cpu: { usageNanos: 7n }, memory: memoryFigures, processes: 2 };
-    const counters = { rxBytes: 1, rxErrors: 0, txBytes: 2, txErrors: 0 };
+    const counters = {
+      rxBytes: 1,
+      rxPackets: 2,
+      rxErrors: 0,
+      rxDropped: 3,
+      txBytes: 2,
+      txPackets: 4,
+      txErrors: 0,
+      txDropped: 5,
+    };
+    const reading = metricsReading(cgroup);
     const interfaces = ["lo", "eth0", "eth1"].map((name) => ({ name, ...counters }));
     return {
       facts: {
@@ -229,6 +243,12 @@ export class NodeInMemory {
           images: [{ at: 5n, mountpoint: "/", bytes: 10, inodes: 2 }],
           containers: [],
         }),
+        metrics: {
+          containers: async (records) => new Map(records.map(({ id }) => [id, reading])),
+          networks: async (records) => new Map(records.map(({ id }) => [id, { interfaces }])),
+          oomKills: () => this.oomKills,
+          deviceName: (number) => `/dev/disk-${number}`,
+        },
       },
       actualResources: ({ resources }) => resources,
       readBundleConfig: async () => '{"ociVersion":"1.0.0"}',
@@ -237,3 +257,39 @@ export class NodeInMemory {
 }
 
 const memoryFigures = { usage: 10, workingSet: 8, rss: 4, pageFaults: 1, majorPageFaults: 0 };
+
+/** Everything that a kernel may have, so that every metric has a value. */
+function metricsReading(figures: CgroupFigures): ContainerReading {
+  const line = { avg10: 0, avg60: 0, avg300: 0, totalUs: 2_500_000n };
+  const psi = { some: line, full: line };
+  const bytes = { readBytes: 11, reads: 12, writeBytes: 13, writes: 14 };
+  return {
+    cgroup: {
+      figures: {
+        cpu: { usageNanos: 7_900_000_000n, psi },
+        memory: { ...memoryFigures, psi },
+        io: { psi },
+        swap: figures.swap,
+      },
+      userSeconds: 3.9,
+      systemSeconds: 4,
+      periods: 1,
+      throttledPeriods: 2,
+      throttledSeconds: 3,
+      cache: 20,
+      mappedFile: 21,
+      kernelMemory: 22,
+      maxMemory: 23,
+      memoryLimitHits: 24,
+      pageFaults: { own: 25, hierarchy: 26 },
+      majorPageFaults: { own: 27, hierarchy: 28 },
+      oomKills: 29,
+      threads: 30,
+      threadsMax: 0,
+      io: [{ number: "254:0", ...bytes, operations: [["Read", 11]] }],
+      hugePages: [{ pageSize: "2MB", usage: 31, maxUsage: 2 ** 40 + 1 }],
+    },
+    processes: { processes: 32, fileDescriptors: 33, sockets: 34, maxOpenFiles: 35 },
+    fileSystem: { device: "/dev/vda1", limit: 36, inodes: 37, inodesFree: 38, used: { at: 5n, bytes: 39 } },
+  };
+}
