@@ -12,6 +12,7 @@ import {
   runContainer,
   runPod,
   shellConfig,
+  whileStill,
 } from "../harness/pods.ts";
 import { privileged } from "../harness/privileged.ts";
 
@@ -90,18 +91,6 @@ describe("statistics, beside what the kernel says", privileged, () => {
   async function verbose(containerId: string): Promise<{ cgroup: string; pid: number }> {
     const { info } = await daemon.pods.containerStatus({ containerId, verbose: true });
     return JSON.parse(info.info ?? "{}");
-  }
-
-  /** Asks between two looks at the kernel's figures, until those agree: nothing changed meanwhile. */
-  async function whileStill<Figures, T>(look: () => Figures, ask: () => Promise<T>): Promise<[Figures, T]> {
-    return eventually("the figures to stand still", 30_000, async () => {
-      const first = look();
-      const answer = await ask();
-      const last = look();
-      return String(Object.values(first as object)) === String(Object.values(last as object))
-        ? ([last, answer] as [Figures, T])
-        : undefined;
-    });
   }
 
   test("a container's CPU and memory are what its cgroup's files say", async () => {

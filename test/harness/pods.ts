@@ -131,3 +131,16 @@ export async function eventually<T>(
     await sleep(20);
   }
 }
+
+/** Asks between two looks at the kernel's figures, until those agree: nothing changed meanwhile. */
+export async function whileStill<Figures extends object, T>(
+  look: () => Figures,
+  ask: () => Promise<T>,
+): Promise<[Figures, T]> {
+  return eventually<[Figures, T]>("the figures to stand still", 30_000, async () => {
+    const first = look();
+    const answer = await ask();
+    const last = look();
+    return String(Object.values(first)) === String(Object.values(last)) ? [last, answer] : undefined;
+  });
+}
