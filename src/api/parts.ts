@@ -12,6 +12,7 @@ import type { PodNetwork } from "../network/contract.ts";
 import type { PodSandboxes } from "../pod/contract.ts";
 import type { PodSandboxRecord } from "../pod/state.ts";
 import type { ContainerRuntime } from "../runtime/contract.ts";
+import type { CdiDirectories } from "../spec/cdi/directories.ts";
 import type { LinuxResources } from "../spec/cri/resources.ts";
 import type { CgroupStats, NetworkCounters } from "../stats/contract.ts";
 import type { ContainerReading } from "../stats/pod-metrics/contract.ts";
@@ -110,6 +111,7 @@ export interface NodeParts {
   readonly facts: DaemonFacts;
   readonly runtime: Pick<ContainerRuntime, "probes" | "resolveHandler">;
   readonly network: Pick<PodNetwork, "status" | "setPodCidrs">;
+  readonly cdi: Pick<CdiDirectories, "directories" | "read">;
   readonly figures: Figures;
   /** What a container is limited to, as the kernel holds it. */
   actualResources(record: ContainerRecord): LinuxResources;

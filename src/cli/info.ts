@@ -1,3 +1,4 @@
+import type { CdiState } from "../spec/cdi/directories.ts";
 import type { StatusResponse } from "../wire/gen/runtime.v1.ts";
 import type { Define } from "./context.ts";
 import { addManual } from "./help/manual.ts";
@@ -24,12 +25,19 @@ export const defineInfo: Define = (command, context) => {
     .action(async (options: OutputOptions & { readonly quiet?: boolean }) => {
       const runtime = await context.connect(command);
       const answer = await runtime.pods.status({ verbose: !options.quiet });
-      const document = { ...statusDocument(answer), ...infoValues(answer.info) };
-      print(options.output, document, () => infoTable(answer));
+      const values = infoValues(answer.info);
+      const document = { ...statusDocument(answer), ...values };
+      print(options.output, document, () => infoTable(answer, cdiProblems(values.cdi)));
     });
 };
 
-function infoTable(answer: StatusResponse): string {
+/** What berth tells of CDI; other runtimes tell nothing of it. */
+function cdiProblems(cdi: unknown): string[][] {
+  const { problems = [] } = (cdi ?? {}) as Partial<Pick<CdiState, "problems">>;
+  return problems.map(({ path, why }) => [path, why]);
+}
+
+function infoTable(answer: StatusResponse, cdi: readonly string[][]): string {
   const conditions = (answer.status?.conditions ?? []).map((condition) => [
     condition.type,
     stateCell(condition.status ? "yes" : "no"),
@@ -46,5 +54,6 @@ function infoTable(answer: StatusResponse): string {
     ...(handlers.length === 0
       ? []
       : [table(["RUNTIME HANDLER", "RECURSIVE READ-ONLY", "USER NAMESPACES"], handlers)]),
+    ...(cdi.length === 0 ? [] : [table(["CDI FILE", "NOT USED BECAUSE"], cdi)]),
   ].join("\n");
 }

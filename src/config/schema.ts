@@ -74,6 +74,8 @@ export interface Config {
     logLineMax: Bytes;
     execOutputMax: Bytes;
   };
+  /** Where CDI files are, the weakest first. Empty: no CDI. */
+  cdi: { directories: string[] };
   deadline: { runPod: Ms; stopPod: Ms; createContainer: Ms; startContainer: Ms; undo: Ms };
 }
 

@@ -121,6 +121,9 @@ export const settings = section<Config>({
     logLineMax: setting(read.size, 16 * 1024),
     execOutputMax: setting(read.size, 16 * mebibyte),
   }),
+  cdi: section<Config["cdi"]>({
+    directories: setting(read.listOf(read.absolutePath), ["/etc/cdi", "/var/run/cdi"]),
+  }),
   deadline: section<Config["deadline"]>({
     runPod: setting(read.duration, 240 * second),
     stopPod: setting(read.duration, 120 * second),

@@ -35,6 +35,7 @@ export function apiParts(node: NodeParts): ApiParts {
       },
       runtime: node.runtime,
       network: node.network,
+      cdi: node.cdi,
       figures: openFigures(node),
       actualResources: (record) => actualResources(record, limits),
       readBundleConfig: (id) =>

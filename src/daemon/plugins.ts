@@ -49,6 +49,7 @@ import type { Snapshotter } from "../snapshot/contract.ts";
 import { openSnapshotter } from "../snapshot/open.ts";
 import { openUnpacker } from "../snapshot/unpacker.ts";
 import { SnapshotWorkers } from "../snapshot/workers.ts";
+import { CdiDirectories } from "../spec/cdi/directories.ts";
 import type { StreamServer } from "../stream/contract.ts";
 import { openStreamServer } from "../stream/server.ts";
 import { podForContainers } from "./container-pods.ts";
@@ -86,6 +87,7 @@ export interface NodeParts extends AsyncDisposable {
   readonly metadata: Metadata;
   readonly runtime: ContainerRuntime;
   readonly network: PodNetwork;
+  readonly cdi: CdiDirectories;
   readonly snapshotter: Snapshotter;
   readonly images: NodeImages;
   readonly events: EventBus<LifecycleEvent>;
@@ -163,7 +165,8 @@ export async function openNode(
   );
   opened.use(events.subscribe((event) => event.kind === "deleted" && images.containerGone()));
   const podBook = openPodBook(metadata, { events, faults, undoDeadline: config.deadline.undo, bootId, log });
-  const spec = await openSpecBuilder(config, { cgroups, runtime, containers: containerBook });
+  const cdi = new CdiDirectories(config.cdi.directories);
+  const spec = await openSpecBuilder(config, { cgroups, runtime, cdi, containers: containerBook });
   const containerParts: ContainerParts = {
     host: { paths, config, files: host.files, mounts, cgroups, snapshotter, runtime, images, spec },
     book: containerBook,
@@ -196,6 +199,7 @@ export async function openNode(
     metadata,
     runtime,
     network,
+    cdi,
     snapshotter,
     images,
     events,
@@ -284,15 +288,20 @@ function usersOfChains({ records, pendingChains }: ContainerBook): Parameters<ty
 
 async function openSpecBuilder(
   config: Config,
-  parts: { cgroups: Cgroups; runtime: ContainerRuntime; containers: ContainerBook },
+  parts: { cgroups: Cgroups; runtime: ContainerRuntime; cdi: CdiDirectories; containers: ContainerBook },
 ): Promise<ReturnType<typeof createSpecBuilder>> {
   const { runtime, containers } = parts;
   return createSpecBuilder({
     config,
+    cdi: parts.cdi,
     host: await readHostFacts(parts.cgroups),
     features: (handler) => {
       const probe = runtime.probes().find((one) => one.handler === handler);
-      return { recursiveReadOnly: probe?.features.recursiveReadOnly ?? false, idmappedMounts: false };
+      return {
+        recursiveReadOnly: probe?.features.recursiveReadOnly ?? false,
+        idmappedMounts: false,
+        networkDevices: probe?.features.networkDevices ?? false,
+      };
     },
     initOf(id, podId) {
       const record = containers.records.get(id as ContainerId);

@@ -93,7 +93,12 @@ export interface HandlerProbe {
   readonly version: string;
   /** Why it cannot work here; undefined: it works. */
   readonly problem: string | undefined;
-  readonly features: { readonly recursiveReadOnly: boolean; readonly userNamespaces: boolean };
+  readonly features: {
+    readonly recursiveReadOnly: boolean;
+    readonly userNamespaces: boolean;
+    /** Moves interfaces of the host into a container's network. */
+    readonly networkDevices: boolean;
+  };
 }
 
 /** Runs containers by conmon and an OCI runtime. All from the id and what is on disk; nothing is held in memory. */

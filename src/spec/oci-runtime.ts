@@ -1,8 +1,9 @@
 import type { Bytes } from "../base/units.ts";
+import type { CdiHookName, CdiIntelRdt } from "./cdi/format.ts";
 
 /**
  * The OCI runtime configuration (`config.json`), as berth writes it: OCI runtime spec v1.2, config and config-linux.
- * Field names are the format's own. What berth never writes (hooks, RDT, other systems) is left out.
+ * Field names are the format's own. What berth never writes (other systems) is left out.
  */
 export interface OciConfig {
   ociVersion: string;
@@ -10,8 +11,19 @@ export interface OciConfig {
   root: { path: string; readonly?: boolean };
   hostname?: string;
   mounts: OciMount[];
+  hooks?: Partial<Record<CdiHookName, OciHook[]>>;
   annotations?: Record<string, string>;
   linux: OciLinux;
+}
+
+/** config, POSIX-platform Hooks. */
+export interface OciHook {
+  /** Absolute. */
+  path: string;
+  args?: string[];
+  env?: string[];
+  /** Seconds. */
+  timeout?: number;
 }
 
 /** config, Process. */
@@ -87,6 +99,9 @@ export interface OciLinux {
   maskedPaths?: string[];
   readonlyPaths?: string[];
   mountLabel?: string;
+  intelRdt?: CdiIntelRdt;
+  /** config-linux, Network Devices: by the host's name of the interface. */
+  netDevices?: Record<string, { name: string }>;
 }
 
 /** config-linux, Namespaces. Without `path` the runtime makes a new one; a namespace that is not listed is the host's. */
@@ -207,8 +222,11 @@ const actionsOf11 = new Set(["SCMP_ACT_KILL_PROCESS", "SCMP_ACT_KILL_THREAD", "S
  */
 export function oldestOciVersion(config: Omit<OciConfig, "ociVersion">): string {
   const options = config.mounts.flatMap((mount) => mount.options ?? []);
-  if (options.some((option) => option === "idmap" || option === "ridmap")) return "1.2.0";
   const { linux, mounts } = config;
+  const { schemata, enableMonitoring } = linux.intelRdt ?? {};
+  if (linux.netDevices !== undefined || schemata !== undefined || enableMonitoring !== undefined)
+    return "1.3.0";
+  if (options.some((option) => option === "idmap" || option === "ridmap")) return "1.2.0";
   const newInOneOne =
     options.some((option) => mountOptionsOf11.has(option)) ||
     mounts.some((mount) => mount.uidMappings !== undefined || mount.gidMappings !== undefined) ||

@@ -67,6 +67,22 @@ describe("berth doctor against what was set up wrong", privileged, () => {
     assertFound(both, "note", /not used: 40-late\.conflist/);
   });
 
+  test("files of CDI devices that can't be used, and those that can", async () => {
+    const cdi = join(workspace.directory, "cdi");
+    mkdirSync(cdi);
+    set(`[cdi]\ndirectories = ["${cdi}"]`);
+    assertFound(await look("cdi"), "ok", /cdi: no CDI device/);
+    writeFileSync(join(cdi, "broken.yaml"), "kind: vendor.com/gpu\n");
+    const device = `{"name": "0", "containerEdits": {"env": ["GPU=0"]}}`;
+    writeFileSync(
+      join(cdi, "good.json"),
+      `{"cdiVersion": "0.5.0", "kind": "vendor.com/gpu", "devices": [${device}]}`,
+    );
+    const found = await look("cdi");
+    assertFound(found, "ok", /cdi: vendor\.com\/gpu=0$/);
+    assertFound(found, "warning", /broken\.yaml: cdiVersion: is missing/, /correct the file/);
+  });
+
   test("a CNI plugin that is missing, and no iptables for those that need it", async () => {
     mkdirSync(join(workspace.directory, "bin"));
     set(

@@ -26,7 +26,7 @@ export async function status(
         ...streamsCondition(streams.problem()),
       ],
     },
-    info: request.verbose ? verboseInfo(node, networkProblem) : {},
+    info: request.verbose ? await verboseInfo(node, networkProblem) : {},
     runtimeHandlers: runtimeHandlers(node.runtime),
     features: {
       supplementalGroupsPolicy: features.supplementalGroupsPolicy,
@@ -102,16 +102,18 @@ async function problemOf(status: () => Promise<string | undefined>): Promise<str
   }
 }
 
-function verboseInfo(
-  { facts, runtime }: NodeParts,
+async function verboseInfo(
+  { facts, runtime, cdi }: NodeParts,
   networkProblem: string | undefined,
-): Record<string, string> {
+): Promise<Record<string, string>> {
+  const { devices, problems } = await cdi.read();
   // critest looks for the state directory under the name that containerd gives it.
   const config = { ...facts.config, rootDir: facts.config.root, stateDir: facts.config.state };
   return {
     config: infoText(config),
     runtimes: infoText({ handlers: runtime.probes() }),
     network: infoText({ problem: networkProblem ?? null }),
+    cdi: infoText({ directories: cdi.directories, devices: [...devices.keys()], problems }),
     daemon: infoText({
       version: facts.version,
       node: process.version,

@@ -22,6 +22,7 @@ import type { ImageRecord, Images, RegistryAuth } from "../../image/contract.ts"
 import type { PodSandboxes } from "../../pod/contract.ts";
 import { type PodSandboxRecord, podReady, podStopped } from "../../pod/state.ts";
 import type { HandlerProbe } from "../../runtime/contract.ts";
+import { CdiDirectories } from "../../spec/cdi/directories.ts";
 import type { CgroupFigures } from "../../stats/contract.ts";
 import type { ContainerReading } from "../../stats/pod-metrics/contract.ts";
 import type { ApiParts, NodeParts } from "../parts.ts";
@@ -33,7 +34,7 @@ const probe: HandlerProbe = {
   path: "/usr/bin/crun",
   version: "1.0",
   problem: undefined,
-  features: { recursiveReadOnly: true, userNamespaces: false },
+  features: { recursiveReadOnly: true, userNamespaces: false, networkDevices: false },
 };
 
 /** What the API drives, kept in maps, for tests of the API's own part: no pod really runs. */
@@ -228,6 +229,7 @@ export class NodeInMemory {
         features: { supplementalGroupsPolicy: true, mountOptions: false },
       },
       runtime: { probes: () => [probe], resolveHandler: () => probe },
+      cdi: new CdiDirectories([]),
       network: {
         status: async () => this.networkProblem,
         setPodCidrs: async (cidrs) => {

@@ -48,6 +48,11 @@ export const checks: readonly Check[] = [
     load: async () => (await import("./checks/runtimes.ts")).checkRuntimes,
   },
   {
+    name: "cdi",
+    about: "files of CDI devices, and the devices that containers can have by them",
+    load: async () => (await import("./checks/cdi.ts")).checkCdi,
+  },
+  {
     name: "network",
     about: "CNI configurations and plugins, iptables, forwarding, subnets, leases",
     load: async () => (await import("./checks/network.ts")).checkNetwork,

@@ -3,6 +3,7 @@ import { type OciConfig, type OciLinux, type OciProcess, oldestOciVersion } from
 import { ociAnnotations } from "./annotations.ts";
 import { processArgs } from "./args.ts";
 import { processCapabilities } from "./capabilities.ts";
+import { withCdi } from "./cdi-edits.ts";
 import { ociCgroupsPath } from "./cgroups-path.ts";
 import { ociIdMapping } from "./cri-mount.ts";
 import { processCwd } from "./cwd.ts";
@@ -41,13 +42,14 @@ export function buildOciConfig(input: OciConfigInput): OciConfig {
   });
   const process = ociProcess(input, labels);
   const mounts = containerMounts(input);
-  const parts = {
+  const own = {
     process,
     root: { path: input.rootfs, ...(security.readonlyRootfs ? { readonly: true } : {}) },
     mounts: mounts.mounts,
     annotations: ociAnnotations(input),
     linux: ociLinux(input, process.capabilities?.bounding ?? [], mounts.rootfsPropagation, labels),
   };
+  const parts = withCdi(own, input.found.cdi, input.runtime);
   return { ociVersion: oldestOciVersion(parts), ...parts };
 }
 

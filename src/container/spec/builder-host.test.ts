@@ -173,9 +173,13 @@ for (const runtime of ["runc", "crun"]) {
     });
 
     it("names the field of what it can't do", async () => {
-      const cases: [Partial<ContainerConfig>, "invalid" | "unimplemented", RegExp][] = [
+      const cases: [Partial<ContainerConfig>, "invalid" | "notFound", RegExp][] = [
         [{ command: [] }, "invalid", /no command/],
-        [{ cdiDevices: ["vendor.example/gpu=0"] }, "unimplemented", /cdiDevices.*vendor/],
+        [
+          { cdiDevices: ["vendor.example/gpu=0"] },
+          "notFound",
+          /CDI_devices\[0\].*vendor.example\/gpu=0 \(searched /,
+        ],
         [{ workingDir: "relative" }, "invalid", /workingDir/],
         [
           { devices: [{ hostPath: "/etc/passwd", containerPath: "", permissions: "r" }] },

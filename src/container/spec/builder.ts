@@ -1,9 +1,9 @@
-import { Fault } from "../../base/fault.ts";
 import type { PodSandboxId } from "../../base/ids.ts";
 import type { Config } from "../../config/schema.ts";
-import type { ContainerConfig } from "../../spec/cri/container-config.ts";
+import type { CdiDirectories } from "../../spec/cdi/directories.ts";
 import { findApparmorProfile } from "./apparmor-lookup.ts";
 import { buildOciConfig } from "./build.ts";
+import { findCdi } from "./cdi-lookup.ts";
 import type { SpecBuilder, SpecRequest } from "./contract.ts";
 import { requireCpuset } from "./cpuset.ts";
 import { findDevices, findHostDevices } from "./device-lookup.ts";
@@ -18,6 +18,7 @@ import { findUser } from "./user-lookup.ts";
 export interface SpecParts {
   readonly config: Pick<Config, "container" | "cgroup" | "runtime">;
   readonly host: HostFacts;
+  readonly cdi: CdiDirectories;
   /** What the runtime handler of that name can do. */
   features(handler: string): RuntimeFeatures;
   /**
@@ -33,7 +34,6 @@ export function createSpecBuilder(parts: SpecParts): SpecBuilder {
     async build(request) {
       const { record, pod, image, rootfs } = request;
       const { config } = record;
-      requireSupported(config);
       requireCpuset(config.resources);
       const runtime = parts.features(record.handler);
       const settings = specSettings(parts.config, record.handler);
@@ -49,7 +49,9 @@ export function createSpecBuilder(parts: SpecParts): SpecBuilder {
         runtime,
         found,
       };
-      return { config: buildOciConfig(input), user: found.user };
+      const built = buildOciConfig(input);
+      const supplementalGroups = built.process.user.additionalGids ?? [];
+      return { config: built, user: { ...found.user, supplementalGroups } };
     },
     resources(resources) {
       requireCpuset(resources);
@@ -67,14 +69,6 @@ function specSettings(config: SpecParts["config"], handler: string): SpecSetting
   };
 }
 
-function requireSupported(config: ContainerConfig): void {
-  if (config.cdiDevices.length === 0) return;
-  throw new Fault(
-    "unimplemented",
-    `config.cdiDevices (${config.cdiDevices.join(", ")}): CDI is not supported yet`,
-  );
-}
-
 async function lookUp(
   { record, pod, image, rootfs, imageVolumes }: SpecRequest,
   parts: SpecParts,
@@ -85,11 +79,12 @@ async function lookUp(
   const { security } = config;
   const { privileged } = security;
   const allDevices = privileged && !settings.privilegedWithoutHostDevices;
-  const [user, mounts, devices, hostDevices, seccomp, apparmorProfile] = await Promise.all([
+  const [user, mounts, devices, hostDevices, cdi, seccomp, apparmorProfile] = await Promise.all([
     findUser(rootfs, security, image.config.User),
     findMounts(config, imageVolumes, runtime),
     findDevices(config),
     allDevices ? findHostDevices() : [],
+    findCdi(config, parts.cdi),
     findSeccomp({
       wanted: security.seccomp,
       privileged,
@@ -104,6 +99,7 @@ async function lookUp(
     mounts,
     devices,
     hostDevices,
+    cdi,
     ...(seccomp === undefined ? {} : { seccomp }),
     ...(apparmorProfile === undefined ? {} : { apparmorProfile }),
     ...(pid === "target"

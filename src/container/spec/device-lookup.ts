@@ -76,7 +76,8 @@ async function deviceAt(path: string, at: string): Promise<OciDevice[]> {
   }
 }
 
-function ociDevice(stats: BigIntStats, path: string): OciDevice | undefined {
+/** The node's device as one at `path` in a container; undefined for what is none. */
+export function ociDevice(stats: BigIntStats, path: string): OciDevice | undefined {
   const type = stats.isCharacterDevice()
     ? "c"
     : stats.isBlockDevice()

@@ -1,5 +1,6 @@
 import type { ContainerId, PodSandboxId } from "../../base/ids.ts";
 import type { Config } from "../../config/schema.ts";
+import type { CdiEdits } from "../../spec/cdi/format.ts";
 import type { ContainerConfig } from "../../spec/cri/container-config.ts";
 import type { PodSandboxConfig } from "../../spec/cri/pod-sandbox-config.ts";
 import type { ContainerDefaults } from "../../spec/oci-image.ts";
@@ -68,6 +69,8 @@ export interface SpecSettings {
 export interface RuntimeFeatures {
   readonly recursiveReadOnly: boolean;
   readonly idmappedMounts: boolean;
+  /** Moves interfaces of the host into the container's network (`linux.netDevices`). */
+  readonly networkDevices: boolean;
 }
 
 /** What this host can do; read once by `readHostFacts`. */
@@ -107,12 +110,28 @@ export interface FoundFacts {
   readonly devices: readonly (readonly OciDevice[])[];
   /** Every device of the node; empty for containers that don't get them. */
   readonly hostDevices: readonly OciDevice[];
+  readonly cdi: FoundCdi;
   /** The profile that was asked for; absent: unconfined. */
   readonly seccomp?: SeccompProfile;
   /** The AppArmor profile to run under; absent: none. */
   readonly apparmorProfile?: string;
   /** The PID namespace of the container that `pid: "target"` names. */
   readonly targetPidNamespace?: string;
+}
+
+/** What a container's CDI devices change of its configuration. */
+export interface FoundCdi {
+  /** In the order in which they are made. */
+  readonly edits: readonly CdiEdits[];
+  /** All device nodes of `edits`, with what the node's own devices say. */
+  readonly deviceNodes: readonly FoundCdiDevice[];
+}
+
+export interface FoundCdiDevice {
+  /** Without an owner: the process's. */
+  readonly device: OciDevice;
+  /** Some of `r`, `w`, `m`; empty: none. */
+  readonly access: string;
 }
 
 /** The host's side of a mount, after its symbolic links were resolved. */

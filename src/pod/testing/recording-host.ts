@@ -119,7 +119,7 @@ export class RecordingPodHost implements AsyncDisposable {
     const runtime: Partial<ContainerRuntime> = {
       resolveHandler: (name) => {
         if (name !== "" && name !== "crun") throw new Fault("invalid", `there is no runtime handler ${name}`);
-        const features = { recursiveReadOnly: true, userNamespaces: false };
+        const features = { recursiveReadOnly: true, userNamespaces: false, networkDevices: false };
         return { handler: "crun", path: "/usr/bin/crun", version: "1", problem: undefined, features };
       },
       create: async ({ id }) => {

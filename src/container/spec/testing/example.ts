@@ -133,8 +133,14 @@ export const exampleInput: OciConfigInput = {
     privilegedWithoutHostDevices: false,
   },
   host: exampleHost,
-  runtime: { recursiveReadOnly: true, idmappedMounts: false },
-  found: { user: { uid: 0, gid: 0, supplementalGroups: [0] }, mounts: [], devices: [], hostDevices: [] },
+  runtime: { recursiveReadOnly: true, idmappedMounts: false, networkDevices: false },
+  found: {
+    user: { uid: 0, gid: 0, supplementalGroups: [0] },
+    mounts: [],
+    devices: [],
+    hostDevices: [],
+    cdi: { edits: [], deviceNodes: [] },
+  },
 };
 
 /** A container's config with some of its security context changed. */

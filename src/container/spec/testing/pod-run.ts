@@ -6,6 +6,7 @@ import type { Cgroups } from "../../../linux/contract.ts";
 import { HostThread } from "../../../linux/host-thread.ts";
 import { hostMounts } from "../../../linux/mounts.ts";
 import { hostNamespaces } from "../../../linux/namespaces.ts";
+import { CdiDirectories } from "../../../spec/cdi/directories.ts";
 import type { ContainerConfig } from "../../../spec/cri/container-config.ts";
 import type { OciConfig } from "../../../spec/oci-runtime.ts";
 import type { ContainerPod } from "../../pod.ts";
@@ -52,7 +53,7 @@ export async function startPodRun(runtime: string): Promise<PodRun> {
   const facts = await readHostFacts(cgroups);
   const pod = makePod(host, runtime);
   const { security } = pod.config;
-  const builder = createSpecBuilder(specParts(runtime, facts));
+  const builder = createSpecBuilder(specParts(runtime, facts, at("cdi")));
   let count = 0;
   const run: PodRun = {
     facts,
@@ -113,7 +114,7 @@ function makePod({ directory, cgroup }: OciRun, handler: string): ContainerPod {
   };
 }
 
-function specParts(runtime: string, host: HostFacts): SpecParts {
+function specParts(runtime: string, host: HostFacts, cdi: string): SpecParts {
   const capabilities = ["CHOWN", "DAC_OVERRIDE", "SETUID", "SETGID", "NET_RAW", "MKNOD", "SYS_CHROOT"];
   return {
     config: {
@@ -130,7 +131,8 @@ function specParts(runtime: string, host: HostFacts): SpecParts {
       runtime: { default: runtime, handlers: {}, conmon: "", path: "" },
     },
     host,
-    features: () => ({ recursiveReadOnly: true, idmappedMounts: false }),
+    cdi: new CdiDirectories([cdi]),
+    features: () => ({ recursiveReadOnly: true, idmappedMounts: false, networkDevices: false }),
     initOf: () => process.pid,
   };
 }
