@@ -43,11 +43,12 @@ for (let made = 0; made < pods; made++) {
     );
 }
 const [container] = (await daemon.pods.listContainers({})).containers;
-const containerId = container?.id ?? "";
+const { id: containerId = "", podSandboxId = "" } = container ?? {};
 const calls: readonly [string, () => Promise<unknown>][] = [
   ["Version", () => daemon.pods.version({ version: "v1" })],
   ["Status", () => daemon.pods.status({})],
   ["ContainerStatus", () => daemon.pods.containerStatus({ containerId })],
+  ["PodSandboxStatus", () => daemon.pods.podSandboxStatus({ podSandboxId })],
   ["ListImages", () => daemon.images.listImages({})],
   ["ListPodSandbox", () => daemon.pods.listPodSandbox({})],
   ["ListContainers", () => daemon.pods.listContainers({})],

@@ -15,8 +15,6 @@ test("a v1 group: what is unlimited is told as -1, what the kernel lacks is abse
     period: "100000\n",
     memory: "9223372036854771712\n",
     memsw: "9223372036854771712\n",
-    cpus: "0-1\n",
-    mems: "0\n",
   };
   assert.deepEqual(parseLimitsV1(untouched), {
     cpuShares: 1024,
@@ -24,13 +22,11 @@ test("a v1 group: what is unlimited is told as -1, what the kernel lacks is abse
     cpuPeriodUs: 100_000,
     memoryLimit: -1,
     memorySwapLimit: -1,
-    cpusetCpus: "0-1",
-    cpusetMems: "0",
   });
   const limited = { ...untouched, quota: "20000\n", memory: "67108864\n", memsw: undefined };
   const { cpuQuotaUs, memoryLimit, memorySwapLimit } = parseLimitsV1(limited);
   assert.deepEqual([cpuQuotaUs, memoryLimit, memorySwapLimit], [20_000, 67_108_864, undefined]);
-  assert.deepEqual(parseLimitsV1({ ...none, cpus: undefined, mems: undefined }), {});
+  assert.deepEqual(parseLimitsV1(none), {});
 });
 
 test("a v2 group: weight, quota and period of one file, memory and swap together", () => {
@@ -39,8 +35,6 @@ test("a v2 group: weight, quota and period of one file, memory and swap together
     cpuMax: "max 100000\n",
     memoryMax: "max\n",
     swapMax: "max\n",
-    cpus: "\n",
-    mems: "\n",
   };
   assert.deepEqual(parseLimitsV2(files), {
     cpuWeight: 20,
@@ -48,8 +42,6 @@ test("a v2 group: weight, quota and period of one file, memory and swap together
     cpuPeriodUs: 100_000,
     memoryLimit: -1,
     memorySwapLimit: -1,
-    cpusetCpus: "",
-    cpusetMems: "",
   });
   const limited = { ...files, cpuMax: "50000 100000\n", memoryMax: "104857600\n", swapMax: "0\n" };
   const found = parseLimitsV2(limited);
@@ -73,6 +65,8 @@ test("files are found in a v1 group's hierarchies and in a v2 group's one direct
       "hugetlb.2MB.max": "4194304\n",
       "hugetlb.2MB.current": "2097152\n",
       "memory.high": "max\n",
+      "cpuset.cpus": "0-1\n",
+      "cpuset.mems": "\n",
       "io.max": "8:0 rbps=1\n8:1 rbps=1\n",
     };
     for (const [name, text] of Object.entries(files)) writeFileSync(join(root, "a/b", name), text);
@@ -88,7 +82,9 @@ test("files are found in a v1 group's hierarchies and in a v2 group's one direct
     assert.deepEqual(v1.hugepages("/a/b", "2MB"), { limit: Number.MAX_SAFE_INTEGER, usage: 0 });
     assert.equal(v1.unified("/a/b", "memory.high"), undefined);
     const v2 = new LimitsReader({ version: 2, directories: () => new Map([["unified", root]]) });
-    assert.deepEqual(v2.read("/a/b"), { cpuWeight: 1 });
+    const cpuset = { cpusetCpus: "0-1", cpusetMems: "" };
+    assert.deepEqual(v2.read("/a/b"), { cpuWeight: 1, ...cpuset });
+    assert.deepEqual(v2.cpuset("/a/b"), cpuset);
     assert.deepEqual(v2.hugepages("/a/b", "2MB"), { limit: 4_194_304, usage: 2_097_152 });
     assert.equal(v2.hugepages("/a/b", "1GB"), undefined);
     assert.equal(v2.unified("/a/b", "memory.high"), "max");

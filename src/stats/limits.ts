@@ -27,8 +27,6 @@ export interface LimitFilesV1 {
   readonly memory: FileText;
   /** Of memory and swap together; absent where swap is not accounted. */
   readonly memsw: FileText;
-  readonly cpus: FileText;
-  readonly mems: FileText;
 }
 
 /** The files of a v2 group. */
@@ -37,8 +35,6 @@ export interface LimitFilesV2 {
   readonly cpuMax: FileText;
   readonly memoryMax: FileText;
   readonly swapMax: FileText;
-  readonly cpus: FileText;
-  readonly mems: FileText;
 }
 
 /** v1 says "no limit" as the largest number of whole pages; no machine has a thousandth of it. */
@@ -52,8 +48,6 @@ export function parseLimitsV1(files: LimitFilesV1): CgroupLimits {
     cpuPeriodUs: numberOf(files.period),
     memoryLimit: limitV1(files.memory),
     memorySwapLimit: limitV1(files.memsw),
-    cpusetCpus: files.cpus?.trim(),
-    cpusetMems: files.mems?.trim(),
   });
 }
 
@@ -71,8 +65,6 @@ export function parseLimitsV2(files: LimitFilesV2): CgroupLimits {
     cpuPeriodUs: numberOf(period),
     memoryLimit: memory,
     memorySwapLimit: together(memory, limitV2(files.swapMax)),
-    cpusetCpus: files.cpus?.trim(),
-    cpusetMems: files.mems?.trim(),
   });
 }
 

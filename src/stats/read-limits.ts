@@ -6,7 +6,7 @@ import { type CgroupFile, cgroupFiles } from "./small-file.ts";
 
 type HostCgroups = Pick<Cgroups, "version" | "directories">;
 
-/** Reads what cgroups are limited to, on this thread: about 40 µs for one. `cgroup` is a path from the root. */
+/** Reads what cgroups are limited to, on this thread: about 80 µs for one with v1. `cgroup` is a path from the root. */
 export class LimitsReader {
   readonly #file: (controller: string) => CgroupFile;
   readonly #version: 1 | 2;
@@ -21,6 +21,11 @@ export class LimitsReader {
   /** Empty for a group that is not there. */
   read(cgroup: string): CgroupLimits {
     return this.#read(cgroup);
+  }
+
+  /** Those two of `read`. */
+  cpuset(cgroup: string): Pick<CgroupLimits, "cpusetCpus" | "cpusetMems"> {
+    return readCpuset(this.#file(this.#version === 2 ? "unified" : "cpuset"), cgroup);
   }
 
   /** The limit of huge pages of a size as in `2MB`; undefined where they are not controlled. */
@@ -41,28 +46,36 @@ export class LimitsReader {
   }
 }
 
+function readCpuset(file: CgroupFile, cgroup: string): Pick<CgroupLimits, "cpusetCpus" | "cpusetMems"> {
+  const [cpus, mems] = [file(cgroup, "cpuset.cpus"), file(cgroup, "cpuset.mems")];
+  return {
+    ...(cpus === undefined ? {} : { cpusetCpus: cpus.trim() }),
+    ...(mems === undefined ? {} : { cpusetMems: mems.trim() }),
+  };
+}
+
 function readerV1(file: (controller: string) => CgroupFile): (cgroup: string) => CgroupLimits {
   const [cpu, memory, cpuset] = [file("cpu"), file("memory"), file("cpuset")];
-  return (cgroup) =>
-    parseLimitsV1({
+  return (cgroup) => ({
+    ...parseLimitsV1({
       shares: cpu(cgroup, "cpu.shares"),
       quota: cpu(cgroup, "cpu.cfs_quota_us"),
       period: cpu(cgroup, "cpu.cfs_period_us"),
       memory: memory(cgroup, "memory.limit_in_bytes"),
       memsw: memory(cgroup, "memory.memsw.limit_in_bytes"),
-      cpus: cpuset(cgroup, "cpuset.cpus"),
-      mems: cpuset(cgroup, "cpuset.mems"),
-    });
+    }),
+    ...readCpuset(cpuset, cgroup),
+  });
 }
 
 function readerV2(file: CgroupFile): (cgroup: string) => CgroupLimits {
-  return (cgroup) =>
-    parseLimitsV2({
+  return (cgroup) => ({
+    ...parseLimitsV2({
       weight: file(cgroup, "cpu.weight"),
       cpuMax: file(cgroup, "cpu.max"),
       memoryMax: file(cgroup, "memory.max"),
       swapMax: file(cgroup, "memory.swap.max"),
-      cpus: file(cgroup, "cpuset.cpus"),
-      mems: file(cgroup, "cpuset.mems"),
-    });
+    }),
+    ...readCpuset(file, cgroup),
+  });
 }

@@ -21,7 +21,13 @@ function reader(
   parent: CgroupLimits = {},
 ): LimitsReader {
   const read = (cgroup: string) => (cgroup === "/pod/container" ? found : parent);
-  return { read, hugepages: () => undefined, unified: () => undefined, ...more } as LimitsReader;
+  return {
+    read,
+    cpuset: read,
+    hugepages: () => undefined,
+    unified: () => undefined,
+    ...more,
+  } as LimitsReader;
 }
 
 function told(asked: LinuxResources, limits: LimitsReader): LinuxResources {

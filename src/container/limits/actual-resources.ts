@@ -21,12 +21,14 @@ export function actualResources(record: ContainerRecord, limits: LimitsReader): 
   const { state, resources: asked, cgroup } = record;
   if (state.kind !== "created" && state.kind !== "running") return asked;
   const found = limits.read(cgroup);
+  const isAsked = asked.cpusetCpus !== undefined && asked.cpusetMems !== undefined;
+  const parent = isAsked ? {} : limits.cpuset(posix.dirname(cgroup));
   return withoutAbsent({
     ...asked,
     ...cpu(asked, found),
     ...memory(asked, found),
-    cpusetCpus: cpuset("cpusetCpus", asked, found, () => limits.read(posix.dirname(cgroup))),
-    cpusetMems: cpuset("cpusetMems", asked, found, () => limits.read(posix.dirname(cgroup))),
+    cpusetCpus: cpuset("cpusetCpus", asked, found, parent),
+    cpusetMems: cpuset("cpusetMems", asked, found, parent),
     hugepageLimits: hugepages(asked, cgroup, limits),
     unified: unified(asked, cgroup, limits),
     oomScoreAdj: oomScoreAdj(state.process.init.pid) ?? asked.oomScoreAdj,
@@ -89,13 +91,13 @@ function cpuset(
   field: "cpusetCpus" | "cpusetMems",
   asked: LinuxResources,
   found: CgroupLimits,
-  parent: () => CgroupLimits,
+  parent: CgroupLimits,
 ): string | undefined {
   const { [field]: wanted } = asked;
   const { [field]: has } = found;
   if (has === undefined) return wanted;
   if (wanted !== undefined && sameNumbers(wanted, has)) return wanted;
-  return has === "" || (wanted === undefined && has === parent()[field]) ? undefined : has;
+  return has === "" || (wanted === undefined && has === parent[field]) ? undefined : has;
 }
 
 /** Limits of sizes that the kernel does not control are not in force. */
