@@ -106,6 +106,16 @@ export interface DaemonFacts {
   readonly features: { readonly supplementalGroupsPolicy: boolean; readonly mountOptions: boolean };
 }
 
+/** Where containers' files are. */
+export interface StorageFacts {
+  /** The snapshotter's name. */
+  readonly driver: string;
+  /** Below it is all that images and containers take. */
+  readonly root: string;
+  /** The directory of what a container has written itself; of no container: one that is empty. */
+  writableLayer(id: ContainerId | undefined): string;
+}
+
 /** The node's side of the API: what serves pods, but is none. */
 export interface NodeParts {
   readonly facts: DaemonFacts;
@@ -113,6 +123,7 @@ export interface NodeParts {
   readonly network: Pick<PodNetwork, "status" | "setPodCidrs">;
   readonly cdi: Pick<CdiDirectories, "directories" | "read">;
   readonly figures: Figures;
+  readonly storage: StorageFacts;
   /** What a container is limited to, as the kernel holds it. */
   actualResources(record: ContainerRecord): LinuxResources;
   /** The OCI config of a container's bundle, as text; undefined when it is not there. */

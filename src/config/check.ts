@@ -7,13 +7,23 @@ import type { Config } from "./schema.ts";
 export function checkConfig(config: Config, origins: Origins): string[] {
   const problems: string[] = [];
   const refuse = (key: string, why: string) => problems.push(`${origins.get(key)}: ${key} ${why}`);
-  const { root, state, grpc, metrics, streaming, runtime, cgroup } = config;
+  const { root, state, grpc, kubelet, metrics, streaming, runtime, cgroup } = config;
 
   if (within(root, state) || within(state, root)) {
     refuse(origins.get("state") === "default" ? "root" : "state", "and root must not lie in one another");
   }
   if (Buffer.byteLength(grpc.socket) > maxSocketPath) {
     refuse("grpc.socket", `must be at most ${maxSocketPath} bytes long: ${grpc.socket}`);
+  }
+  const longest = maxSocketPath - ".new".length;
+  if (Buffer.byteLength(kubelet.crioSocket) > longest) {
+    refuse("kubelet.crioSocket", `must be at most ${longest} bytes long: ${kubelet.crioSocket}`);
+  }
+  if (kubelet.cadvisor === "crio" && kubelet.crioSocket === grpc.socket) {
+    refuse(
+      "grpc.socket",
+      `is kubelet.crioSocket, where the CRI is served as well: leave ${grpc.socket} to that`,
+    );
   }
   if (metrics.address !== "") {
     const address = parseListenAddress(metrics.address);

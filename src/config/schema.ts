@@ -35,6 +35,15 @@ export interface Config {
     maxPending: number;
   };
   cgroup: { driver: "cgroupfs" | "systemd" /** Where pods without a cgroup parent go. */; parent: string };
+  kubelet: {
+    /**
+     * As what berth's pods are known to the kubelet's cAdvisor, which knows two runtimes: "crio" has cgroups named as
+     * CRI-O's and `crioSocket`.
+     */
+    cadvisor: "none" | "crio";
+    /** Where CRI-O would listen: the CRI, and what cAdvisor asks CRI-O for. */
+    crioSocket: string;
+  };
   runtime: {
     /**
      * The handler of pods that name none; when it cannot work here, the first in `handlers` that does is

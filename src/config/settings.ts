@@ -81,6 +81,10 @@ export const settings = section<Config>({
     driver: setting(read.oneOf("cgroupfs", "systemd"), "cgroupfs"),
     parent: setting(read.text, "/berth"),
   }),
+  kubelet: section<Config["kubelet"]>({
+    cadvisor: setting(read.oneOf("none", "crio"), "none"),
+    crioSocket: setting(read.absolutePath, "/run/crio/crio.sock"),
+  }),
   runtime: section<Config["runtime"]>({
     default: setting(read.text, "crun"),
     handlers: { kind: "named", section: handler, names: ["crun", "runc"] },

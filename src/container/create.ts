@@ -4,6 +4,7 @@ import { type ChainId, type ContainerId, newContainerId } from "../base/ids.ts";
 import { stepWatch } from "../base/step-watch.ts";
 import { runSteps, StepsFailed, type StepTime, undoSteps } from "../base/steps.ts";
 import { nowNanos } from "../base/units.ts";
+import { cgroupNaming } from "../config/cgroup-naming.ts";
 import { publishLifecycle } from "../events/lifecycle.ts";
 import type { ImageRecord } from "../image/contract.ts";
 import type { ContainerConfig } from "../spec/cri/container-config.ts";
@@ -183,7 +184,7 @@ function newRecord(
     handler: pod.handler,
     createdAt: nowNanos(),
     bootId: book.bootId,
-    cgroup: containerCgroup(host.config.cgroup.driver, pod.cgroup, id),
+    cgroup: containerCgroup(cgroupNaming(host.config), pod.cgroup, id),
     logPath: logPath(pod, config),
     user: { uid: 0, gid: 0, supplementalGroups: [] },
     stopSignal: parseSignal(stopSignal).name,

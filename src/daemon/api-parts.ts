@@ -3,6 +3,7 @@ import type { ApiParts } from "../api/parts.ts";
 import { nowNanos } from "../base/units.ts";
 import { version } from "../base/version.ts";
 import { actualResources } from "../container/limits/actual-resources.ts";
+import { snapshotKey } from "../container/snapshot.ts";
 import { LimitsReader } from "../stats/read-limits.ts";
 import { openFigures } from "./figures.ts";
 import type { NodeParts } from "./plugins.ts";
@@ -37,6 +38,11 @@ export function apiParts(node: NodeParts): ApiParts {
       network: node.network,
       cdi: node.cdi,
       figures: openFigures(node),
+      storage: {
+        driver: node.snapshotter.name,
+        root: paths.snapshots,
+        writableLayer: (id) => node.snapshotter.writableLayer(id && snapshotKey(id)),
+      },
       actualResources: (record) => actualResources(record, limits),
       readBundleConfig: (id) =>
         readFile(`${paths.container(id).bundle}/config.json`, "utf8").catch(() => undefined),

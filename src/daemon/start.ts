@@ -1,6 +1,7 @@
 import { mkdir } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { Logger } from "pino";
+import type { ApiParts } from "../api/parts.ts";
 import { createApiServer } from "../api/server.ts";
 import { describeFault } from "../base/fault.ts";
 import { type Paths, pathsOf } from "../config/paths.ts";
@@ -9,6 +10,7 @@ import { recoverContainers } from "../container/recover.ts";
 import type { ImageRecord } from "../image/contract.ts";
 import { lockFile } from "../linux/lock-file.ts";
 import { recoverPodSandboxes } from "../pod/recover.ts";
+import type { GrpcServer } from "../wire/grpc/server.ts";
 import { apiParts } from "./api-parts.ts";
 import { watchExits } from "./exits.ts";
 import { releaseWhenResting } from "./idle-memory.ts";
@@ -43,11 +45,13 @@ export async function startDaemon(config: Config, log: Logger): Promise<AsyncDis
   // Each object is recovered on its own, beside the API: a call for one that is in work waits for its lock.
   const ending = new AbortController();
   const recovered = recover(node, ending.signal, log);
-  const server = createApiServer(apiParts(node));
+  const parts = apiParts(node);
+  const server = createApiServer(parts);
   const notice = await server.listen();
   if (notice !== undefined) log.warn(notice);
   opened.defer(() => server.stop(STOP_GRACE_MS));
   opened.defer(() => ending.abort());
+  if (config.kubelet.cadvisor === "crio") opened.use(await serveAsCrio(parts, server));
   log.info({ socket: paths.socket, ms: performance.now() - began }, "berth serves");
 
   const sweeping = setInterval(() => void sweep(node, ending.signal, log), SWEEP_EVERY_MS);
@@ -62,6 +66,12 @@ export async function startDaemon(config: Config, log: Logger): Promise<AsyncDis
 /** Without them, nothing of what they need is loaded: it takes memory. */
 async function openMetricsIfWanted(config: Config): Promise<Metrics | undefined> {
   return config.metrics.address === "" ? undefined : (await import("./metrics/open.ts")).openMetrics(config);
+}
+
+/** Loaded only where it is asked for. */
+async function serveAsCrio(parts: ApiParts, server: GrpcServer): Promise<AsyncDisposable> {
+  await mkdir(dirname(parts.node.facts.config.kubelet.crioSocket), { recursive: true, mode: 0o711 });
+  return (await import("../api/crio/server.ts")).serveAsCrio(parts, server);
 }
 
 /** Starts the host thread, so that the first pods need not wait for it. */

@@ -70,7 +70,7 @@ async function sweepCgroups(node: NodeParts, signal: AbortSignal): Promise<void>
   if (config.cgroup.driver !== "cgroupfs") return;
   const parent = join("/", config.cgroup.parent);
   for (const cgroup of await host.cgroups.below(parent)) {
-    const id = /^(?:berth-)?([0-9a-f]{64})$/.exec(basename(cgroup))?.[1];
+    const id = /^(?:berth-|crio-)?([0-9a-f]{64})$/.exec(basename(cgroup))?.[1];
     if (id === undefined || isKnown(id, node)) continue;
     log.warn({ cgroup }, "taking away a cgroup that no record knows");
     watch.stray("cgroup");

@@ -5,7 +5,7 @@ import { runSteps, StepsFailed, type StepTime, undoSteps } from "../base/steps.t
 import { nowNanos } from "../base/units.ts";
 import { publishLifecycle } from "../events/lifecycle.ts";
 import type { PodSandboxConfig } from "../spec/cri/pod-sandbox-config.ts";
-import { podCgroup } from "./cgroup.ts";
+import { newPodCgroups } from "./cgroup.ts";
 import { podKey, podName, recordOfKey, requireSameRequest } from "./key.ts";
 import type { PodAttempt, PodParts } from "./parts.ts";
 import { type PodSandboxRecord, podReady, podStranded } from "./state.ts";
@@ -113,7 +113,7 @@ async function runAnew(
     handler: host.runtime.resolveHandler(runtimeHandler).handler,
     createdAt: nowNanos(),
     bootId: book.bootId,
-    cgroup: podCgroup(id, config.cgroupParent, host.config.cgroup),
+    ...newPodCgroups(id, config.cgroupParent, host.config),
     state: { kind: "making" },
     timeline: [],
   };

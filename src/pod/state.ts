@@ -53,6 +53,8 @@ export interface PodSandboxRecord {
   readonly bootId: BootId;
   /** The pod's cgroup as a path from the root of the hierarchies. */
   readonly cgroup: string;
+  /** Where the pod's monitors live, when not in `berth-<id>` below `cgroup`. */
+  readonly monitorCgroup?: string;
   /** Those that were changed since the sandbox was run; the others are the config's. */
   readonly resources?: PodResources;
   readonly state: PodSandboxState;

@@ -56,6 +56,8 @@ export interface Snapshotter {
    */
   mounts(key: SnapshotKey, at?: string): Promise<readonly SnapshotMount[]>;
   view(chain: ChainId, at?: string): Promise<readonly SnapshotMount[]>;
+  /** The directory that holds what the container has written itself; of no container: one that is empty. */
+  writableLayer(key: SnapshotKey | undefined): string;
   /** What the container's own layer takes; walks the directory off the main thread. */
   usage(key: SnapshotKey): Promise<SnapshotUsage>;
   /** Removes a container's snapshot or a committed one without children. Succeeds if it is not there. */

@@ -1,4 +1,5 @@
 import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
 import { Fault } from "../base/fault.ts";
 import type { ChainId, SnapshotKey } from "../base/ids.ts";
 import { KeyedLocks } from "../base/lock.ts";
@@ -6,7 +7,7 @@ import type { UserRanges } from "../linux/contract.ts";
 import { systemFault } from "../linux/libc.ts";
 import { syncFileSystem } from "../linux/sync-file-system.ts";
 import type { MappedSnapshots, SnapshotMount, Snapshotter, SnapshotUsage } from "./contract.ts";
-import { SnapshotStore } from "./store.ts";
+import { emptyDirectory, SnapshotStore } from "./store.ts";
 import { usageOfSmall } from "./tree/usage.ts";
 import type { SnapshotWorkers } from "./workers.ts";
 
@@ -131,9 +132,14 @@ export class DirectorySnapshotter implements Snapshotter {
     return this.#kind.view(this.#store.trees(record.stack, at), this.#store.root);
   }
 
+  writableLayer(key: SnapshotKey | undefined): string {
+    if (key === undefined) return join(this.#store.root, emptyDirectory);
+    return this.#kind.own(this.#store.container(key));
+  }
+
   async usage(key: SnapshotKey): Promise<SnapshotUsage> {
     await this.#store.getContainer(key);
-    const directory = this.#kind.own(this.#store.container(key));
+    const directory = this.writableLayer(key);
     try {
       const small = usageOfSmall(directory, namesHere);
       if (small !== undefined) return small;

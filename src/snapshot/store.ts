@@ -24,8 +24,8 @@ export interface ContainerRecord {
   readonly stack: readonly string[];
 }
 
-/** For overlays that want one layer more. */
-export const emptyDirectory = "e";
+/** For overlays that want one layer more; named as a writable layer, for who looks into one that nothing is in. */
+export const emptyDirectory = "empty/diff";
 
 const recordFile = "snapshot.json";
 

@@ -15,8 +15,8 @@ const startDeadlineMs = 30_000;
 export interface DaemonOptions {
   /** The default handler. crun gets a private mount namespace, runc the host's. */
   readonly runtime?: "crun" | "runc";
-  /** Whose mount namespace: what suits the runtime, or the caller's, which must suit it then. */
-  readonly mounts?: "suitable" | "caller's";
+  /** Whose mount namespace: what suits the runtime, one of its own, or the caller's, which must suit it then. */
+  readonly mounts?: "suitable" | "own" | "caller's";
   readonly extraConfig?: string;
   /** Opens Node's inspector on a free port, so that tests can ask for the daemon's memory. */
   readonly inspect?: boolean;
@@ -42,7 +42,7 @@ export class TestDaemon {
   static async start(options: DaemonOptions = {}): Promise<TestDaemon> {
     const runtime = options.runtime ?? "crun";
     const workspace = makeWorkspace({ runtime, extraConfig: options.extraConfig ?? "" });
-    const own = runtime === "crun" && options.mounts !== "caller's";
+    const own = options.mounts === "own" || (runtime === "crun" && options.mounts !== "caller's");
     const namespace = own ? await privateNamespace() : hostNamespace;
     const daemon = new TestDaemon(workspace, namespace, options);
     try {

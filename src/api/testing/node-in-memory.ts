@@ -57,6 +57,7 @@ export class NodeInMemory {
       state: join(tmpdir(), "state"),
       grpc: { socket, group: "", maxMessage: 16 << 20 },
       cgroup: { driver: "cgroupfs", parent: "/berth" },
+      kubelet: { cadvisor: "crio", crioSocket: `${socket}.crio` },
       image: { snapshotter: "overlay" },
     } as Config;
   }
@@ -251,6 +252,11 @@ export class NodeInMemory {
           oomKills: () => this.oomKills,
           deviceName: (number) => `/dev/disk-${number}`,
         },
+      },
+      storage: {
+        driver: "overlay",
+        root: "/root/snapshots",
+        writableLayer: (id) => `/root/snapshots/overlay/${id ?? "empty"}/diff`,
       },
       actualResources: ({ resources }) => resources,
       readBundleConfig: async () => '{"ociVersion":"1.0.0"}',

@@ -69,14 +69,29 @@ test("annotations tell whose container it is; orders to the runtime are left out
 
 test("cgroups by driver", () => {
   const pod = { ...examplePod, cgroup: "/kubepods.slice/kubepods-pod1.slice" };
-  const settings = { ...exampleInput.settings, cgroupDriver: "systemd" as const };
+  const systemd = { driver: "systemd", owner: "berth" } as const;
+  const settings = { ...exampleInput.settings, cgroups: systemd };
   assert.equal(build({ pod, settings }).linux.cgroupsPath, `kubepods-pod1.slice:berth:${exampleInput.id}`);
   const scope = `/kubepods.slice/kubepods-pod1.slice/berth-${exampleInput.id}.scope`;
-  assert.equal(containerCgroup("systemd", pod.cgroup, exampleInput.id), scope);
+  assert.equal(containerCgroup(systemd, pod.cgroup, exampleInput.id), scope);
   assert.equal(
-    containerCgroup("cgroupfs", "/kubepods/pod1", exampleInput.id),
+    containerCgroup({ driver: "cgroupfs", owner: "berth" }, "/kubepods/pod1", exampleInput.id),
     `/kubepods/pod1/${exampleInput.id}`,
   );
+});
+
+test("cgroups named as CRI-O's", () => {
+  const pod = { ...examplePod, cgroup: "/kubepods/pod1" };
+  for (const [driver, group, path] of [
+    ["cgroupfs", "crio-", ""],
+    ["systemd", "crio-", ".scope"],
+  ] as const) {
+    const crio = { driver, owner: "crio" } as const;
+    const { cgroupsPath } = build({ pod, settings: { ...exampleInput.settings, cgroups: crio } }).linux;
+    const cgroup = `/kubepods/pod1/${group}${exampleInput.id}${path}`;
+    assert.equal(containerCgroup(crio, pod.cgroup, exampleInput.id), cgroup);
+    assert.equal(cgroupsPath, driver === "cgroupfs" ? cgroup : `pod1:crio:${exampleInput.id}`);
+  }
 });
 
 test("limits are clamped to what the daemon may set", () => {

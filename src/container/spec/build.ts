@@ -99,7 +99,7 @@ function ociLinux(
       ...newOciResources(config.resources, host),
       ...(pidsLimit > 0 ? { pids: { limit: pidsLimit } } : {}),
     },
-    cgroupsPath: ociCgroupsPath(settings.cgroupDriver, pod.cgroup, input.id),
+    cgroupsPath: ociCgroupsPath(settings.cgroups, pod.cgroup, input.id),
     namespaces: ociNamespaces({
       wanted: security.namespaces,
       privileged: security.privileged,

@@ -1,4 +1,5 @@
 import type { PodSandboxId } from "../../base/ids.ts";
+import { cgroupNaming } from "../../config/cgroup-naming.ts";
 import type { Config } from "../../config/schema.ts";
 import type { CdiDirectories } from "../../spec/cdi/directories.ts";
 import { findApparmorProfile } from "./apparmor-lookup.ts";
@@ -16,7 +17,7 @@ import { findUser } from "./user-lookup.ts";
 
 /** What OCI configs are made with, for as long as the daemon runs. */
 export interface SpecParts {
-  readonly config: Pick<Config, "container" | "cgroup" | "runtime">;
+  readonly config: Pick<Config, "container" | "cgroup" | "kubelet" | "runtime">;
   readonly host: HostFacts;
   readonly cdi: CdiDirectories;
   /** What the runtime handler of that name can do. */
@@ -64,7 +65,7 @@ export function createSpecBuilder(parts: SpecParts): SpecBuilder {
 function specSettings(config: SpecParts["config"], handler: string): SpecSettings {
   return {
     container: config.container,
-    cgroupDriver: config.cgroup.driver,
+    cgroups: cgroupNaming(config),
     privilegedWithoutHostDevices: config.runtime.handlers[handler]?.privilegedWithoutHostDevices ?? false,
   };
 }

@@ -1,4 +1,5 @@
 import type { ContainerId, PodSandboxId } from "../../base/ids.ts";
+import type { CgroupNaming } from "../../config/cgroup-naming.ts";
 import type { Config } from "../../config/schema.ts";
 import type { CdiEdits } from "../../spec/cdi/format.ts";
 import type { ContainerConfig } from "../../spec/cri/container-config.ts";
@@ -61,7 +62,7 @@ interface PodFiles {
 /** The daemon's settings that matter here. */
 export interface SpecSettings {
   readonly container: Pick<Config["container"], "rlimits" | "capabilities" | "pidsLimit">;
-  readonly cgroupDriver: Config["cgroup"]["driver"];
+  readonly cgroups: CgroupNaming;
   readonly privilegedWithoutHostDevices: boolean;
 }
 

@@ -14,7 +14,8 @@ import { copyAttributes } from "../tree/copy.ts";
  */
 const features = ["index=off", "metacopy=off", "redirect_dir=off"];
 
-const upperOf = (directory: string) => join(directory, "u");
+/** Named as containers/storage has it: cAdvisor, which takes berth for CRI-O, looks for what a container wrote there. */
+const upperOf = (directory: string) => join(directory, "diff");
 const workOf = (directory: string) => join(directory, "w");
 
 /** Layers as directories, merged by overlayfs when mounted (kernel: Documentation/filesystems/overlayfs.rst). */

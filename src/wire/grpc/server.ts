@@ -1,5 +1,6 @@
 import { rm } from "node:fs/promises";
-import { Server, ServerCredentials } from "@grpc/grpc-js";
+import type { Socket } from "node:net";
+import { type ConnectionInjector, Server, ServerCredentials } from "@grpc/grpc-js";
 import { during, Fault } from "../../base/fault.ts";
 import type { Bytes, Ms } from "../../base/units.ts";
 import { bindingPath, checkFree, clearBinding, groupId, publishSocket } from "../unix-socket.ts";
@@ -25,6 +26,8 @@ export interface GrpcServer {
    * @throws {Fault} alreadyExists when another server answers there; invalid, internal
    */
   listen(): Promise<string | undefined>;
+  /** Answers the calls of a connection that somebody else accepted and has read nothing of, or put that back. */
+  adopt(connection: Socket): void;
   /** Takes no new calls, ends streams, waits `grace` for the other calls, then ends them too. */
   stop(grace: Ms): Promise<void>;
 }
@@ -38,6 +41,7 @@ export function createGrpcServer(options: GrpcServerOptions): GrpcServer {
   });
   const stopping = new AbortController();
   let published = false;
+  let injector: ConnectionInjector | undefined;
   return {
     add: (service, handlers, edge) => serve(server, service, handlers, edge, stopping.signal),
     async listen() {
@@ -54,6 +58,10 @@ export function createGrpcServer(options: GrpcServerOptions): GrpcServer {
       return group !== "" && gid === undefined
         ? `grpc.group: there is no group "${group}": only root may use ${socket}`
         : undefined;
+    },
+    adopt(connection) {
+      injector ??= server.createConnectionInjector(ServerCredentials.createInsecure());
+      injector.injectConnection(connection);
     },
     async stop(grace) {
       stopping.abort(new Fault("unavailable", "the daemon is stopping"));

@@ -1,9 +1,8 @@
 import { rm } from "node:fs/promises";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { during, Fault } from "../../base/fault.ts";
 import type { ListenAddress } from "../../config/listen-address.ts";
-import { bindingPath, checkFree, clearBinding, groupId, publishSocket } from "../unix-socket.ts";
+import { bind, listenOnSocket } from "../listen.ts";
 
 export interface TextServerOptions {
   readonly address: ListenAddress;
@@ -97,35 +96,6 @@ async function listen(server: Server, { address, setting, group }: TextServerOpt
     await bind(server, { host, port }, `${setting}: listening on ${shown}:${port}`);
     return `http://${shown}:${(server.address() as AddressInfo).port}`;
   }
-  const { socket } = address;
-  await checkFree(socket, setting);
-  await clearBinding(socket);
-  await bind(server, { path: bindingPath(socket) }, `${setting}: listening on ${socket}`);
-  try {
-    await publishSocket(socket, (await groupId(group)) ?? process.getgid?.() ?? 0);
-  } catch (error) {
-    server.close();
-    throw during(`${setting}: setting owner and mode of ${socket}`, error);
-  }
-  return `unix:${socket}`;
-}
-
-function bind(
-  server: Server,
-  where: { host: string; port: number } | { path: string },
-  doing: string,
-): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const refused = (error: NodeJS.ErrnoException) => {
-      const taken = error.code === "EADDRINUSE";
-      const why = taken ? `${doing}: another program has it` : doing;
-      const hint = taken ? "stop that, or choose a free port" : "choose an address of this host";
-      reject(new Fault(taken ? "alreadyExists" : "unavailable", why, { cause: error, hint }));
-    };
-    server.once("error", refused);
-    server.listen(where, () => {
-      server.removeListener("error", refused);
-      resolve();
-    });
-  });
+  await listenOnSocket(server, address.socket, setting, group);
+  return `unix:${address.socket}`;
 }

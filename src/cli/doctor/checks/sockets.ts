@@ -1,6 +1,7 @@
 import { stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import { pathsOf } from "../../../config/paths.ts";
+import type { Config } from "../../../config/schema.ts";
 import { lockHolder } from "../../../linux/lock-holder.ts";
 import { socketListeners } from "../../../linux/socket-listeners.ts";
 import { connectionError } from "../ask-daemon.ts";
@@ -24,9 +25,14 @@ export async function checkSockets(node: NodeView): Promise<Finding[]> {
     ownSocket(node),
     modeOf(socket),
     node.daemon.kind === "berth" ? [] : judgeMetricsAddress(node.config), // else it is the daemon's
-    otherRuntimes(socket),
+    otherRuntimes(socketsOf(node.config)),
   ]);
-  return [...own, ...mode, ...metrics, ...others, ...kubeletsChoice(socket)];
+  return [...own, ...mode, ...metrics, ...others, ...kubeletsChoice(node.config)];
+}
+
+/** Where the CRI is served. */
+function socketsOf({ grpc, kubelet }: Config): string[] {
+  return kubelet.cadvisor === "crio" ? [grpc.socket, kubelet.crioSocket] : [grpc.socket];
 }
 
 async function ownSocket({ config, daemon, origins }: NodeView): Promise<Finding[]> {
@@ -104,10 +110,10 @@ async function modeOf(socket: string): Promise<Finding[]> {
   return found;
 }
 
-async function otherRuntimes(own: string): Promise<Finding[]> {
+async function otherRuntimes(own: readonly string[]): Promise<Finding[]> {
   const found = await Promise.all(
     Object.entries(otherSockets).map(async ([name, socket]) =>
-      socket !== own && (await connectionError(socket)) === undefined
+      !own.includes(socket) && (await connectionError(socket)) === undefined
         ? note(
             `${name} answers at ${socket}, too`,
             "a kubelet or crictl that is pointed there does not use berth",
@@ -118,15 +124,28 @@ async function otherRuntimes(own: string): Promise<Finding[]> {
   return found.filter((finding) => finding !== undefined);
 }
 
-function kubeletsChoice(socket: string): Finding[] {
+function kubeletsChoice(config: Config): Finding[] {
   const { runtimeEndpoint, file = "its command line" } = readKubelet();
   if (runtimeEndpoint === undefined) return [];
-  if (runtimeEndpoint === socket) return [ok(`the kubelet is pointed at ${socket}`)];
+  const { crioSocket, cadvisor } = config.kubelet;
+  const wanted = cadvisor === "crio" ? crioSocket : config.grpc.socket;
+  const set = `set containerRuntimeEndpoint: unix://${wanted}`;
+  // Most systems have both paths of /run.
+  const chosen = runtimeEndpoint.replace(/^\/var\/run\//, "/run/");
+  if (chosen === wanted) return [ok(`the kubelet is pointed at ${wanted}`)];
+  if (chosen === config.grpc.socket)
+    return [
+      note(
+        `the kubelet is pointed at ${chosen}, not at the socket that kubelet.cadvisor = "crio" brings`,
+        "with the cgroupfs driver its /stats/summary has no figures of pods' networks then",
+        `${set}, restart the kubelet`,
+      ),
+    ];
   return [
     warning(
       `the kubelet is pointed at ${runtimeEndpoint}, not at berth`,
       `by ${file}`,
-      `set containerRuntimeEndpoint: unix://${socket}, drain the node and restart the kubelet`,
+      `${set}, drain the node and restart the kubelet`,
     ),
   ];
 }

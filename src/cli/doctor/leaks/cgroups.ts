@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join, sep } from "node:path";
+import { cgroupNaming } from "../../../config/cgroup-naming.ts";
 import type { Config } from "../../../config/schema.ts";
 import { parseMountinfo } from "../../../linux/mountinfo.ts";
 import { expandSlice } from "../../../linux/slice.ts";
@@ -12,8 +13,13 @@ const kubeletParents = ["/kubepods", "/kubepods.slice"];
 /** Control groups of pods and containers that are over, in every hierarchy, with the processes in them. */
 export function leakedCgroups(config: Config, records: Records): Leak[] {
   const own = ownParent(config);
+  // Elsewhere than below berth's own parent, only names that no other runtime on this node gives.
+  const below = /(?:^|[-_])([0-9a-f]{64})(?:\.|$)/;
+  const elsewhere = new RegExp(`^(?:berth|${cgroupNaming(config).owner})-([0-9a-f]{64})`);
   return hierarchies().flatMap((hierarchy) =>
-    [...parentsOf(config)].flatMap((parent) => leakedBelow(hierarchy, parent, parent === own, records)),
+    [...parentsOf(config)].flatMap((parent) =>
+      leakedBelow(hierarchy, parent, parent === own ? below : elsewhere, records),
+    ),
   );
 }
 
@@ -34,12 +40,13 @@ export function hierarchies(): string[] {
     .map(({ target }) => target);
 }
 
-function leakedBelow(hierarchy: string, cgroup: string, isOwn: boolean, records: Records): Leak[] {
+/** @param named finds the id in a group's name */
+function leakedBelow(hierarchy: string, cgroup: string, named: RegExp, records: Records): Leak[] {
   return groupsIn(join(hierarchy, cgroup)).flatMap((name) => {
     const path = join(cgroup, name);
-    const id = ownerId(name, isOwn);
+    const [, id] = named.exec(name) ?? [];
     const why = id === undefined ? undefined : whyOver(records, id);
-    if (why === undefined) return leakedBelow(hierarchy, path, isOwn, records);
+    if (why === undefined) return leakedBelow(hierarchy, path, named, records);
     const where = join(hierarchy, path);
     const pids = processesIn(where);
     const holds = pids.length === 0 ? "" : ` (holds pid ${pids.slice(0, 8).join(", ")})`;
@@ -48,12 +55,6 @@ function leakedBelow(hierarchy: string, cgroup: string, isOwn: boolean, records:
       { what: "cgroup", where, why: `${why}${holds}`, remedy: `${kill}find ${where} -depth -type d -delete` },
     ];
   });
-}
-
-/** The id in a group's name. Elsewhere than below berth's own parent, only names that no other runtime gives. */
-function ownerId(name: string, isOwn: boolean): string | undefined {
-  const pattern = isOwn ? /(?:^|[-_])([0-9a-f]{64})(?:\.|$)/ : /^berth-([0-9a-f]{64})/;
-  return pattern.exec(name)?.[1];
 }
 
 /** A group may stay while its container is kept: what counts then is that no process runs in it (see processes). */

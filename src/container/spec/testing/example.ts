@@ -129,7 +129,7 @@ export const exampleInput: OciConfigInput = {
   rootfs: "/run/bundle/rootfs",
   settings: {
     container: { rlimits: [], capabilities: defaultCapabilities, pidsLimit: 0 },
-    cgroupDriver: "cgroupfs",
+    cgroups: { driver: "cgroupfs", owner: "berth" },
     privilegedWithoutHostDevices: false,
   },
   host: exampleHost,

@@ -127,6 +127,7 @@ function specParts(runtime: string, host: HostFacts, cdi: string): SpecParts {
         logLineMax: 1 << 14,
         execOutputMax: 1 << 24,
       },
+      kubelet: { cadvisor: "none", crioSocket: "" },
       cgroup: { driver: "cgroupfs", parent: "" },
       runtime: { default: runtime, handlers: {}, conmon: "", path: "" },
     },
