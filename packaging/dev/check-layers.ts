@@ -8,14 +8,14 @@ const rows: readonly (readonly string[])[] = [
   ["base"],
   ["spec", "config", "metrics"],
   ["wire", "linux"],
-  ["content", "metadata", "registry", "events"],
+  ["content", "metadata", "registry", "events", "copy"],
   ["image", "snapshot", "network", "runtime", "stream", "stats"],
   ["pod", "container"],
   ["api"],
   ["daemon", "cli"],
 ];
 /** The command must work when the daemon does not. */
-const commandMayUse = ["cli", "wire", "linux", "spec", "config", "base"];
+const commandMayUse = ["cli", "copy", "wire", "linux", "spec", "config", "base"];
 
 const isTest = (file: string) => /\.test\.ts$|\/testing\/|^(test|bench)\//.test(file);
 const folderOf = (file: string) => /^src\/([^/]+)\//.exec(file)?.[1];

@@ -2,9 +2,9 @@ import { closeSync, constants, openSync, rmdirSync, unlinkSync } from "node:fs";
 import { pathBytes, shownName } from "../../linux/byte-path.ts";
 import { renameAt, rmdirAt, unlinkAt } from "../../linux/files-at.ts";
 import { errnoOf } from "../../linux/libc.ts";
+import { namesAt } from "../../linux/names-at.ts";
 import { openBeneath } from "../../linux/open-beneath.ts";
 import type { ByteString } from "../../wire/tar/entry.ts";
-import { namesAt } from "./names-at.ts";
 
 const directoryFlags = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;
 

@@ -1,10 +1,10 @@
 import { type BigIntStats, constants, lstatSync } from "node:fs";
 import { pathBytes, within } from "../../linux/byte-path.ts";
 import { errnoOf } from "../../linux/libc.ts";
+import { namesAt } from "../../linux/names-at.ts";
 import { type OwnedFd, openBeneath, openDirectory, pathAt } from "../../linux/open-beneath.ts";
 import type { SnapshotUsage } from "../contract.ts";
 import { joinPath, type LayerPath } from "../names.ts";
-import { namesAt } from "./names-at.ts";
 
 /** What `st_blocks` counts in (stat(2)). */
 const blockBytes = 512;
