@@ -37,6 +37,7 @@ const threads = [
   { in: "src/metadata/writer-thread.ts", out: "writer-thread" },
   { in: "src/snapshot/worker/main.ts", out: "worker/main" },
   { in: "src/linux/host-thread-main.ts", out: "host-thread-main" },
+  { in: "src/copy/copy-thread.ts", out: "copy-thread" },
 ];
 
 /**

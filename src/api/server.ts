@@ -2,6 +2,7 @@ import { BerthService } from "../wire/gen/berth.v1.ts";
 import { ImageServiceService, RuntimeServiceService } from "../wire/gen/runtime.v1.ts";
 import type { Handlers } from "../wire/grpc/method.ts";
 import { createGrpcServer, type GrpcServer } from "../wire/grpc/server.ts";
+import { copyFrom, copyTo } from "./berth/copy.ts";
 import { exportImages } from "./berth/export.ts";
 import { importImages } from "./berth/import.ts";
 import { info } from "./berth/info.ts";
@@ -36,11 +37,13 @@ function imageHandlers({ images, node }: ApiParts): Handlers<typeof ImageService
   };
 }
 
-function berthHandlers({ transfer, node }: ApiParts): Handlers<typeof BerthService> {
+function berthHandlers({ transfer, node, containers, streams }: ApiParts): Handlers<typeof BerthService> {
   return {
     info: () => info(node),
     pullImage: (request, signal) => pullImageWithProgress(request, transfer, signal),
     import: (request, signal) => importImages(request, transfer, signal),
     export: (request, signal) => exportImages(request, transfer, signal),
+    copyFrom: (request) => copyFrom(request, containers, streams),
+    copyTo: (request) => copyTo(request, containers, streams),
   };
 }

@@ -85,6 +85,12 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import("./port-forward.ts")).definePortForward,
   },
   {
+    name: "cp",
+    about: "copy files into and out of containers",
+    group: "Containers and pods",
+    load: async () => (await import("./cp.ts")).defineCp,
+  },
+  {
     name: "stop",
     about: "stop containers or pod sandboxes",
     group: "Containers and pods",

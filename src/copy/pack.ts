@@ -18,6 +18,8 @@ export interface PackOptions {
   /** A symbolic link at the path's end is followed, not copied. */
   readonly followLink: boolean;
   readonly ids: IdMaps | undefined;
+  /** What the first member is called, where that is not the path's last part. */
+  readonly rename?: ByteString;
   /** Told of what is left out: devices, sockets, FIFOs. */
   skipped(path: string, what: string): void;
 }
@@ -45,7 +47,7 @@ export function* packTree(root: number, path: string, options: PackOptions): Gen
           confine: "inRoot",
         })
       : openChild(parent.fd, name);
-    const member = meansContents || clean === "" ? "." : name;
+    const member = options.rename ?? (meansContents || clean === "" ? "." : name);
     yield* new Packer(options).member(found, { parent: parent.fd, name }, member);
   } catch (error) {
     throw copyFault(doing, error);

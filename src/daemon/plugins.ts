@@ -10,6 +10,7 @@ import type { Paths } from "../config/paths.ts";
 import type { Config } from "../config/schema.ts";
 import { openContainers } from "../container/containers.ts";
 import type { Containers } from "../container/contract.ts";
+import { copyFiles } from "../container/copy.ts";
 import { ExitWaits } from "../container/exit-waits.ts";
 import type { ContainerBook, ContainerParts } from "../container/parts.ts";
 import { containerRecords } from "../container/records.ts";
@@ -19,6 +20,7 @@ import { createSpecBuilder } from "../container/spec/builder.ts";
 import { readHostFacts } from "../container/spec/host.ts";
 import { chainsBelow } from "../container/state.ts";
 import { attach, execStream } from "../container/streams.ts";
+import { Copies } from "../copy/copies.ts";
 import { EventBus } from "../events/bus.ts";
 import type { LifecycleEvent } from "../events/lifecycle.ts";
 import type { NodeImages } from "../image/images.ts";
@@ -182,10 +184,12 @@ export async function openNode(
   };
   const podSandboxes = openPodSandboxes(podParts);
   const containers = openContainers(containerParts);
+  const copies = new Copies();
   const targets = watch.streams({
     exec: (id, command, wanted, signal) =>
       execStream(containers.get(id), command, wanted, containerParts, signal),
     attach: (id, wanted, signal) => attach(containers.get(id), wanted, containerParts, signal),
+    copy: (id, call) => copyFiles(containers.get(id), call, containerParts, copies),
     connect: (id, port) => connectToPod(podSandboxes.get(id), port, podParts),
   });
   const streams = opened.use(await openStreamServer(config.streaming, config.root, { targets, log }));

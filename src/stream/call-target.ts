@@ -7,5 +7,6 @@ export function callTarget(
   targets: StreamTargets,
 ): (signal: AbortSignal) => Promise<StreamedProcess> {
   if (call.kind === "exec") return (signal) => targets.exec(call.id, call.command, call, signal);
+  if (call.kind === "copy") return () => targets.copy(call.id, call.copy);
   return (signal) => targets.attach(call.id, call, signal);
 }

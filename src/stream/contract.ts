@@ -1,11 +1,13 @@
 import type { Duplex } from "node:stream";
 import type { ContainerId, PodSandboxId } from "../base/ids.ts";
+import type { CopyCall } from "../copy/contract.ts";
 import type { StreamedProcess, WantedStreams } from "../runtime/contract.ts";
 
 /** What a stream's URL stands for, checked before it is given out. */
 export type StreamedCall =
   | ({ readonly kind: "exec"; readonly id: ContainerId; readonly command: readonly string[] } & WantedStreams)
   | ({ readonly kind: "attach"; readonly id: ContainerId } & WantedStreams)
+  | ({ readonly kind: "copy"; readonly id: ContainerId; readonly copy: CopyCall } & WantedStreams)
   /** `ports`: those that the client named with its call, as some protocols want it; the others name one with each stream. */
   | { readonly kind: "portForward"; readonly id: PodSandboxId; readonly ports: readonly number[] };
 
@@ -18,6 +20,8 @@ export interface StreamTargets {
     signal: AbortSignal,
   ): Promise<StreamedProcess>;
   attach(id: ContainerId, wanted: WantedStreams, signal: AbortSignal): Promise<StreamedProcess>;
+  /** A tar of files of the container is the stdout, or one that its files are taken from the stdin. */
+  copy(id: ContainerId, call: CopyCall): Promise<StreamedProcess>;
   /** A connection to a port that something in the pod listens on, at its loopback. @throws {Fault} unavailable */
   connect(id: PodSandboxId, port: number): Promise<Duplex>;
 }

@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { chmodSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { ContainerConfig, PodSandboxConfig } from "../../src/wire/gen/runtime.v1.ts";
 import { type CommandResult, runBerth } from "../harness/command.ts";
@@ -109,6 +111,28 @@ describe("the berth command on Debian's containerd", privileged, () => {
       const ran = await command("exec", ...how, "talker", "sh", "-c", "echo out; echo err >&2; exit 3");
       assert.deepEqual(ran, { code: 3, stdout: "out\n", stderr: "err\n" });
     }
+  });
+
+  test("cp, by a tar in the container", async () => {
+    const directory = containerd.workspace.directory;
+    const [tree, back] = [join(directory, "tree"), join(directory, "back")];
+    mkdirSync(join(tree, "sub"), { recursive: true });
+    writeFileSync(join(tree, "sub/file"), "content");
+    chmodSync(join(tree, "sub/file"), 0o640);
+    await berth("cp", tree, "talker:/tmp/new");
+    await berth("cp", `${tree}/.`, "talker:/tmp");
+    await berth("cp", join(tree, "sub/file"), "talker:/tmp/named");
+    const script = "cat /tmp/new/sub/file /tmp/sub/file /tmp/named; stat -c %a /tmp/named";
+    assert.equal(await berth("exec", "talker", "sh", "-c", script), `${"content".repeat(3)}640\n`);
+    await berth("cp", "talker:/tmp/new", back);
+    await berth("cp", "talker:/tmp/named", directory);
+    for (const path of ["back/sub/file", "named"]) {
+      assert.equal(readFileSync(join(directory, path), "utf8"), "content");
+      assert.equal(statSync(join(directory, path)).mode & 0o777, 0o640);
+    }
+    const { code, stderr } = await command("cp", "talker:/no/such", back);
+    assert.equal(code, 1);
+    assert.match(stderr, /^berth: copying talker:\/no\/such to .*tar in the container: tar: .*No such file/s);
   });
 
   test("stats of containers and of pods", async () => {

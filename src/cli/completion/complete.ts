@@ -23,11 +23,13 @@ export async function completionLines(
   if (candidates.kind === "file") return `${filesLine}\n`;
   const { prefix = "" } = candidates;
   const typed = current.slice(prefix.length);
+  const isFile = candidates.kind === "place" && !typed.includes(":"); // of this machine, or else a container's
+  if (isFile && /^[/.]/.test(typed)) return `${filesLine}\n`;
   const found = await wordsOf(candidates, typed, () => connect(connectionOf(words)));
-  return found
+  const lines = found
     .filter(({ word }) => word.startsWith(typed))
-    .map(({ word, about }) => `${prefix}${printable(word)}\t${printable(about)}\n`)
-    .join("");
+    .map(({ word, about }) => `${prefix}${printable(word)}\t${printable(about)}\n`);
+  return [...lines, ...(isFile ? [`${filesLine}\n`] : [])].join("");
 }
 
 async function wordsOf(

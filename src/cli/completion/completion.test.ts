@@ -47,6 +47,7 @@ const cases: readonly [words: string[], offered: string[]][] = [
   [["--config=x", "run", "--pull", "n"], ["never"]],
   [["serve", "--root", ""], [":files"]],
   [["import", "a.tar", ""], [":files"]],
+  [["cp", "./no/such", "/tm"], [":files"]],
   [["run", "image", "--pu"], []],
   [["exec", "web", "ls", "--co"], []],
   [["pull", "--", "--cr"], []],

@@ -1,5 +1,5 @@
 /** Things that are completed by asking: the runtime, the shell (files), or the table of commands. */
-export type Kind = "container" | "pod" | "object" | "image" | "handler" | "file" | "command";
+export type Kind = "container" | "pod" | "object" | "place" | "image" | "handler" | "file" | "command";
 
 /** What the placeholders of options and arguments stand for, wherever one is used. */
 const kinds: Readonly<Record<string, Kind>> = {
@@ -7,6 +7,8 @@ const kinds: Readonly<Record<string, Kind>> = {
   pod: "pod",
   id: "object",
   object: "object",
+  from: "place",
+  to: "place",
   image: "image",
   handler: "handler",
   file: "file",

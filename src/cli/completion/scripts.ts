@@ -23,6 +23,7 @@ _berth() {
       compopt -o default
     else
       COMPREPLY+=("\${word#"$prefix"}")
+      case $word in *:) compopt -o nospace ;; esac
     fi
   done < <("\${words[0]}" __complete "\${words[@]:1}" 2>/dev/null)
 }

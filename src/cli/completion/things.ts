@@ -22,6 +22,7 @@ export async function thingsOf(runtime: Runtime, kind: Kind, current: string): P
     pod: ofPods,
     container: ofContainers,
     object: [...ofContainers, ...ofPods],
+    place: ofContainers.map(({ word, about }) => ({ word: `${word}:`, about })),
     file: [],
     command: [],
   }[kind];
@@ -44,7 +45,7 @@ async function handlers(runtime: Runtime): Promise<Candidate[]> {
 
 /** Ids are a nuisance among names; who has typed part of one wants it. Each word once: a run's pod has its container's. */
 function withoutIds(found: readonly Candidate[], current: string): Candidate[] {
-  const isId = ({ word }: Candidate) => /^[0-9a-f]{13}$/.test(word);
+  const isId = ({ word }: Candidate) => /^[0-9a-f]{13}:?$/.test(word);
   const wanted = found.filter((candidate) => candidate.word !== "" && (current !== "" || !isId(candidate)));
   return [
     ...new Map(wanted.toReversed().map((candidate) => [candidate.word, candidate])).values(),

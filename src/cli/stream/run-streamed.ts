@@ -58,7 +58,7 @@ function show(from: Readable, to: Writable): Promise<void> {
 }
 
 /** All that comes on it. */
-async function textOf(stream: SpdyStream): Promise<string> {
+export async function textOf(stream: SpdyStream): Promise<string> {
   let text = "";
   stream.on("data", (data: Buffer) => {
     text += data.toString("utf8");
@@ -67,8 +67,8 @@ async function textOf(stream: SpdyStream): Promise<string> {
   return text;
 }
 
-/** A `Status` of Kubernetes' meta/v1. */
-function exitCodeOf(text: string): number {
+/** What a `Status` of Kubernetes' meta/v1 says. @throws {Fault} internal with what the runtime says */
+export function exitCodeOf(text: string): number {
   const status = JSON.parse(text) as {
     status?: string;
     reason?: string;

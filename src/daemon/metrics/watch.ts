@@ -153,6 +153,7 @@ function watchStreams(targets: StreamTargets, { streams }: Instruments): StreamT
   return {
     exec: (id, command, wanted, signal) => process("exec", targets.exec(id, command, wanted, signal)),
     attach: (id, wanted, signal) => process("attach", targets.attach(id, wanted, signal)),
+    copy: (id, call) => process("copy", targets.copy(id, call)),
     async connect(id, port) {
       const connection = await opened("port-forward", targets.connect(id, port));
       connection.once("close", () => streams.ended.add(1, "port-forward"));

@@ -32,6 +32,7 @@ export function hostTargets(): StreamTargets & { readonly running: () => number 
         },
       };
     },
+    copy: () => Promise.reject(new Error("there is nothing to copy")),
     attach: () => Promise.reject(new Error("there is nothing to attach to")),
     connect: (_id, port) =>
       new Promise((resolve, reject) => {

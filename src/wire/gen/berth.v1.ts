@@ -102,6 +102,23 @@ export interface ExportRequest {
 export interface ExportResponse {
 }
 
+export interface CopyFromRequest {
+  containerId: string;
+  path: string;
+  followLink: boolean;
+}
+
+export interface CopyToRequest {
+  containerId: string;
+  path: string;
+  archive: boolean;
+  extract: boolean;
+}
+
+export interface CopyResponse {
+  url: string;
+}
+
 function createBaseInfoRequest(): InfoRequest {
   return {};
 }
@@ -1080,6 +1097,231 @@ export const ExportResponse: MessageFns<ExportResponse> = {
   },
 };
 
+function createBaseCopyFromRequest(): CopyFromRequest {
+  return { containerId: "", path: "", followLink: false };
+}
+
+export const CopyFromRequest: MessageFns<CopyFromRequest> = {
+  encode(message: CopyFromRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.containerId !== "") {
+      writer.uint32(10).string(message.containerId);
+    }
+    if (message.path !== "") {
+      writer.uint32(18).string(message.path);
+    }
+    if (message.followLink !== false) {
+      writer.uint32(24).bool(message.followLink);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CopyFromRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCopyFromRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.containerId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.path = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.followLink = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<CopyFromRequest>): CopyFromRequest {
+    return CopyFromRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<CopyFromRequest>): CopyFromRequest {
+    const message = createBaseCopyFromRequest();
+    message.containerId = object.containerId ?? "";
+    message.path = object.path ?? "";
+    message.followLink = object.followLink ?? false;
+    return message;
+  },
+};
+
+function createBaseCopyToRequest(): CopyToRequest {
+  return { containerId: "", path: "", archive: false, extract: false };
+}
+
+export const CopyToRequest: MessageFns<CopyToRequest> = {
+  encode(message: CopyToRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.containerId !== "") {
+      writer.uint32(10).string(message.containerId);
+    }
+    if (message.path !== "") {
+      writer.uint32(18).string(message.path);
+    }
+    if (message.archive !== false) {
+      writer.uint32(24).bool(message.archive);
+    }
+    if (message.extract !== false) {
+      writer.uint32(32).bool(message.extract);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CopyToRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCopyToRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.containerId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.path = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.archive = reader.bool();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.extract = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<CopyToRequest>): CopyToRequest {
+    return CopyToRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<CopyToRequest>): CopyToRequest {
+    const message = createBaseCopyToRequest();
+    message.containerId = object.containerId ?? "";
+    message.path = object.path ?? "";
+    message.archive = object.archive ?? false;
+    message.extract = object.extract ?? false;
+    return message;
+  },
+};
+
+function createBaseCopyResponse(): CopyResponse {
+  return { url: "" };
+}
+
+export const CopyResponse: MessageFns<CopyResponse> = {
+  encode(message: CopyResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.url !== "") {
+      writer.uint32(10).string(message.url);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CopyResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCopyResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.url = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<CopyResponse>): CopyResponse {
+    return CopyResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<CopyResponse>): CopyResponse {
+    const message = createBaseCopyResponse();
+    message.url = object.url ?? "";
+    return message;
+  },
+};
+
 export type BerthService = typeof BerthService;
 export const BerthService = {
   info: {
@@ -1118,6 +1360,24 @@ export const BerthService = {
     responseSerialize: (value: ExportResponse): Buffer => Buffer.from(ExportResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ExportResponse => ExportResponse.decode(value),
   },
+  copyFrom: {
+    path: "/berth.v1.Berth/CopyFrom" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: CopyFromRequest): Buffer => Buffer.from(CopyFromRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): CopyFromRequest => CopyFromRequest.decode(value),
+    responseSerialize: (value: CopyResponse): Buffer => Buffer.from(CopyResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): CopyResponse => CopyResponse.decode(value),
+  },
+  copyTo: {
+    path: "/berth.v1.Berth/CopyTo" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: CopyToRequest): Buffer => Buffer.from(CopyToRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): CopyToRequest => CopyToRequest.decode(value),
+    responseSerialize: (value: CopyResponse): Buffer => Buffer.from(CopyResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): CopyResponse => CopyResponse.decode(value),
+  },
 } as const;
 
 export interface BerthServer extends UntypedServiceImplementation {
@@ -1125,6 +1385,8 @@ export interface BerthServer extends UntypedServiceImplementation {
   pullImage: handleServerStreamingCall<PullImageRequest, PullImageProgress>;
   import: handleUnaryCall<ImportRequest, ImportResponse>;
   export: handleUnaryCall<ExportRequest, ExportResponse>;
+  copyFrom: handleUnaryCall<CopyFromRequest, CopyResponse>;
+  copyTo: handleUnaryCall<CopyToRequest, CopyResponse>;
 }
 
 
