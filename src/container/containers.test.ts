@@ -4,6 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { isFault } from "../base/fault.ts";
 import type { ContainerId } from "../base/ids.ts";
 import { openContainers } from "./containers.ts";
+import { createContainer } from "./create.ts";
 import { recoverContainers } from "./recover.ts";
 import { stopAllOfPod } from "./remove.ts";
 import { containerConfig, podId, RecordingContainerHost } from "./testing/recording-host.ts";
@@ -132,4 +133,13 @@ test("recovery finds unrecorded starts, ends containers of another boot, finishe
   const { state } = containers.get(old);
   assert.ok(state.kind === "exited" && state.exitCode === 255);
   assert.equal(records.get(cut), undefined);
+});
+
+test("on a host with SELinux what is mounted for a container has its label", async () => {
+  await using host = await RecordingContainerHost.open();
+  host.mountLabel = "system_u:object_r:container_file_t:s0:c1,c2";
+  await createContainer(podId, containerConfig("web"), host.parts);
+  const overlays = host.mounts.table.filter(({ type }) => type === "overlay");
+  assert.equal(overlays.length, 2, "the root and the image volume");
+  for (const { options } of overlays) assert.ok(options.includes(`context="${host.mountLabel}"`), options);
 });

@@ -7,6 +7,7 @@ import type { FileChange, Mounts } from "../linux/contract.ts";
 import type { SnapshotMount } from "../snapshot/contract.ts";
 import type { ContainerConfig, Mount } from "../spec/cri/container-config.ts";
 import type { ContainerAttempt } from "./parts.ts";
+import { labeled } from "./snapshot.ts";
 import type { ContainerRecord, ImageVolume } from "./state.ts";
 
 /** Nothing that an image brings gets a privilege by being mounted; programs in it may be run (KEP 4639). */
@@ -51,8 +52,10 @@ function sourceOf(index: number, mount: Mount | undefined, { volumes }: Containe
 }
 
 /** Mounts every image that the container has as a volume in its bundle, from where the OCI runtime binds it. */
-export async function mountImageVolumes(record: ContainerRecord, { host }: ContainerAttempt): Promise<void> {
+export async function mountImageVolumes(record: ContainerRecord, attempt: ContainerAttempt): Promise<void> {
+  const { host, pod } = attempt;
   if (record.imageVolumes === undefined) return;
+  const label = pod && host.spec.mountLabel(record.config, pod);
   const paths = host.paths.container(record.id);
   for (const { index, chain } of record.imageVolumes) {
     const mount = record.config.mounts[index];
@@ -62,7 +65,7 @@ export async function mountImageVolumes(record: ContainerRecord, { host }: Conta
     try {
       await host.files.change([{ change: "makeDirectory", path: at, mode: 0o711 }]);
       for (const view of chain === undefined ? [] : await host.snapshotter.view(chain))
-        await mountView(view, at, host.mounts);
+        await mountView(view, at, label, host.mounts);
       if (mount.imageSubPath !== "")
         await bindSubPath(at, mount.imageSubPath, sourceOf(index, mount, paths), named, host.mounts);
     } catch (error) {
@@ -74,9 +77,14 @@ export async function mountImageVolumes(record: ContainerRecord, { host }: Conta
   }
 }
 
-async function mountView(view: SnapshotMount, at: string, mounts: Mounts): Promise<void> {
+async function mountView(
+  view: SnapshotMount,
+  at: string,
+  label: string | undefined,
+  mounts: Mounts,
+): Promise<void> {
   if (view.type === "bind") await mounts.bind(view.source, at, { recursive: true, ...attributes });
-  else await mounts.mount(view.source, at, view.type, [...view.options, "ro", "nosuid", "nodev"]);
+  else await mounts.mount(view.source, at, view.type, [...labeled(view, label), "ro", "nosuid", "nodev"]);
 }
 
 async function bindSubPath(root: string, path: string, target: string, image: string, mounts: Mounts) {

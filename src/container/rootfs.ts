@@ -1,12 +1,13 @@
 import type { ContainerAttempt } from "./parts.ts";
-import { snapshotKey } from "./snapshot.ts";
+import { labeled, snapshotKey } from "./snapshot.ts";
 import type { ContainerRecord } from "./state.ts";
 
-export async function mountRootfs(record: ContainerRecord, { host }: ContainerAttempt): Promise<void> {
+export async function mountRootfs(record: ContainerRecord, { host, pod }: ContainerAttempt): Promise<void> {
   const { rootfs } = host.paths.container(record.id);
+  const label = pod && host.spec.mountLabel(record.config, pod);
   await host.files.change([{ change: "makeDirectory", path: rootfs, mode: 0o711 }]);
   for (const mount of await host.snapshotter.mounts(snapshotKey(record.id))) {
-    await host.mounts.mount(mount.source, rootfs, mount.type, mount.options);
+    await host.mounts.mount(mount.source, rootfs, mount.type, labeled(mount, label));
   }
 }
 

@@ -1,10 +1,16 @@
 import type { ContainerId, SnapshotKey } from "../base/ids.ts";
+import type { SnapshotMount } from "../snapshot/contract.ts";
 import type { ContainerAttempt } from "./parts.ts";
 import type { ContainerRecord } from "./state.ts";
 
 /** A container's writable layer has the container's id. */
 export function snapshotKey(id: ContainerId): SnapshotKey {
   return id as string as SnapshotKey;
+}
+
+/** How a mount of a snapshot is labeled on a host with SELinux. What is bound has the labels of its files. */
+export function labeled({ type, options }: SnapshotMount, label: string | undefined): readonly string[] {
+  return label === undefined || type === "bind" ? options : [...options, `context="${label}"`];
 }
 
 export async function prepareSnapshot(record: ContainerRecord, { host }: ContainerAttempt): Promise<void> {

@@ -27,8 +27,8 @@ import type { NodeImages } from "../image/images.ts";
 import { openImages } from "../image/open.ts";
 import { currentBootId } from "../linux/boot-id.ts";
 import { hostCgroups } from "../linux/cgroups.ts";
-import type { Cgroups, Files, Mounts, Namespaces, Processes } from "../linux/contract.ts";
-import { hostFiles } from "../linux/files.ts";
+import type { Cgroups, FileLabels, Files, Mounts, Namespaces, Processes } from "../linux/contract.ts";
+import { hostFileLabels, hostFiles } from "../linux/files.ts";
 import { HostThread } from "../linux/host-thread.ts";
 import { Launcher } from "../linux/launcher.ts";
 import { hostMounts } from "../linux/mounts.ts";
@@ -167,8 +167,9 @@ export async function openNode(
   );
   opened.use(events.subscribe((event) => event.kind === "deleted" && images.containerGone()));
   const podBook = openPodBook(metadata, { events, faults, undoDeadline: config.deadline.undo, bootId, log });
+  const labels = hostFileLabels(opened.use(new HostThread(THREAD_IDLE_MS)));
   const cdi = new CdiDirectories(config.cdi.directories);
-  const spec = await openSpecBuilder(config, { cgroups, runtime, cdi, containers: containerBook });
+  const spec = await openSpecBuilder(config, { cgroups, labels, runtime, cdi, containers: containerBook });
   const containerParts: ContainerParts = {
     host: { paths, config, files: host.files, mounts, cgroups, snapshotter, runtime, images, spec },
     book: containerBook,
@@ -292,12 +293,19 @@ function usersOfChains({ records, pendingChains }: ContainerBook): Parameters<ty
 
 async function openSpecBuilder(
   config: Config,
-  parts: { cgroups: Cgroups; runtime: ContainerRuntime; cdi: CdiDirectories; containers: ContainerBook },
+  parts: {
+    cgroups: Cgroups;
+    labels: FileLabels;
+    runtime: ContainerRuntime;
+    cdi: CdiDirectories;
+    containers: ContainerBook;
+  },
 ): Promise<ReturnType<typeof createSpecBuilder>> {
   const { runtime, containers } = parts;
   return createSpecBuilder({
     config,
     cdi: parts.cdi,
+    labels: parts.labels,
     host: await readHostFacts(parts.cgroups),
     features: (handler) => {
       const probe = runtime.probes().find((one) => one.handler === handler);

@@ -109,6 +109,16 @@ export interface Files {
   change(changes: readonly FileChange[]): Promise<void>;
 }
 
+/** SELinux labels of files. */
+export interface FileLabels {
+  /**
+   * Gives a file, or a directory and all below it, the label. Follows no link. File systems without labels are passed over.
+   * @param path absolute, links resolved
+   * @throws {Fault} invalid for a directory that the host lives by (/usr, /etc, …)
+   */
+  relabel(path: string, label: string): Promise<void>;
+}
+
 export type NamespaceKind = "net" | "ipc" | "uts";
 
 /** Which ids of the host stand for the first `length` ids of a user namespace, from 0 on. */

@@ -23,6 +23,7 @@ export type ReadResult = { readonly contents: readonly string[] } | { readonly f
 export interface HostTasks {
   pin: { takes: NamespaceRequest; gives: undefined };
   change: { takes: readonly FileChange[]; gives: undefined };
+  relabel: { takes: { readonly path: string; readonly label: string }; gives: undefined };
   /** False when some pin is busy. */
   unpin: { takes: string; gives: boolean };
   /** A descriptor of a connection to the port on the namespace's loopback. */

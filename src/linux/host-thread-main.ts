@@ -14,6 +14,7 @@ import type {
 } from "./host-tasks.ts";
 import { LostThread } from "./lost-thread.ts";
 import { ownNamespaces, pinNamespaces, readFilesWithin, unpinNamespaces } from "./namespace-calls.ts";
+import { relabelTree } from "./relabel.ts";
 
 /** Runs on a worker thread of its own: does one task after the other (`host-tasks.ts`). */
 
@@ -30,6 +31,10 @@ const tasks: TaskTable = {
   },
   change: (changes) => {
     makeChanges(changes);
+    return undefined;
+  },
+  relabel: ({ path, label }) => {
+    relabelTree(path, label);
     return undefined;
   },
   unpin: unpinNamespaces,

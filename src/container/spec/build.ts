@@ -17,7 +17,7 @@ import { oomScoreAdj } from "./oom-score.ts";
 import { newOciResources } from "./resources.ts";
 import { processRlimits } from "./rlimits.ts";
 import { ociSeccomp } from "./seccomp.ts";
-import { type SelinuxLabels, selinuxLabels } from "./selinux.ts";
+import { containerLabels, type SelinuxLabels } from "./selinux.ts";
 import { containerSysctls } from "./sysctls.ts";
 
 /**
@@ -26,7 +26,7 @@ import { containerSysctls } from "./sysctls.ts";
  * @throws {Fault} invalid naming the field; unimplemented for what berth or the pod's runtime doesn't have
  */
 export function buildOciConfig(input: OciConfigInput): OciConfig {
-  const { config, pod, host } = input;
+  const { config, pod } = input;
   const { security } = config;
   if (security.privileged && !pod.config.security.privileged) {
     throw new Fault(
@@ -34,12 +34,7 @@ export function buildOciConfig(input: OciConfigInput): OciConfig {
       "config.linux.securityContext.privileged is set, but the pod is not privileged",
     );
   }
-  const labels = selinuxLabels({
-    options: security.selinux ?? pod.config.security.selinux,
-    privileged: security.privileged,
-    podId: pod.id,
-    enabled: host.selinux,
-  });
+  const labels = containerLabels(input);
   const process = ociProcess(input, labels);
   const mounts = containerMounts(input);
   const own = {

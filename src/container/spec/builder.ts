@@ -1,6 +1,7 @@
 import type { PodSandboxId } from "../../base/ids.ts";
 import { cgroupNaming } from "../../config/cgroup-naming.ts";
 import type { Config } from "../../config/schema.ts";
+import type { FileLabels } from "../../linux/contract.ts";
 import type { CdiDirectories } from "../../spec/cdi/directories.ts";
 import { findApparmorProfile } from "./apparmor-lookup.ts";
 import { buildOciConfig } from "./build.ts";
@@ -11,8 +12,10 @@ import { findDevices, findHostDevices } from "./device-lookup.ts";
 import type { FoundFacts, HostFacts, RuntimeFeatures, SpecSettings } from "./input.ts";
 import { findMounts } from "./mount-lookup.ts";
 import { oomScoreAdj } from "./oom-score.ts";
+import { relabelVolumes } from "./relabel.ts";
 import { ociResources } from "./resources.ts";
 import { findSeccomp } from "./seccomp-lookup.ts";
+import { containerLabels } from "./selinux.ts";
 import { findUser } from "./user-lookup.ts";
 
 /** What OCI configs are made with, for as long as the daemon runs. */
@@ -20,6 +23,7 @@ export interface SpecParts {
   readonly config: Pick<Config, "container" | "cgroup" | "kubelet" | "runtime">;
   readonly host: HostFacts;
   readonly cdi: CdiDirectories;
+  readonly labels: FileLabels;
   /** What the runtime handler of that name can do. */
   features(handler: string): RuntimeFeatures;
   /**
@@ -39,6 +43,7 @@ export function createSpecBuilder(parts: SpecParts): SpecBuilder {
       const runtime = parts.features(record.handler);
       const settings = specSettings(parts.config, record.handler);
       const found = await lookUp(request, parts, runtime, settings);
+      await relabelVolumes({ config, pod, host: parts.host, found }, parts.labels);
       const input = {
         id: record.id,
         config,
@@ -54,6 +59,7 @@ export function createSpecBuilder(parts: SpecParts): SpecBuilder {
       const supplementalGroups = built.process.user.additionalGids ?? [];
       return { config: built, user: { ...found.user, supplementalGroups } };
     },
+    mountLabel: (config, pod) => containerLabels({ config, pod, host: parts.host })?.mount,
     resources(resources) {
       requireCpuset(resources);
       return ociResources(resources, parts.host);

@@ -1,3 +1,4 @@
+import type { ContainerConfig } from "../../spec/cri/container-config.ts";
 import type { LinuxResources } from "../../spec/cri/resources.ts";
 import type { ImageConfig } from "../../spec/oci-image.ts";
 import type { OciConfig, OciResources } from "../../spec/oci-runtime.ts";
@@ -19,6 +20,8 @@ export interface SpecRequest {
 export interface SpecBuilder {
   /** @throws {Fault} invalid naming the field */
   build(request: SpecRequest): Promise<{ config: OciConfig; user: ContainerUser }>;
+  /** How file systems are labeled that are mounted for the container; undefined: this host has no SELinux. @throws {Fault} invalid */
+  mountLabel(config: ContainerConfig, pod: ContainerPod): string | undefined;
   /** The cgroup settings of an update. @throws {Fault} invalid naming the field */
   resources(resources: LinuxResources): OciResources;
   /** The score that a process gets where this one is asked for: the nearest that the daemon may set. */

@@ -45,6 +45,8 @@ export class RecordingContainerHost implements AsyncDisposable {
   /** The signals that end a container. */
   readonly deadly = new Set(["SIGKILL"]);
   startFails = false;
+  /** Of a host with SELinux. */
+  mountLabel: string | undefined;
   /** Throws to make a point of the step tables fail. */
   atPoint: (point: string) => void | Promise<void> = () => undefined;
   readonly parts: ContainerParts;
@@ -79,6 +81,7 @@ export class RecordingContainerHost implements AsyncDisposable {
               config: {} as OciConfig,
               user: { uid: 0, gid: 0, supplementalGroups: [] },
             }),
+            mountLabel: () => host.mountLabel,
             resources: () => ({}),
             oomScoreAdj: (score) => score,
           },

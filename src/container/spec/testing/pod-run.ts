@@ -133,6 +133,7 @@ function specParts(runtime: string, host: HostFacts, cdi: string): SpecParts {
     },
     host,
     cdi: new CdiDirectories([cdi]),
+    labels: { relabel: async () => undefined },
     features: () => ({ recursiveReadOnly: true, idmappedMounts: false, networkDevices: false }),
     initOf: () => process.pid,
   };
