@@ -1,6 +1,8 @@
 import { existsSync, readdirSync } from "node:fs";
 import { basename, join } from "node:path";
 import { Fault } from "../base/fault.ts";
+import { declaredVolumeSources } from "./declared-volumes.ts";
+import { imageOf } from "./image-of.ts";
 import { imageVolumeSources } from "./image-volumes.ts";
 import type { ContainerAttempt } from "./parts.ts";
 import type { ContainerRecord } from "./state.ts";
@@ -9,13 +11,7 @@ import type { ContainerRecord } from "./state.ts";
 export async function writeBundle(record: ContainerRecord, attempt: ContainerAttempt): Promise<void> {
   const { host, pod } = attempt;
   if (pod === undefined) throw new Fault("internal", `container ${record.id}: its pod is not known`);
-  const image = host.images.find(record.imageId);
-  if (image === undefined) {
-    throw new Fault(
-      "notFound",
-      `image ${record.imageId} was removed while container ${record.id} was being made`,
-    );
-  }
+  const image = imageOf(record, host.images);
   const paths = host.paths.container(record.id);
   const built = await host.spec.build({
     record,
@@ -23,6 +19,7 @@ export async function writeBundle(record: ContainerRecord, attempt: ContainerAtt
     image: image.config,
     rootfs: paths.rootfs,
     imageVolumes: imageVolumeSources(record, paths),
+    declaredVolumes: declaredVolumeSources(record, image.config, paths),
   });
   attempt.user = built.user;
   const path = join(paths.bundle, "config.json");

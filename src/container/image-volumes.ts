@@ -1,9 +1,8 @@
-import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { during, Fault, faultKind, isFault } from "../base/fault.ts";
 import type { ContainerPaths } from "../config/paths.ts";
 import type { Images } from "../image/contract.ts";
-import type { FileChange, Mounts } from "../linux/contract.ts";
+import type { Mounts } from "../linux/contract.ts";
 import type { SnapshotMount } from "../snapshot/contract.ts";
 import type { ContainerConfig, Mount } from "../spec/cri/container-config.ts";
 import type { ContainerAttempt } from "./parts.ts";
@@ -94,20 +93,4 @@ async function bindSubPath(root: string, path: string, target: string, image: st
     if (!isFault(error, "notFound")) throw during(`sub path "${path}" of image volume "${image}"`, error);
     throw new Fault("notFound", `sub path "${path}" does not exist in image volume "${image}"`);
   }
-}
-
-/** Never a recursive removal: should an unmount be incomplete, what is below is the image. */
-export async function unmountImageVolumes(
-  record: ContainerRecord,
-  { host }: ContainerAttempt,
-): Promise<void> {
-  const { volumes } = host.paths.container(record.id);
-  if (!existsSync(volumes)) return;
-  for (const { target } of await host.mounts.below(volumes)) await host.mounts.unmount(target);
-  const left = readdirSync(volumes, { withFileTypes: true });
-  const changes = left.map((entry): FileChange => {
-    const path = join(volumes, entry.name);
-    return entry.isDirectory() ? { change: "removeDirectory", path } : { change: "remove", path };
-  });
-  await host.files.change([...changes, { change: "removeDirectory", path: volumes }]);
 }

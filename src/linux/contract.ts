@@ -87,6 +87,13 @@ export interface FileOwner {
 /** One change of the host's files; what is to be gone may be gone, a directory that is to be made may be there. */
 export type FileChange =
   | { readonly change: "makeDirectory"; readonly path: string; readonly mode: number }
+  /** With those above it, within `root` as a process in a chroot there would; what is at `path` already may be anything. */
+  | {
+      readonly change: "makeDirectoryWithin";
+      readonly root: string;
+      readonly path: string;
+      readonly mode: number;
+    }
   | {
       readonly change: "write";
       readonly path: string;

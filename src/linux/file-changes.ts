@@ -13,6 +13,7 @@ import {
 } from "node:fs";
 import type { FileChange } from "./contract.ts";
 import { errnoOf, systemFault } from "./libc.ts";
+import { makeDirectoryWithin } from "./make-within.ts";
 
 /** Makes the changes one after the other, up to the first that fails. May wait for a disk. @throws {Fault} naming it */
 export function makeChanges(changes: readonly FileChange[]): void {
@@ -29,6 +30,9 @@ function makeChange(change: FileChange): void {
   switch (change.change) {
     case "makeDirectory":
       mkdirSync(change.path, { recursive: true, mode: change.mode });
+      return;
+    case "makeDirectoryWithin":
+      makeDirectoryWithin(change.root, change.path, change.mode);
       return;
     case "write":
       writeFileSync(change.path, change.text, { mode: change.mode });

@@ -15,11 +15,12 @@ import {
   shellConfig,
 } from "../harness/pods.ts";
 import { privileged } from "../harness/privileged.ts";
-import { directory, file } from "../images/busybox.ts";
+import { busyboxLayer, directory, file } from "../images/busybox.ts";
 import { writeOciArchive } from "../images/image.ts";
 import type { TarEntry } from "../images/tar.ts";
 
 const toolsImage = "test.berth.example/tools:1";
+const declaringImage = "test.berth.example/declaring:1";
 
 const link = (path: string, target: string): TarEntry => ({ path, kind: "symlink", mode: 0o777, target });
 
@@ -39,6 +40,24 @@ async function importTools(daemon: TestDaemon): Promise<void> {
     link("way-out", "../../../../../../../../../../etc"),
   ];
   await writeOciArchive({ name: toolsImage, layers: [lower, upper], config: {} }, path);
+  await daemon.berth.import({ path });
+}
+
+/** A root with a shell, whose image declares volumes: one with content, one behind a link, others that are not there. */
+async function importDeclaring(daemon: TestDaemon): Promise<void> {
+  const path = join(daemon.workspace.directory, "declaring.tar");
+  const content = [
+    directory("data"),
+    file("data/text", "of the image\n"),
+    directory("real"),
+    link("alias", "/real"),
+  ];
+  const paths = ["/data", "/alias/in", "/made/deep/", "/mounted", "/sys/fs/cgroup"];
+  const Volumes = Object.fromEntries(paths.map((name) => [name, {}]));
+  await writeOciArchive(
+    { name: declaringImage, layers: [busyboxLayer(), content], config: { Volumes } },
+    path,
+  );
   await daemon.berth.import({ path });
 }
 
@@ -112,6 +131,28 @@ for (const runtime of ["crun", "runc"] as const) {
       assert.equal(mounts[0]?.image?.image, toolsImage);
       assert.equal(mounts[0]?.image?.imageRef, tools?.repoDigests[0] ?? tools?.id);
       assert.equal(mounts[0]?.imageSubPath, "bin");
+    });
+
+    test("volumes that an image declares are there with their content, and writable though the root is not", async () => {
+      await importDeclaring(daemon);
+      const places = ["/data", "/real/in", "/made/deep"];
+      for (const readonlyRootfs of [false, true]) {
+        const config = shellConfig(`declaring-${readonlyRootfs}`, declaringImage, "exec sleep 1000", {
+          linux: { securityContext: { readonlyRootfs } },
+          mounts: [imageMount("/mounted", "data")],
+        });
+        const id = await runContainer(daemon, pod, config);
+        assert.equal(await said(id, "cat /data/text; ls /mounted"), "of the image\ntext\n");
+        assert.equal(await said(id, places.map((place) => `echo ok > ${place}/new`).join(" && ")), "");
+        assert.equal(
+          await said(id, "cat /alias/in/new; touch /real/x && echo wrote || true"),
+          readonlyRootfs ? "ok\ntouch: /real/x: Read-only file system\n" : "ok\nwrote\n",
+        );
+        await daemon.pods.removeContainer({ containerId: id });
+      }
+      // The next container of the image has none of it.
+      const fresh = await runContainer(daemon, pod, shellConfig("fresh", declaringImage, "exec sleep 1000"));
+      assert.equal(await said(fresh, "ls /data /alias/in"), "/alias/in:\n\n/data:\ntext\n");
     });
 
     test("it stays when the image is removed and the daemon dies, and goes with its container", async () => {

@@ -17,6 +17,7 @@ export interface ImageRecipe {
     readonly WorkingDir?: string;
     readonly StopSignal?: string;
     readonly Labels?: Readonly<Record<string, string>>;
+    readonly Volumes?: Readonly<Record<string, object>>;
   };
 }
 

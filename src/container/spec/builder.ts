@@ -77,7 +77,7 @@ function specSettings(config: SpecParts["config"], handler: string): SpecSetting
 }
 
 async function lookUp(
-  { record, pod, image, rootfs, imageVolumes }: SpecRequest,
+  { record, pod, image, rootfs, imageVolumes, declaredVolumes }: SpecRequest,
   parts: SpecParts,
   runtime: RuntimeFeatures,
   settings: SpecSettings,
@@ -104,6 +104,7 @@ async function lookUp(
   return {
     user,
     mounts,
+    declaredVolumes,
     devices,
     hostDevices,
     cdi,

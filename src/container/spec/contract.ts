@@ -14,6 +14,8 @@ export interface SpecRequest {
   readonly rootfs: string;
   /** Where images are mounted that are volumes, by the index of the config's mount. */
   readonly imageVolumes: ReadonlyMap<number, string>;
+  /** What is to be bound for volumes that the image declares, by their path in the container. */
+  readonly declaredVolumes: ReadonlyMap<string, string>;
 }
 
 /** Makes OCI configs; knows the host's facts and the daemon's settings. */

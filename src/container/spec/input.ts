@@ -107,6 +107,8 @@ export interface FoundFacts {
   readonly user: ContainerUser;
   /** One for each mount of the config, in its order. */
   readonly mounts: readonly FoundMount[];
+  /** Of volumes that the image declares: what is bound there, by their path in the container. */
+  readonly declaredVolumes: ReadonlyMap<string, string>;
   /** For each device of the config the device nodes it stands for, with their paths in the container. */
   readonly devices: readonly (readonly OciDevice[])[];
   /** Every device of the node; empty for containers that don't get them. */

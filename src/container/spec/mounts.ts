@@ -12,7 +12,7 @@ export interface ContainerMounts {
 
 /**
  * All mounts: first the kernel's file systems (OCI runtime spec, config-linux, Default Filesystems), then, the less
- * deep ones first, the pod's files and what the caller asks for. A mount of the caller takes the place of a default
+ * deep ones first, volumes of the image, the pod's files and what the caller asks for. A mount of the caller takes the place of a default
  * one at the same path, and hides default ones below it.
  *
  * @throws {Fault} as `criMount`
@@ -32,7 +32,18 @@ export function containerMounts(input: MountsInput): ContainerMounts {
     ({ destination }) =>
       !taken.includes(destination) && !shared.some((path) => destination.startsWith(`${path}/`)),
   );
-  const placed = [...files, ...asked].sort((a, b) => depth(a.destination) - depth(b.destination));
+  const declared = Array.from(
+    found.declaredVolumes,
+    ([destination, source]): OciMount => ({
+      destination,
+      type: "bind",
+      source,
+      options: ["rbind", "rprivate"],
+    }),
+  );
+  const placed = [...declared, ...files, ...asked].sort(
+    (a, b) => depth(a.destination) - depth(b.destination),
+  );
   return { mounts: [...defaults, ...placed], rootfsPropagation: rootfsPropagation(config.mounts) };
 }
 

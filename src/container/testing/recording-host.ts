@@ -184,7 +184,7 @@ const image = {
   tags: ["busybox"],
   digests: [],
   layers: [{ chainId: imageId }],
-  config: {},
+  config: { config: { Volumes: {} } },
 } as unknown as ImageRecord;
 
 export function containerConfig(name: string, attempt = 0): ContainerConfig {

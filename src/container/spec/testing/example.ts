@@ -137,6 +137,7 @@ export const exampleInput: OciConfigInput = {
   found: {
     user: { uid: 0, gid: 0, supplementalGroups: [0] },
     mounts: [],
+    declaredVolumes: new Map(),
     devices: [],
     hostDevices: [],
     cdi: { edits: [], deviceNodes: [] },

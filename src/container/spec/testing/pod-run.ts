@@ -67,7 +67,14 @@ export async function startPodRun(runtime: string): Promise<PodRun> {
       const image = { ...exampleImage, config: { ...exampleImage.config, Entrypoint: [], Cmd: [] } };
       const images = config.mounts.flatMap(({ image }, index) => (image === undefined ? [] : [index]));
       const imageVolumes = new Map(images.map((index) => [index, at("image", `${index}`)]));
-      const request = { record, pod: inPod, image, rootfs: host.rootfs, imageVolumes };
+      const request = {
+        record,
+        pod: inPod,
+        image,
+        rootfs: host.rootfs,
+        imageVolumes,
+        declaredVolumes: new Map(),
+      };
       return (await builder.build(request)).config;
     },
     async sh(script, config = exampleConfig, inPod = pod) {
