@@ -1,10 +1,19 @@
 import { Socket } from "node:net";
 import type { Bytes } from "../base/units.ts";
-import { closeFd, libc } from "./libc.ts";
+import { check, closeFd, libc } from "./libc.ts";
 import { closeOnExecPipe } from "./posix-spawn.ts";
 
 const fcntl = libc.func("int fcntl(int fd, int command, ...)");
 const F_SETPIPE_SZ = 1031;
+const ioctl = libc.func("int ioctl(int fd, unsigned long request, void *argument)");
+const FIONREAD = 0x541b;
+
+/** How much was written into a pipe or FIFO, of which `fd` is an end, that nobody has read. @throws {SystemCallError} */
+export function unreadBytes(fd: number): Bytes {
+  const count = new Int32Array(1);
+  check(ioctl(fd, FIONREAD, count), "ioctl", "FIONREAD");
+  return count[0] ?? 0;
+}
 
 /** A pipe between this process and one that it starts. Both ends are close-on-exec, and closed when disposed of. */
 export class Pipe {

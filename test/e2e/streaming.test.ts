@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { type ChildProcess, execFile, spawn } from "node:child_process";
+import { type ChildProcess, execFile } from "node:child_process";
 import { createHash, randomBytes } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
 import { get } from "node:http";
@@ -10,6 +10,7 @@ import { isFault } from "../../src/base/fault.ts";
 import { TestDaemon } from "../harness/daemon.ts";
 import { busyboxImage, importBusybox } from "../harness/images.ts";
 import { KubeApi } from "../harness/kube-api.ts";
+import { Kubectl } from "../harness/kubectl.ts";
 import { assertNoLeaks } from "../harness/leaks.ts";
 import { metricsAddress } from "../harness/log-lines.ts";
 import {
@@ -28,12 +29,6 @@ const echo = `httpd -p 127.0.0.1:8080 -h /www; while read line; do echo "got $li
 
 const metrics = '[metrics]\naddress = "127.0.0.1:0"\n';
 
-interface Ran {
-  readonly code: number | string;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
 describe("kubectl through the daemon's streams", privileged, () => {
   let daemon: TestDaemon;
   let api: KubeApi;
@@ -48,8 +43,7 @@ describe("kubectl through the daemon's streams", privileged, () => {
     const shell = { stdin: true, tty: true };
     const terminal = await runContainer(daemon, pod, shellConfig("shell", busyboxImage, "exec sh", shell));
     const containers = { main: { id: main, stdin: true }, shell: { id: terminal, ...shell } };
-    api = await KubeApi.start(daemon, [{ name: "web", sandboxId: pod.id, containers }]);
-    writeFileSync(join(daemon.workspace.directory, "kubeconfig"), "");
+    api = await KubeApi.start(daemon, [{ name: "web", pod, containers }]);
   });
 
   after(async () => {
@@ -63,79 +57,63 @@ describe("kubectl through the daemon's streams", privileged, () => {
   });
 
   for (const transport of ["SPDY", "WebSocket"] as const) {
-    const webSockets = String(transport === "WebSocket");
-    const env = {
-      ...process.env,
-      KUBECTL_REMOTE_COMMAND_WEBSOCKETS: webSockets,
-      KUBECTL_PORT_FORWARD_WEBSOCKETS: webSockets,
-    };
-    const options = () => [
-      ...["--kubeconfig", join(daemon.workspace.directory, "kubeconfig"), "--server", api.url],
-      ...["--cache-dir", join(daemon.workspace.directory, "kube-cache")],
-    ];
-    const start = (...args: readonly string[]) => spawn("kubectl", [...options(), ...args], { env });
-    const kubectl = (args: readonly string[], input: string | Buffer = ""): Promise<Ran> =>
-      new Promise((resolve) => {
-        const child = execFile(
-          "kubectl",
-          [...options(), ...args],
-          { env, timeout: 60_000, encoding: "latin1", maxBuffer: 1 << 28 },
-          (error, stdout, stderr) => resolve({ code: error?.code ?? 0, stdout, stderr }),
-        );
-        child.stdin?.on("error", () => undefined).end(input);
+    describe(transport, () => {
+      let kubectl: Kubectl;
+
+      before(() => {
+        kubectl = new Kubectl(api, daemon.workspace.directory, transport);
       });
 
-    describe(transport, () => {
       test("exec: output, errors and exit code apart", async () => {
         const script = "echo out > /dev/stdout; echo err >&2; exit 3";
-        const ran = await kubectl(["exec", "web", "-c", "main", "--", "sh", "-c", script]);
+        const ran = await kubectl.run(["exec", "web", "-c", "main", "--", "sh", "-c", script]);
         assert.equal(ran.stdout, "out\n");
         assert.match(ran.stderr, /^err\n.*exit code 3\n$/s);
         assert.equal(ran.code, 3);
       });
 
       test("exec: a command that is not there says so", async () => {
-        const ran = await kubectl(["exec", "web", "-c", "main", "--", "/no/such/program"]);
+        const ran = await kubectl.run(["exec", "web", "-c", "main", "--", "/no/such/program"]);
         assert.notEqual(ran.code, 0);
         assert.match(ran.stderr, /\/no\/such\/program.*no such file or directory/is);
       });
 
       test("exec: input to its end, and back whole", async () => {
         const input = randomBytes(20_000_000);
-        const ran = await kubectl(["exec", "-i", "web", "-c", "main", "--", "cat"], input);
+        const ran = await kubectl.run(["exec", "-i", "web", "-c", "main", "--", "cat"], input);
         assert.deepEqual([ran.code, ran.stderr], [0, ""]);
         const hash = (data: Buffer) => createHash("sha256").update(data).digest("hex");
         assert.equal(hash(Buffer.from(ran.stdout, "latin1")), hash(input));
       });
 
       test("exec: a terminal of the client's size", async () => {
-        const command = ["exec", "-it", "web", "-c", "main", "--", "sh", "-c", "sleep 1; tty; stty size"];
-        const words = ["kubectl", ...options(), ...command].map((word) => `'${word}'`).join(" ");
-        const typed = `stty rows 33 cols 99; ${words}`;
-        const shown = await new Promise<string>((resolve) => {
-          const child = execFile(
-            "script",
-            ["-qec", typed, "/dev/null"],
-            { env, timeout: 60_000 },
-            (_, stdout) => resolve(stdout),
-          );
-          child.stdin?.on("error", () => undefined);
-        });
+        const script = "sleep 1; tty; stty size";
+        const shown = await kubectl.atTerminal([
+          "exec",
+          "-it",
+          "web",
+          "-c",
+          "main",
+          "--",
+          "sh",
+          "-c",
+          script,
+        ]);
         assert.match(shown, /\/dev\/pts\/\d+\r\n33 99\r\n/);
       });
 
       test("cp: both ways", async () => {
         const file = join(daemon.workspace.directory, `sent-${transport}`);
         writeFileSync(file, randomBytes(3_000_000));
-        const sent = await kubectl(["cp", file, `web:/tmp-${transport}`, "-c", "main"]);
+        const sent = await kubectl.run(["cp", file, `web:/tmp-${transport}`, "-c", "main"]);
         assert.equal(sent.code, 0, sent.stderr);
-        const back = await kubectl(["cp", `web:/tmp-${transport}`, `${file}.back`, "-c", "main"]);
+        const back = await kubectl.run(["cp", `web:/tmp-${transport}`, `${file}.back`, "-c", "main"]);
         assert.equal(back.code, 0, back.stderr);
         assert.ok(readFileSync(file).equals(readFileSync(`${file}.back`)));
       });
 
       test("attach: what is typed reaches the container, what it writes comes back", async () => {
-        const client = start("attach", "-i", "web", "-c", "main");
+        const client = kubectl.start("attach", "-i", "web", "-c", "main");
         const said = outputOf(client);
         await eventually("the attachment", 30_000, async () => {
           client.stdin?.write("hello\n"); // until it is joined, nobody hears it
@@ -146,7 +124,7 @@ describe("kubectl through the daemon's streams", privileged, () => {
       });
 
       test("port-forward: many connections at once; a port where nobody listens", async () => {
-        const client = start("port-forward", "pod/web", ":8080");
+        const client = kubectl.start("port-forward", "pod/web", ":8080");
         const said = outputOf(client);
         const port = await eventually(
           "the forwarding",
@@ -159,7 +137,7 @@ describe("kubectl through the daemon's streams", privileged, () => {
         assert.deepEqual(new Set(pages), new Set(["hello from berth\n"]));
         await ended(client);
 
-        const astray = start("port-forward", "pod/web", ":9");
+        const astray = kubectl.start("port-forward", "pod/web", ":9");
         const words = outputOf(astray);
         const closed = await eventually(
           "the forwarding",
@@ -175,7 +153,7 @@ describe("kubectl through the daemon's streams", privileged, () => {
 
       test("a client that vanishes takes its command along, with all it started", async () => {
         const script = `setsid sleep ${nap}1 & echo started; exec sleep ${nap}2`;
-        const client = start("exec", "web", "-c", "main", "--", "sh", "-c", script);
+        const client = kubectl.start("exec", "web", "-c", "main", "--", "sh", "-c", script);
         const said = outputOf(client);
         await eventually("the command", 30_000, async () => (said().includes("started") ? true : undefined));
         client.kill("SIGKILL");

@@ -1,11 +1,10 @@
-import { closeSync, constants, existsSync, openSync, writeSync } from "node:fs";
-import { join } from "node:path";
+import { closeSync, constants, openSync } from "node:fs";
 import { PassThrough, type Writable } from "node:stream";
 import { Fault } from "../../base/fault.ts";
 import { PacketSocket } from "../../linux/packet-socket.ts";
-import type { TerminalSize } from "../../linux/terminal.ts";
 import type { AttachRequest, StreamedProcess } from "../contract.ts";
 import type { ConmonParts } from "./parts.ts";
+import { WindowSize } from "./window-size.ts";
 
 /** What conmon marks each packet of output with, in its first byte. */
 const outputMarks = { stdout: 2, stderr: 3 } as const;
@@ -21,12 +20,13 @@ export function attach(request: AttachRequest, parts: ConmonParts): StreamedProc
   const socket = connectTo(request, bundle);
   const stdout = request.stdout ? new PassThrough() : undefined;
   const stderr = request.stderr && !request.tty ? new PassThrough() : undefined;
+  const windowSize = new WindowSize(bundle);
   const ended = deal(socket, { stdout, stderr });
   return {
     stdin: request.stdin ? socket.output : undefined,
     stdout,
     stderr,
-    resize: (size) => resize(bundle, size),
+    resize: (size) => windowSize.set(size),
     exited: ended.then(() => undefined),
     async kill() {
       socket.close();
@@ -83,20 +83,4 @@ function roomIn(to: Writable): Promise<void> {
     };
     to.on("drain", settle).on("close", settle);
   });
-}
-
-/** By the monitor's FIFO: `rows columns`. A monitor that is gone has no terminal to resize. */
-function resize(bundle: string, { columns, rows }: TerminalSize): void {
-  const fifo = join(bundle, "winsz");
-  if (!existsSync(fifo)) return;
-  try {
-    const fd = openSync(fifo, constants.O_WRONLY | constants.O_NONBLOCK);
-    try {
-      writeSync(fd, `${rows} ${columns}\n`);
-    } finally {
-      closeSync(fd);
-    }
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "ENXIO") throw error; // nobody reads it any more
-  }
 }
