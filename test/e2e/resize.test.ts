@@ -1,10 +1,19 @@
 import assert from "node:assert/strict";
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { isDeepStrictEqual } from "node:util";
 import { isFault } from "../../src/base/fault.ts";
 import { LinuxContainerResources } from "../../src/wire/gen/runtime.v1.ts";
+import {
+  type CgroupFileName,
+  cgroupOf,
+  cgroupPath,
+  cgroupVersion,
+  kernelHas,
+  memoryMax,
+  setByHand,
+} from "../harness/cgroup-file.ts";
 import { TestDaemon } from "../harness/daemon.ts";
 import { busyboxImage, importBusybox } from "../harness/images.ts";
 import { assertNoLeaks } from "../harness/leaks.ts";
@@ -20,6 +29,14 @@ import {
 import { privileged } from "../harness/privileged.ts";
 
 const MiB = 1n << 20n;
+const shares: CgroupFileName = { v1: "cpu/cpu.shares", v2: "cpu.weight" };
+const quota: CgroupFileName = { v1: "cpu/cpu.cfs_quota_us", v2: "cpu.max" };
+/** Together with memory in v1. */
+const swapMax: CgroupFileName = { v1: "memory/memory.memsw.limit_in_bytes", v2: "memory.swap.max" };
+const hasHugepages =
+  cgroupVersion === 1
+    ? existsSync("/sys/fs/cgroup/hugetlb")
+    : readFileSync("/sys/fs/cgroup/cgroup.controllers", "latin1").includes("hugetlb");
 type Limits = Partial<LinuxContainerResources>;
 
 // crun in a mount namespace of its own, runc in the host's.
@@ -59,15 +76,7 @@ for (const runtime of ["crun", "runc"] as const) {
       return linux;
     }
 
-    /** A file of the container's cgroup on this host, which has v1. */
-    async function cgroupFile(containerId: string, controller: string, name: string): Promise<string> {
-      const { info } = await daemon.pods.containerStatus({ containerId, verbose: true });
-      return join("/sys/fs/cgroup", controller, JSON.parse(info.info ?? "").cgroup, name);
-    }
-
-    async function kernelHas(containerId: string, controller: string, name: string): Promise<string> {
-      return readFileSync(await cgroupFile(containerId, controller, name), "latin1").trim();
-    }
+    const has = (id: string, name: CgroupFileName) => kernelHas(daemon, id, name);
 
     test("CPU and memory go up and down, and are told as the kernel has them", async () => {
       const id = await limited("updown", {
@@ -84,13 +93,9 @@ for (const runtime of ["crun", "runc"] as const) {
         [now.cpuShares, now.cpuQuota, now.cpuPeriod, now.memoryLimitInBytes],
         [256n, 400_000n, 200_000n, 64n * MiB],
       );
-      assert.equal(
-        await kernelHas(id, "memory", "memory.memsw.limit_in_bytes"),
-        String(64n * MiB),
-        "no swap",
-      );
+      assert.equal(await has(id, swapMax), cgroupVersion === 1 ? String(64n * MiB) : "0", "no swap");
       await update(id, { cpuQuota: -1n, memoryLimitInBytes: -1n, memorySwapLimitInBytes: -1n });
-      assert.equal(await kernelHas(id, "cpu", "cpu.cfs_quota_us"), "-1");
+      assert.match(await has(id, quota), /^(-1|max 200000)$/);
       const lifted = await told(id);
       assert.deepEqual([lifted.cpuQuota, lifted.memoryLimitInBytes, lifted.cpuShares], [-1n, -1n, 256n]);
     });
@@ -130,24 +135,32 @@ for (const runtime of ["crun", "runc"] as const) {
       const now = await told(id);
       assert.deepEqual([now.cpuShares, now.memoryLimitInBytes], [512n, 200n * MiB]);
       await update(id, { memoryLimitInBytes: 60n * MiB });
-      assert.equal(await kernelHas(id, "memory", "memory.limit_in_bytes"), String(60n * MiB));
+      assert.equal(await has(id, memoryMax), String(60n * MiB));
     });
 
     test("what the kernel refuses half-way is taken back", async () => {
       const id = await limited("half", { memoryLimitInBytes: 64n * MiB, cpuShares: 512n });
-      const ofPod = dirname(dirname(await cgroupFile(id, "cpuset", "cpuset.cpus")));
-      const processors = readFileSync(join(ofPod, "cpuset.cpus"), "latin1").trim();
-      const groups = readdirSync(ofPod, { withFileTypes: true }).filter((entry) => entry.isDirectory());
-      for (const group of [...groups.map(({ name }) => join(ofPod, name)), ofPod])
-        writeFileSync(join(group, "cpuset.cpus"), "0");
+      const refused = cgroupVersion === 1 ? await narrowPod(id) : { unified: { "memory.high": "nonsense" } };
+      if (refused === undefined) return; // one processor: no other that could be refused
       await assert.rejects(
-        update(id, { memoryLimitInBytes: 96n * MiB, cpuShares: 100n, cpusetCpus: processors }),
-        (error) => isFault(error, "internal") && /cpuset\.cpus/.test(error.message),
+        update(id, { memoryLimitInBytes: 96n * MiB, cpuShares: 100n, ...refused }),
+        (error) => isFault(error, "internal") && /cpuset\.cpus|memory\.high/.test(error.message),
       );
       const now = await told(id);
       assert.deepEqual([now.cpuShares, now.memoryLimitInBytes], [512n, 64n * MiB]);
-      assert.equal(await kernelHas(id, "memory", "memory.memsw.limit_in_bytes"), String(64n * MiB));
+      assert.equal(await has(id, swapMax), cgroupVersion === 1 ? String(64n * MiB) : "0");
     });
+
+    /** Leaves the container's pod the first processor only. @returns processors that the kernel now refuses */
+    async function narrowPod(containerId: string): Promise<Limits | undefined> {
+      const file: CgroupFileName = { v1: "cpuset/cpuset.cpus", v2: "cpuset.cpus" };
+      const ofPod = dirname(dirname(cgroupPath(await cgroupOf(daemon, containerId), file)));
+      const cpusetCpus = readFileSync(join(ofPod, "cpuset.cpus"), "latin1").trim();
+      const groups = readdirSync(ofPod, { withFileTypes: true }).filter((entry) => entry.isDirectory());
+      for (const group of [...groups.map(({ name }) => join(ofPod, name)), ofPod])
+        writeFileSync(join(group, "cpuset.cpus"), "0");
+      return cpusetCpus === "0" ? undefined : { cpusetCpus };
+    }
 
     test("what the node doesn't have is refused by name, or left out as the kubelet expects", async () => {
       const id = await limited("absent", {
@@ -157,11 +170,14 @@ for (const runtime of ["crun", "runc"] as const) {
         ],
       });
       await update(id, { hugepageLimits: [{ pageSize: "2MB", limit: 4n * MiB }] });
-      assert.deepEqual((await told(id)).hugepageLimits, [], "none is in force without the controller");
+      const inForce = (await told(id)).hugepageLimits.find(({ pageSize }) => pageSize === "2MB");
+      assert.equal(inForce?.limit, hasHugepages ? 4n * MiB : undefined, "in force only with the controller");
       const refused: readonly [Limits, RegExp][] = [
         [{ cpusetCpus: "0-4000" }, /cpusetCpus is "0-4000", but this node has the processors 0/],
         [{ cpusetMems: "63" }, /cpusetMems is "63", but this node has the memory nodes 0/],
-        [{ unified: { "memory.high": "1" } }, /unified \(memory\.high\) needs cgroup v2/],
+        cgroupVersion === 1
+          ? [{ unified: { "memory.high": "1" } }, /unified \(memory\.high\) needs cgroup v2/]
+          : [{ unified: { "/../memory.high": "1" } }, /unified: "\/\.\.\/memory\.high" is not the name/],
       ];
       for (const [resources, message] of refused) {
         await assert.rejects(
@@ -173,11 +189,11 @@ for (const runtime of ["crun", "runc"] as const) {
 
     test("limits that somebody else set are told, also by the next daemon", async () => {
       const id = await limited("byhand", { memoryLimitInBytes: 64n * MiB, cpuShares: 512n });
-      writeFileSync(await cgroupFile(id, "cpu", "cpu.shares"), "77");
-      writeFileSync(await cgroupFile(id, "memory", "memory.limit_in_bytes"), String(48n * MiB));
+      await setByHand(daemon, id, shares, cgroupVersion === 1 ? "106" : "5"); // a weight of 5 is 106 shares
+      await setByHand(daemon, id, memoryMax, String(48n * MiB));
       const check = async () => {
         const now = await told(id);
-        assert.deepEqual([now.cpuShares, now.memoryLimitInBytes], [77n, 48n * MiB]);
+        assert.deepEqual([now.cpuShares, now.memoryLimitInBytes], [106n, 48n * MiB]);
       };
       await check();
       await daemon.kill();
@@ -185,7 +201,11 @@ for (const runtime of ["crun", "runc"] as const) {
       await check();
       await update(id, { memoryLimitInBytes: 56n * MiB });
       const now = await told(id);
-      assert.deepEqual([now.cpuShares, now.memoryLimitInBytes], [77n, 56n * MiB], "what was not named stays");
+      assert.deepEqual(
+        [now.cpuShares, now.memoryLimitInBytes],
+        [106n, 56n * MiB],
+        "what was not named stays",
+      );
     });
 
     test("a created container starts with what it was given before; one that has ended is given nothing", async () => {
@@ -198,7 +218,7 @@ for (const runtime of ["crun", "runc"] as const) {
       const request = { podSandboxId: pod.id, config, sandboxConfig: pod.config };
       const { containerId } = await daemon.pods.createContainer(request);
       await update(containerId, { memoryLimitInBytes: 80n * MiB });
-      assert.equal(await kernelHas(containerId, "memory", "memory.limit_in_bytes"), String(80n * MiB));
+      assert.equal(await has(containerId, memoryMax), String(80n * MiB));
       await daemon.pods.startContainer({ containerId });
       await exited(daemon, containerId);
       assert.equal((await told(containerId)).memoryLimitInBytes, 80n * MiB, "what it ended with");
@@ -250,6 +270,23 @@ for (const runtime of ["crun", "runc"] as const) {
         daemon.pods.updatePodSandboxResources({ podSandboxId, resources: limits(2n) }),
         (error) => isFault(error, "wrongState") && /it is stopped/.test(error.message),
       );
+    });
+
+    const onlyV2 = cgroupVersion === 1 ? { skip: "NOT RUN: needs cgroup v2" } : {};
+    test("cgroup v2 files are set, changed and told by their names", onlyV2, async () => {
+      const unified = {
+        "memory.high": String(64n * MiB),
+        "memory.oom.group": "1",
+        "memory.swap.max": "1048576",
+      };
+      const id = await limited("unified", { memoryLimitInBytes: 96n * MiB, unified });
+      const at = (v2: string) => has(id, { v1: "", v2 });
+      for (const [name, value] of Object.entries(unified)) assert.equal(await at(name), value);
+      await update(id, { unified: { "memory.high": "max" }, memoryLimitInBytes: 128n * MiB });
+      const now = await told(id);
+      assert.deepEqual(now.unified, { ...unified, "memory.high": "max" });
+      assert.equal(await at("memory.swap.max"), "1048576", "the swap beyond memory stays");
+      assert.equal(now.memorySwapLimitInBytes, 129n * MiB);
     });
 
     test("an update beside a stop ends with the limits or says that the container ended", async () => {

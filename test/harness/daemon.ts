@@ -10,7 +10,9 @@ import { berthCommand, type CommandResult, runProgram } from "./command.ts";
 import { hostNamespace, type MountNamespace, privateNamespace } from "./mount-namespace.ts";
 import { makeWorkspace, removeWorkspace, sweepScript, type Workspace } from "./workspace.ts";
 
-const startDeadlineMs = 30_000;
+/** Long enough for a guest under emulation. */
+const startDeadlineMs = 90_000;
+const answerDeadlineMs = 10_000;
 
 export interface DaemonOptions {
   /** The default handler. crun gets a private mount namespace, runc the host's. */
@@ -107,7 +109,7 @@ export class TestDaemon {
   async #answers(): Promise<boolean> {
     this.#disconnect();
     try {
-      await this.pods.version({ version: "v1" }, { timeout: 1000 });
+      await this.pods.version({ version: "v1" }, { timeout: answerDeadlineMs });
       return true;
     } catch {
       return false;
