@@ -21,6 +21,22 @@ export interface MappedSnapshots {
   readonly users: UserRanges;
 }
 
+/** Where a container's files differ from its image's. */
+export interface SnapshotChanges {
+  /** Where its own files lie, from its root on. */
+  readonly directory: string;
+  /** Paths from the root, without a slash before them, one character for each byte (latin1). What lay below them went, too. */
+  readonly deleted: readonly string[];
+}
+
+/** How changes are to be listed. */
+export interface ChangesRequest {
+  /** A new file for the paths that stand in `directory`: `./path` with a NUL behind each, directories before what they hold. */
+  readonly list: string;
+  /** Paths as in `deleted` that are passed over: mount points. */
+  readonly except: readonly string[];
+}
+
 /**
  * Keeps unpacked layers and containers' writable layers, as directories or devices.
  *
@@ -50,6 +66,12 @@ export interface Snapshotter {
    * @param users those of the container's user namespace, when it has one
    */
   prepareContainer(key: SnapshotKey, parent: ChainId | undefined, users?: UserRanges): Promise<void>;
+  /**
+   * Like `prepareContainer`, with the unpacked `ingest` as what the container has changed already. Drops the ingest.
+   */
+  prepareChanged(key: SnapshotKey, parent: ChainId | undefined, ingest: string): Promise<void>;
+  /** What a container has changed. It must not write meanwhile. Walks its files off the main thread. */
+  changes(key: SnapshotKey, request: ChangesRequest): Promise<SnapshotChanges>;
   /**
    * How to mount a container's snapshot, or (`view`) a committed one read-only.
    * @param at where `directory` is bound with the ids of the container's user namespace; needed only until it is mounted

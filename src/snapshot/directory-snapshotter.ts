@@ -6,7 +6,15 @@ import { KeyedLocks } from "../base/lock.ts";
 import type { UserRanges } from "../linux/contract.ts";
 import { systemFault } from "../linux/libc.ts";
 import { syncFileSystem } from "../linux/sync-file-system.ts";
-import type { MappedSnapshots, SnapshotMount, Snapshotter, SnapshotUsage } from "./contract.ts";
+import type {
+  ChangesRequest,
+  MappedSnapshots,
+  SnapshotChanges,
+  SnapshotMount,
+  Snapshotter,
+  SnapshotUsage,
+} from "./contract.ts";
+import { treeOf } from "./notes.ts";
 import { emptyDirectory, SnapshotStore } from "./store.ts";
 import { usageOfSmall } from "./tree/usage.ts";
 import type { SnapshotWorkers } from "./workers.ts";
@@ -25,6 +33,8 @@ export interface DirectoryKind {
     workers: SnapshotWorkers,
     users: UserRanges | undefined,
   ): Promise<void>;
+  /** Makes them of a settled layer's tree, which may be moved away. */
+  adopt(directory: string, tree: string, workers: SnapshotWorkers): Promise<void>;
   /** In a user namespace a container's own files lie on disk with the image's ids, too, and are shown with others. */
   readonly mapsOwn: boolean;
   mounts(directory: string, trees: readonly string[]): SnapshotMount[];
@@ -76,13 +86,7 @@ export class DirectorySnapshotter implements Snapshotter {
   async commitLayer(ingest: string, chain: ChainId, parent: ChainId | undefined): Promise<SnapshotUsage> {
     const before = await this.#store.find(chain);
     if (before === undefined) {
-      const stack = parent === undefined ? [] : (await this.#store.get(parent)).record.stack;
-      const usage = await this.#workers.run("settle", {
-        kind: this.#kind.name,
-        directory: this.#store.ingest(ingest),
-        lowers:
-          this.#kind.name === "overlay" ? this.#store.trees(stack) : this.#store.trees(stack).slice(0, 1),
-      });
+      const usage = await this.#settle(ingest, await this.#stackOf(parent));
       using _structure = await this.#alone();
       if (await this.#store.nameLayer(ingest, chain, parent, usage)) return usage;
     }
@@ -104,14 +108,12 @@ export class DirectorySnapshotter implements Snapshotter {
     await this.#store.ready();
     const present = await this.#store.getContainer(key).catch(unlessMissing);
     if (present === undefined) {
-      const stack = parent === undefined ? [] : (await this.#store.get(parent)).record.stack;
+      const stack = await this.#stackOf(parent);
       const trees = this.#store.trees(stack);
       const ids = this.#kind.mapsOwn ? undefined : users;
-      const fill = (directory: string) => this.#kind.fill(directory, trees, this.#workers, ids);
-      const made = await this.#store.newContainer({ parent, stack }, fill);
-      using _structure = await this.#alone();
-      if (parent !== undefined) await this.#store.get(parent); // it may have been removed meanwhile
-      await this.#store.nameContainer(made, key);
+      await this.#newContainer(key, { parent, stack }, (directory) =>
+        this.#kind.fill(directory, trees, this.#workers, ids),
+      );
       return;
     }
     if (present.parent !== parent)
@@ -119,6 +121,25 @@ export class DirectorySnapshotter implements Snapshotter {
         "alreadyExists",
         `the snapshot ${key} is there already, on another image: ${present.parent}`,
       );
+  }
+
+  async prepareChanged(key: SnapshotKey, parent: ChainId | undefined, ingest: string): Promise<void> {
+    const stack = await this.#stackOf(parent);
+    await this.#settle(ingest, stack);
+    const tree = treeOf(this.#store.ingest(ingest));
+    await this.#newContainer(key, { parent, stack }, (directory) =>
+      this.#kind.adopt(directory, tree, this.#workers),
+    );
+    await this.abortLayer(ingest);
+  }
+
+  async changes(key: SnapshotKey, { list, except }: ChangesRequest): Promise<SnapshotChanges> {
+    const { stack } = await this.#store.getContainer(key);
+    const own = this.#kind.own(this.#store.container(key));
+    const { name: kind } = this.#kind;
+    const lowers = this.#store.trees(stack);
+    const deleted = await this.#workers.run("changes", { kind, own, lowers, list, except });
+    return { directory: own, deleted };
   }
 
   async mounts(key: SnapshotKey, at?: string): Promise<readonly SnapshotMount[]> {
@@ -187,6 +208,28 @@ export class DirectorySnapshotter implements Snapshotter {
       if (record?.stack.includes(name) === true)
         throw new Fault("wrongState", `snapshot ${chain} can't be removed: container ${key} is on top of it`);
     }
+  }
+
+  async #stackOf(parent: ChainId | undefined): Promise<readonly string[]> {
+    return parent === undefined ? [] : (await this.#store.get(parent)).record.stack;
+  }
+
+  #settle(ingest: string, stack: readonly string[]): Promise<SnapshotUsage> {
+    const { name: kind } = this.#kind;
+    const trees = this.#store.trees(stack);
+    const lowers = kind === "overlay" ? trees : trees.slice(0, 1);
+    return this.#workers.run("settle", { kind, directory: this.#store.ingest(ingest), lowers });
+  }
+
+  async #newContainer(
+    key: SnapshotKey,
+    record: { parent: ChainId | undefined; stack: readonly string[] },
+    fill: (directory: string) => Promise<void>,
+  ): Promise<void> {
+    const made = await this.#store.newContainer(record, fill);
+    using _structure = await this.#alone();
+    if (record.parent !== undefined) await this.#store.get(record.parent); // it may have been removed meanwhile
+    await this.#store.nameContainer(made, key);
   }
 
   #alone(): Promise<Disposable> {

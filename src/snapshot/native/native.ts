@@ -22,6 +22,9 @@ export const nativeKind: DirectoryKind = {
     else await workers.run("copy", { from, to });
   },
 
+  // A copy, as a layer's files are its parent's, too.
+  adopt: (directory, tree, workers) => nativeKind.fill(directory, [tree], workers, undefined),
+
   mounts: (directory) => [bind(treeOfContainer(directory), "rw")],
   view: (trees) => trees.slice(0, 1).map((tree) => bind(tree, "ro")),
 };

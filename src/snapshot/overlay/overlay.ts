@@ -1,4 +1,4 @@
-import { chown, mkdir, mkdtemp, readFile, rm, stat } from "node:fs/promises";
+import { chown, mkdir, mkdtemp, readFile, rename, rm, stat } from "node:fs/promises";
 import { join, relative } from "node:path";
 import { Fault } from "../../base/fault.ts";
 import type { IdRange, UserRanges } from "../../linux/contract.ts";
@@ -26,6 +26,11 @@ export const overlayKind: DirectoryKind = {
   mapsOwn: false,
 
   fill: (directory, trees, _workers, users) => fill(directory, trees, users),
+
+  async adopt(directory, tree) {
+    await mkdir(workOf(directory), { mode: 0o700 });
+    await rename(tree, upperOf(directory));
+  },
 
   mounts(directory, trees) {
     if (trees.length === 0) return [{ type: "bind", source: upperOf(directory), options: ["rbind", "rw"] }];

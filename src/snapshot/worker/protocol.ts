@@ -1,6 +1,8 @@
 import { Fault, type FaultKind, faultKind } from "../../base/fault.ts";
 import type { Bytes } from "../../base/units.ts";
+import type { ListChangesRequest } from "../changes/list-changes.ts";
 import type { SnapshotUsage } from "../contract.ts";
+import type { LayerPath } from "../names.ts";
 import type { UnpackJob } from "../unpack/unpack.ts";
 import type { UnpackedLayer } from "../unpack-contract.ts";
 
@@ -14,6 +16,8 @@ export interface Tasks {
   copy: { takes: { readonly from: string; readonly to: string }; gives: undefined };
   /** Puts an unpacked ingest in the shape in which it is mounted. */
   settle: { takes: SettleRequest; gives: SnapshotUsage };
+  /** Lists where a container differs from its image. */
+  changes: { takes: ListChangesRequest; gives: readonly LayerPath[] };
 }
 
 export type TaskName = keyof Tasks;
@@ -44,7 +48,11 @@ export type ToWorker =
 
 export type FromWorker =
   | { readonly id: number; readonly say: "consumed"; readonly bytes: Bytes }
-  | { readonly id: number; readonly say: "done"; readonly gives: UnpackedLayer | SnapshotUsage | undefined }
+  | {
+      readonly id: number;
+      readonly say: "done";
+      readonly gives: UnpackedLayer | SnapshotUsage | readonly LayerPath[] | undefined;
+    }
   | { readonly id: number; readonly say: "failed"; readonly why: readonly FaultData[] };
 
 /** One error of a chain of causes; structured cloning would lose its kind. */

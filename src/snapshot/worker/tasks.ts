@@ -1,5 +1,6 @@
 import { Fault } from "../../base/fault.ts";
 import { systemFault } from "../../linux/libc.ts";
+import { listChanges } from "../changes/list-changes.ts";
 import { settleLayer } from "../settle/settle-layer.ts";
 import { copyTree } from "../tree/copy.ts";
 import { removeTree } from "../tree/remove.ts";
@@ -19,6 +20,7 @@ const tasks: TaskTable = {
     return undefined;
   },
   settle: (request) => settleLayer(request),
+  changes: (request) => listChanges(request),
 };
 
 /** Runs one task to its end on this thread. @throws {Fault} */
