@@ -3,6 +3,7 @@ import type { Handlers } from "../wire/grpc/method.ts";
 import { EventFeed } from "./event-feed.ts";
 import type { ApiParts } from "./parts.ts";
 import { attach } from "./runtime/attach.ts";
+import { checkpointContainer } from "./runtime/checkpoint-container.ts";
 import { containerStats } from "./runtime/container-stats.ts";
 import { containerStatus } from "./runtime/container-status.ts";
 import { createContainer } from "./runtime/create-container.ts";
@@ -79,7 +80,7 @@ export function runtimeHandlers(parts: ApiParts): Handlers<typeof RuntimeService
     streamPodSandboxMetrics: (_request, signal) => streamPodSandboxMetrics(podStats, signal),
 
     getContainerEvents: (_request, signal) => getContainerEvents(feed, node, signal),
-    checkpointContainer: notImplemented("CheckpointContainer"),
+    checkpointContainer: (request, signal) => checkpointContainer(request, containers, signal),
     checkpointPod: notImplemented("CheckpointPod"),
     restorePod: notImplemented("RestorePod"),
   };

@@ -121,6 +121,12 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import("./update.ts")).defineUpdate,
   },
   {
+    name: "checkpoint",
+    about: "write an archive of a running container",
+    group: "Containers and pods",
+    load: async () => (await import("./checkpoint.ts")).defineCheckpoint,
+  },
+  {
     name: "images",
     about: "list images",
     group: "Images",

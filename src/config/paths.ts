@@ -7,6 +7,8 @@ export interface Paths {
   readonly database: string;
   readonly content: string;
   readonly snapshots: string;
+  /** What checkpoints and restores in work need, a directory for each container. */
+  readonly checkpoints: string;
   /** Cached CNI results and the lease sweep's notes; must survive a reboot. */
   readonly cni: string;
   /** Network namespaces of pods that are gone while their plugins are still to be asked to detach them. */
@@ -21,6 +23,7 @@ export interface Paths {
   readonly scratch: string;
   pod(id: PodSandboxId): PodPaths;
   container(id: ContainerId): ContainerPaths;
+  checkpoint(id: ContainerId): CheckpointPaths;
   /** The OCI runtime's own `--root`. */
   runtimeRoot(handler: string): string;
 }
@@ -48,15 +51,26 @@ export interface ContainerPaths {
   readonly oomFile: string;
 }
 
+/** What a checkpoint in work, or one that is to be restored, has on disk. */
+export interface CheckpointPaths {
+  readonly directory: string;
+  /** CRIU's images. */
+  readonly images: string;
+  /** CRIU's log and figures, and what goes into the archive besides. */
+  readonly work: string;
+}
+
 export function pathsOf(config: Pick<Config, "root" | "state" | "grpc">): Paths {
   const { root, state } = config;
   const pods = join(state, "pods");
   const containers = join(state, "containers");
+  const checkpoints = join(root, "checkpoints");
   const exits = join(state, "exits");
   return {
     database: join(root, "berth.db"),
     content: join(root, "content"),
     snapshots: join(root, "snapshots"),
+    checkpoints,
     cni: join(root, "cni"),
     keptNetns: join(state, "netns"),
     lock: join(state, "berth.lock"),
@@ -87,6 +101,10 @@ export function pathsOf(config: Pick<Config, "root" | "state" | "grpc">): Paths 
         exitFile: join(exits, id),
         oomFile: join(bundle, "oom"),
       };
+    },
+    checkpoint(id) {
+      const directory = join(checkpoints, id);
+      return { directory, images: join(directory, "checkpoint"), work: join(directory, "work") };
     },
     runtimeRoot: (handler) => join(state, "runtime", handler),
   };

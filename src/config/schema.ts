@@ -85,7 +85,11 @@ export interface Config {
   };
   /** Where CDI files are, the weakest first. Empty: no CDI. */
   cdi: { directories: string[] };
-  deadline: { runPod: Ms; stopPod: Ms; createContainer: Ms; startContainer: Ms; undo: Ms };
+  checkpoint: {
+    /** Whether containers may be checkpointed and restored. */
+    enable: boolean;
+  };
+  deadline: { runPod: Ms; stopPod: Ms; createContainer: Ms; startContainer: Ms; checkpoint: Ms; undo: Ms };
 }
 
 export interface RuntimeHandlerConfig {

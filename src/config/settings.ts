@@ -128,11 +128,15 @@ export const settings = section<Config>({
   cdi: section<Config["cdi"]>({
     directories: setting(read.listOf(read.absolutePath), ["/etc/cdi", "/var/run/cdi"]),
   }),
+  checkpoint: section<Config["checkpoint"]>({
+    enable: setting(read.flag, true),
+  }),
   deadline: section<Config["deadline"]>({
     runPod: setting(read.duration, 240 * second),
     stopPod: setting(read.duration, 120 * second),
     createContainer: setting(read.duration, 240 * second),
     startContainer: setting(read.duration, 240 * second),
+    checkpoint: setting(read.duration, 240 * second),
     undo: setting(read.duration, 120 * second),
   }),
 });

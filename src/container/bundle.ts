@@ -1,6 +1,7 @@
 import { existsSync, readdirSync } from "node:fs";
 import { basename, join } from "node:path";
 import { Fault } from "../base/fault.ts";
+import { requireMounts, restorableConfig } from "./checkpoint/restorable.ts";
 import { declaredVolumeSources } from "./declared-volumes.ts";
 import { imageOf } from "./image-of.ts";
 import { imageVolumeSources } from "./image-volumes.ts";
@@ -9,18 +10,21 @@ import type { ContainerRecord } from "./state.ts";
 
 /** config.json, from the container's, the pod's and the image's config. */
 export async function writeBundle(record: ContainerRecord, attempt: ContainerAttempt): Promise<void> {
-  const { host, pod } = attempt;
+  const { host, pod, checkpoint } = attempt;
   if (pod === undefined) throw new Fault("internal", `container ${record.id}: its pod is not known`);
   const image = imageOf(record, host.images);
   const paths = host.paths.container(record.id);
+  const made =
+    checkpoint === undefined ? record : { ...record, config: restorableConfig(record.config, checkpoint) };
   const built = await host.spec.build({
-    record,
+    record: made,
     pod,
     image: image.config,
     rootfs: paths.rootfs,
     imageVolumes: imageVolumeSources(record, paths),
     declaredVolumes: declaredVolumeSources(record, image.config, paths),
   });
+  if (checkpoint !== undefined) requireMounts(checkpoint, built.config);
   attempt.user = built.user;
   const path = join(paths.bundle, "config.json");
   await host.files.change([{ change: "write", path, text: JSON.stringify(built.config), mode: 0o600 }]);

@@ -1,6 +1,7 @@
 import { waitFor } from "../base/deadline.ts";
 import { Fault } from "../base/fault.ts";
 import { findByPrefix } from "../base/prefix.ts";
+import { checkpointContainer } from "./checkpoint/checkpoint.ts";
 import type { Containers } from "./contract.ts";
 import { createContainer } from "./create.ts";
 import { execSync } from "./exec-sync.ts";
@@ -51,6 +52,9 @@ export function openContainers(parts: ContainerParts): Containers {
     async update(id, resources, signal) {
       const doing = `changing the resources of container ${id}`;
       await waitFor(updateResources(get(id).id, resources, parts), signal, doing);
+    },
+    async checkpoint(id, checkpoint, signal) {
+      await waitFor(checkpointContainer(get(id), checkpoint, parts), signal, `checkpointing container ${id}`);
     },
     async execSync(id, command, timeout, signal) {
       return await execSync(get(id), { command, timeout }, parts, signal);

@@ -3,6 +3,7 @@ import type { Ms } from "../base/units.ts";
 import type { ExecResult } from "../runtime/contract.ts";
 import type { ContainerConfig } from "../spec/cri/container-config.ts";
 import type { LinuxResources } from "../spec/cri/resources.ts";
+import type { ContainerCheckpoint } from "./checkpoint/checkpoint.ts";
 import type { ContainerRecord } from "./state.ts";
 
 /** The containers of this node, as the API drives them. Reads never wait. */
@@ -20,6 +21,11 @@ export interface Containers {
   remove(id: string, signal: AbortSignal): Promise<void>;
   /** Changes the limits that `resources` names, all or none. @throws {Fault} notFound, invalid; wrongState when they are below what is used, or it has ended */
   update(id: string, resources: LinuxResources, signal: AbortSignal): Promise<void>;
+  /**
+   * Writes an archive of a running container, which runs on. @throws {Fault} notFound; wrongState (it doesn't run, or
+   * checkpoints can't work here: why); invalid, alreadyExists (the location); deadline; internal with what CRIU said
+   */
+  checkpoint(id: string, checkpoint: ContainerCheckpoint, signal: AbortSignal): Promise<void>;
   execSync(
     id: string,
     command: readonly string[],

@@ -9,12 +9,20 @@ import { publishLifecycle } from "../events/lifecycle.ts";
 import type { ImageRecord } from "../image/contract.ts";
 import type { ContainerConfig } from "../spec/cri/container-config.ts";
 import { parseSignal } from "../spec/signal.ts";
+import { requireCheckpoints } from "./checkpoint/checkpoint.ts";
+import { findCheckpoint, namesCheckpoint } from "./checkpoint/find-checkpoint.ts";
 import { findImageVolumes } from "./image-volumes.ts";
 import { containerKey, recordOfRequest, requireSameRequest } from "./key.ts";
 import type { ContainerAttempt, ContainerHost, ContainerParts } from "./parts.ts";
 import type { ContainerPod } from "./pod.ts";
 import { containerCgroup } from "./spec/cgroups-path.ts";
-import { type ContainerRecord, chainsBelow, containerCreated, containerStranded } from "./state.ts";
+import {
+  type ContainerRecord,
+  chainsBelow,
+  containerCheckpointed,
+  containerCreated,
+  containerStranded,
+} from "./state.ts";
 import { containerSteps } from "./steps.ts";
 
 /** Creates a container, or joins or returns the create of the same pod, name and attempt. */
@@ -59,6 +67,7 @@ async function resumeStanding(
   if (record === undefined) return undefined;
   switch (record.state.kind) {
     case "created":
+    case "checkpointed":
     case "running":
     case "exited":
       requireSameRequest(record, config);
@@ -101,15 +110,23 @@ async function createAnew(
   signal: AbortSignal,
 ): Promise<ContainerId> {
   const { book, host } = parts;
-  const image = requireImage(config, host);
-  const record = newRecord(pod, config, image, parts);
+  const isRestore = namesCheckpoint(config);
+  if (isRestore) await requireCheckpoints(pod, host);
+  const checkpoint = isRestore ? await findCheckpoint(config, "", host.images, signal) : undefined;
+  const image = checkpoint?.image ?? requireImage(config, host);
+  const restored = checkpoint === undefined ? {} : { restored: checkpoint.origin };
+  const record = { ...newRecord(pod, config, image, parts), ...restored };
   using _chains = keepChains(book.pendingChains, chainsBelow(record));
   using _container = await book.locks.hold(record.id, signal);
   const timeline: StepTime[] = [];
   const began = performance.now();
   await book.records.put(record.id, record); // recorded first
   timeline.push({ step: "record", ms: performance.now() - began });
-  const attempt: ContainerAttempt = { ...undoAttempt(host), pod };
+  const attempt: ContainerAttempt = {
+    ...undoAttempt(host),
+    pod,
+    ...(checkpoint === undefined ? {} : { checkpoint }),
+  };
   try {
     await runSteps(
       containerSteps,
@@ -118,14 +135,18 @@ async function createAnew(
       stepWatch("CreateContainer", { pod: record.podId, container: record.id }, book, timeline),
       signal,
     );
-    if (attempt.process === undefined) throw new Fault("internal", "the runtime named no process");
+    if (attempt.process === undefined && checkpoint === undefined)
+      throw new Fault("internal", "the runtime named no process");
   } catch (error) {
     await settleFailed(record, error, parts);
     throw during(`creating container ${config.metadata.name} in pod ${pod.id}`, error);
   }
+  const made = { ...record, user: attempt.user };
   await book.records.put(
     record.id,
-    containerCreated({ ...record, user: attempt.user }, attempt.process, timeline),
+    attempt.process === undefined
+      ? containerCheckpointed(made, timeline)
+      : containerCreated(made, attempt.process, timeline),
   );
   publishLifecycle(book.events, "created", { container: record.id, pod: record.podId });
   const ms = performance.now() - began;

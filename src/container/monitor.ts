@@ -1,11 +1,13 @@
 import { Fault } from "../base/fault.ts";
-import type { ContainerAttempt } from "./parts.ts";
+import type { CreateRequest, MonitoredContainer } from "../runtime/contract.ts";
+import type { ContainerAttempt, ContainerHost } from "./parts.ts";
+import type { ContainerPod } from "./pod.ts";
 import type { ContainerRecord } from "./state.ts";
 
 /** How long the kernel may take to let go of a cgroup whose last process was just killed. */
 const REMOVE_WAIT_MS = 2_000;
 
-/** Starts the monitor, which has the OCI runtime create the container. */
+/** Starts the monitor, which has the OCI runtime create the container; one from a checkpoint has none before its start. */
 export async function createMonitored(
   record: ContainerRecord,
   attempt: ContainerAttempt,
@@ -13,20 +15,38 @@ export async function createMonitored(
 ): Promise<void> {
   const { host, pod } = attempt;
   if (pod === undefined) throw new Fault("internal", `container ${record.id}: its pod is not known`);
-  attempt.process = await host.runtime.create(
-    {
-      id: record.id,
-      handler: record.handler,
-      bundle: host.paths.container(record.id).bundle,
-      name: record.config.metadata.name,
-      logPath: record.logPath === "" ? undefined : record.logPath,
-      stdin: record.config.stdin,
-      stdinOnce: record.config.stdinOnce,
-      tty: record.config.tty,
-      monitorCgroup: pod.monitorCgroup,
-    },
-    signal,
-  );
+  if (record.restored !== undefined) return;
+  attempt.process = await host.runtime.create(createRequest(record, pod, host), signal);
+}
+
+/** Starts the monitor, which has the OCI runtime restore the container: it runs then. */
+export async function restoreMonitored(
+  record: ContainerRecord,
+  pod: ContainerPod,
+  host: ContainerHost,
+  signal: AbortSignal,
+): Promise<MonitoredContainer> {
+  const { images: restoreFrom } = host.paths.checkpoint(record.id);
+  const tty = host.runtime.configOf(record.id)?.process.terminal ?? false;
+  return await host.runtime.create({ ...createRequest(record, pod, host), tty, restoreFrom }, signal);
+}
+
+function createRequest(
+  record: ContainerRecord,
+  { monitorCgroup }: ContainerPod,
+  { paths }: Pick<ContainerHost, "paths">,
+): CreateRequest {
+  return {
+    id: record.id,
+    handler: record.handler,
+    bundle: paths.container(record.id).bundle,
+    name: record.config.metadata.name,
+    logPath: record.logPath === "" ? undefined : record.logPath,
+    stdin: record.config.stdin,
+    stdinOnce: record.config.stdinOnce,
+    tty: record.config.tty,
+    monitorCgroup,
+  };
 }
 
 /** Ends the container and its monitor, whatever state they are in, and what they leave. */

@@ -9,11 +9,13 @@ import type { Config } from "../config/schema.ts";
 import type { EventBus } from "../events/bus.ts";
 import type { LifecycleEvent } from "../events/lifecycle.ts";
 import type { Images } from "../image/contract.ts";
-import type { Cgroups, Files, Mounts } from "../linux/contract.ts";
+import type { Cgroups, Files, Mounts, Processes } from "../linux/contract.ts";
 import type { RecordIndex, RecordTable } from "../metadata/contract.ts";
 import type { ContainerRuntime, MonitoredContainer } from "../runtime/contract.ts";
 import type { Snapshotter } from "../snapshot/contract.ts";
+import type { LayerUnpacker } from "../snapshot/unpack-contract.ts";
 import type { ContainerConfig } from "../spec/cri/container-config.ts";
+import type { FoundCheckpoint } from "./checkpoint/find-checkpoint.ts";
 import type { ExitWaits } from "./exit-waits.ts";
 import type { ContainerPod } from "./pod.ts";
 import type { SpecBuilder } from "./spec/contract.ts";
@@ -32,8 +34,10 @@ export interface ContainerHost {
   readonly config: Config;
   readonly files: Files;
   readonly mounts: Mounts;
+  readonly processes: Processes;
   readonly cgroups: Cgroups;
   readonly snapshotter: Snapshotter;
+  readonly unpacker: LayerUnpacker;
   readonly runtime: ContainerRuntime;
   readonly images: Images;
   readonly spec: SpecBuilder;
@@ -49,6 +53,8 @@ export interface ContainerBook {
   readonly creates: Flights<string, ContainerId, ContainerConfig>;
   readonly starts: Flights<ContainerId, void>;
   readonly removes: Flights<ContainerId, void>;
+  /** With the archive that is being written. */
+  readonly checkpoints: Flights<ContainerId, void, string>;
   readonly stops: StopsInFlight;
   readonly exits: ExitWaits;
   /** Snapshots that a create in flight is about to use, though no record says so yet. */
@@ -72,6 +78,8 @@ export interface ContainerAttempt {
   readonly host: ContainerHost;
   /** Undefined when only undoing: that works from the record alone. */
   readonly pod: ContainerPod | undefined;
+  /** What the container goes on from. */
+  readonly checkpoint?: FoundCheckpoint;
   user: ContainerUser;
   process: MonitoredContainer | undefined;
 }

@@ -5,6 +5,7 @@ import type { ContainerRecord, ContainerState } from "./state.ts";
 const stateKinds: Record<ContainerState["kind"], true> = {
   making: true,
   created: true,
+  checkpointed: true,
   running: true,
   exited: true,
   removing: true,

@@ -1,5 +1,6 @@
 import type { ContainerId, SnapshotKey } from "../base/ids.ts";
 import type { SnapshotMount } from "../snapshot/contract.ts";
+import { ingestOf, prepareChangedSnapshot } from "./checkpoint/unpack-checkpoint.ts";
 import type { ContainerAttempt } from "./parts.ts";
 import type { ContainerRecord } from "./state.ts";
 
@@ -13,10 +14,18 @@ export function labeled({ type, options }: SnapshotMount, label: string | undefi
   return label === undefined || type === "bind" ? options : [...options, `context="${label}"`];
 }
 
-export async function prepareSnapshot(record: ContainerRecord, { host }: ContainerAttempt): Promise<void> {
+export async function prepareSnapshot(
+  record: ContainerRecord,
+  attempt: ContainerAttempt,
+  signal: AbortSignal,
+): Promise<void> {
+  const { host } = attempt;
+  if (record.restored !== undefined)
+    return await prepareChangedSnapshot(record, record.restored, attempt, signal);
   await host.snapshotter.prepareContainer(snapshotKey(record.id), record.parent);
 }
 
 export async function removeSnapshot(record: ContainerRecord, { host }: ContainerAttempt): Promise<void> {
+  if (record.restored !== undefined) await host.snapshotter.abortLayer(ingestOf(record.id));
   await host.snapshotter.remove(snapshotKey(record.id));
 }

@@ -4,8 +4,12 @@ import { tallyOutside } from "../base/outside-time.ts";
 import { type StepTime, stepTime } from "../base/steps.ts";
 import { type Ms, nowNanos } from "../base/units.ts";
 import { publishLifecycle } from "../events/lifecycle.ts";
-import type { ContainerParts } from "./parts.ts";
-import { type ContainerRecord, containerExited, containerStarted, type LiveState } from "./state.ts";
+import type { MonitoredContainer } from "../runtime/contract.ts";
+import { dropDump } from "./checkpoint/dump.ts";
+import { restoreMonitored } from "./monitor.ts";
+import type { ContainerHost, ContainerParts } from "./parts.ts";
+import type { ContainerPod } from "./pod.ts";
+import { type ContainerRecord, containerExited, containerStarted } from "./state.ts";
 
 /** The exit code of a container whose process could not be started, as other runtimes report it. */
 const START_ERROR_CODE = 128;
@@ -25,7 +29,7 @@ async function startHeld(id: ContainerId, parts: ContainerParts, signal: AbortSi
   if (record === undefined) throw new Fault("notFound", `container ${id} was removed`);
   const { state } = record;
   if (state.kind === "running") return;
-  if (state.kind !== "created")
+  if (state.kind !== "created" && state.kind !== "checkpointed")
     throw new Fault("wrongState", `container ${id} can't be started: it is ${state.kind}`);
   const pod = parts.pods.get(record.podId);
   if (pod.refuses !== undefined) {
@@ -34,23 +38,47 @@ async function startHeld(id: ContainerId, parts: ContainerParts, signal: AbortSi
   const began = performance.now();
   await book.faults.at("StartContainer/start/before");
   let outside: Ms;
+  let process: MonitoredContainer;
   try {
-    outside = await tallyOutside(() => host.runtime.start(id, record.handler, signal));
+    if (state.kind === "created") {
+      process = state.process;
+      outside = await tallyOutside(() => host.runtime.start(id, record.handler, signal));
+    } else {
+      [process, outside] = await restore(record, pod, host, signal);
+    }
   } catch (error) {
     await recordStartError(record, error, parts);
     throw during(`starting container ${record.config.metadata.name} (${id})`, error);
   }
   await book.faults.at("StartContainer/start/after");
-  await recordStarted(record, state, [stepTime("start", began, outside)], parts);
+  const step = state.kind === "created" ? "start" : "restore";
+  await recordStarted(record, process, [stepTime(step, began, outside)], parts);
+}
+
+async function restore(
+  record: ContainerRecord,
+  pod: ContainerPod,
+  host: ContainerHost,
+  signal: AbortSignal,
+): Promise<[MonitoredContainer, Ms]> {
+  const made: MonitoredContainer[] = [];
+  const outside = await tallyOutside(async () => {
+    made.push(await restoreMonitored(record, pod, host, signal));
+  });
+  const [process] = made;
+  if (process === undefined) throw new Fault("internal", "the runtime named no process");
+  return [process, outside];
 }
 
 async function recordStarted(
   record: ContainerRecord,
-  state: LiveState,
+  process: MonitoredContainer,
   timeline: readonly StepTime[],
-  { book }: ContainerParts,
+  { book, host }: ContainerParts,
 ): Promise<void> {
-  await book.records.put(record.id, containerStarted(record, state.process, nowNanos(), timeline));
+  await book.records.put(record.id, containerStarted(record, process, nowNanos(), timeline));
+  // what it was restored from is of no more use
+  if (record.restored !== undefined) await dropDump(record, host);
   publishLifecycle(book.events, "started", { container: record.id, pod: record.podId });
   book.log.info({ pod: record.podId, container: record.id, timeline }, "container is started");
 }
@@ -77,8 +105,8 @@ async function recordStartError(
 /** Records that a container was found running whose daemon was killed between the start and its record. */
 export async function adoptStarted(
   record: ContainerRecord,
-  state: LiveState,
+  process: MonitoredContainer,
   parts: ContainerParts,
 ): Promise<void> {
-  await recordStarted(record, state, [], parts);
+  await recordStarted(record, process, [], parts);
 }

@@ -14,6 +14,7 @@ export type ExitReason = "Completed" | "Error" | "OOMKilled" | "StartError" | "M
  *
  * - making: recorded, its steps are being made
  * - created: the monitor holds it, its process waits for start
+ * - checkpointed: as created, but without a process: that lies in a checkpoint, which start restores
  * - running
  * - exited: its process is gone; the snapshot and log are there
  * - removing: its steps are being undone
@@ -22,6 +23,7 @@ export type ExitReason = "Completed" | "Error" | "OOMKilled" | "StartError" | "M
 export type ContainerState =
   | { readonly kind: "making" }
   | { readonly kind: "created"; readonly process: MonitoredContainer }
+  | { readonly kind: "checkpointed" }
   | { readonly kind: "running"; readonly process: MonitoredContainer; readonly startedAt: UnixNanos }
   | {
       readonly kind: "exited";
@@ -37,6 +39,18 @@ export type ContainerState =
 
 export type ExitedState = Extract<ContainerState, { kind: "exited" }>;
 export type LiveState = Extract<ContainerState, { kind: "created" | "running" }>;
+
+/** The checkpoint that a container goes on from. */
+export interface CheckpointOrigin {
+  /** An archive, or an image that holds one, as it was asked for. */
+  readonly from: string;
+  /** Put before the names in it: of one container in a pod's archive. */
+  readonly prefix: string;
+  /** When it was checkpointed, as its archive says (RFC 3339). */
+  readonly checkpointedAt: string;
+  /** The image that the container was made from at first, as somebody named it. */
+  readonly image: string;
+}
 
 /** The user that the container's process runs as, for ContainerStatus. */
 export interface ContainerUser {
@@ -70,6 +84,8 @@ export interface ContainerRecord {
   readonly parent: ChainId | undefined;
   /** Absent: none. */
   readonly imageVolumes?: readonly ImageVolume[];
+  /** Of a container that was made from a checkpoint: where from. */
+  readonly restored?: CheckpointOrigin;
   readonly handler: string;
   readonly createdAt: UnixNanos;
   readonly bootId: BootId;
@@ -99,6 +115,14 @@ export function containerCreated(
   timeline: readonly StepTime[],
 ): ContainerRecord {
   return { ...record, timeline, state: { kind: "created", process } };
+}
+
+/** Made from a checkpoint, all but its processes. */
+export function containerCheckpointed(
+  record: ContainerRecord,
+  timeline: readonly StepTime[],
+): ContainerRecord {
+  return { ...record, timeline, state: { kind: "checkpointed" } };
 }
 
 export function containerStarted(
@@ -136,6 +160,7 @@ export function exitedState(state: ContainerState): ExitedState | undefined {
       return state.was;
     case "making":
     case "created":
+    case "checkpointed":
     case "running":
       return undefined;
   }

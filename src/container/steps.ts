@@ -1,5 +1,6 @@
 import type { Step } from "../base/steps.ts";
 import { removeBundle, writeBundle } from "./bundle.ts";
+import { removeCheckpoint, unpackCheckpoint } from "./checkpoint/unpack-checkpoint.ts";
 import { createMonitored, deleteMonitored } from "./monitor.ts";
 import type { ContainerAttempt } from "./parts.ts";
 import { mountRootfs, unmountRootfs } from "./rootfs.ts";
@@ -9,6 +10,7 @@ import { mountVolumes, unmountVolumes } from "./volumes.ts";
 
 /** What CreateContainer leaves on the host, in the order it is made. Undone from the last to the first. */
 export const containerSteps: readonly Step<ContainerRecord, ContainerAttempt>[] = [
+  { name: "checkpoint", do: unpackCheckpoint, undo: removeCheckpoint },
   { name: "snapshot", do: prepareSnapshot, undo: removeSnapshot },
   { name: "rootfs", do: mountRootfs, undo: unmountRootfs },
   { name: "volumes", do: mountVolumes, undo: unmountVolumes },

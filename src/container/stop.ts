@@ -2,9 +2,10 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { deadlineIn } from "../base/deadline.ts";
 import { Fault } from "../base/fault.ts";
 import type { ContainerId } from "../base/ids.ts";
-import type { Ms } from "../base/units.ts";
+import { type Ms, nowNanos } from "../base/units.ts";
+import { publishLifecycle } from "../events/lifecycle.ts";
 import type { ContainerParts } from "./parts.ts";
-import type { ContainerRecord } from "./state.ts";
+import { type ContainerRecord, containerExited } from "./state.ts";
 
 /** How long a container may take to vanish after KILL before the stop is given up. */
 const KILL_WAIT_MS = 20_000;
@@ -60,6 +61,7 @@ async function stopNow(id: ContainerId, grace: Ms, timer: KillTimer, parts: Cont
   const { book, host } = parts;
   await book.starts.get(id)?.result.catch(() => undefined);
   const record = book.records.get(id);
+  if (record?.state.kind === "checkpointed") return await stopUnrestored(id, parts);
   if (record === undefined || (record.state.kind !== "created" && record.state.kind !== "running")) return;
   const exited = book.exits.next(id);
   using deadline = deadlineIn(grace + 2 * KILL_WAIT_MS);
@@ -78,6 +80,18 @@ async function stopNow(id: ContainerId, grace: Ms, timer: KillTimer, parts: Cont
   throw new Fault("deadline", `container ${id} is still there ${KILL_WAIT_MS / 1000} s after it was killed`, {
     hint: "one of its processes may hang in the kernel; see `ps -eo pid,stat,wchan,args`",
   });
+}
+
+/** It has no process yet, and shall get none. */
+async function stopUnrestored(id: ContainerId, { book, host }: ContainerParts): Promise<void> {
+  using deadline = deadlineIn(host.config.deadline.undo);
+  using _container = await book.locks.hold(id, deadline.signal);
+  const record = book.records.get(id);
+  if (record?.state.kind !== "checkpointed") return;
+  const message = "stopped before it was restored";
+  const exit = { exitCode: 137, reason: "Error", message, finishedAt: nowNanos() } as const;
+  await book.records.put(id, containerExited(record, exit));
+  publishLifecycle(book.events, "stopped", { container: id, pod: record.podId });
 }
 
 /** True if `wanted` settles before `limit`. */

@@ -171,7 +171,19 @@ export async function openNode(
   const cdi = new CdiDirectories(config.cdi.directories);
   const spec = await openSpecBuilder(config, { cgroups, labels, runtime, cdi, containers: containerBook });
   const containerParts: ContainerParts = {
-    host: { paths, config, files: host.files, mounts, cgroups, snapshotter, runtime, images, spec },
+    host: {
+      paths,
+      config,
+      files: host.files,
+      mounts,
+      processes: host.processes,
+      cgroups,
+      snapshotter,
+      unpacker,
+      runtime,
+      images,
+      spec,
+    },
     book: containerBook,
     pods: { get: (id) => podForContainers(podSandboxes.get(id), podBook, paths) },
   };
@@ -259,6 +271,7 @@ function openContainerBook(metadata: Metadata, shared: BookParts): ContainerBook
     creates: new Flights(),
     starts: new Flights(),
     removes: new Flights(),
+    checkpoints: new Flights(),
     stops: new Map(),
     exits: new ExitWaits(),
     pendingChains: new Map(),

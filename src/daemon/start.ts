@@ -86,6 +86,7 @@ async function makeDirectories(config: Config, paths: Paths): Promise<void> {
   await mkdir(config.root, { recursive: true, mode: 0o700 });
   await mkdir(config.state, { recursive: true, mode: 0o711 });
   await mkdir(dirname(paths.socket), { recursive: true, mode: 0o711 });
+  await mkdir(paths.checkpoints, { recursive: true, mode: 0o700 });
   for (const directory of [paths.pods, paths.containers, paths.exits]) {
     await mkdir(directory, { recursive: true, mode: 0o711 });
   }

@@ -1,5 +1,6 @@
 import { constants, createReadStream, createWriteStream } from "node:fs";
-import { type FileHandle, open, stat } from "node:fs/promises";
+import { type FileHandle, open, readdir, stat } from "node:fs/promises";
+import { basename, dirname } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { createGunzip, createZstdDecompress } from "node:zlib";
 import { Fault } from "../base/fault.ts";
@@ -13,6 +14,8 @@ export interface Archive extends AsyncDisposable {
   size(name: string): Promise<Bytes | undefined>;
   /** A whole small file. @throws {Fault} corrupt when there is none; exhausted beyond `max` */
   read(name: string, max: Bytes): Promise<Buffer>;
+  /** The names of the files that lie directly in a directory; none when there is no such directory. */
+  list(directory: string): Promise<string[]>;
   /** @throws {Fault} corrupt when there is none */
   stream(name: string, signal: AbortSignal): AsyncIterable<Uint8Array>;
 }
@@ -29,8 +32,27 @@ export async function openArchive(
   max: Bytes,
   signal: AbortSignal,
 ): Promise<Archive> {
+  const packing = await packingOfArchive(path);
+  if (packing === undefined) return await openTar(path, signal);
+  if (packing === "directory") return new DirectoryArchive(path);
+  await unpackFile(path, packing, unpackAt, max, signal);
+  return await openTar(unpackAt, signal);
+}
+
+/** Opens a directory or a tar file that is not packed. @throws {Fault} notFound, corrupt, exhausted; invalid for a packed one */
+export async function openPlainArchive(path: string, signal: AbortSignal): Promise<Archive> {
+  const packing = await packingOfArchive(path);
+  if (packing === "directory") return new DirectoryArchive(path);
+  if (packing === undefined) return await openTar(path, signal);
+  throw new Fault("invalid", `${path} is packed by ${packing}`, {
+    hint: `unpack it first, by ${packing} -d`,
+  });
+}
+
+/** What an archive is: a directory, a packed file, or (undefined) one that is not packed. */
+async function packingOfArchive(path: string): Promise<"directory" | "gzip" | "zstd" | undefined> {
   try {
-    if ((await stat(path)).isDirectory()) return new DirectoryArchive(path);
+    if ((await stat(path)).isDirectory()) return "directory";
   } catch (cause) {
     throw new Fault(
       (cause as NodeJS.ErrnoException).code === "ENOENT" ? "notFound" : "invalid",
@@ -38,9 +60,11 @@ export async function openArchive(
       { cause },
     );
   }
-  const packing = await sniff(path);
-  if (packing !== undefined) await unpackFile(path, packing, unpackAt, max, signal);
-  const file = await open(packing === undefined ? path : unpackAt, "r");
+  return await sniff(path);
+}
+
+async function openTar(path: string, signal: AbortSignal): Promise<Archive> {
+  const file = await open(path, "r");
   try {
     return new TarArchive(file, await indexTar(file, signal));
   } catch (error) {
@@ -115,6 +139,11 @@ class TarArchive implements Archive {
     return buffer;
   }
 
+  async list(directory: string): Promise<string[]> {
+    const inside = [...this.#entries.keys()].filter((name) => dirname(name) === directory);
+    return inside.map((name) => basename(name));
+  }
+
   stream(name: string, signal: AbortSignal): AsyncIterable<Uint8Array> {
     const { offset, size } = this.#entry(name);
     return chunksOf(this.#file, offset, size, signal);
@@ -150,6 +179,17 @@ class DirectoryArchive implements Archive {
     const bytes = await file.readFile();
     if (bytes.length > max) throw tooLarge(name, max);
     return bytes;
+  }
+
+  async list(directory: string): Promise<string[]> {
+    try {
+      using root = openDirectory(this.#path);
+      using found = openBeneath(root.fd, directory, constants.O_RDONLY | constants.O_DIRECTORY);
+      const entries = await readdir(pathAt(found.fd), { withFileTypes: true });
+      return entries.filter((entry) => entry.isFile()).map(({ name }) => name);
+    } catch {
+      return [];
+    }
   }
 
   async *stream(name: string, signal: AbortSignal): AsyncGenerator<Uint8Array> {

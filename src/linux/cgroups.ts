@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { posix } from "node:path";
+import { freezeCgroup, thawCgroup } from "./cgroup-freeze.ts";
 import { type CgroupHierarchies, checkCgroupPath, findCgroupHierarchies } from "./cgroup-hierarchies.ts";
 import { killCgroup } from "./cgroup-kill.ts";
 import { cgroupExists, cgroupProcesses, cgroupsBelow, removeCgroup } from "./cgroup-tree.ts";
@@ -28,6 +29,8 @@ export function cgroupsOf(hierarchies: CgroupHierarchies, thread: HostThread): C
     exists: async (cgroup) => cgroupExists(hierarchies, cgroup),
     processes: async (cgroup) => cgroupProcesses(hierarchies, cgroup),
     killAll: (cgroup, signal) => killCgroup(hierarchies, cgroup, signal),
+    freeze: (cgroup, signal) => freezeCgroup(hierarchies, cgroup, signal),
+    thaw: (cgroup) => thawCgroup(hierarchies, cgroup),
     remove: (cgroup, wait) => removeCgroup(hierarchies, cgroup, wait, thread),
     below: async (cgroup) => cgroupsBelow(hierarchies, cgroup),
   };

@@ -174,6 +174,10 @@ export interface Cgroups {
   processes(cgroup: string): Promise<number[]>;
   /** KILLs every process in the group and below, until none is left. */
   killAll(cgroup: string, signal: AbortSignal): Promise<void>;
+  /** Stops every process in the group and below; none runs when it returns. @throws {Fault} unavailable without a freezer, notFound */
+  freeze(cgroup: string, signal: AbortSignal): Promise<void>;
+  /** Lets them go on. Succeeds when they do, or there is no such group. */
+  thaw(cgroup: string): Promise<void>;
   /** Removes the group and all below it; they must be empty of processes. Succeeds when it is not there. */
   remove(cgroup: string, wait: Ms): Promise<void>;
   /** Every group at or below, as paths from the root, for `doctor --leaks`. */

@@ -2,7 +2,7 @@ import type { Readable, Writable } from "node:stream";
 import type { ContainerId } from "../base/ids.ts";
 import type { Bytes, Ms, UnixNanos } from "../base/units.ts";
 import type { TerminalSize } from "../linux/terminal.ts";
-import type { OciResources } from "../spec/oci-runtime.ts";
+import type { OciConfig, OciResources } from "../spec/oci-runtime.ts";
 
 /** A process whose identity survives pid reuse: start time in clock ticks since boot (proc(5), stat field 22). */
 export interface ProcessIdentity {
@@ -29,6 +29,18 @@ export interface CreateRequest {
   readonly tty: boolean;
   /** Where the monitor itself is put: the pod's cgroup, or a scope below it. */
   readonly monitorCgroup: string | undefined;
+  /** CRIU's images of processes that are to go on, instead of a new one that waits for `start`. */
+  readonly restoreFrom?: string;
+}
+
+/** A dump of a running container's processes. */
+export interface CheckpointRequest {
+  readonly id: ContainerId;
+  readonly handler: string;
+  /** A new directory for CRIU's images. */
+  readonly images: string;
+  /** Where CRIU writes its log (dump.log) and figures (stats-dump). */
+  readonly work: string;
 }
 
 /** How a container ended. */
@@ -106,10 +118,20 @@ export interface ContainerRuntime {
   probes(): readonly HandlerProbe[];
   /** The handler to use for a pod that names `name` ("" for the default). @throws {Fault} invalid with the names there are, or wrongState with why it cannot work */
   resolveHandler(name: string): HandlerProbe;
-  /** monitor + runtime `create`. @throws {Fault} internal with what the runtime said; nothing is left then but the bundle */
+  /** monitor + runtime `create`, or `restore`: the container runs then. @throws {Fault} internal with what the runtime said; nothing is left then but the bundle */
   create(request: CreateRequest, signal: AbortSignal): Promise<MonitoredContainer>;
+  /** What it runs with: the bundle's config. Undefined when there is none. */
+  configOf(id: ContainerId): OciConfig | undefined;
   /** runtime `start`. @throws {Fault} internal with what the runtime said */
   start(id: ContainerId, handler: string, signal: AbortSignal): Promise<void>;
+  /** Why containers of the handler can't be checkpointed and restored here; undefined: they can. Tries it out, which takes a moment. */
+  checkpointProblem(handler: string): Promise<string | undefined>;
+  /** Dumps its processes, which live on. Can't be broken off without harm to them, so no signal. @throws {Fault} internal with what the runtime and CRIU said */
+  checkpoint(request: CheckpointRequest): Promise<void>;
+  /** Waits for the end of a dump of that container that an earlier daemon began. */
+  checkpointEnded(id: ContainerId, signal: AbortSignal): Promise<void>;
+  /** A container that an earlier daemon created or restored: its monitor and first process. Undefined when either is gone. */
+  monitored(id: ContainerId): MonitoredContainer | undefined;
   /** Sends a signal to the container's init, or (`all`) to every process in it. Succeeds if it has exited. */
   kill(
     id: ContainerId,

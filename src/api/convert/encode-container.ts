@@ -8,6 +8,7 @@ import { encodeSignal } from "./signal.ts";
 const stateNumbers: Readonly<Record<ContainerState["kind"], cri.ContainerState>> = {
   making: cri.ContainerState.CONTAINER_CREATED,
   created: cri.ContainerState.CONTAINER_CREATED,
+  checkpointed: cri.ContainerState.CONTAINER_CREATED,
   running: cri.ContainerState.CONTAINER_RUNNING,
   exited: cri.ContainerState.CONTAINER_EXITED,
   removing: cri.ContainerState.CONTAINER_EXITED,

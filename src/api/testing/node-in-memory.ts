@@ -175,6 +175,7 @@ export class NodeInMemory {
         change(containerExited(get(id), { exitCode: 143, reason: "Error", message, finishedAt: nowNanos() }));
       },
       remove: async (id) => void this.containerRecords.delete(id as ContainerId),
+      checkpoint: async (id) => void get(id),
       update: async (id, resources) => {
         const record = get(id);
         change({ ...record, resources: { ...record.resources, ...resources } });

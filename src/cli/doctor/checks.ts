@@ -53,6 +53,11 @@ export const checks: readonly Check[] = [
     load: async () => (await import("./checks/cdi.ts")).checkCdi,
   },
   {
+    name: "checkpoint",
+    about: "whether containers can be checkpointed: CRIU, tried out, and runtimes that know it",
+    load: async () => (await import("./checks/checkpoint.ts")).checkCheckpoint,
+  },
+  {
     name: "network",
     about: "CNI configurations and plugins, iptables, forwarding, subnets, leases",
     load: async () => (await import("./checks/network.ts")).checkNetwork,

@@ -15,9 +15,11 @@ import type { ImageRecord, Images } from "../../image/contract.ts";
 import { makeChanges } from "../../linux/file-changes.ts";
 import { RecordingCgroups } from "../../linux/testing/recording-cgroups.ts";
 import { RecordingMounts } from "../../linux/testing/recording-mounts.ts";
+import { RecordingProcesses } from "../../linux/testing/recording-processes.ts";
 import { openMetadata } from "../../metadata/open.ts";
 import type { ContainerRuntime, MonitoredContainer } from "../../runtime/contract.ts";
 import type { Snapshotter } from "../../snapshot/contract.ts";
+import type { LayerUnpacker } from "../../snapshot/unpack-contract.ts";
 import type { ContainerConfig } from "../../spec/cri/container-config.ts";
 import type { PodSandboxConfig } from "../../spec/cri/pod-sandbox-config.ts";
 import type { OciConfig } from "../../spec/oci-runtime.ts";
@@ -72,8 +74,10 @@ export class RecordingContainerHost implements AsyncDisposable {
           paths,
           files: { change: async (changes) => makeChanges(changes) },
           mounts: host.mounts,
+          processes: new RecordingProcesses(),
           cgroups: host.cgroups,
           snapshotter: host.#snapshotter(),
+          unpacker: {} as LayerUnpacker,
           runtime: host.#runtime(),
           images: { find: (name) => (name === "busybox" || name === imageId ? image : undefined) } as Images,
           spec: {
@@ -93,6 +97,7 @@ export class RecordingContainerHost implements AsyncDisposable {
           creates: new Flights(),
           starts: new Flights(),
           removes: new Flights(),
+          checkpoints: new Flights(),
           stops: new Map(),
           exits: new ExitWaits(),
           pendingChains: new Map(),

@@ -4,7 +4,9 @@ import { UsageCache } from "../../stats/usage-cache.ts";
 import type { NodeParts } from "../plugins.ts";
 
 const podStates = ["making", "ready", "stopping", "stopped", "stranded"];
-const containerStates = ["making", "created", "running", "exited", "removing", "stranded"];
+const containerStates = [
+  ...["making", "created", "checkpointed", "running", "exited", "removing", "stranded"],
+];
 /** How old the count of the stored blobs may be; counting goes on in the background. */
 const contentIntervalMs = 30_000;
 

@@ -44,6 +44,14 @@ export class RecordingCgroups implements Cgroups {
     for (const group of this.#atOrBelow(cgroup)) this.groups.set(group, []);
   }
 
+  async freeze(cgroup: string): Promise<void> {
+    this.#record(`freeze ${cgroup}`);
+  }
+
+  async thaw(cgroup: string): Promise<void> {
+    this.#record(`thaw ${cgroup}`);
+  }
+
   async remove(cgroup: string, _wait: Ms): Promise<void> {
     this.#record(`remove ${cgroup}`);
     const busy = await this.processes(cgroup);

@@ -9,8 +9,16 @@ import type { LaunchedWithOutput } from "../../linux/launcher.ts";
 import { Pipe } from "../../linux/pipe.ts";
 import { type ProcessStart, processIdentity } from "../../linux/process-identity.ts";
 import type { CreateRequest, MonitoredContainer, ProcessIdentity } from "../contract.ts";
+import { criuErrorsIn } from "./criu.ts";
 import { deleteContainer } from "./delete.ts";
-import { killIfThere, monitorArgs, monitorEnvironment, recordedMonitor, runtimeLog } from "./monitors.ts";
+import {
+  killIfThere,
+  monitorArgs,
+  monitorEnvironment,
+  pidIn,
+  recordedMonitor,
+  runtimeLog,
+} from "./monitors.ts";
 import type { ConmonParts } from "./parts.ts";
 import { wordsOf } from "./runtime-words.ts";
 
@@ -18,6 +26,8 @@ import { wordsOf } from "./runtime-words.ts";
 const maxReport: Bytes = 64 << 10;
 /** How long the clean-up after a failed create may take. */
 const undoDeadline: Ms = 20_000;
+/** conmon has the runtime and CRIU log a restore in the bundle, under this name. */
+const restoreLog = "restore.log";
 /** The kubelet's own rotation and the log collectors read as root or as this group. */
 const logMode = 0o640;
 
@@ -48,6 +58,23 @@ export async function createContainer(
     });
     throw during(`creating container ${request.id}`, error);
   }
+}
+
+/** A container that lives, with its monitor, as their pid files name them. */
+export function monitoredContainer(
+  id: CreateRequest["id"],
+  { paths }: Pick<ConmonParts, "paths">,
+): MonitoredContainer | undefined {
+  const monitorPid = recordedMonitor(id, paths);
+  const initPid = pidIn(paths.container(id).pidFile);
+  if (monitorPid === undefined || initPid === undefined) return undefined;
+  const monitor = processIdentity(monitorPid);
+  const init = processIdentity(initPid);
+  if (monitor === undefined || init?.parent !== monitorPid) return undefined;
+  return {
+    monitor: { pid: monitor.pid, startTicks: monitor.startTicks },
+    init: { pid: init.pid, startTicks: init.startTicks },
+  };
 }
 
 function identityOf(pid: number | undefined, what: string): ProcessIdentity {
@@ -143,11 +170,12 @@ async function forked({ exited, stderr }: LaunchedWithOutput): Promise<void> {
 }
 
 /** Reads conmon's report: `{"data": <pid>}`, or -1 with what the runtime wrote to stderr. */
-async function createdPid(line: string, { bundle }: CreateRequest): Promise<number> {
+async function createdPid(line: string, { bundle, restoreFrom }: CreateRequest): Promise<number> {
   const report = parseReport(line);
   if (report.pid !== undefined) return report.pid;
   const log = await readFile(runtimeLog(bundle), "utf8").catch(() => "");
-  const words = wordsOf(log.slice(-maxReport)) || wordsOf(report.message);
+  const criu = restoreFrom === undefined ? "" : await criuErrorsIn(join(bundle, restoreLog));
+  const words = [wordsOf(log.slice(-maxReport)) || wordsOf(report.message), criu].filter(Boolean).join(": ");
   throw new Fault("internal", words === "" ? "the monitor ended before the container was created" : words);
 }
 

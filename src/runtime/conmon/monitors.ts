@@ -32,6 +32,9 @@ export function monitorArgs(request: CreateRequest, handler: Handler, paths: Pat
     ...(request.stdin ? ["--stdin"] : []),
     ...(request.stdin && !request.stdinOnce ? ["--leave-stdin-open"] : []),
     ...(request.tty ? ["--terminal"] : []),
+    ...(request.restoreFrom === undefined
+      ? []
+      : ["--restore", request.restoreFrom, "--runtime-opt=--file-locks"]),
   ];
 }
 
@@ -62,10 +65,10 @@ export function monitoredBy(
   };
 }
 
-/** Empty for one that has ended. */
-function argsOf(pid: number): string[] {
+/** The command line of a process; empty for one that has ended. */
+export function argsOf(pid: number): string[] {
   try {
-    return readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0");
+    return readFileSync(`/proc/${pid}/cmdline`, "utf8").replace(/\0$/, "").split("\0");
   } catch {
     return [];
   }

@@ -8,7 +8,9 @@ import { programPath } from "../../linux/program-path.ts";
 import type { ContainerRuntime } from "../contract.ts";
 import { attach } from "./attach.ts";
 import { cgroupOf, readBundle } from "./bundle.ts";
-import { createContainer } from "./create.ts";
+import { checkpoint, checkpointEnded } from "./checkpoint.ts";
+import { createContainer, monitoredContainer } from "./create.ts";
+import { checkpointProblem } from "./criu.ts";
 import { deleteContainer } from "./delete.ts";
 import { execSync } from "./exec.ts";
 import { sweepExecs } from "./exec-cgroup.ts";
@@ -71,7 +73,12 @@ function operations(parts: ConmonParts): ContainerRuntime {
     probes: () => handlers.probes,
     resolveHandler: (name) => handlers.resolve(name),
     create: (request, signal) => createContainer(request, parts, signal),
+    configOf: (id) => readBundle(paths.container(id).bundle),
     start: (id, handler, signal) => start(id, handlers.get(handler), host, signal),
+    checkpointProblem: (handler) => checkpointProblem(handlers.get(handler), host),
+    checkpoint: (request) => checkpoint(request, handlers.get(request.handler), host),
+    checkpointEnded: (id, signal) => checkpointEnded(id, signal),
+    monitored: (id) => monitoredContainer(id, parts),
     kill: (id, handler, signalName, all, signal) =>
       kill({ id, signalName, all }, handlers.get(handler), parts, signal),
     delete(id, handler, signal) {

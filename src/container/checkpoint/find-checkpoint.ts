@@ -1,0 +1,85 @@
+import { isAbsolute } from "node:path";
+import { during, Fault } from "../../base/fault.ts";
+import type { Bytes } from "../../base/units.ts";
+import { openPlainArchive } from "../../image/archive.ts";
+import type { ImageRecord, Images } from "../../image/contract.ts";
+import {
+  type ContainerDump,
+  parseContainerDump,
+  parseSpecDump,
+  type SpecDump,
+} from "../../spec/checkpoint.ts";
+import type { ContainerConfig } from "../../spec/cri/container-config.ts";
+import type { CheckpointOrigin } from "../state.ts";
+import { archiveNames } from "./archive-names.ts";
+
+/** Documents of an archive are far smaller. */
+const maxDocument: Bytes = 8 << 20;
+
+/** A checkpoint that a container is to be made from. */
+export interface FoundCheckpoint {
+  readonly origin: CheckpointOrigin;
+  readonly spec: SpecDump;
+  /** What the container was made from at first. */
+  readonly image: ImageRecord;
+}
+
+/** True if the config names a checkpoint's archive in the place of an image: by an absolute path, which no image has. */
+export function namesCheckpoint({ image }: Pick<ContainerConfig, "image">): boolean {
+  return isAbsolute(image.image);
+}
+
+/**
+ * The checkpoint that a container's config names.
+ *
+ * @param prefix put before the names in the archive
+ * @throws {Fault} notFound: no archive, or the image that it builds on is not here and can't be pulled; corrupt
+ */
+export async function findCheckpoint(
+  { image: { image: from } }: Pick<ContainerConfig, "image">,
+  prefix: string,
+  images: Images,
+  signal: AbortSignal,
+): Promise<FoundCheckpoint> {
+  try {
+    await using archive = await openPlainArchive(from, signal);
+    const document = async (name: string) =>
+      (await archive.read(prefix + name, maxDocument)).toString("utf8");
+    const dump = parseContainerDump(await document(archiveNames.config));
+    const spec = parseSpecDump(await document(archiveNames.spec));
+    if ((await archive.size(`${prefix}${archiveNames.images}/inventory.img`)) === undefined)
+      throw new Fault("corrupt", "the archive has no images of CRIU's");
+    const image = await baseImage(dump, images, signal);
+    const name = dump.rootfsImage || dump.rootfsImageName;
+    const origin = { from, prefix, checkpointedAt: dump.checkpointedTime, image: name };
+    return { origin, spec, image };
+  } catch (error) {
+    throw during(`the checkpoint ${from}`, error);
+  }
+}
+
+/** By digest or id if the archive has one, else by name; pulled when it is not here. */
+async function baseImage(dump: ContainerDump, images: Images, signal: AbortSignal): Promise<ImageRecord> {
+  const { rootfsImageRef: ref, rootfsImageName, rootfsImage } = dump;
+  const named = [ref, rootfsImageName, rootfsImage].filter((name) => name !== "");
+  for (const name of named) {
+    const image = images.find(name);
+    if (image !== undefined) return image;
+  }
+  // An id can't be asked for.
+  const pulled = named.find((name) => !/^(sha256:)?[0-9a-f]{64}$/.test(name));
+  if (pulled === undefined)
+    throw new Fault(
+      "notFound",
+      `the image of its container, ${ref || "which it does not name"}, is not on this node`,
+    );
+  try {
+    return await images.pull(pulled, undefined, signal);
+  } catch (error) {
+    throw during(
+      `the image of its container, ${pulled}, is not on this node`,
+      error,
+      "pull it, then ask again",
+    );
+  }
+}
