@@ -127,6 +127,12 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import("./checkpoint.ts")).defineCheckpoint,
   },
   {
+    name: "restore",
+    about: "run a pod that goes on from a checkpoint",
+    group: "Containers and pods",
+    load: async () => (await import("./restore.ts")).defineRestore,
+  },
+  {
     name: "images",
     about: "list images",
     group: "Images",

@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { mkdir } from "node:fs/promises";
+import { isAbsolute } from "node:path";
 import { during, Fault } from "../base/fault.ts";
 import type { ContainerConfig, PodSandboxConfig } from "../wire/gen/runtime.v1.ts";
 import { readContainerConfig, readPodSandboxConfig } from "./config-file/read.ts";
@@ -84,6 +85,7 @@ export async function ensureImage(
   image: string,
   { options, interrupted: signal }: Pick<MakeOptions, "options" | "interrupted">,
 ): Promise<void> {
+  if (isAbsolute(image)) return; // the archive of a checkpoint, which says what it needs
   if (options.pull !== "always" && (await hasImage(runtime, image))) return;
   if (options.pull === "never") {
     throw new Fault("notFound", `image ${image} is not on this node, and --pull is never`);

@@ -8,7 +8,7 @@ import type { LayerUnpacker } from "../snapshot/unpack-contract.ts";
 import type { StreamTargets } from "../stream/contract.ts";
 
 /** What the sweep takes away. */
-export type StrayKind = "container" | "pod" | "cgroup" | "snapshot";
+export type StrayKind = "container" | "checkpoint" | "pod" | "cgroup" | "snapshot";
 
 /**
  * Who watches what the node does. The parts themselves know nothing of it, where a contract can be watched from outside:

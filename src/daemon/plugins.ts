@@ -8,6 +8,7 @@ import type { FaultPort } from "../base/steps.ts";
 import type { Ms } from "../base/units.ts";
 import type { Paths } from "../config/paths.ts";
 import type { Config } from "../config/schema.ts";
+import { ingestOf } from "../container/checkpoint/unpack-checkpoint.ts";
 import { openContainers } from "../container/containers.ts";
 import type { Containers } from "../container/contract.ts";
 import { copyFiles } from "../container/copy.ts";
@@ -301,6 +302,7 @@ function usersOfChains({ records, pendingChains }: ContainerBook): Parameters<ty
       all()
         .filter((record) => record.parent === chain)
         .map((record) => snapshotKey(record.id)),
+    hasIngest: (ingest) => all().some(({ id }) => ingestOf(id) === ingest),
   };
 }
 

@@ -14,6 +14,7 @@ const CGROUP_WAIT_MS = 2_000;
  */
 export async function sweepStrays(node: NodeParts, signal: AbortSignal): Promise<void> {
   await sweepContainers(node, signal);
+  await sweepCheckpoints(node);
   await sweepPods(node, signal);
   await sweepCgroups(node, signal);
   await sweepSnapshots(node, signal);
@@ -47,6 +48,16 @@ async function sweepContainers(node: NodeParts, signal: AbortSignal): Promise<vo
     await removeEmpty(rootfs);
     await rm(bundle, { recursive: true, force: true });
     await rm(exitFile, { force: true });
+  }
+}
+
+async function sweepCheckpoints(node: NodeParts): Promise<void> {
+  const { paths, log, watch } = node;
+  for (const id of await names(paths.checkpoints)) {
+    if (isKnown(id, node)) continue;
+    log.warn({ container: id }, "removing files of a checkpoint that no record knows");
+    watch.stray("checkpoint");
+    await rm(join(paths.checkpoints, id), { recursive: true, force: true });
   }
 }
 

@@ -20,6 +20,8 @@ export interface ChainUsers {
   inUse(chain: ChainId): boolean;
   /** The containers' snapshots right on top of this chain. */
   snapshotsOn(chain: ChainId): readonly SnapshotKey[];
+  /** True for an ingest that is a container's: files that it is about to begin with. */
+  hasIngest(ingest: string): boolean;
 }
 
 /** What images may take and how long they may take it, from the configuration. */

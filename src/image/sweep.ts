@@ -71,7 +71,8 @@ export async function sweepImages(parts: ImageParts, signal: AbortSignal): Promi
   const { committed, ingests } = await store.snapshotter.list();
   // Each is recorded before it is made, and forgotten after it is gone.
   for (const ingest of ingests)
-    if (store.ingests.get(ingest) === undefined) await store.snapshotter.abortLayer(ingest);
+    if (store.ingests.get(ingest) === undefined && !store.users.hasIngest(ingest))
+      await store.snapshotter.abortLayer(ingest);
   await removeUnused(committed, parts, signal);
   const blobs = await store.content.list();
   for (const { digest, path } of blobs) if (digest === undefined) await store.content.drop(path);

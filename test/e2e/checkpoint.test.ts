@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { ContainerState } from "../../src/wire/gen/runtime.v1.ts";
+import { ContainerState, Mount } from "../../src/wire/gen/runtime.v1.ts";
 import { sameProgramPath, withCriu } from "../harness/criu.ts";
 import { TestDaemon } from "../harness/daemon.ts";
 import { busyboxImage, importBusybox } from "../harness/images.ts";
@@ -12,6 +12,7 @@ import {
   containerStatus,
   eventually,
   type MadePod,
+  podConfig,
   removeAllPods,
   removePod,
   runContainer,
@@ -21,17 +22,33 @@ import {
 import { privileged } from "../harness/privileged.ts";
 
 /** Counts in memory, and tells of it in a file and in its log. */
+/** A runc that takes its time: says what it is about to do, and waits before and after. */
+const slowRunc = `#!/bin/sh
+for word; do case $word in checkpoint | restore) verb=$word;; esac; done
+[ -n "$verb" ] || exec runc "$@"
+touch "$0.$verb"
+sleep 0.2
+runc "$@"
+code=$?
+sleep 0.2
+exit $code
+`;
+
 const counter = "i=0; rm /bin/true; while :; do i=$((i+1)); echo $i | tee /count; sleep 0.05; done";
 
 describe("checkpoint and restore", privileged, () => {
   let daemon: TestDaemon;
   let archives: string;
+  let slow: string;
 
   before(async () => {
     daemon = await TestDaemon.start({ runtime: "runc" });
     const dropIns = join(daemon.workspace.directory, "config.d");
     mkdirSync(dropIns);
-    writeFileSync(join(dropIns, "path.toml"), `[runtime]\n${sameProgramPath}\n`);
+    slow = join(daemon.workspace.directory, "slow-runc");
+    writeFileSync(slow, slowRunc, { mode: 0o755 });
+    const handler = `[runtime.handlers.slow]\nbinary = "${slow}"\n`;
+    writeFileSync(join(dropIns, "path.toml"), `[runtime]\n${sameProgramPath}\n${handler}`);
     await daemon.stop();
     await daemon.launch();
     await importBusybox(daemon);
@@ -140,6 +157,128 @@ describe("checkpoint and restore", privileged, () => {
       assert.deepEqual([status.state, status.exitCode], [ContainerState.CONTAINER_EXITED, 137]);
       await removePod(daemon, again.id);
       assert.deepEqual(readdirSync(join(daemon.workspace.root, "checkpoints")), []);
+    });
+
+    /** A new daemon, once it has put right what the last one left. */
+    async function launchAgain(): Promise<void> {
+      daemon.plant("");
+      await daemon.launch();
+      await eventually("the last daemon's checkpoint to go", 10_000, async () =>
+        readdirSync(join(daemon.workspace.root, "checkpoints")).length === 0 ? true : undefined,
+      );
+    }
+
+    for (const point of ["freeze/before", "dump/before", "dump/after", "archive/before"]) {
+      test(`kill -9 of the daemon in a checkpoint, at ${point}: the container runs on, and nothing is left`, async () => {
+        const pod = await runPod(daemon, "killed");
+        const id = await runCounter(pod);
+        const location = join(archives, "killed.tar");
+        daemon.plant(`CheckpointContainer/${point}:kill`);
+        await assert.rejects(daemon.pods.checkpointContainer({ containerId: id, location, timeout: 0n }));
+        await daemon.ended();
+        await launchAgain();
+        await assertCounts(id);
+        assert.ok(!readdirSync(archives).some((name) => name.startsWith("killed")));
+        await removePod(daemon, pod.id);
+      });
+    }
+
+    test("kill -9 of the daemon while CRIU works: the dump ends by itself, the container runs on", async () => {
+      const config = podConfig(daemon, "killed");
+      const { podSandboxId } = await daemon.pods.runPodSandbox({ config, runtimeHandler: "slow" });
+      const id = await runCounter({ id: podSandboxId, config });
+      const location = join(archives, "killed.tar");
+      const asked = daemon.pods.checkpointContainer({ containerId: id, location, timeout: 0n });
+      await Promise.all([assert.rejects(asked), killWhen("checkpoint")]);
+      await launchAgain();
+      await assertCounts(id);
+      assert.ok(!existsSync(location));
+      await daemon.pods.checkpointContainer({ containerId: id, location, timeout: 0n });
+      await removePod(daemon, podSandboxId);
+    });
+
+    async function killWhen(verb: "checkpoint" | "restore"): Promise<void> {
+      const sign = `${slow}.${verb}`;
+      await eventually(`runc ${verb}`, 10_000, async () => (existsSync(sign) ? true : undefined));
+      await daemon.kill();
+      rmSync(sign);
+    }
+
+    test("kill -9 of the daemon in a restore: the next start restores, or finds it restored", async () => {
+      const location = join(archives, "killed.tar");
+      const kills: readonly (() => Promise<void>)[] = [
+        () => killWhen("restore"),
+        ...["before", "after"].map((when) => async () => {
+          daemon.plant(`StartContainer/start/${when}:kill`);
+          await daemon.ended();
+        }),
+      ];
+      for (const kill of kills) {
+        const config = podConfig(daemon, "restored");
+        const { podSandboxId } = await daemon.pods.runPodSandbox({ config, runtimeHandler: "slow" });
+        const container = shellConfig("restored", location, "", { command: [] });
+        const request = { podSandboxId, config: container, sandboxConfig: config };
+        const { containerId } = await daemon.pods.createContainer(request);
+        assert.equal((await containerStatus(daemon, containerId)).state, ContainerState.CONTAINER_CREATED);
+        const killed = kill();
+        await assert.rejects(Promise.all([daemon.pods.startContainer({ containerId }), killed]));
+        await killed;
+        daemon.plant("");
+        await daemon.launch();
+        await daemon.pods.startContainer({ containerId });
+        await assertCounts(containerId);
+        await removePod(daemon, podSandboxId);
+      }
+      assert.deepEqual(readdirSync(join(daemon.workspace.root, "checkpoints")), []);
+    });
+
+    test("when its time is over, the caller hears of it, and the container runs on", async () => {
+      const config = podConfig(daemon, "late");
+      const { podSandboxId } = await daemon.pods.runPodSandbox({ config, runtimeHandler: "slow" });
+      const id = await runCounter({ id: podSandboxId, config });
+      // longer than CRIU takes to begin, and shorter than the slow runtime to end
+      writeFileSync(slow, slowRunc.replaceAll("sleep 0.2", "sleep 0.8"));
+      const location = join(archives, "late.tar");
+      const asked = daemon.pods.checkpointContainer({ containerId: id, location, timeout: 1n });
+      await assert.rejects(asked, /took too long/);
+      writeFileSync(slow, slowRunc);
+      await assertCounts(id);
+      assert.ok(!existsSync(location));
+      await eventually("its files to go", 5000, async () =>
+        readdirSync(join(daemon.workspace.root, "checkpoints")).length === 0 ? true : undefined,
+      );
+      await removePod(daemon, podSandboxId);
+    });
+
+    test("mounts of the checkpointed container must be given again", async () => {
+      const pod = await runPod(daemon, "mounted");
+      const data = join(daemon.workspace.directory, "data");
+      mkdirSync(data);
+      const mounts = [Mount.create({ containerPath: "/data", hostPath: data })];
+      const id = await runContainer(daemon, pod, shellConfig("counter", busyboxImage, counter, { mounts }));
+      await countOf(id);
+      const location = join(archives, "mounted.tar");
+      await daemon.pods.checkpointContainer({ containerId: id, location, timeout: 0n });
+      const again = (overrides: object) => shellConfig("again", location, "", { command: [], ...overrides });
+      await assert.rejects(runContainer(daemon, pod, again({})), /had mounts at \/data.*mount something/);
+      await assertCounts(await runContainer(daemon, pod, again({ mounts })));
+      await removePod(daemon, pod.id);
+    });
+
+    test("by hand: berth checkpoint, berth rm, berth restore", async () => {
+      const run = async (...args: string[]) => {
+        const { code, stdout, stderr } = await daemon.command(...args);
+        assert.equal(code, 0, stderr);
+        return stdout.trim();
+      };
+      const id = await run("run", "-d", "--name", "byhand", busyboxImage, "sh", "-c", counter);
+      await countOf(id);
+      const archive = join(archives, "byhand.tar");
+      assert.equal(await run("checkpoint", "--export", archive, "byhand"), archive);
+      await run("rm", "-f", "byhand");
+      const restored = await run("restore", "--name", "goeson", archive);
+      await assertCounts(restored);
+      await run("rm", "-f", "goeson");
     });
   });
 });

@@ -121,6 +121,7 @@ function openNode(
     unpacker,
     users: {
       inUse: (chain) => [...containers.values()].includes(chain),
+      hasIngest: () => false,
       snapshotsOn: (chain) => [...containers].flatMap(([key, parent]) => (parent === chain ? [key] : [])),
     },
     bootId,

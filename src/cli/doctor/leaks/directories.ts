@@ -15,6 +15,7 @@ export function leakedDirectories(config: Config, records: Records): Leak[] {
   const looks: readonly [string, Leak["what"], string][] = [
     [paths.pods, "directory", "files of a pod"],
     [paths.containers, "directory", "a bundle"],
+    [paths.checkpoints, "directory", "files of a checkpoint"],
     [paths.exits, "file", "an exit code"],
     [paths.keptNetns, "file", "where a network namespace was kept"],
     ...runtimeRoots.map((root): [string, Leak["what"], string] => [
