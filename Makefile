@@ -10,7 +10,7 @@ SHELL := /bin/sh
 # What berth needs on a node, and what its tests need besides.
 RUN_PACKAGES := crun runc conmon containernetworking-plugins iptables isal busybox-static \
   golang-github-containers-common catatonit iproute2 util-linux curl ca-certificates
-TEST_PACKAGES := containerd docker-registry skopeo umoci apache2-utils openssl nginx-light attr libcap2-bin socat \
+TEST_PACKAGES := containerd docker-registry skopeo umoci apache2-utils openssl criu nginx-light attr libcap2-bin socat \
   xfsprogs btrfs-progs e2fsprogs faketime prometheus zsh fish
 NPM_PACKAGES := $(if $(shell command -v npm),,nodejs npm)
 KUBECTL_PACKAGE := $(if $(shell command -v kubectl),,kubernetes-client)

@@ -4,6 +4,7 @@ import { once } from "node:events";
 import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, afterEach, before, describe, it } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { findCgroupHierarchies } from "./cgroup-hierarchies.ts";
 import { cgroupsOf, hostCgroups } from "./cgroups.ts";
 import type { Cgroups } from "./contract.ts";
@@ -68,6 +69,26 @@ function suite(name: string, make: () => Promise<Cgroups>): void {
       assert.deepEqual(await cgroups.processes(group), []);
       for (const [, signal] of await exits) assert.equal(signal, "SIGKILL");
       await cgroups.remove(group, 5000);
+    });
+
+    it("freezes what is in it until it is thawed, and kills what is frozen", async () => {
+      await cgroups.create(`${group}/a`);
+      const script = "while :; do echo tick; sleep 0.01; done";
+      const child = await processIn(cgroups.directories(`${group}/a`).values(), script);
+      const { stdout } = child;
+      if (stdout === null) throw new Error("it has no output");
+      await cgroups.freeze(group, deadline());
+      const cpu = () => readFileSync(`/proc/${child.pid}/stat`, "latin1").split(" ").slice(13, 17).join(" ");
+      const before = cpu();
+      await sleep(100);
+      assert.equal(cpu(), before, "it does not run");
+      stdout.read();
+      await cgroups.thaw(group);
+      await once(stdout, "readable");
+      await cgroups.freeze(group, deadline());
+      await cgroups.killAll(group, deadline());
+      await cgroups.thaw(`${group}/none`);
+      await assert.rejects(cgroups.freeze(`${group}/none`, deadline()), { kind: "notFound" });
     });
 
     it("kills what keeps forking", async () => {

@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, wri
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { ContainerState, Mount } from "../../src/wire/gen/runtime.v1.ts";
-import { sameProgramPath, withCriu } from "../harness/criu.ts";
+import { criuProblem, sameProgramPath, withCriu } from "../harness/criu.ts";
 import { TestDaemon } from "../harness/daemon.ts";
 import { busyboxImage, importBusybox } from "../harness/images.ts";
 import { assertNoLeaks } from "../harness/leaks.ts";
@@ -34,6 +34,12 @@ sleep 0.2
 exit $code
 `;
 
+/** As Debian builds crun: it knows no checkpoints. */
+const runcWithout = `#!/bin/sh
+for word; do [ "$word" = checkpoint ] && { echo "unknown command checkpoint" >&2; exit 1; }; done
+exec runc "$@"
+`;
+
 const counter = "i=0; rm /bin/true; while :; do i=$((i+1)); echo $i | tee /count; sleep 0.05; done";
 
 describe("checkpoint and restore", privileged, () => {
@@ -47,7 +53,12 @@ describe("checkpoint and restore", privileged, () => {
     mkdirSync(dropIns);
     slow = join(daemon.workspace.directory, "slow-runc");
     writeFileSync(slow, slowRunc, { mode: 0o755 });
-    const handler = `[runtime.handlers.slow]\nbinary = "${slow}"\n`;
+    const without = join(daemon.workspace.directory, "runc-without");
+    writeFileSync(without, runcWithout, { mode: 0o755 });
+    const handler = [
+      ...["[runtime.handlers.slow]", `binary = "${slow}"`],
+      ...["[runtime.handlers.without]", `binary = "${without}"`, ""],
+    ].join("\n");
     writeFileSync(join(dropIns, "path.toml"), `[runtime]\n${sameProgramPath}\n${handler}`);
     await daemon.stop();
     await daemon.launch();
@@ -89,6 +100,39 @@ describe("checkpoint and restore", privileged, () => {
     await countOf(id);
     return id;
   }
+
+  test("what can't be checkpointed is refused with the reason, and nothing happens to it", async () => {
+    const config = podConfig(daemon, "refused");
+    const { podSandboxId } = await daemon.pods.runPodSandbox({ config, runtimeHandler: "without" });
+    const pod = { id: podSandboxId, config };
+    const id = await runCounter(pod);
+    const location = join(archives, "refused.tar");
+    const ask = (containerId: string, at: string) =>
+      daemon.pods.checkpointContainer({ containerId, location: at, timeout: 0n });
+    await assert.rejects(ask(id, "relative.tar"), /location "relative.tar": must be an absolute path/);
+    await assert.rejects(ask("none", location), /there is no container none/);
+    await assert.rejects(ask(id, location), /checkpoints can't work here: .*built without checkpoints/);
+    const restore = runContainer(daemon, pod, shellConfig("again", location, ""));
+    await assert.rejects(restore, /checkpoints can't work here: .*built without checkpoints/);
+    await assertCounts(id);
+    assert.deepEqual(readdirSync(archives), []);
+    await removePod(daemon, podSandboxId);
+  });
+
+  const unable = criuProblem === undefined ? { skip: "NOT RUN: criu works here" } : {};
+  test("where CRIU can't work, its word is told, and the container runs on", unable, async () => {
+    const pod = await runPod(daemon, "unable");
+    const id = await runCounter(pod);
+    const location = join(archives, "unable.tar");
+    const asked = daemon.pods.checkpointContainer({ containerId: id, location, timeout: 0n });
+    await assert.rejects(
+      asked,
+      /checkpoints can't work here: (there is no criu|criu [0-9.]+ .* kernel .*: )/,
+    );
+    await assertCounts(id);
+    assert.deepEqual(readdirSync(archives), []);
+    await removePod(daemon, pod.id);
+  });
 
   describe("with CRIU", withCriu, () => {
     test("an archive is as other runtimes write it, and the container counts on", async () => {

@@ -87,7 +87,7 @@ export async function requireCheckpoints(
 }
 
 /** @throws {Fault} notFound, wrongState */
-export function requireCheckpointable(id: ContainerId, record: ContainerRecord | undefined): ContainerRecord {
+function requireCheckpointable(id: ContainerId, record: ContainerRecord | undefined): ContainerRecord {
   if (record === undefined) throw new Fault("notFound", `container ${id} was removed`);
   if (record.state.kind !== "running")
     throw new Fault("wrongState", `container ${id} can't be checkpointed: it is ${record.state.kind}`);
