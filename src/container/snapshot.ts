@@ -1,6 +1,6 @@
 import type { ContainerId, SnapshotKey } from "../base/ids.ts";
 import type { SnapshotMount } from "../snapshot/contract.ts";
-import { ingestOf, prepareChangedSnapshot } from "./checkpoint/unpack-checkpoint.ts";
+import { ingestOf, unpackChanges } from "./checkpoint/unpack-checkpoint.ts";
 import type { ContainerAttempt } from "./parts.ts";
 import type { ContainerRecord } from "./state.ts";
 
@@ -19,10 +19,11 @@ export async function prepareSnapshot(
   attempt: ContainerAttempt,
   signal: AbortSignal,
 ): Promise<void> {
-  const { host } = attempt;
-  if (record.restored !== undefined)
-    return await prepareChangedSnapshot(record, record.restored, attempt, signal);
-  await host.snapshotter.prepareContainer(snapshotKey(record.id), record.parent);
+  const { snapshotter } = attempt.host;
+  const key = snapshotKey(record.id);
+  if (record.restored === undefined) return await snapshotter.prepareContainer(key, record.parent);
+  const ingest = await unpackChanges(record, record.restored, attempt, signal);
+  await snapshotter.prepareChanged(key, record.parent, ingest);
 }
 
 export async function removeSnapshot(record: ContainerRecord, { host }: ContainerAttempt): Promise<void> {

@@ -7,7 +7,6 @@ import { type Archive, openPlainArchive } from "../../image/archive.ts";
 import { parseDeletedFiles } from "../../spec/checkpoint.ts";
 import { tarEnd, tarHeader } from "../../wire/tar/write.ts";
 import type { ContainerAttempt, ContainerHost } from "../parts.ts";
-import { snapshotKey } from "../snapshot.ts";
 import type { CheckpointOrigin, ContainerRecord } from "../state.ts";
 import { archiveNames } from "./archive-names.ts";
 
@@ -71,13 +70,13 @@ export async function removeCheckpoint({ id }: ContainerRecord, { host }: Contai
   if (existsSync(directory)) await host.files.change([{ change: "removeTree", path: directory }]);
 }
 
-/** The container's writable layer, with what it had changed by the checkpoint. */
-export async function prepareChangedSnapshot(
-  { id, parent }: ContainerRecord,
+/** Unpacks what the container had changed by the checkpoint. @returns the ingest that it is in */
+export async function unpackChanges(
+  { id }: ContainerRecord,
   { from, prefix }: CheckpointOrigin,
   { host }: ContainerAttempt,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<string> {
   await using archive = await openPlainArchive(from, signal);
   const ingest = ingestOf(id);
   await host.snapshotter.abortLayer(ingest);
@@ -91,7 +90,7 @@ export async function prepareChangedSnapshot(
     },
     signal,
   );
-  await host.snapshotter.prepareChanged(snapshotKey(id), parent, ingest);
+  return ingest;
 }
 
 /** The ingest of a container's changes; known by its id, so that it can be found again. */
