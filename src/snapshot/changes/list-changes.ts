@@ -3,12 +3,6 @@ import type { LayerPath } from "../names.ts";
 import { overlayChanges } from "./overlay-changes.ts";
 import { treeChanges } from "./tree-changes.ts";
 
-/** One path where a container differs from its image: what stands there now, or that nothing does. */
-export interface Change {
-  readonly kind: "present" | "deleted";
-  readonly path: LayerPath;
-}
-
 export interface ListChangesRequest {
   readonly kind: "overlay" | "native";
   /** The container's own files. */

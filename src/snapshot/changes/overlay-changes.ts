@@ -2,7 +2,7 @@ import type { ByteString } from "../../wire/tar/entry.ts";
 import { joinPath, type LayerPath } from "../names.ts";
 import { directoryAt, lookUp, overlayLayer } from "../settle/stack.ts";
 import { namesIn, walkTree } from "../tree/walk.ts";
-import type { Change } from "./list-changes.ts";
+import type { Change } from "./change.ts";
 
 /** What an overlay's upper directory holds is what was changed; whiteouts and opaque directories say what was deleted. */
 export function* overlayChanges(own: string, lowers: readonly string[]): Generator<Change> {

@@ -2,7 +2,7 @@ import { type BigIntStats, lstatSync, readlinkSync } from "node:fs";
 import { within } from "../../linux/byte-path.ts";
 import { type LayerPath, parentOf } from "../names.ts";
 import { walkTree } from "../tree/walk.ts";
-import type { Change } from "./list-changes.ts";
+import type { Change } from "./change.ts";
 
 /**
  * What differs between a container's whole tree and the one that it was copied from. A file that was written to has
