@@ -212,7 +212,7 @@ describe("checkpoint and restore", privileged, () => {
       );
     }
 
-    for (const point of ["freeze/before", "dump/before", "dump/after", "archive/before"]) {
+    for (const point of ["dump/before", "dump/after"]) {
       test(`kill -9 of the daemon in a checkpoint, at ${point}: the container runs on, and nothing is left`, async () => {
         const pod = await runPod(daemon, "killed");
         const id = await runCounter(pod);
@@ -286,11 +286,11 @@ describe("checkpoint and restore", privileged, () => {
       const asked = daemon.pods.checkpointContainer({ containerId: id, location, timeout: 1n });
       await assert.rejects(asked, /took too long/);
       writeFileSync(slow, slowRunc);
-      await assertCounts(id);
-      assert.ok(!existsSync(location));
-      await eventually("its files to go", 5000, async () =>
+      await eventually("its files to go", 15_000, async () =>
         readdirSync(join(daemon.workspace.root, "checkpoints")).length === 0 ? true : undefined,
       );
+      await assertCounts(id);
+      assert.ok(!existsSync(location));
       await removePod(daemon, podSandboxId);
     });
 

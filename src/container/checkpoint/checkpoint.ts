@@ -55,7 +55,6 @@ async function checkpointHeld(
   const { name } = record.config.metadata;
   try {
     const dump = await dumpContainer(record, parts, signal);
-    await book.faults.at("CheckpointContainer/archive/before");
     await writeArchive(location, archiveParts(record, dump, host), signal);
   } catch (error) {
     throw during(`checkpointing container ${name} (${id})`, error);

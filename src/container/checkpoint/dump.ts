@@ -36,7 +36,6 @@ export async function dumpContainer(
     { change: "removeTree", path: directory },
     { change: "makeDirectory", path: work, mode: 0o700 },
   ]);
-  await book.faults.at("CheckpointContainer/freeze/before");
   await host.cgroups.freeze(cgroup, signal);
   let logSize: Bytes;
   try {
