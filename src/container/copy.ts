@@ -53,7 +53,7 @@ function liveRoot({ state }: ContainerRecord): CopyRoot | undefined {
   return { directory: `/proc/${init.pid}/root`, process: init };
 }
 
-async function restingRoot(record: ContainerRecord, { book, host }: ContainerParts): Promise<CopyRoot> {
+async function restingRoot(record: ContainerRecord, { book, host, pods }: ContainerParts): Promise<CopyRoot> {
   using deadline = deadlineIn(host.config.deadline.createContainer);
   using _container = await book.locks.hold(record.id, deadline.signal);
   if (book.records.get(record.id)?.state.kind !== "exited") {
@@ -63,5 +63,6 @@ async function restingRoot(record: ContainerRecord, { book, host }: ContainerPar
   const isMounted = (await host.mounts.below(rootfs)).some(({ target }) => target === rootfs);
   // a reboot has taken the mount; as that of its create, it goes when the container is removed
   if (!isMounted) await mountRootfs(record, undoAttempt(host));
-  return { directory: rootfs };
+  const ids = pods.get(record.podId).config.security.namespaces.user;
+  return { directory: rootfs, ...(ids && { ids }) };
 }

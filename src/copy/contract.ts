@@ -11,7 +11,7 @@ export interface CopyRoot {
   readonly directory: string;
   /** Whose root that is, where it is a process's: it must still be that one when the directory is open. */
   readonly process?: { readonly pid: number; readonly startTicks: number };
-  /** Of a container with a user namespace; of a process they are read. */
+  /** Of a container with a user namespace, in which its files are shown; of a process they are read. */
   readonly ids?: IdMaps;
 }
 

@@ -1,7 +1,8 @@
-import { readFileSync, readSync, writeSync } from "node:fs";
+import { fstatSync, readFileSync, readSync, writeSync } from "node:fs";
 import { parentPort, workerData } from "node:worker_threads";
 import { Fault } from "../base/fault.ts";
 import type { Bytes } from "../base/units.ts";
+import { makeFilesAs } from "../linux/act-as.ts";
 import { toFaultMessage } from "../linux/fault-message.ts";
 import { errnoOf } from "../linux/libc.ts";
 import { type OwnedFd, openDirectory } from "../linux/open-beneath.ts";
@@ -22,12 +23,14 @@ const allIds = 0xffff_ffff;
 const { root, call, fd } = workerData as CopyTask;
 try {
   using directory = openRoot(root);
-  const ids = root.process === undefined ? root.ids : idsOf(root.process.pid);
+  const ids = root.process === undefined ? shownIds(directory.fd, root.ids) : idsOf(root.process.pid);
   if (call.way === "from") {
     const options = { followLink: call.followLink, ids, skipped };
     for (const piece of packTree(directory.fd, call.path, options)) writeAll(piece);
   } else {
-    const owner = call.archive ? "archive" : rootOf(ids);
+    const own = rootOf(ids);
+    if (ids !== undefined) makeFilesAs(own.uid, own.gid);
+    const owner = call.archive ? "archive" : own;
     const options = { owner, ids, extract: call.extract, followLinks: true, skipped } as const;
     using writer = new TreeWriter(directory.fd, call.path, options);
     readAll(new TarReader(writer));
@@ -51,6 +54,13 @@ function openRoot({ directory, process }: CopyRoot): OwnedFd {
   if (process === undefined || processIdentity(process.pid)?.startTicks === process.startTicks) return open;
   open[Symbol.dispose]();
   throw new Fault("wrongState", gone);
+}
+
+/** Those of the namespace, where the files are shown with them: they are not when the node was booted since. */
+function shownIds(directory: number, ids: IdMaps | undefined): IdMaps | undefined {
+  const { uid } = fstatSync(directory);
+  const isShown = ids?.uids.some(({ hostId, length }) => uid >= hostId && uid < hostId + length) ?? false;
+  return isShown ? ids : undefined;
 }
 
 function idsOf(pid: number): IdMaps | undefined {
