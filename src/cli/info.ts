@@ -1,6 +1,7 @@
 import type { CdiState } from "../spec/cdi/directories.ts";
 import type { StatusResponse } from "../wire/gen/runtime.v1.ts";
 import type { Define } from "./context.ts";
+import { featureTables, lackingFeatures } from "./feature-tables.ts";
 import { addManual } from "./help/manual.ts";
 import { infoValues } from "./info-values.ts";
 import { addConnection, addOutput, type OutputOptions } from "./options.ts";
@@ -13,7 +14,8 @@ import { table } from "./output/table.ts";
 export const defineInfo: Define = (command, context) => {
   addManual(command, {
     description:
-      "Shows whether the runtime can run pods and, if not, why; and which runtime handlers it has. JSON " +
+      "Shows whether the runtime can run pods and, if not, why; which runtime handlers it has, what pods may " +
+      "ask of them, and why not, where berth tells. JSON " +
       "and YAML hold all that it tells, as crictl's do.",
     examples: [
       ["berth info", "Conditions and handlers."],
@@ -27,7 +29,7 @@ export const defineInfo: Define = (command, context) => {
       const answer = await runtime.pods.status({ verbose: !options.quiet });
       const values = infoValues(answer.info);
       const document = { ...statusDocument(answer), ...values };
-      print(options.output, document, () => infoTable(answer, cdiProblems(values.cdi)));
+      print(options.output, document, () => infoTable(answer, values));
     });
 };
 
@@ -37,23 +39,22 @@ function cdiProblems(cdi: unknown): string[][] {
   return problems.map(({ path, why }) => [path, why]);
 }
 
-function infoTable(answer: StatusResponse, cdi: readonly string[][]): string {
+function infoTable(answer: StatusResponse, values: Record<string, unknown>): string {
   const conditions = (answer.status?.conditions ?? []).map((condition) => [
     condition.type,
     stateCell(condition.status ? "yes" : "no"),
     [condition.reason, condition.message].filter((text) => text !== "").join(": "),
   ]);
-  const handlers = answer.runtimeHandlers.map((handler) => [
-    handler.name === "" ? "(default)" : handler.name,
-    handler.features?.recursiveReadOnlyMounts ? "yes" : "no",
-    handler.features?.userNamespaces ? "yes" : "no",
+  const cdi = cdiProblems(values.cdi);
+  const lacking = lackingFeatures(values.runtimes).map(({ handler, feature, why }) => [
+    handler,
+    feature,
+    why,
   ]);
   return [
     table(["CONDITION", "TRUE", "WHY"], conditions),
-    // Older runtimes don't tell.
-    ...(handlers.length === 0
-      ? []
-      : [table(["RUNTIME HANDLER", "RECURSIVE READ-ONLY", "USER NAMESPACES"], handlers)]),
+    ...featureTables(answer),
+    ...(lacking.length === 0 ? [] : [table(["HANDLER", "HAS NO", "WHY"], lacking)]),
     ...(cdi.length === 0 ? [] : [table(["CDI FILE", "NOT USED BECAUSE"], cdi)]),
   ].join("\n");
 }

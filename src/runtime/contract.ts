@@ -103,6 +103,8 @@ export interface HandlerProbe {
   readonly handler: string;
   readonly path: string;
   readonly version: string;
+  /** Why it makes no mount read-only with what is mounted on it; absent: it does, or has not been tried. */
+  readonly recursiveReadOnlyProblem?: string;
   /** Why it cannot work here; undefined: it works. */
   readonly problem: string | undefined;
   readonly features: {

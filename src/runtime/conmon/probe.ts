@@ -19,7 +19,18 @@ export async function probeHandler(
     ),
     featuresOf(handler, place, signal),
   ]);
-  return { handler: handler.name, path: handler.path, version, problem, features };
+  return {
+    handler: handler.name,
+    path: handler.path,
+    version,
+    ...(features.recursiveReadOnly ? {} : { recursiveReadOnlyProblem: noRecursiveReadOnly(version) }),
+    problem,
+    features,
+  };
+}
+
+function noRecursiveReadOnly(version: string): string {
+  return `${version || "its program"} can't here: that takes crun 1.4 or runc 1.1, and Linux 5.12`;
 }
 
 /** The first line of `--version`, as in "crun version 1.8.1"; empty when the program can't run. */
