@@ -31,6 +31,8 @@ const up = "A pod's start (ms)";
 const down = "A pod's end (ms)";
 const life = "A pod's whole life";
 const exec = "ExecSync `true`";
+const much = "%g MiB through a stream, there and back";
+const many = "%s streams, open together (ms)";
 const lists = "Calls at %n pods (ms)";
 const memory = "Memory (PSS, MB)";
 const pull = "Pull of an image of %m MB in 6 gzip layers";
@@ -52,6 +54,14 @@ export const figures: readonly Figure[] = [
   spread(exec, "ExecSync", "**alone** (ms)", { aim: 0.5 }),
   rate(exec, "execs", "a second, 4 at once"),
   single(exec, "exec CPU", "CPU of the daemon and of all it starts, each (ms)"),
+  rate(much, "exec stream", "**exec**, stdin to stdout (MiB/s)", { aim: 1 }),
+  single(much, "exec stream CPU", "CPU of the daemon and of all it starts (s)", { aim: 1 }),
+  single(much, "exec stream memory", "growth of the daemon's memory at most (MB)", { budget: 64 }),
+  rate(much, "port stream", "**port-forward** (MiB/s)", { aim: 1 }),
+  single(much, "port stream CPU", "CPU of the daemon and of all it starts (s)", { aim: 1 }),
+  single(much, "port stream memory", "growth of the daemon's memory at most (MB)", { budget: 64 }),
+  single(many, "execs together", "**exec**, a line there and back each", { aim: 1 }),
+  single(many, "ports together", "**port-forward**, a page each", { aim: 1 }),
   spread(lists, "ListContainers", "**ListContainers**", { aim: 1 }),
   spread(lists, "ListPodSandbox", "**ListPodSandbox**", { aim: 1 }),
   spread(lists, "ListContainerStats", "**ListContainerStats**", { aim: 0.1 }),

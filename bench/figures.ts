@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 
 /** Readings by name, in the order in which the names first came. */
 export class Readings {
@@ -55,6 +55,16 @@ export function pssOf(pid: number): number {
 export function privateOf(pid: number): number {
   const text = readFileSync(`/proc/${pid}/smaps_rollup`, "utf8");
   return Number(/^Private_Dirty:\s+(\d+) kB/m.exec(text)?.[1] ?? 0) / 1024;
+}
+
+/** Watches, from now on, how far the memory of a process grows at most, in MB (proc(5), clear_refs and VmHWM). */
+export function peakMemory(pid: number): { grown(): number } {
+  writeFileSync(`/proc/${pid}/clear_refs`, "5");
+  const read = (key: string) =>
+    Number(new RegExp(`^${key}:\\s+(\\d+) kB`, "m").exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]) /
+    1024;
+  const before = read("VmRSS");
+  return { grown: () => Math.max(0, read("VmHWM") - before) };
 }
 
 /** The CPU time that a process has taken, in milliseconds (proc(5), stat; 100 ticks a second on Linux). */

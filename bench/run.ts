@@ -6,6 +6,7 @@ import { measureCrowds } from "./phases/crowd.ts";
 import { measureExec } from "./phases/exec.ts";
 import { measurePods } from "./phases/pods.ts";
 import { measurePull } from "./phases/pull.ts";
+import { measureStreams } from "./phases/streams.ts";
 import { BenchRegistry, busyboxImage, pushBigImage, pushSmallImages } from "./registry.ts";
 import type { Results } from "./results.ts";
 import { startBerth } from "./subjects/berth.ts";
@@ -80,5 +81,6 @@ async function measure(bench: Bench, { parts }: Options): Promise<void> {
   if (crowd.lists || crowd.memory) await measureCrowds(bench, crowd);
   if (parts.has("pods")) await measurePods(bench);
   if (parts.has("exec")) await measureExec(bench);
+  if (parts.has("streams")) await measureStreams(bench);
   if (parts.has("pull")) await measurePull(bench);
 }

@@ -3,7 +3,7 @@ import { markdown } from "./figures.ts";
 import type { MeasuredSubject, Results } from "./results.ts";
 
 /** What a heading's %n and %m stand for: readings that are kept beside the figures. */
-const placeholders = { "%n": "pods", "%m": "image packed" };
+const placeholders = { "%n": "pods", "%m": "image packed", "%g": "stream bytes", "%s": "streams" };
 
 /** The whole table in Markdown: a part a group, subjects beside each other, and berth's ratios to the best peer. */
 export function tableOf(results: Results): string {

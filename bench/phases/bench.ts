@@ -14,6 +14,10 @@ export interface Sizes {
   /** Commands a turn, alone and at once, and turns. */
   readonly execs: number;
   readonly execRounds: number;
+  /** Turns of streams; what goes through one of each kind, there and back; and how many are open together. */
+  readonly streamRounds: number;
+  readonly streamBytes: number;
+  readonly streams: number;
   readonly pods: number;
   /** List calls, and statistics calls, of each kind. */
   readonly listCalls: number;
@@ -36,6 +40,9 @@ export const full: Sizes = {
   ratesOfLives: 3,
   execs: 25,
   execRounds: 6,
+  streamRounds: 3,
+  streamBytes: 1 << 30,
+  streams: 200,
   pods: 100,
   listCalls: 50,
   statsCalls: 5,
@@ -51,6 +58,7 @@ export const quick: Sizes = {
   rounds: 5,
   ratesOfLives: 1,
   execRounds: 3,
+  streamRounds: 1,
   pods: 50,
   statsCalls: 3,
   pulls: 1,
@@ -64,6 +72,9 @@ export const tiny: Sizes = {
   ratesOfLives: 1,
   execs: 2,
   execRounds: 1,
+  streamRounds: 1,
+  streamBytes: 4 << 20,
+  streams: 3,
   pods: 2,
   listCalls: 2,
   statsCalls: 1,
