@@ -26,13 +26,13 @@ export class Joined {
   /** Sends bytes of the pattern and its end, and ends when as many have come back. @throws {Error} for other ones */
   async echo(bytes: number): Promise<void> {
     const back = this.#comparePattern(bytes);
+    back.catch(() => undefined); // told below
     for (let left = bytes; left > 0; left -= pieceBytes) {
       if (!this.#sent.write(pattern.subarray(0, Math.min(left, pieceBytes))))
         await Promise.race([once(this.#sent, "drain"), back]);
     }
     this.#sent.end();
-    await back;
-    await this.#close();
+    await Promise.all([back, this.#close()]);
   }
 
   /** Sends a text, and tells what comes back to its end. */
@@ -60,6 +60,7 @@ export class Joined {
 
   async #close(): Promise<void> {
     const problem = await textOf(this.#error);
+    await ended(this.#received);
     this.#session.destroy();
     if (problem !== "" && !problem.includes('"Success"')) throw new Error(problem);
   }
@@ -69,9 +70,13 @@ export class Joined {
 async function textOf(stream: SpdyStream): Promise<string> {
   let text = "";
   stream.on("data", (data) => (text += data));
-  if (!stream.readableEnded && !stream.destroyed)
-    await new Promise<void>((resolve) => stream.once("end", resolve).once("close", resolve));
+  await ended(stream);
   return text;
+}
+
+async function ended(stream: SpdyStream): Promise<void> {
+  if (stream.readableEnded || stream.destroyed) return;
+  await new Promise<void>((resolve) => stream.once("end", resolve).once("close", resolve));
 }
 
 /** Runs a command in the pod's container, by Exec. */

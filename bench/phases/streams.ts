@@ -32,7 +32,12 @@ export async function measureStreams(bench: Bench): Promise<void> {
   }
   await inTurns(bench, sizes.streamRounds, async (subject) => {
     const pod = pods.get(subject);
-    if (pod !== undefined) await turn(bench, subject, pod);
+    if (pod === undefined) return;
+    try {
+      await turn(bench, subject, pod);
+    } catch (error) {
+      throw new Error(`${subject.name}: streams`, { cause: error });
+    }
   });
   for (const [subject, pod] of pods) await podDown(subject, pod, cgroups, silent);
 }

@@ -1,8 +1,8 @@
 import type { Duplex, Readable, Writable } from "node:stream";
-import { pipeline } from "node:stream/promises";
 import { describeFault } from "../base/fault.ts";
 import type { PodSandboxId } from "../base/ids.ts";
 import type { StreamTargets } from "./contract.ts";
+import { passOn } from "./pass-on.ts";
 
 /** A client's side of one forwarded connection. */
 export interface ClientEnd {
@@ -24,7 +24,7 @@ export async function joinPort(
   let connection: Duplex | undefined;
   try {
     connection = await targets.connect(id, port);
-    await Promise.all([pipeline(sent, connection), pipeline(connection, answer)]);
+    await Promise.all([passOn(sent, connection, { end: true }), passOn(connection, answer, { end: true })]);
     return undefined;
   } catch (failure) {
     connection?.destroy();

@@ -1,10 +1,10 @@
 import type { Readable, Writable } from "node:stream";
-import { pipeline } from "node:stream/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Ms } from "../base/units.ts";
 import type { StreamedProcess } from "../runtime/contract.ts";
 import type { Channels } from "./channels.ts";
 import type { Outcome } from "./outcome.ts";
+import { passOn } from "./pass-on.ts";
 
 /** How long output may stay away, once the process has ended, when something that it left running holds the pipe. */
 const silenceMs: Ms = 250;
@@ -48,7 +48,7 @@ function feed(from: Readable | undefined, to: Writable | undefined): void {
     from.resume();
     return;
   }
-  pipeline(from, to).catch(() => from.resume());
+  passOn(from, to, { end: true }).catch(() => from.resume());
 }
 
 function aborted(signal: AbortSignal): Promise<undefined> {
@@ -73,7 +73,7 @@ class Output {
 
   async #pass(from: Readable, to: Writable | undefined): Promise<void> {
     if (to === undefined) from.resume();
-    else await pipeline(from, to, { end: false }).catch(() => from.resume());
+    else await passOn(from, to, { end: false }).catch(() => from.resume());
   }
 
   /** Settles when all is handed over, or nothing comes though the client would take it. */

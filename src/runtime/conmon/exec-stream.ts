@@ -3,6 +3,7 @@ import { closeSync, openSync, readFileSync, rmSync } from "node:fs";
 import { Socket } from "node:net";
 import { join } from "node:path";
 import { waitFor } from "../../base/deadline.ts";
+import type { Bytes } from "../../base/units.ts";
 import { ConsoleSocket } from "../../linux/console-socket.ts";
 import type { Stdio } from "../../linux/launcher.ts";
 import { Pipe } from "../../linux/pipe.ts";
@@ -11,6 +12,9 @@ import type { StreamedProcess, StreamRequest } from "../contract.ts";
 import { ExecCommand, exitCodeOf } from "./exec-command.ts";
 import { killIfThere } from "./monitors.ts";
 import type { ConmonParts } from "./parts.ts";
+
+/** What a command's pipe holds: with more than the usual 64 KiB, its two ends wait for one another less often. */
+const pipeBytes: Bytes = 256 << 10;
 
 /** Starts a command in a container, its stdio in the caller's hands. */
 export async function execStream(
@@ -64,7 +68,12 @@ async function onPipes(
 ): Promise<Streams> {
   using ends = new DisposableStack();
   const nowhere = ends.adopt(openSync("/dev/null", "w"), closeSync);
-  const pipe = (wanted: boolean) => (wanted ? ends.use(new Pipe()) : undefined);
+  const pipe = (wanted: boolean) => {
+    if (!wanted) return undefined;
+    const made = ends.use(new Pipe());
+    made.widen(pipeBytes);
+    return made;
+  };
   const [stdin, stdout, stderr] = [pipe(request.stdin), pipe(request.stdout), pipe(request.stderr)];
   const stdio: Stdio = {
     stdin: stdin?.read,

@@ -1,7 +1,7 @@
 import { Fault } from "../../base/fault.ts";
 import type { Bytes } from "../../base/units.ts";
 
-/** A frame of SPDY 3.1 (draft 3.1, section 2.6), its header block still compressed. */
+/** A frame of SPDY 3.1 (draft 3.1, section 2.6), its header block still compressed; of data, a piece of a frame. */
 export type Frame =
   | { readonly kind: "data"; readonly stream: number; readonly last: boolean; readonly data: Buffer }
   | { readonly kind: "synStream"; readonly stream: number; readonly last: boolean; readonly block: Buffer }
@@ -32,36 +32,80 @@ const mostBytes: Bytes = 0xff_ffff;
 /** What a stream is reset with (section 2.6.3). */
 export const resetStatus = { protocolError: 1, refusedStream: 3, cancel: 5 } as const;
 
-/** Cuts a byte stream into frames. Holds at most one frame that is not whole yet. */
+const nothing = Buffer.alloc(0);
+
+/** A frame of data whose head has come. */
+interface OpenData {
+  readonly stream: number;
+  readonly last: boolean;
+  /** What is still to come of it. */
+  left: Bytes;
+}
+
+/**
+ * Cuts a byte stream into frames. Data is handed on as it comes, a frame in as many pieces as it was received in and
+ * without a copy; of other frames, one at most is held that is not whole yet.
+ */
 export class FrameReader {
   readonly #most: Bytes;
-  #rest: Buffer = Buffer.alloc(0);
+  #rest = nothing;
+  #data: OpenData | undefined;
 
   /** @param most the longest frame that is taken */
   constructor(most: Bytes) {
     this.#most = Math.min(most, mostBytes);
   }
 
-  /** The frames that are whole with `data`. @throws {Fault} invalid for what is no frame, or one that is too long */
-  *read(data: Buffer): Generator<Frame> {
-    let bytes = this.#rest.length === 0 ? data : Buffer.concat([this.#rest, data]);
-    this.#rest = Buffer.alloc(0);
-    while (bytes.length >= headBytes) {
-      const length = bytes.readUIntBE(5, 3);
+  /**
+   * What there is with `received`; its data lies in there. To be read to its end before the next.
+   *
+   * @throws {Fault} invalid for what is no frame, or one that is too long
+   */
+  *read(received: Buffer): Generator<Frame> {
+    let bytes = this.#rest.length === 0 ? received : Buffer.concat([this.#rest, received]);
+    this.#rest = nothing;
+    for (;;) {
+      if (this.#data !== undefined) {
+        if (bytes.length === 0) return;
+        const data = bytes.subarray(0, this.#data.left);
+        bytes = bytes.subarray(data.length);
+        yield this.#piece(this.#data, data);
+        continue;
+      }
+      const length = bytes.length < headBytes ? 0 : bytes.readUIntBE(5, 3);
       if (length > this.#most) throw new Fault("invalid", `a SPDY frame of ${length} bytes`);
+      if (bytes.length >= headBytes && isData(bytes)) {
+        this.#data = { stream: bytes.readUInt32BE(0), last: hasLastFlag(bytes), left: length };
+        bytes = bytes.subarray(headBytes);
+        if (length === 0) yield this.#piece(this.#data, nothing);
+        continue;
+      }
       if (bytes.length < headBytes + length) break;
-      yield parseFrame(bytes.subarray(0, headBytes + length));
+      yield parseControl(bytes.subarray(0, headBytes + length));
       bytes = bytes.subarray(headBytes + length);
     }
-    this.#rest = bytes;
+    this.#rest = Buffer.from(bytes); // what it was received in need not stay for it
+  }
+
+  #piece(open: OpenData, data: Buffer): Frame {
+    open.left -= data.length;
+    if (open.left === 0) this.#data = undefined;
+    return { kind: "data", stream: open.stream, last: open.last && open.left === 0, data };
   }
 }
 
-function parseFrame(frame: Buffer): Frame {
+function isData(head: Buffer): boolean {
+  return head.readUInt8(0) < 0x80;
+}
+
+function hasLastFlag(head: Buffer): boolean {
+  return (head.readUInt8(4) & lastFlag) !== 0;
+}
+
+function parseControl(frame: Buffer): Frame {
   const first = frame.readUInt32BE(0);
-  const last = (frame.readUInt8(4) & lastFlag) !== 0;
+  const last = hasLastFlag(frame);
   const body = frame.subarray(headBytes);
-  if (first < 0x8000_0000) return { kind: "data", stream: first, last, data: body };
   if (((first >>> 16) & 0x7fff) !== version)
     throw new Fault("invalid", "a SPDY frame of another version than 3");
   const word = (at: number): number => {
@@ -89,7 +133,7 @@ function parseFrame(frame: Buffer): Frame {
 }
 
 function head(first: number, last: boolean, length: Bytes): Buffer {
-  const bytes = Buffer.alloc(headBytes);
+  const bytes = Buffer.allocUnsafe(headBytes); // every byte of it is written
   bytes.writeUInt32BE(first >>> 0, 0);
   bytes.writeUInt8(last ? lastFlag : 0, 4);
   bytes.writeUIntBE(length, 5, 3);

@@ -1,6 +1,7 @@
 import { Duplex } from "node:stream";
 import { describeFault, Fault } from "../../base/fault.ts";
 import type { Bytes } from "../../base/units.ts";
+import { claim, letGo, share } from "../received.ts";
 import {
   dataHead,
   type Frame,
@@ -59,7 +60,12 @@ export class SpdySession {
     socket.on("error", () => socket.destroy());
     // a reader that is behind must not keep this from being noticed
     socket.once("close", () => this.#end(undefined));
-    void this.#run();
+    socket.on("data", (data: Buffer) => {
+      claim(data);
+      this.#receive(data, this.#frames.read(data));
+    });
+    socket.once("end", () => this.#finish(undefined));
+    socket.resume(); // whoever had it before may have paused it
   }
 
   /** Opens a stream to the other side. */
@@ -81,21 +87,33 @@ export class SpdySession {
     this.#socket.destroy();
   }
 
-  async #run(): Promise<void> {
+  /** Acts on the frames in `data` one after the other, and reads no further while one has to wait. */
+  #receive(data: Buffer, frames: Iterator<Frame>): void {
     try {
-      for await (const data of this.#socket) {
-        for (const frame of this.#frames.read(data)) await this.#act(frame);
+      for (let next = frames.next(); next.done !== true; next = frames.next()) {
+        const done = this.#act(next.value);
+        if (done === undefined) continue;
+        this.#socket.pause();
+        done.then(
+          () => this.#receive(data, frames),
+          (error) => this.#finish(error),
+        );
+        return;
       }
-      this.#end(undefined);
+      letGo(data);
+      this.#socket.resume();
     } catch (error) {
-      this.#end(error instanceof Error ? error : new Error(describeFault(error)));
-    } finally {
-      this.#headersIn[Symbol.dispose]();
-      this.#socket.destroy();
+      this.#finish(error);
     }
   }
 
+  #finish(why: unknown): void {
+    this.#end(why === undefined || why instanceof Error ? why : new Error(describeFault(why)));
+    this.#socket.destroy();
+  }
+
   #end(why: Error | undefined): void {
+    this.#headersIn[Symbol.dispose]();
     for (const stream of this.#streams.values()) {
       // a server may end the connection when all is said, without ending each stream: what came is still to be read
       if (why === undefined && this.#options.side === "client") void stream.deliver(null);
@@ -105,27 +123,31 @@ export class SpdySession {
     this.#streams.clear();
   }
 
-  async #act(frame: Frame): Promise<void> {
+  /** Undefined when it is done at once. */
+  #act(frame: Frame): Promise<void> | undefined {
     switch (frame.kind) {
       case "synStream":
-        return this.#accept(frame.stream, frame.last, await this.#headersIn.read(frame.block));
+        return this.#headersIn
+          .read(frame.block)
+          .then((headers) => this.#accept(frame.stream, frame.last, headers));
       case "synReply":
       case "headers":
-        await this.#headersIn.read(frame.block); // nothing in them, but the compression goes on from it
-        if (frame.last) this.#streams.get(frame.stream)?.deliver(null);
-        return;
+        // nothing in them, but the compression goes on from it
+        return this.#headersIn.read(frame.block).then(() => {
+          if (frame.last) this.#streams.get(frame.stream)?.deliver(null);
+        });
       case "data":
         return this.#deliver(frame);
       case "reset":
         this.#streams.get(frame.stream)?.destroy(); // kubectl does so with what it needs no more
-        return;
+        return undefined;
       case "ping":
         // those with our own parity would be answers, and none were asked for
         if ((frame.id % 2 === 1) === (this.#options.side === "server")) this.#socket.write(ping(frame.id));
-        return;
+        return undefined;
       case "goAway":
       case "ignored":
-        return;
+        return undefined;
     }
   }
 
@@ -145,11 +167,12 @@ export class SpdySession {
     this.#options.onStream(stream);
   }
 
-  async #deliver({ stream: id, data, last }: Extract<Frame, { kind: "data" }>): Promise<void> {
+  #deliver({ stream: id, data, last }: Extract<Frame, { kind: "data" }>): Promise<void> | undefined {
     const stream = this.#streams.get(id);
-    if (stream === undefined || stream.destroyed) return; // it was closed here while this was on its way
-    if (data.length > 0) await stream.deliver(Buffer.from(data));
-    if (last) await stream.deliver(null);
+    if (stream === undefined || stream.destroyed) return undefined; // it was closed here while this was on its way
+    const taken = data.length > 0 ? stream.deliver(ownPiece(data)) : undefined;
+    if (last) stream.deliver(null);
+    return taken;
   }
 
   #add(id: number, headers: StreamHeaders): SpdyStream {
@@ -158,6 +181,13 @@ export class SpdySession {
     stream.once("close", () => this.#streams.delete(id));
     return stream;
   }
+}
+
+/** Data that waits must not keep much more than itself in memory: what it was received in. */
+function ownPiece(data: Buffer): Buffer {
+  if (data.length * 4 < data.buffer.byteLength) return Buffer.from(data);
+  share(data);
+  return data;
 }
 
 /** One stream: both directions end by themselves. Destroying it early resets it. */
@@ -194,7 +224,8 @@ export class SpdyStream extends Duplex {
     for (let at = 0; at < data.length; at += frameBytes) {
       const piece = data.subarray(at, at + frameBytes);
       this.#socket.write(dataHead(this.id, false, piece.length));
-      hasRoom = this.#socket.write(piece);
+      const isLast = at + frameBytes >= data.length;
+      hasRoom = this.#socket.write(piece, isLast ? () => letGo(data) : undefined);
     }
     this.#socket.uncork();
     this.#whenDrained(hasRoom, done);
