@@ -32,7 +32,8 @@ export class Joined {
         await Promise.race([once(this.#sent, "drain"), back]);
     }
     this.#sent.end();
-    await Promise.all([back, this.#close()]);
+    await this.#close(); // what is told to be wrong says more than what is missing
+    await back;
   }
 
   /** Sends a text, and tells what comes back to its end. */
