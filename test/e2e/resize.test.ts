@@ -116,7 +116,7 @@ for (const runtime of ["crun", "runc"] as const) {
 
     test("a limit below what is used is refused and changes nothing; caches are no use", async () => {
       const script = `dd if=/dev/zero of=/dev/shm/used bs=1M count=40 2>/dev/null
-        dd if=/dev/zero of=/cached bs=1M count=40 2>/dev/null; sync; touch /done; sleep 999`;
+        dd if=/dev/zero of=/cached bs=1M count=40 2>/dev/null; sync; cat /cached /cached >/dev/null; touch /done; sleep 999`;
       const id = await limited("used", { memoryLimitInBytes: 200n * MiB, cpuShares: 512n }, script);
       const cmd = ["test", "-e", "/done"];
       await eventually("the memory to be used", 20_000, async () =>

@@ -4,7 +4,7 @@ import type { OciResources } from "../../spec/oci-runtime.ts";
 import { LimitsReader } from "../../stats/read-limits.ts";
 import type { ContainerHost } from "../parts.ts";
 import type { ContainerRecord, LiveState } from "../state.ts";
-import { completeMemory } from "./complete-memory.ts";
+import { completeLimits } from "./complete-limits.ts";
 import { setOomScore } from "./oom-score.ts";
 import { previousResources } from "./previous-resources.ts";
 import { requireRoom } from "./require-room.ts";
@@ -33,7 +33,7 @@ export async function changeLimits(
 ): Promise<ChangedLimits> {
   const { id, handler, cgroup } = record;
   const limits = new LimitsReader(host.cgroups);
-  const complete = completeMemory(wanted, limits.read(cgroup));
+  const complete = completeLimits(wanted, limits.read(cgroup));
   const change = host.spec.resources(complete);
   await requireRoom(record, change, limits, host.cgroups);
   const before = previousResources(change, record, limits);

@@ -3,8 +3,7 @@ import type { Bytes } from "../../base/units.ts";
 import { reclaimMemory } from "../../linux/cgroup-reclaim.ts";
 import type { Cgroups } from "../../linux/contract.ts";
 import type { OciResources } from "../../spec/oci-runtime.ts";
-import type { CgroupStats } from "../../stats/contract.ts";
-import { CgroupReader } from "../../stats/read-cgroup.ts";
+import { readHeldMemory } from "../../stats/held-memory.ts";
 import type { LimitsReader } from "../../stats/read-limits.ts";
 import type { ContainerRecord } from "../state.ts";
 
@@ -12,8 +11,8 @@ const hint = "nothing was changed; ask again when it uses less";
 
 /**
  * Checks that what a container uses fits below its new limits. v1 would refuse it (EBUSY) when other limits are changed
- * already; v2 would kill processes until it fits. What counts is what the kernel can't simply drop: the working set, by
- * which the kubelet evicts, too. With v2, cached files above the limit are dropped here first.
+ * already; v2 would kill processes until it fits. What counts is what the kernel can't simply drop, all but cached files.
+ * With v2, those above the limit are dropped here first.
  *
  * @throws {Fault} wrongState naming the limit and what is used
  */
@@ -33,30 +32,17 @@ export async function requireRoom(
     if (usage > limit) throw refuse(`hugepage_limits of ${pageSize}`, limit, usage);
   }
   const { limit = 0, swap = 0 } = wanted.memory ?? {};
-  const reader = new CgroupReader(cgroups);
-  const use = reader.read(cgroup, "container");
-  if (use?.memory === undefined) return;
-  if (limit > 0 && use.memory.workingSet > limit)
-    throw refuse("memory_limit_in_bytes", limit, use.memory.workingSet);
+  const use = readHeldMemory(cgroups, cgroup);
+  if (use === undefined) return;
+  if (limit > 0 && use.held > limit) throw refuse("memory_limit_in_bytes", limit, use.held);
   if (cgroups.version === 1) {
-    const together = use.memory.workingSet + (use.swap?.usage ?? 0);
+    const together = use.held + use.swap;
     if (swap > 0 && together > swap) throw refuse("memory_swap_limit_in_bytes", swap, together);
     return;
   }
-  const left = limit > 0 ? await usageAfterReclaim(cgroup, limit, use, reader, cgroups) : 0;
-  if (limit > 0 && left > limit) throw refuse("memory_limit_in_bytes", limit, left);
-}
-
-async function usageAfterReclaim(
-  cgroup: string,
-  limit: Bytes,
-  { memory }: CgroupStats,
-  reader: CgroupReader,
-  cgroups: Pick<Cgroups, "directories">,
-): Promise<Bytes> {
-  const usage = memory?.usage ?? 0;
+  if (limit <= 0 || use.usage <= limit) return;
   const directory = cgroups.directories(cgroup).get("unified");
-  if (usage <= limit || directory === undefined) return usage;
-  await reclaimMemory(directory, usage - limit);
-  return reader.read(cgroup, "container")?.memory?.usage ?? 0;
+  if (directory !== undefined) await reclaimMemory(directory, use.usage - limit);
+  const left = readHeldMemory(cgroups, cgroup)?.usage ?? 0;
+  if (left > limit) throw refuse("memory_limit_in_bytes", limit, left);
 }

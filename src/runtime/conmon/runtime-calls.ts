@@ -26,8 +26,8 @@ export async function update(
   host: RuntimeHost,
   signal: AbortSignal,
 ): Promise<void> {
-  // crun 1.8 takes the -1 of "no quota" for 2^64 - 1, which cgroup v1 refuses.
-  const lifts = handler.kind === "crun" && host.cgroups.version === 1 && resources.cpu?.quota === -1;
+  // crun 1.8 takes the -1 of "no quota" for 2^64 - 1, which cgroup v1 refuses, and passes over it with v2.
+  const lifts = handler.kind === "crun" && resources.cpu?.quota === -1;
   const { quota: _, ...otherCpu } = resources.cpu ?? {};
   const input = JSON.stringify(lifts ? { ...resources, cpu: otherCpu } : resources);
   await requireRuntime(handler, { args: ["update", "--resources", "-", id], input }, host, signal);
@@ -35,8 +35,10 @@ export async function update(
 }
 
 async function liftQuota(cgroup: string, cgroups: Cgroups): Promise<void> {
-  const directory = cgroups.directories(cgroup).get("cpu");
-  if (directory !== undefined) await writeFile(join(directory, "cpu.cfs_quota_us"), "-1", { flag: "r+" });
+  const [controller, name, none] =
+    cgroups.version === 1 ? ["cpu", "cpu.cfs_quota_us", "-1"] : ["unified", "cpu.max", "max"];
+  const directory = cgroups.directories(cgroup).get(controller);
+  if (directory !== undefined) await writeFile(join(directory, name), none, { flag: "r+" });
 }
 
 /** Undefined: the runtime has no such container. */
