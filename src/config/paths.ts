@@ -44,6 +44,8 @@ export interface ContainerPaths {
   readonly rootfs: string;
   /** Where images are mounted that the container has as volumes. */
   readonly volumes: string;
+  /** What is bound for a moment with the ids of the pod's user namespace. */
+  readonly mapped: string;
   readonly pidFile: string;
   readonly monitorPidFile: string;
   readonly exitFile: string;
@@ -96,6 +98,7 @@ export function pathsOf(config: Pick<Config, "root" | "state" | "grpc">): Paths 
         bundle,
         rootfs: join(bundle, "rootfs"),
         volumes: join(bundle, "volumes"),
+        mapped: join(bundle, "mapped"),
         pidFile: join(bundle, "pid"),
         monitorPidFile: join(bundle, "conmon.pid"),
         exitFile: join(exits, id),

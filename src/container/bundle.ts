@@ -5,6 +5,8 @@ import { requireMounts, restorableConfig } from "./checkpoint/restorable.ts";
 import { declaredVolumeSources } from "./declared-volumes.ts";
 import { imageOf } from "./image-of.ts";
 import { imageVolumeSources } from "./image-volumes.ts";
+import { unmountMapped } from "./mapped.ts";
+import { mapVolumes } from "./mapped-volumes.ts";
 import type { ContainerAttempt } from "./parts.ts";
 import type { ContainerRecord } from "./state.ts";
 
@@ -26,15 +28,17 @@ export async function writeBundle(record: ContainerRecord, attempt: ContainerAtt
   });
   if (checkpoint !== undefined) requireMounts(checkpoint, built.config);
   attempt.user = built.user;
+  const config = await mapVolumes(record, attempt, built.config);
   const path = join(paths.bundle, "config.json");
-  await host.files.change([{ change: "write", path, text: JSON.stringify(built.config), mode: 0o600 }]);
+  await host.files.change([{ change: "write", path, text: JSON.stringify(config), mode: 0o600 }]);
 }
 
 /** Everything in the bundle but what is mounted there. */
 export async function removeBundle(record: ContainerRecord, { host }: ContainerAttempt): Promise<void> {
-  const { bundle, rootfs, volumes } = host.paths.container(record.id);
+  const { bundle, rootfs, volumes, mapped } = host.paths.container(record.id);
   if (!existsSync(bundle)) return;
-  const mounted = [rootfs, volumes].map((path) => basename(path));
+  await unmountMapped(record, host);
+  const mounted = [rootfs, volumes, mapped].map((path) => basename(path));
   const left = readdirSync(bundle).filter((name) => !mounted.includes(name));
   await host.files.change(left.map((name) => ({ change: "removeTree", path: join(bundle, name) })));
 }

@@ -63,6 +63,6 @@ async function restingRoot(record: ContainerRecord, { book, host, pods }: Contai
   const isMounted = (await host.mounts.below(rootfs)).some(({ target }) => target === rootfs);
   // a reboot has taken the mount; as that of its create, it goes when the container is removed
   if (!isMounted) await mountRootfs(record, undoAttempt(host));
-  const ids = pods.get(record.podId).config.security.namespaces.user;
-  return { directory: rootfs, ...(ids && { ids }) };
+  const users = pods.get(record.podId).config.security.namespaces.user;
+  return { directory: rootfs, ...(users && { ids: { uids: [users.uids], gids: [users.gids] } }) };
 }

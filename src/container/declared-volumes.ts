@@ -31,14 +31,16 @@ function declaredVolumes({ config }: Request, image: ImageConfig): string[] {
  */
 export async function prepareDeclaredVolumes(
   record: ContainerRecord,
-  { host }: ContainerAttempt,
+  { host, pod }: ContainerAttempt,
 ): Promise<void> {
   const { rootfs, volumes } = host.paths.container(record.id);
   const image = imageOf(record, host.images).config;
   const sources = declaredVolumeSources(record, image, { volumes });
+  const users = pod?.config.security.namespaces.user;
+  const owner = users && { uid: users.uids.hostId, gid: users.gids.hostId };
   for (const path of declaredVolumes(record, image)) {
     try {
-      await host.files.change([{ change: "makeDirectoryWithin", root: rootfs, path, mode: 0o755 }]);
+      await host.files.change([{ change: "makeDirectoryWithin", root: rootfs, path, mode: 0o755, owner }]);
       const source = sources.get(path);
       if (source === undefined) continue;
       await host.files.change([{ change: "makeDirectory", path: volumes, mode: 0o711 }]);

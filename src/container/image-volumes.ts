@@ -5,6 +5,7 @@ import type { Images } from "../image/contract.ts";
 import type { Mounts } from "../linux/contract.ts";
 import type { SnapshotMount } from "../snapshot/contract.ts";
 import type { ContainerConfig, Mount } from "../spec/cri/container-config.ts";
+import { withMappedSnapshots } from "./mapped.ts";
 import type { ContainerAttempt } from "./parts.ts";
 import { labeled } from "./snapshot.ts";
 import type { ContainerRecord, ImageVolume } from "./state.ts";
@@ -50,20 +51,33 @@ function sourceOf(index: number, mount: Mount | undefined, { volumes }: Containe
   return join(volumes, mount?.imageSubPath ? `${index}.sub` : `${index}`);
 }
 
-/** Mounts every image that the container has as a volume in its bundle, from where the OCI runtime binds it. */
+/**
+ * Mounts every image that the container has as a volume in its bundle, from where the OCI runtime binds it. As the root
+ * file system's, its files belong to the ids of the pod's user namespace, where that has one.
+ */
 export async function mountImageVolumes(record: ContainerRecord, attempt: ContainerAttempt): Promise<void> {
-  const { host, pod } = attempt;
-  if (record.imageVolumes === undefined) return;
+  const { imageVolumes } = record;
+  if (imageVolumes === undefined) return;
+  await withMappedSnapshots(record, attempt, (shown) => mountEach(record, imageVolumes, shown, attempt));
+}
+
+/** @param shown where the snapshots are with other ids, as for `withMappedSnapshots` */
+async function mountEach(
+  record: ContainerRecord,
+  imageVolumes: readonly ImageVolume[],
+  shown: string | undefined,
+  { host, pod }: ContainerAttempt,
+): Promise<void> {
   const label = pod && host.spec.mountLabel(record.config, pod);
   const paths = host.paths.container(record.id);
-  for (const { index, chain } of record.imageVolumes) {
+  for (const { index, chain } of imageVolumes) {
     const mount = record.config.mounts[index];
     if (mount?.image === undefined) throw new Fault("internal", `config.mounts[${index}] has no image`);
     const at = join(paths.volumes, `${index}`);
     const named = mount.image.userSpecifiedImage || mount.image.image;
     try {
       await host.files.change([{ change: "makeDirectory", path: at, mode: 0o711 }]);
-      for (const view of chain === undefined ? [] : await host.snapshotter.view(chain))
+      for (const view of chain === undefined ? [] : await host.snapshotter.view(chain, shown))
         await mountView(view, at, label, host.mounts);
       if (mount.imageSubPath !== "")
         await bindSubPath(at, mount.imageSubPath, sourceOf(index, mount, paths), named, host.mounts);

@@ -1,5 +1,6 @@
 import { Fault } from "../base/fault.ts";
 import type { CreateRequest, MonitoredContainer } from "../runtime/contract.ts";
+import { unmountMapped } from "./mapped.ts";
 import type { ContainerAttempt, ContainerHost } from "./parts.ts";
 import type { ContainerPod } from "./pod.ts";
 import type { ContainerRecord } from "./state.ts";
@@ -17,6 +18,7 @@ export async function createMonitored(
   if (pod === undefined) throw new Fault("internal", `container ${record.id}: its pod is not known`);
   if (record.restored !== undefined) return;
   attempt.process = await host.runtime.create(createRequest(record, pod, host), signal);
+  await unmountMapped(record, host); // the container has its own now
 }
 
 /** Starts the monitor, which has the OCI runtime restore the container: it runs then. */

@@ -1,19 +1,24 @@
+import { unmountMapped, withMappedSnapshots } from "./mapped.ts";
 import type { ContainerAttempt } from "./parts.ts";
 import { labeled, snapshotKey } from "./snapshot.ts";
 import type { ContainerRecord } from "./state.ts";
 
-export async function mountRootfs(record: ContainerRecord, { host, pod }: ContainerAttempt): Promise<void> {
+export async function mountRootfs(record: ContainerRecord, attempt: ContainerAttempt): Promise<void> {
+  const { host, pod } = attempt;
   const { rootfs } = host.paths.container(record.id);
   const label = pod && host.spec.mountLabel(record.config, pod);
   await host.files.change([{ change: "makeDirectory", path: rootfs, mode: 0o711 }]);
-  for (const mount of await host.snapshotter.mounts(snapshotKey(record.id))) {
-    await host.mounts.mount(mount.source, rootfs, mount.type, labeled(mount, label));
-  }
+  await withMappedSnapshots(record, attempt, async (at) => {
+    for (const mount of await host.snapshotter.mounts(snapshotKey(record.id), at)) {
+      await host.mounts.mount(mount.source, rootfs, mount.type, labeled(mount, label));
+    }
+  });
 }
 
 /** Never a recursive removal: should the unmount be incomplete, the container's files are not ours to delete here. */
 export async function unmountRootfs(record: ContainerRecord, { host }: ContainerAttempt): Promise<void> {
   const { rootfs, bundle } = host.paths.container(record.id);
+  await unmountMapped(record, host);
   await host.mounts.unmount(rootfs);
   await host.files.change([rootfs, bundle].map((path) => ({ change: "removeDirectory", path })));
 }

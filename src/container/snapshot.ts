@@ -21,7 +21,8 @@ export async function prepareSnapshot(
 ): Promise<void> {
   const { snapshotter } = attempt.host;
   const key = snapshotKey(record.id);
-  if (record.restored === undefined) return await snapshotter.prepareContainer(key, record.parent);
+  const users = attempt.pod?.config.security.namespaces.user;
+  if (record.restored === undefined) return await snapshotter.prepareContainer(key, record.parent, users);
   const ingest = await unpackChanges(record, record.restored, attempt, signal);
   await snapshotter.prepareChanged(key, record.parent, ingest);
 }

@@ -22,6 +22,7 @@ export function podForContainers(record: PodSandboxRecord, book: PodBook, paths:
     namespaces: {
       ...(kinds.includes("net") ? { network: join(pins, "net") } : {}),
       ...(kinds.includes("uts") ? { uts: join(pins, "uts") } : {}),
+      ...(record.config.security.namespaces.user === undefined ? {} : { user: join(pins, "user") }),
       ...(kinds.includes("ipc") ? { ipc: join(pins, "ipc") } : {}),
       ...(record.config.security.namespaces.pid === "pod" ? { pid: join(pins, "pid") } : {}),
     },

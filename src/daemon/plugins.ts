@@ -129,7 +129,9 @@ export async function openNode(
     namespaces,
     bootId,
   };
-  const runtime = watch.runtime(await openContainerRuntime(config, paths, { ...host, log }));
+  const workers = new SnapshotWorkers({ atMost: UNPACKING_THREADS, idle: THREAD_IDLE_MS });
+  const snapshotter = await workingSnapshotter(config, paths, workers, log);
+  const runtime = watch.runtime(await openContainerRuntime(config, paths, { ...host, log }, snapshotter));
   const env = { PATH: config.runtime.path };
   const processes = watch.plugins(host.processes);
   const network = watch.network(
@@ -138,10 +140,8 @@ export async function openNode(
       (open) => open.close(),
     ),
   );
-  const workers = new SnapshotWorkers({ atMost: UNPACKING_THREADS, idle: THREAD_IDLE_MS });
   const igzip = await programPath("igzip", config.runtime.path);
   const unpacker = watch.unpacker(opened.adopt(openUnpacker(workers, igzip), (open) => open.close()));
-  const snapshotter = await workingSnapshotter(config, paths, workers, log);
 
   const events = new EventBus<LifecycleEvent>();
   const containerBook = openContainerBook(metadata, {
@@ -326,7 +326,6 @@ async function openSpecBuilder(
       const probe = runtime.probes().find((one) => one.handler === handler);
       return {
         recursiveReadOnly: probe?.features.recursiveReadOnly ?? false,
-        idmappedMounts: false,
         networkDevices: probe?.features.networkDevices ?? false,
       };
     },

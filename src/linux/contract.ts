@@ -93,6 +93,8 @@ export type FileChange =
       readonly root: string;
       readonly path: string;
       readonly mode: number;
+      /** Of what is made. Undefined: this process's own user. */
+      readonly owner?: FileOwner | undefined;
     }
   | {
       readonly change: "write";

@@ -32,7 +32,7 @@ function makeChange(change: FileChange): void {
       mkdirSync(change.path, { recursive: true, mode: change.mode });
       return;
     case "makeDirectoryWithin":
-      makeDirectoryWithin(change.root, change.path, change.mode);
+      makeDirectoryWithin(change.root, change.path, change.mode, change.owner);
       return;
     case "write":
       writeFileSync(change.path, change.text, { mode: change.mode });

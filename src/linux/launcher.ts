@@ -1,6 +1,7 @@
 import { throwIfEnded } from "../base/deadline.ts";
 import type { Bytes } from "../base/units.ts";
 import { type ChildExit, ChildExits } from "./child-exits.ts";
+import type { FileOwner } from "./contract.ts";
 import { systemFault } from "./libc.ts";
 import { Orphans } from "./orphans.ts";
 import { OutputPipe } from "./output-pipe.ts";
@@ -23,6 +24,8 @@ export interface Launch {
   readonly cwd: string;
   /** Become its fds 3, 4, …; the caller closes its own copies. */
   readonly more: readonly number[];
+  /** Who may open its output anew, as programs do by /dev/stdout; undefined: only this process's user. */
+  readonly outputOwner?: FileOwner | undefined;
 }
 
 /**
@@ -70,6 +73,8 @@ export class Launcher {
   async launch(launch: Launch, maxOutput: Bytes, signal: AbortSignal): Promise<LaunchedWithOutput> {
     using output = new Pipe();
     using errors = new Pipe();
+    output.give(launch.outputOwner);
+    errors.give(launch.outputOwner);
     const stdio = { stdin: undefined, stdout: output.write, stderr: errors.write };
     const launched = await this.launchOnto(launch, stdio, signal);
     const stdout = new OutputPipe(output.release("read"), maxOutput, readAfterMs);

@@ -1,6 +1,7 @@
 import { constants } from "node:fs";
 import { Fault } from "../base/fault.ts";
-import { mkdirAt } from "./files-at.ts";
+import type { FileOwner } from "./contract.ts";
+import { chownAt, mkdirAt } from "./files-at.ts";
 import { errnoOf } from "./libc.ts";
 import { O_PATH, openBeneath, openDirectory } from "./open-beneath.ts";
 
@@ -9,10 +10,11 @@ import { O_PATH, openBeneath, openDirectory } from "./open-beneath.ts";
  * leads out. What is there already stays, whatever it is. Synchronous, for worker threads.
  *
  * @param path absolute and clean; `/` is the root
+ * @param owner of what is made; undefined: this process's own user
  * @throws {Fault} invalid for a link on the way that leads nowhere, and for a file that is in it
  * @throws {SystemCallError}
  */
-export function makeDirectoryWithin(root: string, path: string, mode: number): void {
+export function makeDirectoryWithin(root: string, path: string, mode: number, owner?: FileOwner): void {
   using top = openDirectory(root);
   if (isThere(top.fd, path)) return;
   const names = path.split("/").filter((name) => name !== "");
@@ -25,6 +27,7 @@ export function makeDirectoryWithin(root: string, path: string, mode: number): v
     });
     try {
       mkdirAt(directory.fd, name, mode);
+      if (owner !== undefined) chownAt(directory.fd, name, owner.uid, owner.gid);
     } catch (error) {
       if (errnoOf(error) !== "EEXIST") throw error;
       throw new Fault("invalid", `${path}: ${upTo} is a link that leads nowhere`, { cause: error });

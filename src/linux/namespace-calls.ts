@@ -16,6 +16,7 @@ import { cString } from "./c-string.ts";
 import type { NamespaceKind, NamespaceRequest } from "./contract.ts";
 import { check, closeFd, errnoOf, libc, systemFault } from "./libc.ts";
 import { LostThread } from "./lost-thread.ts";
+import { giveMessageQueues } from "./message-queues.ts";
 import { NamespaceHolder } from "./namespace-holder.ts";
 import { sysctlFile } from "./sysctl.ts";
 import { writeSysctl } from "./write-sysctl.ts";
@@ -107,6 +108,8 @@ export function pinNamespaces(request: NamespaceRequest, own: OwnNamespaces): vo
       if (holder !== undefined) enterNamespaces(holder.pid, kinds);
       if (kinds.includes("net")) loopbackUp();
       if (kinds.includes("uts") && request.hostname !== "") setHostname(request.hostname);
+      if (users !== undefined && kinds.includes("ipc"))
+        giveMessageQueues({ uid: users.uids.hostId, gid: users.gids.hostId });
       for (const setting of settings) writeSysctl(setting, users?.uids.hostId);
       const from = holder === undefined ? "thread-self" : `${holder.pid}`;
       for (const { kind, path } of pins) {

@@ -1,27 +1,19 @@
 import { readSync } from "node:fs";
 import koffi from "koffi";
 import { cString, shown } from "./c-string.ts";
-import { check, closeFd, libc, SystemCallError } from "./libc.ts";
+import {
+  FSCONFIG_CMD_CREATE,
+  FSCONFIG_SET_STRING,
+  fsconfig,
+  fsopen,
+  SYS_fsconfig,
+} from "./file-system-context.ts";
+import { closeFd, libc, SystemCallError } from "./libc.ts";
 
-const fsopen = libc.func("syscall", "long", ["long", "const char *", "unsigned int"]);
-const fsconfig = libc.func("syscall", "long", [
-  "long",
-  "int",
-  "unsigned int",
-  "const char *",
-  "const char *",
-  "int",
-]);
 const opendir = libc.func("void *opendir(const char *path)");
 const readdir = libc.func("void *readdir(void *directory)");
 const closedir = libc.func("int closedir(void *directory)");
 
-/** The same on every architecture. */
-const SYS_fsopen = 430;
-const SYS_fsconfig = 431;
-const FSOPEN_CLOEXEC = 1;
-const FSCONFIG_SET_STRING = 1;
-const FSCONFIG_CMD_CREATE = 6;
 const maxComplaint = 1024;
 
 /** The directories of an overlay; `upper` and `work` are empty and on one file system. */
@@ -38,7 +30,7 @@ export interface OverlayDirectories {
  * @throws {SystemCallError} with what the kernel says of it as the cause; ENODEV where it has no overlayfs
  */
 export function probeOverlay(directories: OverlayDirectories): void {
-  const context = check(Number(fsopen(SYS_fsopen, "overlay", FSOPEN_CLOEXEC)), "fsopen", "overlay");
+  const context = fsopen("overlay");
   try {
     for (const [name, directory] of Object.entries(directories)) {
       const set = fsconfig(SYS_fsconfig, context, FSCONFIG_SET_STRING, `${name}dir`, cString(directory), 0);

@@ -1,5 +1,7 @@
+import { fchownSync } from "node:fs";
 import { Socket } from "node:net";
 import type { Bytes } from "../base/units.ts";
+import type { FileOwner } from "./contract.ts";
 import { check, closeFd, libc } from "./libc.ts";
 import { closeOnExecPipe } from "./posix-spawn.ts";
 
@@ -34,6 +36,11 @@ export class Pipe {
   /** Lets it hold more than the usual 64 KiB, where the kernel grants that (pipe(7)): else it is only slower. */
   widen(size: Bytes): void {
     fcntl(this.write, F_SETPIPE_SZ, "int", size);
+  }
+
+  /** Lets `owner` open it anew, by /proc/self/fd; undefined: as it is. */
+  give(owner: FileOwner | undefined): void {
+    if (owner !== undefined) fchownSync(this.write, owner.uid, owner.gid);
   }
 
   /** Hands an end over: who takes it closes it. */

@@ -4,6 +4,7 @@ import type { DnsConfig } from "../spec/cri/pod-sandbox-config.ts";
 import { podHostname } from "./namespaces.ts";
 import type { PodAttempt } from "./parts.ts";
 import type { PodSandboxRecord } from "./state.ts";
+import { podRoot } from "./user-namespace.ts";
 
 /** resolv.conf(5) for the pod; undefined: the node's own. */
 function resolvConf(dns: DnsConfig | undefined): string | undefined {
@@ -48,15 +49,18 @@ export async function writePodFiles(record: PodSandboxRecord, attempt: PodAttemp
   const hostsText = network === "node" ? nodesOwn("/etc/hosts") : hostsFile(attempt.network.addresses, name);
   const dnsText = resolvConf(record.config.dns) ?? nodesOwn("/etc/resolv.conf");
   const ownShm = ipc !== "node";
+  const owner = podRoot(record.config);
   await files.change([
-    { change: "write", path: hostname, text: `${name}\n`, mode: 0o644 },
-    { change: "write", path: hosts, text: hostsText, mode: 0o644 },
-    { change: "write", path: dns, text: dnsText, mode: 0o644 },
+    { change: "write", path: hostname, text: `${name}\n`, mode: 0o644, owner },
+    { change: "write", path: hosts, text: hostsText, mode: 0o644, owner },
+    { change: "write", path: dns, text: dnsText, mode: 0o644, owner },
     ...(ownShm ? [{ change: "makeDirectory", path: shm, mode: 0o1777 } as const] : []),
   ]);
   if (!ownShm) return;
   const size = record.config.shmSize ?? config.container.shmSize;
-  await mounts.mount("shm", shm, "tmpfs", ["nosuid", "nodev", "noexec", "mode=1777", `size=${size}`]);
+  const owned = owner === undefined ? [] : [`uid=${owner.uid}`, `gid=${owner.gid}`];
+  const options = ["nosuid", "nodev", "noexec", "mode=1777", `size=${size}`, ...owned];
+  await mounts.mount("shm", shm, "tmpfs", options);
 }
 
 export async function removePodFiles(record: PodSandboxRecord, { host }: PodAttempt): Promise<void> {

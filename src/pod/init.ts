@@ -1,15 +1,21 @@
-import { access, mkdir, rm, writeFile } from "node:fs/promises";
+import { access, chown, mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Fault } from "../base/fault.ts";
 import type { ContainerId, PodSandboxId } from "../base/ids.ts";
+import type { FileOwner } from "../linux/contract.ts";
+import { ociMappings } from "../spec/oci-mappings.ts";
 import { type OciConfig, type OciNamespace, oldestOciVersion } from "../spec/oci-runtime.ts";
 import { monitorCgroup, podCgroupsPath } from "./cgroup.ts";
 import { podNamespaceKinds } from "./namespaces.ts";
 import type { PodAttempt, PodHost } from "./parts.ts";
 import type { PodSandboxRecord } from "./state.ts";
+import { podRoot } from "./user-namespace.ts";
 
 /** A static init from Debian's package of that name; `-P` only waits and reaps. */
 const INIT_BINARY = "/usr/bin/catatonit";
+
+/** Needs no right, and has none. */
+const NOBODY = 65_534;
 
 /** How long the kernel may take to let go of the init's cgroup. */
 const REMOVE_WAIT_MS = 2_000;
@@ -42,9 +48,7 @@ export async function startPodInit(
   });
   const id = initContainerId(record.id);
   const { bundle, rootfs } = host.paths.container(id);
-  await mkdir(join(rootfs, "proc"), { recursive: true, mode: 0o755 });
-  await mkdir(join(rootfs, "dev"), { mode: 0o755 });
-  await writeFile(join(rootfs, "init"), "", { mode: 0o755 });
+  await makeRootfs(rootfs, podRoot(record.config));
   await writeFile(join(bundle, "config.json"), JSON.stringify(initConfig(record, host, rootfs)), {
     mode: 0o600,
   });
@@ -69,6 +73,20 @@ export async function startPodInit(
   attempt.init = monitored;
 }
 
+/** What init runs in: its program is bound into it, and the runtime adds its devices as the pod's root. */
+async function makeRootfs(rootfs: string, owner: FileOwner | undefined): Promise<void> {
+  const [proc, dev, program] = ["proc", "dev", "init"].map((name) => join(rootfs, name)) as [
+    string,
+    string,
+    string,
+  ];
+  await mkdir(proc, { recursive: true, mode: 0o755 });
+  await mkdir(dev, { mode: 0o755 });
+  await writeFile(program, "", { mode: 0o755 });
+  if (owner === undefined) return;
+  for (const path of [rootfs, proc, dev, program]) await chown(path, owner.uid, owner.gid);
+}
+
 export async function removePodInit(
   record: PodSandboxRecord,
   { host }: PodAttempt,
@@ -88,14 +106,17 @@ export async function removePodInit(
 function initConfig(record: PodSandboxRecord, host: PodHost, rootfs: string): OciConfig {
   const pins = host.paths.pod(record.id).namespaces;
   const ociType = { net: "network", ipc: "ipc", uts: "uts" } as const;
+  const users = record.config.security.namespaces.user;
   const namespaces: OciNamespace[] = [
     { type: "pid" },
     { type: "mount" },
     ...podNamespaceKinds(record.config).map((kind) => ({ type: ociType[kind], path: join(pins, kind) })),
+    ...(users === undefined ? [] : [{ type: "user", path: join(pins, "user") } as const]),
   ];
+  const id = users === undefined ? NOBODY : Math.min(NOBODY, users.uids.length - 1, users.gids.length - 1);
   const config: Omit<OciConfig, "ociVersion"> = {
     process: {
-      user: { uid: 65534, gid: 65534 },
+      user: { uid: id, gid: id },
       args: ["/init", "-P"],
       env: [],
       cwd: "/",
@@ -108,6 +129,7 @@ function initConfig(record: PodSandboxRecord, host: PodHost, rootfs: string): Oc
       { destination: "/init", type: "bind", source: INIT_BINARY, options: ["bind", "ro", "nosuid", "nodev"] },
     ],
     linux: {
+      ...ociMappings(users),
       namespaces,
       cgroupsPath: podCgroupsPath(record, host.config.cgroup.driver),
       resources: { devices: [{ allow: false, access: "rwm" }] },

@@ -58,7 +58,8 @@ export async function pinPodNamespaces(record: PodSandboxRecord, { host }: PodAt
     { change: "makeDirectory", path: host.paths.pod(record.id).directory, mode: 0o711 },
     { change: "makeDirectory", path: directory, mode: 0o700 },
   ]);
-  if (kinds.length === 0) return;
+  const users = record.config.security.namespaces.user;
+  if (kinds.length === 0 && users === undefined) return;
   const sysctls = Object.fromEntries(
     Object.entries(record.config.sysctls).map(([name, value]) => [name.replaceAll("/", "."), value]),
   );
@@ -67,6 +68,7 @@ export async function pinPodNamespaces(record: PodSandboxRecord, { host }: PodAt
     kinds,
     hostname: kinds.includes("uts") ? podHostname(record.config) : "",
     sysctls,
+    users,
   });
 }
 

@@ -10,11 +10,12 @@ import { podKey, podName, recordOfKey, requireSameRequest } from "./key.ts";
 import type { PodAttempt, PodParts } from "./parts.ts";
 import { type PodSandboxRecord, podReady, podStranded } from "./state.ts";
 import { podSandboxSteps } from "./steps.ts";
+import { requireUserNamespace } from "./user-namespace.ts";
 
 /**
  * Runs a pod sandbox, or joins or returns the run of the same metadata and attempt.
  *
- * @throws {Fault} unimplemented for a pod with a user namespace
+ * @throws {Fault} invalid or unavailable for a user namespace that can't be
  */
 export async function runPodSandbox(
   config: PodSandboxConfig,
@@ -22,7 +23,6 @@ export async function runPodSandbox(
   parts: PodParts,
 ): Promise<PodSandboxId> {
   const { book, host } = parts;
-  requireNodeUsers(config);
   const key = podKey(config);
   const inFlight = book.runs.get(key);
   if (inFlight !== undefined) {
@@ -35,16 +35,6 @@ export async function runPodSandbox(
     const done = standing && (await resumeStanding(standing, config, runtimeHandler, parts, signal));
     return done ?? (await runAnew(config, runtimeHandler, parts, signal));
   });
-}
-
-/** Whoever asks for a user namespace must not get the node's root instead. */
-function requireNodeUsers({ security }: PodSandboxConfig): void {
-  if (security.namespaces.user === undefined) return;
-  throw new Fault(
-    "unimplemented",
-    "config.linux.security_context.namespace_options.userns_options: berth has no user namespaces for pods yet",
-    { hint: "leave hostUsers unset in the pod's spec" },
-  );
 }
 
 /** What to do with the record of an earlier call: its id when it is up; undefined when it is out of the way. */
@@ -106,11 +96,13 @@ async function runAnew(
 ): Promise<PodSandboxId> {
   const { book, host } = parts;
   const id = newPodSandboxId();
+  const { handler } = host.runtime.resolveHandler(runtimeHandler);
+  await requireUserNamespace(config.security.namespaces, handler, host.runtime);
   const record: PodSandboxRecord = {
     id,
     config,
     runtimeHandler,
-    handler: host.runtime.resolveHandler(runtimeHandler).handler,
+    handler,
     createdAt: nowNanos(),
     bootId: book.bootId,
     ...newPodCgroups(id, config.cgroupParent, host.config),

@@ -1,6 +1,9 @@
 import assert from "node:assert/strict";
+import { statSync } from "node:fs";
 import { test } from "node:test";
 import { describeFault, isFault } from "../base/fault.ts";
+import type { PodSandboxConfig } from "../spec/cri/pod-sandbox-config.ts";
+import type { NamespaceOptions } from "../spec/cri/security.ts";
 import { recoverPodSandboxes } from "./recover.ts";
 import { openPodSandboxes } from "./sandboxes.ts";
 import { podConfig, RecordingPodHost } from "./testing/recording-host.ts";
@@ -46,20 +49,44 @@ test("a caller that leaves does not end the run", async () => {
   assert.equal(pods.get(await repeat).state.kind, "ready");
 });
 
-test("a pod that asks for a user namespace is refused, not run as the node's root", async () => {
+test("a user namespace owns what is the pod's, and its root the pod's files", async () => {
   await using host = await RecordingPodHost.open();
-  const config = podConfig("web");
-  const ids = [{ hostId: 100_000, containerId: 0, length: 65_536 }];
-  const security = {
-    ...config.security,
-    namespaces: { ...config.security.namespaces, user: { uids: ids, gids: ids } },
+  const config = withUsers(podConfig("web"));
+  const id = await openPodSandboxes(host.parts).run(config, "", never);
+  const [pins] = [...host.namespaces.pins.values()];
+  assert.deepEqual([pins?.kinds, pins?.users], [["net", "uts", "ipc"], config.security.namespaces.user]);
+  const { hosts, resolvConf, hostname } = host.parts.host.paths.pod(id);
+  for (const path of [hosts, resolvConf, hostname]) {
+    const { uid, gid } = statSync(path);
+    assert.deepEqual([uid, gid], process.getuid?.() === 0 ? [100_000, 100_000] : [uid, gid], path);
+  }
+  const shm = host.mounts.table.find(({ target }) => target.endsWith("/shm"));
+  assert.match(shm?.options ?? "", /uid=100000,gid=100000/);
+});
+
+test("a user namespace that can't be is refused: the pod is not run as the node's root", async () => {
+  await using host = await RecordingPodHost.open();
+  const run = (changes: Partial<NamespaceOptions>) => {
+    const { security, ...config } = withUsers(podConfig("web"));
+    const namespaces = { ...security.namespaces, ...changes };
+    return openPodSandboxes(host.parts).run({ ...config, security: { ...security, namespaces } }, "", never);
   };
+  await assert.rejects(run({ pid: "node" }), /namespace_options.pid is NODE/);
+  await assert.rejects(run({ ipc: "node" }), (error) => isFault(error, "invalid"));
+  host.userNamespaceProblem = "it is too old";
   await assert.rejects(
-    openPodSandboxes(host.parts).run({ ...config, security }, "", never),
-    (error) => isFault(error, "unimplemented") && /userns_options/.test(error.message),
+    run({}),
+    (error) =>
+      isFault(error, "unavailable") && /userns_options: .*"crun" here: it is too old/.test(error.message),
   );
   assert.equal(host.parts.book.records.size, 0);
 });
+
+function withUsers(config: PodSandboxConfig): PodSandboxConfig {
+  const ids = { hostId: 100_000, containerId: 0, length: 65_536 };
+  const namespaces = { ...config.security.namespaces, user: { uids: ids, gids: ids } };
+  return { ...config, security: { ...config.security, namespaces } };
+}
 
 test("stop ends a run in flight, and nothing is left", async () => {
   await using host = await RecordingPodHost.open();

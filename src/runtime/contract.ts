@@ -109,7 +109,6 @@ export interface HandlerProbe {
   readonly problem: string | undefined;
   readonly features: {
     readonly recursiveReadOnly: boolean;
-    readonly userNamespaces: boolean;
     /** Moves interfaces of the host into a container's network. */
     readonly networkDevices: boolean;
   };
@@ -120,6 +119,11 @@ export interface ContainerRuntime {
   probes(): readonly HandlerProbe[];
   /** The handler to use for a pod that names `name` ("" for the default). @throws {Fault} invalid with the names there are, or wrongState with why it cannot work */
   resolveHandler(name: string): HandlerProbe;
+  /**
+   * Why containers in a user namespace can't work here, by handler; undefined: they do. Tried out when it is first asked for,
+   * which takes as long as some containers' starts.
+   */
+  userNamespaceProblems(): Promise<ReadonlyMap<string, string | undefined>>;
   /** monitor + runtime `create`, or `restore`: the container runs then. @throws {Fault} internal with what the runtime said; nothing is left then but the bundle */
   create(request: CreateRequest, signal: AbortSignal): Promise<MonitoredContainer>;
   /** What it runs with: the bundle's config. Undefined when there is none. */

@@ -3,7 +3,7 @@ import { after, before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { containerSteps } from "../../src/container/steps.ts";
 import { podSandboxSteps } from "../../src/pod/steps.ts";
-import { ImageSpec, Mount } from "../../src/wire/gen/runtime.v1.ts";
+import { ImageSpec } from "../../src/wire/gen/runtime.v1.ts";
 import { Bystander } from "../harness/bystander.ts";
 import { TestDaemon } from "../harness/daemon.ts";
 import { busyboxImage, importBusybox } from "../harness/images.ts";
@@ -19,6 +19,10 @@ import {
   shellConfig,
 } from "../harness/pods.ts";
 import { privileged } from "../harness/privileged.ts";
+import { mountMappings, usersPodConfig } from "../harness/user-namespaces.ts";
+
+/** Who is root in pods with a user namespace. */
+const users = 700_000_000;
 
 /** Between every two steps of a step table, forwards and backwards. */
 const around = (operation: string, steps: readonly { name: string }[]) =>
@@ -50,6 +54,15 @@ describe("kill -9 of the daemon between any two steps", privileged, () => {
     }
   });
 
+  /** With a user namespace and volumes that show it: what other pods leave, and more. */
+  const killedPod = () => usersPodConfig(daemon, "killed", users);
+  const runKilledPod = () => runPod(daemon, "killed", killedPod());
+  const exits7 = () => {
+    const mount = { containerPath: "/v", hostPath: daemon.workspace.logs, ...mountMappings(users) };
+    const image = { containerPath: "/image", image: ImageSpec.create({ image: busyboxImage }) };
+    return shellConfig("main", busyboxImage, "exit 7", { mounts: [mount, image] });
+  };
+
   /** A daemon that dies as `plan` says during `act`, then one that lives. */
   async function dieAt(plan: string, act: () => Promise<unknown>): Promise<void> {
     daemon.plant(plan);
@@ -63,7 +76,7 @@ describe("kill -9 of the daemon between any two steps", privileged, () => {
   async function makeAndRemove(config: MadePod["config"]): Promise<void> {
     const { podSandboxId } = await daemon.pods.runPodSandbox({ config, runtimeHandler: "" });
     const pod = { id: podSandboxId, config };
-    const id = await runContainer(daemon, pod, shellConfig("main", busyboxImage, "exit 7"));
+    const id = await runContainer(daemon, pod, exits7());
     assert.equal((await exited(daemon, id)).exitCode, 7);
     await removePod(daemon, podSandboxId);
   }
@@ -73,7 +86,7 @@ describe("kill -9 of the daemon between any two steps", privileged, () => {
     ...failing("RunPodSandbox", podSandboxSteps),
   ]) {
     test(plan, async () => {
-      const config = podConfig(daemon, "killed");
+      const config = killedPod();
       await dieAt(plan, () => daemon.pods.runPodSandbox({ config, runtimeHandler: "" }));
       await bystander.assertAlone();
       await makeAndRemove(config);
@@ -87,12 +100,8 @@ describe("kill -9 of the daemon between any two steps", privileged, () => {
     "StartContainer/start/after:kill",
   ]) {
     test(plan, async () => {
-      const pod = await runPod(daemon, "killed");
-      const volume = Mount.create({
-        containerPath: "/image",
-        image: ImageSpec.create({ image: busyboxImage }),
-      });
-      const config = shellConfig("main", busyboxImage, "exit 7", { mounts: [volume] });
+      const pod = await runKilledPod();
+      const config = exits7();
       await dieAt(plan, () => runContainer(daemon, pod, config));
       const { containerId } = await daemon.pods.createContainer({
         podSandboxId: pod.id,
@@ -109,7 +118,7 @@ describe("kill -9 of the daemon between any two steps", privileged, () => {
 
   for (const point of backwards("StopPodSandbox", podSandboxSteps)) {
     test(point, async () => {
-      const pod = await runPod(daemon, "killed");
+      const pod = await runKilledPod();
       await dieAt(`${point}:kill`, () => daemon.pods.stopPodSandbox({ podSandboxId: pod.id }));
       await removePod(daemon, pod.id);
       await bystander.assertAlone();
@@ -118,8 +127,8 @@ describe("kill -9 of the daemon between any two steps", privileged, () => {
 
   for (const point of backwards("RemoveContainer", containerSteps)) {
     test(point, async () => {
-      const pod = await runPod(daemon, "killed");
-      const containerId = await runContainer(daemon, pod, shellConfig("main", busyboxImage, "exit 7"));
+      const pod = await runKilledPod();
+      const containerId = await runContainer(daemon, pod, exits7());
       await exited(daemon, containerId);
       await dieAt(`${point}:kill`, () => daemon.pods.removeContainer({ containerId }));
       await daemon.pods.removeContainer({ containerId });
@@ -129,7 +138,7 @@ describe("kill -9 of the daemon between any two steps", privileged, () => {
   }
 
   test("a removal of a whole pod, at a container's last step", async () => {
-    const pod = await runPod(daemon, "killed");
+    const pod = await runKilledPod();
     await runContainer(daemon, pod, shellConfig("main", busyboxImage, "sleep 999"));
     const request = { podSandboxId: pod.id };
     await dieAt("RemoveContainer/snapshot/undo:kill", () => daemon.pods.removePodSandbox(request));

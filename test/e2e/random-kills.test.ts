@@ -11,6 +11,7 @@ import { assertNoLeaks } from "../harness/leaks.ts";
 import { exited, removeAllPods, removePod, runContainer, runPod, shellConfig } from "../harness/pods.ts";
 import { full, privileged } from "../harness/privileged.ts";
 import { TestRegistry } from "../harness/registry.ts";
+import { mountMappings, usersPodConfig } from "../harness/user-namespaces.ts";
 import { busyboxLayer, directory, file } from "../images/busybox.ts";
 import type { TarEntry } from "../images/tar.ts";
 
@@ -69,12 +70,18 @@ describe(`kill -9 of the daemon at ${kills} random moments of pods' lives and pu
   const pull = () => daemon.images.pullImage({ image: spec(), auth: auth(), sandboxConfig: undefined });
   const removeImage = () => daemon.images.removeImage({ image: spec() });
 
-  function lives(name: string): Promise<void> {
-    const config = shellConfig("main", busyboxImage, `exit ${lifeCode}`);
+  /** @param users who root is on the host, for pods with a user namespace */
+  function lives(name: string, users?: number): Promise<void> {
+    const mounts =
+      users === undefined
+        ? []
+        : [{ containerPath: "/v", hostPath: daemon.workspace.logs, ...mountMappings(users) }];
+    const config = shellConfig("main", busyboxImage, `exit ${lifeCode}`, { mounts });
+    const overrides = () => (users === undefined ? {} : usersPodConfig(daemon, name, users));
     let pod: Awaited<ReturnType<typeof runPod>>;
     let containerId = "";
     return untilKilled([
-      ["run", async () => (pod = await runPod(daemon, name))],
+      ["run", async () => (pod = await runPod(daemon, name, overrides()))],
       ["create and start", async () => (containerId = await runContainer(daemon, pod, config))],
       ["wait", async () => assert.equal((await exited(daemon, containerId)).exitCode, lifeCode)],
       ["stop", () => daemon.pods.stopPodSandbox({ podSandboxId: pod.id })],
@@ -113,7 +120,7 @@ describe(`kill -9 of the daemon at ${kills} random moments of pods' lives and pu
     killed = false;
     const working = Promise.all([
       lives(`one-${number}`),
-      lives(`two-${number}`),
+      lives(`two-${number}`, 700_000_000),
       untilKilled([
         ["pull", pull],
         ["remove image", removeImage],

@@ -1,6 +1,6 @@
 import { execFileSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 /** What sets one test file's berth apart from every other on the host: directories, cgroup, bridge, subnet. */
@@ -31,6 +31,7 @@ export interface WorkspaceOptions {
 /** Makes the directories and the configuration. Short names: a socket's path is limited to 107 bytes. */
 export function makeWorkspace({ runtime, extraConfig = "" }: WorkspaceOptions): Workspace {
   const directory = mkdtempSync("/tmp/berth-");
+  chmodSync(directory, 0o711); // as below /run: pods' own users pass through
   const unique = randomBytes(3);
   const tag = unique.toString("hex");
   const workspace: Workspace = {

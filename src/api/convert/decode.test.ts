@@ -28,7 +28,7 @@ test("a pod sandbox with every field", () => {
   assert.deepEqual(security.seccomp, { kind: "runtimeDefault" });
   assert.deepEqual(security.apparmor, { kind: "localhost", ref: "web" });
   assert.equal(security.supplementalGroupsPolicy, "strict");
-  assert.deepEqual(security.namespaces.user?.uids, [{ hostId: 100_000, containerId: 0, length: 65_536 }]);
+  assert.deepEqual(security.namespaces.user?.uids, { hostId: 100_000, containerId: 0, length: 65_536 });
   assert.deepEqual(
     encodeNamespaceOptions(security.namespaces),
     wholePodSandboxConfig().linux?.securityContext?.namespaceOptions,

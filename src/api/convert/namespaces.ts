@@ -1,4 +1,4 @@
-import type { IdMapping, NamespaceMode, NamespaceOptions } from "../../spec/cri/security.ts";
+import type { IdMapping, NamespaceMode, NamespaceOptions, UserMappings } from "../../spec/cri/security.ts";
 import * as cri from "../../wire/gen/runtime.v1.ts";
 import { enumFrom, wrongField } from "./field.ts";
 
@@ -57,7 +57,7 @@ export function encodeNamespaceOptions(options: NamespaceOptions): cri.Namespace
     usernsOptions:
       options.user === undefined
         ? undefined
-        : { mode: cri.NamespaceMode.POD, uids: [...options.user.uids], gids: [...options.user.gids] },
+        : { mode: cri.NamespaceMode.POD, uids: [options.user.uids], gids: [options.user.gids] },
   };
 }
 
@@ -70,7 +70,7 @@ function ownOrShared(value: number, field: string): NamespaceMode {
 function decodeUserNamespace(
   options: cri.UserNamespace | undefined,
   field: string,
-): { uids: IdMapping[]; gids: IdMapping[] } | undefined {
+): UserMappings | undefined {
   if (options === undefined) return undefined;
   const mode = enumFrom(options.mode, `${field}.mode`, modes);
   if (mode === "node") {
@@ -81,8 +81,8 @@ function decodeUserNamespace(
   }
   if (mode !== "pod") throw wrongField(`${field}.mode`, "only POD and NODE are possible");
   return {
-    uids: [oneMapping(options.uids, `${field}.uids`)],
-    gids: [oneMapping(options.gids, `${field}.gids`)],
+    uids: oneMapping(options.uids, `${field}.uids`),
+    gids: oneMapping(options.gids, `${field}.gids`),
   };
 }
 

@@ -16,7 +16,10 @@ export async function status(
   node: NodeParts,
   streams: StreamServer,
 ): Promise<StatusResponse> {
-  const networkProblem = await problemOf(() => node.network.status());
+  const [networkProblem, users] = await Promise.all([
+    problemOf(() => node.network.status()),
+    node.runtime.userNamespaceProblems(),
+  ]);
   const { features } = node.facts;
   return {
     status: {
@@ -26,17 +29,19 @@ export async function status(
         ...streamsCondition(streams.problem()),
       ],
     },
-    info: request.verbose ? await verboseInfo(node, networkProblem) : {},
-    runtimeHandlers: runtimeHandlers(node.runtime),
+    info: request.verbose ? await verboseInfo(node, networkProblem, users) : {},
+    runtimeHandlers: runtimeHandlers(node.runtime, users),
     features: {
       supplementalGroupsPolicy: features.supplementalGroupsPolicy,
-      userNamespacesHostNetwork: false,
+      // /sys is bound for such pods, which every runtime can
+      userNamespacesHostNetwork: [...users.values()].includes(undefined),
       mountOptions: features.mountOptions,
     },
   };
 }
 
 type Runtime = NodeParts["runtime"];
+type UserNamespaceProblems = Awaited<ReturnType<Runtime["userNamespaceProblems"]>>;
 
 function runtimeCondition(runtime: Runtime): RuntimeCondition {
   const problem = defaultProblem(runtime);
@@ -74,22 +79,25 @@ function defaultProblem(runtime: Runtime): string | undefined {
 }
 
 /** The handlers that work, by name; "" is the one that pods get which name none. */
-function runtimeHandlers(runtime: Runtime): RuntimeHandler[] {
+function runtimeHandlers(runtime: Runtime, users: UserNamespaceProblems): RuntimeHandler[] {
   const working = runtime.probes().filter(({ problem }) => problem === undefined);
-  const handlers = working.map((probe) => encodeHandler(probe.handler, probe));
+  const handlers = working.map((probe) => encodeHandler(probe.handler, probe, users));
   if (defaultProblem(runtime) === undefined) {
-    handlers.unshift(encodeHandler("", runtime.resolveHandler("")));
+    handlers.unshift(encodeHandler("", runtime.resolveHandler(""), users));
   }
   return handlers;
 }
 
-function encodeHandler(name: string, { features }: HandlerProbe): RuntimeHandler {
+function encodeHandler(
+  name: string,
+  { handler, features }: HandlerProbe,
+  users: UserNamespaceProblems,
+): RuntimeHandler {
   return {
     name,
     features: {
       recursiveReadOnlyMounts: features.recursiveReadOnly,
-      // whatever the runtime can do: pods get none yet
-      userNamespaces: false,
+      userNamespaces: users.has(handler) && users.get(handler) === undefined,
     },
   };
 }
@@ -105,13 +113,19 @@ async function problemOf(status: () => Promise<string | undefined>): Promise<str
 async function verboseInfo(
   { facts, runtime, cdi }: NodeParts,
   networkProblem: string | undefined,
+  users: UserNamespaceProblems,
 ): Promise<Record<string, string>> {
   const { devices, problems } = await cdi.read();
   // critest looks for the state directory under the name that containerd gives it.
   const config = { ...facts.config, rootDir: facts.config.root, stateDir: facts.config.state };
   return {
     config: infoText(config),
-    runtimes: infoText({ handlers: runtime.probes() }),
+    runtimes: infoText({
+      handlers: runtime.probes().map((probe) => ({
+        ...probe,
+        userNamespaceProblem: users.get(probe.handler),
+      })),
+    }),
     network: infoText({ problem: networkProblem ?? null }),
     cdi: infoText({ directories: cdi.directories, devices: [...devices.keys()], problems }),
     daemon: infoText({

@@ -34,7 +34,7 @@ const probe: HandlerProbe = {
   path: "/usr/bin/crun",
   version: "1.0",
   problem: undefined,
-  features: { recursiveReadOnly: true, userNamespaces: false, networkDevices: false },
+  features: { recursiveReadOnly: true, networkDevices: false },
 };
 
 /** What the API drives, kept in maps, for tests of the API's own part: no pod really runs. */
@@ -230,8 +230,12 @@ export class NodeInMemory {
         setAside: [{ table: "pods", id: "x", reason: "half a row" }],
         features: { supplementalGroupsPolicy: true, mountOptions: false },
       },
-      runtime: { probes: () => [probe], resolveHandler: () => probe },
       cdi: new CdiDirectories([]),
+      runtime: {
+        probes: () => [probe],
+        resolveHandler: () => probe,
+        userNamespaceProblems: async () => new Map([[probe.handler, undefined]]),
+      },
       network: {
         status: async () => this.networkProblem,
         setPodCidrs: async (cidrs) => {

@@ -3,6 +3,7 @@ import { describeFault, during, Fault } from "../../base/fault.ts";
 import type { ContainerId } from "../../base/ids.ts";
 import type { Ms } from "../../base/units.ts";
 import type { ContainerHost, ContainerParts } from "../parts.ts";
+import type { ContainerPod } from "../pod.ts";
 import type { ContainerRecord } from "../state.ts";
 import { archiveParts, dropDump, dumpContainer } from "./dump.ts";
 import { requireLocation, writeArchive } from "./write-archive.ts";
@@ -33,7 +34,7 @@ export async function checkpointContainer(
   if (inFlight !== undefined && inFlight.request !== location)
     throw new Fault("wrongState", `container ${name} is being checkpointed to ${inFlight.request}`);
   await requireLocation(location);
-  await requireCheckpoints(record, host);
+  await requireCheckpoints(parts.pods.get(record.podId), host);
   const limit = timeout ?? host.config.deadline.checkpoint;
   const work = book.checkpoints.join(record.id, location, limit, async (signal) => {
     using _container = await book.locks.hold(record.id, signal);
@@ -71,13 +72,18 @@ async function checkpointHeld(
   book.log.info({ pod: record.podId, container: id, location, ms }, "container is checkpointed");
 }
 
-/** @throws {Fault} wrongState with the reason */
+/** @throws {Fault} wrongState with the reason; unimplemented in a user namespace: CRIU restores nothing into one that is there */
 export async function requireCheckpoints(
-  { handler }: Pick<ContainerRecord, "handler">,
+  { handler, namespaces }: Pick<ContainerPod, "handler" | "namespaces">,
   { config, runtime }: Pick<ContainerHost, "config" | "runtime">,
 ): Promise<void> {
   if (!config.checkpoint.enable)
     throw new Fault("wrongState", "checkpoints are off", { hint: "the setting is checkpoint.enable" });
+  if (namespaces.user !== undefined)
+    throw new Fault(
+      "unimplemented",
+      "containers of a pod with a user namespace can't be checkpointed or restored",
+    );
   const problem = await runtime.checkpointProblem(handler);
   if (problem !== undefined)
     throw new Fault("wrongState", `checkpoints can't work here: ${problem}`, {

@@ -161,7 +161,7 @@ test("privileged containers hide nothing, and need a privileged pod", () => {
 });
 
 test("a pod with a user namespace: joined, with its mappings beside it", () => {
-  const ids = [{ hostId: 65536, containerId: 0, length: 65536 }];
+  const ids = { hostId: 65536, containerId: 0, length: 65536 };
   const namespaces = { ...examplePod.config.security.namespaces, user: { uids: ids, gids: ids } };
   const security = { ...examplePod.config.security, namespaces };
   const pod = {
@@ -172,6 +172,11 @@ test("a pod with a user namespace: joined, with its mappings beside it", () => {
   const { linux } = build({ pod });
   assert.ok(linux.namespaces.some(({ type, path }) => type === "user" && path === "/run/ns/user"));
   assert.deepEqual(linux.uidMappings, [{ hostID: 65536, containerID: 0, size: 65536 }]);
+  const user = { uid: 0, gid: 65_536, supplementalGroups: [] };
+  assert.throws(
+    () => build({ pod, found: { ...exampleInput.found, user } }),
+    (error) => isFault(error, "invalid") && /group 65536, .* ids 0 to 65535 only/.test(error.message),
+  );
 });
 
 test("SELinux labels where the host has it; a malformed level is refused everywhere", () => {

@@ -1,16 +1,17 @@
 import { Fault } from "../../base/fault.ts";
+import { ociMappings } from "../../spec/oci-mappings.ts";
 import { type OciConfig, type OciLinux, type OciProcess, oldestOciVersion } from "../../spec/oci-runtime.ts";
 import { ociAnnotations } from "./annotations.ts";
 import { processArgs } from "./args.ts";
 import { processCapabilities } from "./capabilities.ts";
 import { withCdi } from "./cdi-edits.ts";
 import { ociCgroupsPath } from "./cgroups-path.ts";
-import { ociIdMapping } from "./cri-mount.ts";
 import { processCwd } from "./cwd.ts";
 import { containerDevices } from "./devices.ts";
 import { processEnv } from "./env.ts";
 import { hiddenPaths } from "./hidden-paths.ts";
 import type { OciConfigInput } from "./input.ts";
+import { requireMappedUser } from "./mapped-ids.ts";
 import { type ContainerMounts, containerMounts } from "./mounts.ts";
 import { ociNamespaces } from "./namespaces.ts";
 import { oomScoreAdj } from "./oom-score.ts";
@@ -34,6 +35,7 @@ export function buildOciConfig(input: OciConfigInput): OciConfig {
       "config.linux.securityContext.privileged is set, but the pod is not privileged",
     );
   }
+  requireMappedUser(input.found.user, pod.config.security.namespaces.user);
   const labels = containerLabels(input);
   const process = ociProcess(input, labels);
   const mounts = containerMounts(input);
@@ -85,9 +87,7 @@ function ociLinux(
   const { pidsLimit } = settings.container;
   const user = pod.namespaces.user === undefined ? undefined : pod.config.security.namespaces.user;
   return {
-    ...(user === undefined
-      ? {}
-      : { uidMappings: user.uids.map(ociIdMapping), gidMappings: user.gids.map(ociIdMapping) }),
+    ...ociMappings(user),
     ...(Object.keys(sysctl).length === 0 ? {} : { sysctl }),
     resources: {
       devices: rules,

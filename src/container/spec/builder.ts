@@ -10,6 +10,7 @@ import type { SpecBuilder, SpecRequest } from "./contract.ts";
 import { requireCpuset } from "./cpuset.ts";
 import { findDevices, findHostDevices } from "./device-lookup.ts";
 import type { FoundFacts, HostFacts, RuntimeFeatures, SpecSettings } from "./input.ts";
+import { requireMappableMounts } from "./mapped-ids.ts";
 import { findMounts } from "./mount-lookup.ts";
 import { oomScoreAdj } from "./oom-score.ts";
 import { relabelVolumes } from "./relabel.ts";
@@ -39,6 +40,7 @@ export function createSpecBuilder(parts: SpecParts): SpecBuilder {
     async build(request) {
       const { record, pod, image, rootfs } = request;
       const { config } = record;
+      requireMappableMounts(config, pod.config.security.namespaces.user);
       requireCpuset(config.resources);
       const runtime = parts.features(record.handler);
       const settings = specSettings(parts.config, record.handler);

@@ -1,8 +1,8 @@
 import { posix } from "node:path";
 import { Fault } from "../../base/fault.ts";
 import type { Mount } from "../../spec/cri/container-config.ts";
-import type { IdMapping } from "../../spec/cri/security.ts";
-import type { OciIdMapping, OciMount } from "../../spec/oci-runtime.ts";
+import { ociMapping } from "../../spec/oci-mappings.ts";
+import type { OciMount } from "../../spec/oci-runtime.ts";
 import type { FoundMount, RuntimeFeatures } from "./input.ts";
 
 /** Where in the container a mount goes: absolute and clean. A relative path counts from the root, as for the kubelet. */
@@ -10,17 +10,11 @@ export function containerDestination(mount: Pick<Mount, "containerPath">): strin
   return posix.resolve("/", mount.containerPath);
 }
 
-/** A user or group id mapping in the OCI's words. */
-export function ociIdMapping({ hostId, containerId, length }: IdMapping): OciIdMapping {
-  return { hostID: hostId, containerID: containerId, size: length };
-}
-
 /**
  * A mount that the caller asks for, as a bind mount. Its destination is resolved by the OCI runtime within the root
  * file system. A `selinuxRelabel` changes nothing on a host without SELinux.
  *
- * @throws {Fault} invalid for options that contradict each other or that the host's mount can't give; unimplemented
- *   for mapped ids when the runtime can't do them
+ * @throws {Fault} invalid for options that contradict each other or that the host's mount can't give
  */
 export function criMount(
   mount: Mount,
@@ -37,9 +31,14 @@ export function criMount(
     type: "bind",
     source: found.source,
     options,
-    ...(mount.uidMappings.length === 0 ? {} : { uidMappings: mount.uidMappings.map(ociIdMapping) }),
-    ...(mount.gidMappings.length === 0 ? {} : { gidMappings: mount.gidMappings.map(ociIdMapping) }),
+    ...mappings(mount),
   };
+}
+
+/** An image is mounted with the pod's ids already. */
+function mappings({ image, uidMappings, gidMappings }: Mount): Pick<OciMount, "uidMappings" | "gidMappings"> {
+  if (image !== undefined || uidMappings.length + gidMappings.length === 0) return {};
+  return { uidMappings: uidMappings.map(ociMapping), gidMappings: gidMappings.map(ociMapping) };
 }
 
 /**
@@ -61,11 +60,6 @@ export function requireMountable(mount: Mount, field: string, runtime: RuntimeFe
   }
   if (!posix.isAbsolute(mount.hostPath) || mount.hostPath.includes("\0")) {
     throw new Fault("invalid", `${field}.hostPath "${mount.hostPath}" is not an absolute path`);
-  }
-  if (mount.uidMappings.length + mount.gidMappings.length > 0 && !runtime.idmappedMounts) {
-    throw new Fault("unimplemented", `${field}: the pod's runtime can't map user and group ids of mounts`, {
-      hint: "use a runtime handler with a newer runc or crun",
-    });
   }
 }
 

@@ -1,6 +1,7 @@
 import { Fault } from "../../base/fault.ts";
 import type { OciDevice, OciDeviceRule } from "../../spec/oci-runtime.ts";
 import type { OciConfigInput } from "./input.ts";
+import { renamedDevices } from "./renamed-devices.ts";
 
 /** The device nodes in a container, and which devices its cgroup lets it use. */
 export interface ContainerDevices {
@@ -14,11 +15,10 @@ export interface ContainerDevices {
  *
  * @throws {Fault} invalid for permissions other than `r`, `w`, `m`
  */
-export function containerDevices({
-  config,
-  settings,
-  found,
-}: Pick<OciConfigInput, "config" | "settings" | "found">): ContainerDevices {
+export function containerDevices(
+  input: Pick<OciConfigInput, "config" | "pod" | "settings" | "found">,
+): ContainerDevices {
+  const { config, settings, found } = input;
   const all = config.security.privileged && !settings.privilegedWithoutHostDevices;
   const devices = new Map<string, OciDevice>();
   if (all) for (const device of found.hostDevices) devices.set(device.path, device);
@@ -36,5 +36,6 @@ export function containerDevices({
       if (!all && type !== "p") rules.push({ allow: true, type, major, minor, access: permissions });
     }
   }
+  for (const { destination } of renamedDevices(input)) devices.delete(destination);
   return { devices: [...devices.values()], rules };
 }

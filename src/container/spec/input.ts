@@ -69,7 +69,6 @@ export interface SpecSettings {
 /** What the runtime handler of the pod can do. */
 export interface RuntimeFeatures {
   readonly recursiveReadOnly: boolean;
-  readonly idmappedMounts: boolean;
   /** Moves interfaces of the host into the container's network (`linux.netDevices`). */
   readonly networkDevices: boolean;
 }

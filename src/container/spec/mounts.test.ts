@@ -118,14 +118,7 @@ test("mounts that can't be are refused, by their place", () => {
     () => build(rro),
     (error) => isFault(error, "invalid"),
   );
-  assert.throws(
-    () => build({ mounts: [{ uidMappings: ids }] }),
-    (error) => isFault(error, "unimplemented"),
-  );
-  const mapped = build({
-    mounts: [{ uidMappings: ids, gidMappings: ids }],
-    runtime: { idmappedMounts: true },
-  });
+  const mapped = build({ mounts: [{ uidMappings: ids, gidMappings: ids }] });
   assert.deepEqual(mapped.mounts.find((mount) => mount.destination === "/data")?.uidMappings, [
     { hostID: 1000, containerID: 0, size: 1 },
   ]);

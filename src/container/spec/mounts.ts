@@ -1,6 +1,7 @@
 import type { OciMount } from "../../spec/oci-runtime.ts";
-import { containerDestination, criMount, ociIdMapping } from "./cri-mount.ts";
+import { containerDestination, criMount } from "./cri-mount.ts";
 import type { OciConfigInput, PodFacts } from "./input.ts";
+import { renamedDevices } from "./renamed-devices.ts";
 
 type MountsInput = Pick<OciConfigInput, "config" | "pod" | "host" | "runtime" | "found">;
 
@@ -41,7 +42,7 @@ export function containerMounts(input: MountsInput): ContainerMounts {
       options: ["rbind", "rprivate"],
     }),
   );
-  const placed = [...declared, ...files, ...asked].sort(
+  const placed = [...declared, ...files, ...renamedDevices(input), ...asked].sort(
     (a, b) => depth(a.destination) - depth(b.destination),
   );
   return { mounts: [...defaults, ...placed], rootfsPropagation: rootfsPropagation(config.mounts) };
@@ -101,19 +102,13 @@ function sysMount(privileged: boolean, pod: PodFacts, recursiveReadOnly: boolean
   };
 }
 
-function podFileMounts({ config, pod, runtime }: MountsInput): OciMount[] {
+function podFileMounts({ config, pod }: MountsInput): OciMount[] {
   const { namespaces, readonlyRootfs } = config.security;
-  const user = pod.config.security.namespaces.user;
-  const mappings =
-    user === undefined || !runtime.idmappedMounts
-      ? {}
-      : { uidMappings: user.uids.map(ociIdMapping), gidMappings: user.gids.map(ociIdMapping) };
   const file = (destination: string, source: string): OciMount => ({
     destination,
     type: "bind",
     source,
     options: ["rbind", "rprivate", readonlyRootfs ? "ro" : "rw"],
-    ...mappings,
   });
   return [
     file("/etc/hostname", pod.files.hostname),

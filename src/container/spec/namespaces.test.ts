@@ -57,7 +57,8 @@ test("namespaces by mode", () => {
 });
 
 test("modes that contradict the pod or that don't exist are refused by field", () => {
-  const user = { uids: [{ hostId: 1000, containerId: 0, length: 10 }], gids: [] };
+  const ids = { hostId: 1000, containerId: 0, length: 10 };
+  const user = { uids: ids, gids: ids };
   const cases: [Case, RegExp][] = [
     [{ wanted: { network: "node" } }, /network is NODE/],
     [{ wanted: { ipc: "node" } }, /ipc is NODE/],

@@ -138,7 +138,7 @@ export class RecordingContainerHost implements AsyncDisposable {
   #pod(): ContainerPod {
     return {
       id: podId,
-      config: { logDirectory: "" } as PodSandboxConfig,
+      config: { logDirectory: "", security: { namespaces: {} } } as PodSandboxConfig,
       refuses: this.podRefuses,
       handler: "crun",
       cgroup: "/berth/pod",

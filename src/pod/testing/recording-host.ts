@@ -31,6 +31,8 @@ export class RecordingPodHost implements AsyncDisposable {
   readonly abandoned = new Set<string>();
   readonly monitored = new Set<string>();
   readonly directory: string;
+  /** Why its runtime can't run pods in user namespaces; undefined: it can. */
+  userNamespaceProblem: string | undefined;
   /** Throws to make a point of the step tables fail. */
   atPoint: (point: string) => void | Promise<void> = () => undefined;
   readonly parts: PodParts;
@@ -117,9 +119,10 @@ export class RecordingPodHost implements AsyncDisposable {
 
   #runtime(): ContainerRuntime {
     const runtime: Partial<ContainerRuntime> = {
+      userNamespaceProblems: async () => new Map([["crun", this.userNamespaceProblem]]),
       resolveHandler: (name) => {
         if (name !== "" && name !== "crun") throw new Fault("invalid", `there is no runtime handler ${name}`);
-        const features = { recursiveReadOnly: true, userNamespaces: false, networkDevices: false };
+        const features = { recursiveReadOnly: true, networkDevices: false };
         return { handler: "crun", path: "/usr/bin/crun", version: "1", problem: undefined, features };
       },
       create: async ({ id }) => {

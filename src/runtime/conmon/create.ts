@@ -19,6 +19,7 @@ import {
   recordedMonitor,
   runtimeLog,
 } from "./monitors.ts";
+import { takeBackNullDevice } from "./null-device.ts";
 import type { ConmonParts } from "./parts.ts";
 import { wordsOf } from "./runtime-words.ts";
 
@@ -57,6 +58,8 @@ export async function createContainer(
       parts.host.log.error({ container: request.id, err }, "a failed create could not be cleaned up");
     });
     throw during(`creating container ${request.id}`, error);
+  } finally {
+    takeBackNullDevice(parts.host);
   }
 }
 

@@ -6,6 +6,7 @@ import { describeFault, Fault } from "../../base/fault.ts";
 import type { ContainerId } from "../../base/ids.ts";
 import type { Ms } from "../../base/units.ts";
 import type { ChildExit } from "../../linux/child-exits.ts";
+import type { FileOwner } from "../../linux/contract.ts";
 import type { Launch } from "../../linux/launcher.ts";
 import { processIdentity } from "../../linux/process-identity.ts";
 import { createExecCgroup, dissolve, type ExecCgroup, gather, killWhole } from "./exec-cgroup.ts";
@@ -45,6 +46,8 @@ export class ExecCommand implements Disposable {
   readonly handler: Handler;
   /** What its files' names begin with. */
   readonly name: string;
+  /** The command's user, as the host has its ids: crun's `exec` leaves its stdio to root. */
+  readonly stdioOwner: FileOwner;
   readonly #bundle: string;
   readonly #cgroup: ExecCgroup | undefined;
   readonly #parts: ConmonParts;
@@ -54,6 +57,7 @@ export class ExecCommand implements Disposable {
     const template = parts.execTemplates.get(request.id);
     this.request = request;
     this.handler = parts.handlers.get(request.handler);
+    this.stdioOwner = template.owner;
     this.#parts = parts;
     this.#bundle = parts.paths.container(request.id).bundle;
     this.name = join(this.#bundle, `exec-${randomBytes(6).toString("hex")}`);
@@ -88,6 +92,7 @@ export class ExecCommand implements Disposable {
       env,
       cwd: this.#bundle,
       more: [],
+      outputOwner: this.stdioOwner,
     };
   }
 

@@ -75,6 +75,7 @@ async function onPipes(
     return made;
   };
   const [stdin, stdout, stderr] = [pipe(request.stdin), pipe(request.stdout), pipe(request.stderr)];
+  for (const end of [stdin, stdout, stderr]) end?.give(command.stdioOwner);
   const stdio: Stdio = {
     stdin: stdin?.read,
     stdout: stdout?.write ?? nowhere,

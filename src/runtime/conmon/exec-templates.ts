@@ -1,13 +1,16 @@
 import { Fault } from "../../base/fault.ts";
 import type { ContainerId } from "../../base/ids.ts";
 import type { Paths } from "../../config/paths.ts";
-import type { OciProcess } from "../../spec/oci-runtime.ts";
+import type { FileOwner } from "../../linux/contract.ts";
+import type { OciConfig, OciProcess } from "../../spec/oci-runtime.ts";
 import { cgroupOf, readBundle } from "./bundle.ts";
 
 /** What every command in one container has in common. */
 export interface ExecTemplate {
   /** The container's own process, without its terminal: user, environment, capabilities and limits. */
   readonly process: OciProcess;
+  /** Its user, as the host has the ids. */
+  readonly owner: FileOwner;
   /** From the root of the hierarchies. Undefined: the runtime chose it. */
   readonly cgroup: string | undefined;
 }
@@ -46,6 +49,13 @@ export class ExecTemplates {
     const config = readBundle(this.#paths.container(id).bundle);
     if (config === undefined) throw new Fault("wrongState", `container ${id} has no bundle`);
     const { consoleSize: _, ...process } = config.process;
-    return { process: { ...process, terminal: false }, cgroup: cgroupOf(config) };
+    return { process: { ...process, terminal: false }, owner: ownerOf(config), cgroup: cgroupOf(config) };
   }
+}
+
+function ownerOf({ process, linux }: OciConfig): FileOwner {
+  const { uid, gid } = process.user;
+  const [uids] = linux.uidMappings ?? [];
+  const [gids] = linux.gidMappings ?? [];
+  return { uid: uid + (uids?.hostID ?? 0), gid: gid + (gids?.hostID ?? 0) };
 }

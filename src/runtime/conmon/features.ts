@@ -20,12 +20,11 @@ export async function featuresOf(
   if (said === undefined) {
     const recursiveReadOnly =
       handler.kind === "crun" && (await makesRecursiveReadOnly(handler, place, signal));
-    return { recursiveReadOnly, userNamespaces: false, networkDevices: false };
+    return { recursiveReadOnly, networkDevices: false };
   }
   const options = at(said, "mountOptions");
   return {
     recursiveReadOnly: Array.isArray(options) && options.includes("rro"),
-    userNamespaces: at(said, "linux", "mountExtensions", "idmap", "enabled") === true,
     networkDevices: at(said, "linux", "netDevices", "enabled") === true,
   };
 }

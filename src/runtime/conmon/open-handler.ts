@@ -41,7 +41,10 @@ export async function openHandler(
     });
     return { handler, probe: await probeHandler(handler, version, place) };
   }
-  const features = { recursiveReadOnly: false, userNamespaces: false, networkDevices: false };
+  const features = { recursiveReadOnly: false, networkDevices: false };
   const problem = `there is no ${binary} in ${config.runtime.path} (install it, or take it out of the config)`;
-  return { handler, probe: { handler: name, path: binary, version, problem, features } };
+  return {
+    handler,
+    probe: { handler: name, path: binary, version, problem, features },
+  };
 }

@@ -19,12 +19,14 @@ import { ExecTemplates } from "./exec-templates.ts";
 import { alive, exitOf, recordedExit } from "./exits.ts";
 import { Handlers } from "./handlers.ts";
 import { kill } from "./kill.ts";
+import { takeBackNullDevice } from "./null-device.ts";
 import { openHandler } from "./open-handler.ts";
-import type { ConmonParts, RuntimeHost } from "./parts.ts";
+import type { ConmonParts, RuntimeHost, SnapshotProbe } from "./parts.ts";
 import { reopenLog } from "./reopen-log.ts";
 import { start, state, update } from "./runtime-calls.ts";
 import { emptyScratch } from "./scratch.ts";
 import { traces } from "./traces.ts";
+import { userNamespaceTrials } from "./user-namespace-trials.ts";
 import { ExitWatch } from "./watch-exits.ts";
 
 /** How long ending the commands that an earlier daemon left may take. */
@@ -38,14 +40,16 @@ export async function openContainerRuntime(
   config: Pick<Config, "runtime" | "cgroup">,
   paths: Paths,
   host: RuntimeHost,
+  snapshots: SnapshotProbe,
 ): Promise<ContainerRuntime> {
   const { conmon, path } = config.runtime;
   await mkdir(paths.exits, { recursive: true, mode: 0o700 });
   const program = await programPath(conmon, path);
   const missing = program === undefined ? `there is no ${conmon} (install the package conmon)` : undefined;
   const names = Object.keys(config.runtime.handlers);
-  const place = { host, scratch: paths.scratch, cgroup: config.cgroup };
   await emptyScratch(paths.scratch, host.mounts);
+  takeBackNullDevice(host);
+  const place = { host, scratch: paths.scratch, cgroup: config.cgroup };
   const opened = await Promise.all(
     names.map(async (name) => {
       const { handler, probe } = await openHandler({ name, root: paths.runtimeRoot(name) }, config, place);
@@ -64,13 +68,17 @@ export async function openContainerRuntime(
     conmon: program ?? conmon,
   };
   await endLeftExecs(parts);
-  return operations(parts);
+  return operations(parts, userNamespaceTrials(opened, snapshots, place));
 }
 
-function operations(parts: ConmonParts): ContainerRuntime {
+function operations(
+  parts: ConmonParts,
+  userNamespaceProblems: ContainerRuntime["userNamespaceProblems"],
+): ContainerRuntime {
   const { host, paths, handlers } = parts;
   return {
     probes: () => handlers.probes,
+    userNamespaceProblems,
     resolveHandler: (name) => handlers.resolve(name),
     create: (request, signal) => createContainer(request, parts, signal),
     configOf: (id) => readBundle(paths.container(id).bundle),

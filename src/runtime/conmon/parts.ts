@@ -1,7 +1,8 @@
 import type { Logger } from "pino";
 import type { Paths } from "../../config/paths.ts";
-import type { Cgroups, Files, Mounts, Processes } from "../../linux/contract.ts";
+import type { Cgroups, Files, Mounts, Namespaces, Processes } from "../../linux/contract.ts";
 import type { Launcher } from "../../linux/launcher.ts";
+import type { Snapshotter } from "../../snapshot/contract.ts";
 import type { ExecTemplates } from "./exec-templates.ts";
 import type { Handlers } from "./handlers.ts";
 
@@ -12,8 +13,12 @@ export interface RuntimeHost {
   readonly files: Files;
   readonly cgroups: Cgroups;
   readonly mounts: Mounts;
+  readonly namespaces: Namespaces;
   readonly log: Logger;
 }
+
+/** The snapshots, as far as it matters whether containers in user namespaces can have them. */
+export type SnapshotProbe = Pick<Snapshotter, "directory" | "probe">;
 
 /** What the operations on containers work with. */
 export interface ConmonParts {

@@ -1,11 +1,13 @@
 import { randomBytes } from "node:crypto";
-import { mkdir, readdir, rm, writeFile } from "node:fs/promises";
+import { chown, mkdir, readdir, rm, writeFile } from "node:fs/promises";
 import { join, posix } from "node:path";
 import { describeFault } from "../../base/fault.ts";
 import type { Ms } from "../../base/units.ts";
 import type { Config } from "../../config/schema.ts";
 import { reapOrphan } from "../../linux/orphans.ts";
 import { expandSlice } from "../../linux/slice.ts";
+import type { UserMappings } from "../../spec/cri/security.ts";
+import { ociMappings } from "../../spec/oci-mappings.ts";
 import type { OciConfig, OciMount } from "../../spec/oci-runtime.ts";
 import type { Handler } from "./handlers.ts";
 import { pidIn } from "./monitors.ts";
@@ -27,6 +29,8 @@ export interface TrialPlace {
 
 /** A container that is created and deleted to see what becomes of it. */
 export interface Trial<T> {
+  /** Whose namespace it joins; undefined: it has the host's users. */
+  readonly users?: { readonly namespace: string; readonly mappings: UserMappings };
   /** Besides /proc. */
   readonly mounts: (rootfs: string) => readonly OciMount[];
   /** Looks at the created container through its first process, if the runtime names one. */
@@ -46,11 +50,11 @@ export async function tryOut<T>(
 ): Promise<T> {
   const id = `${prefix}${randomBytes(8).toString("hex")}`;
   const bundle = join(scratch, id);
-  await mkdir(bundle, { mode: 0o700 });
+  await mkdir(bundle, { mode: 0o711 });
   const pidFile = join(bundle, "pid");
   const group = probeGroup(cgroup, id);
   try {
-    await writeBundle(bundle, group.cgroupsPath, trial.mounts);
+    await writeBundle(bundle, group.cgroupsPath, trial);
     await requireRuntime(
       handler,
       { args: ["create", "--bundle", bundle, "--pid-file", pidFile, id] },
@@ -101,12 +105,16 @@ function probeGroup({ driver, parent }: Config["cgroup"], id: string): { cgroups
 async function writeBundle(
   bundle: string,
   cgroupsPath: string,
-  mountsOf: Trial<unknown>["mounts"],
+  { mounts, users }: Trial<unknown>,
 ): Promise<void> {
   const rootfs = join(bundle, "rootfs");
   await mkdir(join(rootfs, "proc"), { recursive: true });
-  await mkdir(join(rootfs, "dev"));
+  for (const name of ["dev", "sys"]) await mkdir(join(rootfs, name));
   await writeFile(join(rootfs, "program"), "", { mode: 0o755 });
+  const { uids, gids } = users?.mappings ?? {};
+  for (const path of ["", "proc", "dev", "sys", "program"]) {
+    if (uids !== undefined && gids !== undefined) await chown(join(rootfs, path), uids.hostId, gids.hostId);
+  }
   const nothing = { bounding: [], effective: [], permitted: [], inheritable: [], ambient: [] };
   const config: OciConfig = {
     ociVersion: "1.0.2",
@@ -119,9 +127,13 @@ async function writeBundle(
       noNewPrivileges: true,
     },
     root: { path: rootfs, readonly: true },
-    mounts: [{ destination: "/proc", type: "proc", source: "proc" }, ...mountsOf(rootfs)],
+    mounts: [{ destination: "/proc", type: "proc", source: "proc" }, ...mounts(rootfs)],
     linux: {
-      namespaces: [{ type: "pid" }, { type: "mount" }, { type: "network" }, { type: "ipc" }, { type: "uts" }],
+      ...ociMappings(users?.mappings),
+      namespaces: [
+        ...(["pid", "mount", "network", "ipc", "uts"] as const).map((type) => ({ type })),
+        ...(users === undefined ? [] : [{ type: "user" as const, path: users.namespace }]),
+      ],
       cgroupsPath,
       resources: { devices: [{ allow: false, access: "rwm" }], pids: { limit: 16 } },
     },

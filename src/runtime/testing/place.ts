@@ -15,6 +15,7 @@ import { hostFiles } from "../../linux/files.ts";
 import { HostThread } from "../../linux/host-thread.ts";
 import { Launcher } from "../../linux/launcher.ts";
 import { hostMounts } from "../../linux/mounts.ts";
+import { hostNamespaces } from "../../linux/namespaces.ts";
 import { processIdentity } from "../../linux/process-identity.ts";
 import { hostProcesses } from "../../linux/processes.ts";
 import type { OciConfig } from "../../spec/oci-runtime.ts";
@@ -62,8 +63,11 @@ export async function openPlace(directory: string, cgroup: string, handler: stri
   const cgroups = await hostCgroups(thread);
   const log: Logger = pino({ level: process.env.BERTH_TEST_LOG ?? "silent" });
   const files = hostFiles(thread);
-  const host = { processes: hostProcesses(), launcher, files, cgroups, mounts: hostMounts(), log };
-  const runtime = await openContainerRuntime(testConfig(handler, cgroup), paths, host);
+  const mounts = hostMounts();
+  const namespaces = hostNamespaces(thread, mounts);
+  const host = { processes: hostProcesses(), launcher, files, cgroups, mounts, namespaces, log };
+  const snapshots = { directory, probe: async () => undefined };
+  const runtime = await openContainerRuntime(testConfig(handler, cgroup), paths, host, snapshots);
   await cgroups.create(`${cgroup}/monitors`);
   return { directory, cgroup, handler, paths, cgroups, runtime };
 }

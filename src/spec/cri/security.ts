@@ -10,6 +10,12 @@ export interface IdMapping {
   length: number;
 }
 
+/** Ids from 0 on of a user namespace, and which ids of the host stand for them. */
+export interface UserMappings {
+  uids: IdMapping;
+  gids: IdMapping;
+}
+
 /** CRI NamespaceOption. */
 export interface NamespaceOptions {
   network: NamespaceMode;
@@ -18,7 +24,7 @@ export interface NamespaceOptions {
   /** The container whose PID namespace is used; set exactly when `pid` is "target". */
   targetId?: string;
   /** Set when the pod has a user namespace of its own. */
-  user?: { uids: IdMapping[]; gids: IdMapping[] };
+  user?: UserMappings;
 }
 
 /** CRI SecurityProfile, for seccomp and AppArmor. `ref` is a path (seccomp) or a loaded profile's name (AppArmor). */

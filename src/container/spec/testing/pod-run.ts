@@ -141,7 +141,7 @@ function specParts(runtime: string, host: HostFacts, cdi: string): SpecParts {
     host,
     cdi: new CdiDirectories([cdi]),
     labels: { relabel: async () => undefined },
-    features: () => ({ recursiveReadOnly: true, idmappedMounts: false, networkDevices: false }),
+    features: () => ({ recursiveReadOnly: true, networkDevices: false }),
     initOf: () => process.pid,
   };
 }

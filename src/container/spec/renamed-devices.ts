@@ -1,0 +1,24 @@
+import { posix } from "node:path";
+import type { OciMount } from "../../spec/oci-runtime.ts";
+import type { OciConfigInput } from "./input.ts";
+
+/**
+ * Devices that the container has at another path than the node, in a pod with a user namespace, as bind mounts. No device
+ * can be made there, so the OCI runtime binds the node's, which it looks for at the container's path.
+ */
+export function renamedDevices({
+  config,
+  pod,
+  found,
+}: Pick<OciConfigInput, "config" | "pod" | "found">): OciMount[] {
+  if (pod.namespaces.user === undefined) return [];
+  return config.devices.flatMap(({ hostPath, containerPath }, index) => {
+    const from = posix.resolve("/", hostPath);
+    const to = posix.resolve("/", containerPath === "" ? hostPath : containerPath);
+    if (from === to) return [];
+    return (found.devices[index] ?? []).map(({ path }): OciMount => {
+      const source = `${from}${path.slice(to.length)}`; // of a directory, what is below it
+      return { destination: path, type: "bind", source, options: ["bind", "rprivate"] };
+    });
+  });
+}

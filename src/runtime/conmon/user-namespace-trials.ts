@@ -1,0 +1,107 @@
+import { mkdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { describeFault } from "../../base/fault.ts";
+import type { UserMappings } from "../../spec/cri/security.ts";
+import type { ContainerRuntime, HandlerProbe } from "../contract.ts";
+import type { Handler } from "./handlers.ts";
+import type { RuntimeHost, SnapshotProbe } from "./parts.ts";
+import { probeDeadline, type TrialPlace, tryOut } from "./trial.ts";
+
+/** Any ids will do: what is made with them is gone after the trial. */
+const ids = { containerId: 0, hostId: 1_000_000_000, length: 65_536 };
+const mappings: UserMappings = { uids: ids, gids: ids };
+
+/** Tries out every handler that works otherwise, in a user namespace that is there for the while; once. */
+export function userNamespaceTrials(
+  opened: readonly { handler: Handler; probe: HandlerProbe }[],
+  snapshots: SnapshotProbe,
+  place: TrialPlace,
+): ContainerRuntime["userNamespaceProblems"] {
+  let tried: Promise<ReadonlyMap<string, string | undefined>> | undefined;
+  return () => {
+    tried ??= tryAll(opened, snapshots, place);
+    return tried;
+  };
+}
+
+async function tryAll(
+  opened: readonly { handler: Handler; probe: HandlerProbe }[],
+  snapshots: SnapshotProbe,
+  place: TrialPlace,
+): Promise<ReadonlyMap<string, string | undefined>> {
+  const { host, scratch } = place;
+  const pins = join(scratch, "users");
+  const namespace = join(pins, "user");
+  const common = await problemOfHost({ pins, namespace }, snapshots, place);
+  const signal = AbortSignal.timeout(probeDeadline);
+  const found = await Promise.all(
+    opened.map(async ({ handler, probe }) => {
+      const before = probe.problem ?? common;
+      return [probe.handler, before ?? (await problemOf(handler, namespace, place, signal))] as const;
+    }),
+  );
+  await host.namespaces.unpin(pins).catch((error: unknown) => {
+    host.log.warn({ err: describeFault(error) }, "a trial's user namespace could not be taken away");
+  });
+  const problems = new Map(found);
+  host.log.info({ problems: Object.fromEntries(problems) }, "user namespaces were tried out");
+  return problems;
+}
+
+/** Why pods can have none on this host, whatever their runtime. Leaves the namespace pinned. */
+async function problemOfHost(
+  { pins, namespace }: { pins: string; namespace: string },
+  snapshots: SnapshotProbe,
+  { host, scratch }: TrialPlace,
+): Promise<string | undefined> {
+  try {
+    await host.namespaces.pin({ directory: pins, kinds: [], hostname: "", sysctls: {}, users: mappings });
+    return await problemWithSnapshots(join(scratch, "snapshots"), namespace, snapshots, host);
+  } catch (error) {
+    return describeFault(error);
+  }
+}
+
+async function problemWithSnapshots(
+  at: string,
+  namespace: string,
+  snapshots: SnapshotProbe,
+  { mounts }: RuntimeHost,
+): Promise<string | undefined> {
+  await mkdir(at, { mode: 0o700 });
+  try {
+    await mounts.bind(snapshots.directory, at, { idmap: namespace, propagation: "private" });
+  } catch (error) {
+    return `the file system of ${snapshots.directory} has no ID-mapped mounts: ${describeFault(error)}`;
+  }
+  try {
+    return await snapshots.probe({ at, users: mappings });
+  } finally {
+    await mounts.unmount(at);
+  }
+}
+
+async function problemOf(
+  handler: Handler,
+  namespace: string,
+  place: TrialPlace,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  const trial = {
+    users: { namespace, mappings },
+    // sysfs is for who owns the network namespace, mqueue for who owns that of IPC
+    mounts: () => [
+      { destination: "/sys", type: "sysfs", source: "sysfs" },
+      { destination: "/dev/mqueue", type: "mqueue", source: "mqueue" },
+    ],
+    look: (init: number | undefined) => problemInside(init, handler),
+  };
+  return await tryOut(handler, trial, place, signal).catch(describeFault);
+}
+
+async function problemInside(init: number | undefined, { binary }: Handler): Promise<string | undefined> {
+  if (init === undefined) return `${binary} names no process of a container`;
+  const map = (await readFile(`/proc/${init}/uid_map`, "latin1")).trim().split(/\s+/).map(Number);
+  const joined = map[0] === ids.containerId && map[1] === ids.hostId && map[2] === ids.length;
+  return joined ? undefined : `${binary} does not join the user namespace that it is told`;
+}
