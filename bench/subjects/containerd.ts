@@ -16,8 +16,8 @@ export async function startContainerd(
   program: string,
   registry: string,
   cgroups: Cgroups,
+  workspace = peerWorkspace(),
 ): Promise<Subject> {
-  const workspace = peerWorkspace();
   const { root, state, confDir, directory } = workspace;
   const socket = join(directory, "containerd.sock");
   const config = join(directory, "containerd.toml");

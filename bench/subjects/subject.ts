@@ -17,6 +17,7 @@ export interface Subject {
   readonly version: string;
   readonly pods: Calls<typeof RuntimeServiceService>;
   readonly images: Calls<typeof ImageServiceService>;
+  readonly socket: string;
   /** Directories, network and cgroup that no other subject has. */
   readonly workspace: Workspace;
   /** The daemon's process. Undefined: its memory and CPU aren't known. */
@@ -61,7 +62,7 @@ export async function subjectOf(parts: SubjectParts, cgroups: Cgroups): Promise<
 }
 
 async function described(
-  { name, isBerth, workspace, pid, isOwn, imageDirectory }: SubjectParts,
+  { name, isBerth, workspace, socket, pid, isOwn, imageDirectory }: SubjectParts,
   connection: Connection,
   cgroups: Cgroups,
 ): Promise<Omit<Subject, "close">> {
@@ -74,6 +75,7 @@ async function described(
     version: `${runtimeName} ${runtimeVersion}`,
     pods,
     images: connection.calls(ImageServiceService),
+    socket,
     workspace,
     pid,
     cgroup: isOwn ? workspace.cgroupParent : undefined,
