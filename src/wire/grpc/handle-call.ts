@@ -56,8 +56,9 @@ export function serve<Service extends ServiceDefinition>(
     definition[name] = {
       ...method,
       requestDeserialize: tolerant(method),
+      // grpc-js asks of it what a buffer and an Encoded both have
       responseSerialize: (answer) =>
-        answer instanceof Encoded ? answer.bytes : method.responseSerialize(answer),
+        answer instanceof Encoded ? (answer as unknown as Buffer) : method.responseSerialize(answer),
     };
     const rpc = method.path.slice(method.path.lastIndexOf("/") + 1);
     const handler = handlers[name as keyof Service];
