@@ -40,3 +40,10 @@ test("what JSON would change silently is refused", () => {
 test("a mark that no bigint follows is refused", () => {
   assert.throws(() => decodeRecord('"\\u0001 12"'), SyntaxError);
 });
+
+test("a key that is the prototype's name is a key like any other", () => {
+  const value: unknown = JSON.parse(
+    '{"__proto__": "\\u0001a label", "labels": {"__proto__": {"at": "\\u0001"}}}',
+  );
+  assert.deepEqual(decodeRecord(encodeRecord(value)), value);
+});

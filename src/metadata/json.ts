@@ -20,7 +20,25 @@ export function encodeRecord(value: unknown): string {
 
 /** What `encodeRecord` wrote, bigints restored. @throws {SyntaxError} when the text is not such JSON */
 export function decodeRecord(text: string): unknown {
-  return text.includes("\\u0001") ? JSON.parse(text, decodeValue) : JSON.parse(text);
+  const value: unknown = JSON.parse(text);
+  // not by JSON.parse's own way of replacing values: that takes eight times as long, a second for 5,000 containers
+  return text.includes("\\u0001") ? restored(value) : value;
+}
+
+/** The value with its marked strings replaced, in place: nobody else has it. */
+function restored(value: unknown): unknown {
+  if (typeof value === "string") return value.startsWith(mark) ? unmarked(value) : value;
+  if (typeof value !== "object" || value === null) return value;
+  const fields = value as Record<string, unknown>;
+  for (const key in fields) {
+    const before = fields[key];
+    const after = restored(before);
+    if (after === before) continue;
+    // an assignment to this one would change the prototype
+    if (key === "__proto__") Object.defineProperty(fields, key, { value: after });
+    else fields[key] = after;
+  }
+  return value;
 }
 
 function encodeValue(this: unknown, key: string, encoded: unknown): unknown {
@@ -44,8 +62,7 @@ function encodeValue(this: unknown, key: string, encoded: unknown): unknown {
   throw new Fault("internal", `a record must be plain data: field "${key}" holds ${describe(value)}`);
 }
 
-function decodeValue(_key: string, value: unknown): unknown {
-  if (typeof value !== "string" || !value.startsWith(mark)) return value;
+function unmarked(value: string): unknown {
   const rest = value.slice(mark.length);
   if (rest.startsWith(mark)) return rest;
   if (!/^-?\d+$/.test(rest)) throw new SyntaxError(`"${rest}" is marked as a bigint and is none`);
