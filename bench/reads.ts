@@ -54,6 +54,7 @@ const calls: readonly [string, () => Promise<unknown>][] = [
   ["ListContainers", () => daemon.pods.listContainers({})],
   ["ListContainerStats", () => daemon.pods.listContainerStats({})],
   ["ListPodSandboxStats", () => daemon.pods.listPodSandboxStats({})],
+  ["ListPodSandboxMetrics", () => daemon.pods.listPodSandboxMetrics({})],
 ];
 const readings = new Readings();
 const cpu = [["the daemon", "CPU a call (ms)", "longest turn of its main thread (ms)"]];

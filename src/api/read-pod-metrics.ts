@@ -1,18 +1,16 @@
-import { BinaryWriter } from "@bufbuild/protobuf/wire";
 import { eachInTurn } from "../base/short-turns.ts";
 import type { ContainerRecord } from "../container/state.ts";
 import type { PodSandboxRecord } from "../pod/state.ts";
+import type { ContainerReading } from "../stats/pod-metrics/contract.ts";
 import { metrics } from "../stats/pod-metrics/descriptors.ts";
 import { containerSamples, networkSamples } from "../stats/pod-metrics/samples.ts";
 import { containerLabels, MetricsWriter, podLabels } from "./convert/encode-metrics.ts";
 import type { MetricReadings } from "./parts.ts";
 import type { PodStatsParts } from "./runtime/list-pod-sandbox-stats.ts";
 
-/** Fields of the messages around the metrics. Their own are written by MetricsWriter. */
+/** The fields that hold messages with metrics. */
 const podOfAnswer = 1;
-const idOfMessage = 1;
 const containerOfPod = 3;
-const lengthDelimited = 2;
 
 /** Answers with one CRI PodSandboxMetrics each, of all pods that are ready: all figures read in two goes. */
 export async function readPodMetrics(
@@ -29,49 +27,30 @@ export async function readPodMetrics(
   const encoded: Uint8Array[] = [];
   const writer = new MetricsWriter();
   await eachInTurn(pods.entries(), signal, ([index, pod]) => {
-    writer.labels(podLabels(pod));
+    const opened = writer.open(podOfAnswer, pod.id, podLabels(pod));
     networkSamples(networks.get(pod.id)?.interfaces ?? [], writer.emit);
-    const ofPod = writer.take();
-    const ofContainers = (inside[index] ?? []).flatMap((record) => {
-      writer.labels(containerLabels(pod, record));
-      writeContainer(record, readings, figures.metrics, writer);
-      const written = writer.take();
-      return written.length === 0 ? [] : [[record.id, written] as const];
-    });
-    encoded.push(encodePod(pod, ofPod, ofContainers));
+    for (const record of inside[index] ?? [])
+      writeContainer(record, pod, readings.get(record.id), figures.metrics, writer);
+    writer.close(opened);
+    encoded.push(writer.take());
   });
   return encoded;
 }
 
 function writeContainer(
   record: ContainerRecord,
-  readings: Awaited<ReturnType<MetricReadings["containers"]>>,
+  pod: PodSandboxRecord,
+  reading: ContainerReading | undefined,
   { oomKills, deviceName }: MetricReadings,
-  { emit }: MetricsWriter,
+  writer: MetricsWriter,
 ): void {
-  const { state, resources } = record;
-  if (state.kind === "running") {
-    const reading = readings.get(record.id);
-    if (reading === undefined) return;
-    containerSamples({ startedAt: state.startedAt, resources }, reading, deviceName, emit);
-  } else if (state.kind === "exited") {
-    // A container killed for want of memory has mostly ended by the time that anyone looks: its count stays to be seen.
-    const kills = oomKills(record) ?? 0;
-    if (kills > 0) emit(metrics.oomEventsTotal, kills);
-  }
-}
-
-function encodePod(
-  { id }: PodSandboxRecord,
-  metricsOfPod: Uint8Array,
-  containers: readonly (readonly [id: string, metrics: Uint8Array])[],
-): Uint8Array {
-  const writer = new BinaryWriter();
-  writer.tag(podOfAnswer, lengthDelimited).fork();
-  writer.tag(idOfMessage, lengthDelimited).string(id).raw(metricsOfPod);
-  for (const [containerId, ofContainer] of containers) {
-    writer.tag(containerOfPod, lengthDelimited).fork();
-    writer.tag(idOfMessage, lengthDelimited).string(containerId).raw(ofContainer).join();
-  }
-  return writer.join().finish();
+  const { id, state, resources } = record;
+  // A container killed for want of memory has mostly ended by the time that anyone looks: its count stays to be seen.
+  const kills = state.kind === "exited" ? (oomKills(record) ?? 0) : 0;
+  if (kills === 0 && (state.kind !== "running" || reading === undefined)) return;
+  const opened = writer.open(containerOfPod, id, containerLabels(pod, record));
+  if (state.kind === "running" && reading !== undefined)
+    containerSamples({ startedAt: state.startedAt, resources }, reading, deviceName, writer.emit);
+  else writer.emit(metrics.oomEventsTotal, kills);
+  writer.close(opened);
 }

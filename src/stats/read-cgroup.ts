@@ -10,8 +10,11 @@ import {
 } from "./parse-cgroup.ts";
 import { type CgroupFile, cgroupFiles } from "./small-file.ts";
 
-/** A container's statistics have no number of processes, a pod's no swap: what nobody asks for is not read. */
-export type CgroupKind = "container" | "pod";
+/**
+ * A container's statistics have no number of processes, a pod's no swap, metrics know the limits from records: what nobody
+ * asks for is not read.
+ */
+export type CgroupKind = "container" | "pod" | "metrics";
 
 /** Reads the figures of cgroups, on this thread: about 30 µs for one with v1. */
 export class CgroupReader {
@@ -48,7 +51,7 @@ export function filesV1(
   const pids = file("pids");
   return (cgroup, kind) => {
     const memoryStat = memory(cgroup, "memory.stat");
-    const limited = hasLimitV1(memoryStat);
+    const limited = kind !== "metrics" && hasLimitV1(memoryStat);
     const swap = kind === "container";
     return {
       cpuacctUsage: cpuacct(cgroup, "cpuacct.usage"),
@@ -71,11 +74,11 @@ export function filesV2(
     cpuPressure: unified(cgroup, "cpu.pressure"),
     memoryCurrent: unified(cgroup, "memory.current"),
     memoryStat: unified(cgroup, "memory.stat"),
-    memoryMax: unified(cgroup, "memory.max"),
+    memoryMax: kind === "metrics" ? undefined : unified(cgroup, "memory.max"),
     memoryPressure: unified(cgroup, "memory.pressure"),
     swapCurrent: kind === "pod" ? undefined : unified(cgroup, "memory.swap.current"),
-    swapMax: kind === "pod" ? undefined : unified(cgroup, "memory.swap.max"),
+    swapMax: kind !== "container" ? undefined : unified(cgroup, "memory.swap.max"),
     ioPressure: unified(cgroup, "io.pressure"),
-    pidsCurrent: kind === "container" ? undefined : unified(cgroup, "pids.current"),
+    pidsCurrent: kind !== "pod" ? undefined : unified(cgroup, "pids.current"),
   });
 }

@@ -5,11 +5,13 @@ import { baseLabels, type MetricDescriptor, metrics } from "../../stats/pod-metr
 import * as cri from "../../wire/gen/runtime.v1.ts";
 import { encodeContainerImage } from "./encode-container.ts";
 
-/** Fields of protobuf messages that are written by hand: number times eight, and 2 for what has a length. */
-const metricsOfMessage = (2 << 3) | 2;
+/** Fields of protobuf messages that are written by hand: number times eight, and the wire type. */
+const lengthDelimited = 2;
+const idOfMessage = 1;
+const metricsOfMessage = (2 << 3) | lengthDelimited;
 const timestampOfMetric = 2 << 3;
-const labelOfMetric = (4 << 3) | 2;
-const valueOfMetric = (5 << 3) | 2;
+const labelOfMetric = (4 << 3) | lengthDelimited;
+const valueOfMetric = (5 << 3) | lengthDelimited;
 const valueOfUInt64 = 1 << 3;
 
 /** CRI MetricDescriptor of each metric. They never change. */
@@ -62,21 +64,46 @@ function encodeLabels(labelValues: string[]): Uint8Array {
   return cri.Metric.encode(message).finish();
 }
 
-/** Where one figure may need at most this, beyond its labels. */
-const fixedRoom: Bytes = 64;
+/** Answers lie in blocks of this, one after the other: a buffer for each would have garbage collected all the time. */
+const blockSize: Bytes = 128 << 10;
+/** Where the length of a message will be written: as many bytes as 256 MiB need. */
+const lengthRoom: Bytes = 4;
+/** More than the tags and lengths around a message or a figure take, and an id. */
+const idRoom: Bytes = 128;
 
 /**
- * Puts figures together as the metrics of a CRI PodSandboxMetrics or ContainerMetrics, which have them in the same field.
- * A container has eighty, of which only a few bytes each are its own: written by hand, at a tenth of what messages take.
+ * Puts figures together as an answer with CRI PodSandboxMetrics. A container has eighty, of which only a few bytes each are
+ * its own: written by hand, at a tenth of what messages take.
  */
 export class MetricsWriter {
-  #buffer = Buffer.allocUnsafe(32 << 10);
+  #block = Buffer.allocUnsafeSlow(blockSize);
+  /** Where the answer that is being written begins. */
+  #start = 0;
   #end = 0;
   #common: Uint8Array = new Uint8Array();
 
-  /** The labels of the figures that follow. */
-  labels(common: Uint8Array): void {
+  /** Begins the answer of one pod, or within it the message of one container. Its figures follow. @returns for `close` */
+  open(field: number, id: string, common: Uint8Array): number {
+    this.#reserve(idRoom);
+    this.#byte((field << 3) | lengthDelimited);
+    const begin = this.#end - this.#start;
+    this.#end += lengthRoom;
+    this.#byte((idOfMessage << 3) | lengthDelimited);
+    this.#text(id);
     this.#common = common;
+    return begin;
+  }
+
+  /** Ends what was opened last. */
+  close(opened: number): void {
+    const begin = this.#start + opened;
+    const body = begin + lengthRoom;
+    const length = this.#end - body;
+    const after = begin + varintSize(length);
+    this.#block.copyWithin(after, body, this.#end);
+    this.#end = begin;
+    this.#varint(length);
+    this.#end = after + length;
   }
 
   readonly emit = (
@@ -88,11 +115,11 @@ export class MetricsWriter {
     const head = heads.get(metric);
     if (value === undefined || head === undefined) return;
     const count = Math.max(0, Math.trunc(value));
-    const ownLabels = labels.reduce((sum, label) => sum + labelSize(label), 0);
     const time = at === 0n ? 0 : 1 + varintSize(Number(at));
     const inner = count === 0 ? 0 : 1 + varintSize(count);
-    const size = head.length + this.#common.length + ownLabels + time + 2 + inner;
-    this.#reserve(size + fixedRoom);
+    let size = head.length + this.#common.length + time + 2 + inner;
+    for (const label of labels) size += textSize(label);
+    this.#reserve(size + idRoom);
     this.#byte(metricsOfMessage);
     this.#varint(size);
     this.#bytes(head);
@@ -101,7 +128,10 @@ export class MetricsWriter {
       this.#varint(Number(at));
     }
     this.#bytes(this.#common);
-    for (const label of labels) this.#label(label);
+    for (const label of labels) {
+      this.#byte(labelOfMetric);
+      this.#text(label);
+    }
     this.#byte(valueOfMetric);
     this.#byte(inner);
     if (inner > 0) {
@@ -110,34 +140,36 @@ export class MetricsWriter {
     }
   };
 
-  /** What was put together since the last time. */
+  /** The answer that was written and closed. */
   take(): Uint8Array {
-    const bytes = Buffer.from(this.#buffer.subarray(0, this.#end));
-    this.#end = 0;
-    return bytes;
+    const answer = this.#block.subarray(this.#start, this.#end);
+    this.#start = this.#end;
+    return answer;
   }
 
-  #label(label: string): void {
-    this.#byte(labelOfMetric);
-    const length = Buffer.byteLength(label);
-    this.#varint(length);
-    this.#end += this.#buffer.write(label, this.#end);
-  }
-
+  /** Moves what is being written to a block that has room for more. */
   #reserve(room: Bytes): void {
-    if (this.#end + room <= this.#buffer.length) return;
-    const larger = Buffer.allocUnsafe(2 * this.#buffer.length + room);
-    this.#buffer.copy(larger, 0, 0, this.#end);
-    this.#buffer = larger;
+    if (this.#end + room <= this.#block.length) return;
+    const written = this.#end - this.#start;
+    const block = Buffer.allocUnsafeSlow(Math.max(blockSize, 2 * (written + room)));
+    this.#block.copy(block, 0, this.#start, this.#end);
+    this.#block = block;
+    this.#start = 0;
+    this.#end = written;
+  }
+
+  #text(text: string): void {
+    this.#varint(Buffer.byteLength(text));
+    this.#end += this.#block.write(text, this.#end);
   }
 
   #bytes(bytes: Uint8Array): void {
-    this.#buffer.set(bytes, this.#end);
+    this.#block.set(bytes, this.#end);
     this.#end += bytes.length;
   }
 
   #byte(value: number): void {
-    this.#buffer[this.#end++] = value;
+    this.#block[this.#end++] = value;
   }
 
   /** Seven bits at a time, the lowest first. Beyond 2^53 the last digits are lost, as in every metric. */
@@ -151,8 +183,9 @@ export class MetricsWriter {
   }
 }
 
-function labelSize(label: string): Bytes {
-  const length = Buffer.byteLength(label);
+/** With its tag and length. */
+function textSize(text: string): Bytes {
+  const length = Buffer.byteLength(text);
   return 1 + varintSize(length) + length;
 }
 

@@ -15,11 +15,14 @@ export interface MetricsTarget<Id extends string> {
 
 /** Reads what the metrics of many containers are made from, in short turns of the main thread. What is gone is left out. */
 export class MetricsCollector<Id extends string> {
-  readonly #cgroups: Pick<Cgroups, "directories">;
+  /** The hierarchy whose groups are read for processes: any has them all. */
+  readonly #processes: string;
   readonly #reader: CgroupMetricsReader;
 
   constructor(cgroups: Pick<Cgroups, "version" | "directories">) {
-    this.#cgroups = cgroups;
+    const roots = cgroups.directories("/");
+    const [first = ""] = roots.values();
+    this.#processes = (roots.get("pids") ?? first).replace(/\/$/, "");
     this.#reader = new CgroupMetricsReader(cgroups);
   }
 
@@ -33,7 +36,7 @@ export class MetricsCollector<Id extends string> {
     await eachInTurn(targets, signal, ({ id, cgroup, init }) => {
       const read = this.#reader.read(cgroup);
       if (read === undefined) return;
-      const pids = processesOf(this.#processDirectory(cgroup));
+      const pids = processesOf(`${this.#processes}${cgroup}`);
       const count = {
         processes: pids.length,
         fileDescriptors: 0,
@@ -55,12 +58,6 @@ export class MetricsCollector<Id extends string> {
   /** How many processes of a group were killed for want of memory; undefined when the group is gone. */
   oomKills(cgroup: string): number | undefined {
     return this.#reader.oomKills(cgroup);
-  }
-
-  /** The hierarchy whose groups are read for processes: any has them all. */
-  #processDirectory(cgroup: string): string {
-    const directories = this.#cgroups.directories(cgroup);
-    return directories.get("pids") ?? directories.values().next().value ?? "";
   }
 }
 

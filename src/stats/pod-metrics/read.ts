@@ -44,7 +44,7 @@ function readerV1(file: Files, pageSizes: readonly string[]): (cgroup: string) =
   const [cpu, cpuacct, memory, pids] = [file("cpu"), file("cpuacct"), file("memory"), file("pids")];
   const [blkio, hugetlb] = [file("blkio"), file("hugetlb")];
   return (cgroup) => {
-    const files = figures(cgroup, "container");
+    const files = figures(cgroup, "metrics");
     return parseMetricsV1(parseCgroupV1(files), {
       memoryStat: files.memoryStat,
       cpuacctStat: cpuacct(cgroup, "cpuacct.stat"),
@@ -55,8 +55,7 @@ function readerV1(file: Files, pageSizes: readonly string[]): (cgroup: string) =
       oomControl: memory(cgroup, "memory.oom_control"),
       pidsCurrent: pids(cgroup, "pids.current"),
       pidsMax: pids(cgroup, "pids.max"),
-      ioServiceBytes: blkioFile(blkio, cgroup, "io_service_bytes_recursive"),
-      ioServiced: blkioFile(blkio, cgroup, "io_serviced_recursive"),
+      ...blkioFiles(blkio, cgroup),
       hugePages: pageSizes.map((pageSize) => ({
         pageSize,
         usage: hugetlb(cgroup, `hugetlb.${pageSize}.usage_in_bytes`),
@@ -66,17 +65,21 @@ function readerV1(file: Files, pageSizes: readonly string[]): (cgroup: string) =
   };
 }
 
-/** BFQ counts what it schedules; where it schedules nothing, the throttling counts. */
-function blkioFile(blkio: CgroupFile, cgroup: string, name: string): FileText {
-  const text = blkio(cgroup, `blkio.bfq.${name}`);
-  return hasDevices(text) ? text : blkio(cgroup, `blkio.throttle.${name}`);
+/** BFQ counts what it schedules; where it schedules nothing, the throttling counts. Of no device: there is no more to read. */
+function blkioFiles(blkio: CgroupFile, cgroup: string): { ioServiceBytes: FileText; ioServiced: FileText } {
+  for (const by of ["bfq", "throttle"]) {
+    const ioServiceBytes = blkio(cgroup, `blkio.${by}.io_service_bytes_recursive`);
+    if (hasDevices(ioServiceBytes))
+      return { ioServiceBytes, ioServiced: blkio(cgroup, `blkio.${by}.io_serviced_recursive`) };
+  }
+  return { ioServiceBytes: undefined, ioServiced: undefined };
 }
 
 function readerV2(file: Files, pageSizes: readonly string[]): (cgroup: string) => CgroupMetrics {
   const figures = filesV2(file);
   const unified = file("unified");
   return (cgroup) => {
-    const files = figures(cgroup, "container");
+    const files = figures(cgroup, "metrics");
     return parseMetricsV2(parseCgroupV2(files), {
       memoryStat: files.memoryStat,
       cpuStat: files.cpuStat,
