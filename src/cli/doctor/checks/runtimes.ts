@@ -2,6 +2,8 @@ import { existsSync } from "node:fs";
 import { isAbsolute } from "node:path";
 import type { Config } from "../../../config/schema.ts";
 import { programPath } from "../../../linux/program-path.ts";
+import { lackingFeatures } from "../../feature-tables.ts";
+import { infoValues } from "../../info-values.ts";
 import type { BerthView } from "../daemon-view.ts";
 import { type Finding, note, ok, problem, warning } from "../finding.ts";
 import type { NodeView } from "../node-view.ts";
@@ -28,7 +30,7 @@ export async function checkRuntimes({ config, daemon, origins }: NodeView): Prom
   const working = handlers.filter(({ problem }) => problem === "");
   return [
     ...handlers.map((handler) => judge(handler, config, working, isSet(handler))),
-    ...(daemon.kind === "berth" ? notReady(daemon) : []),
+    ...(daemon.kind === "berth" ? [...notReady(daemon), ...lacking(daemon)] : []),
     await monitor(config),
     ...(await helpers(config)),
   ];
@@ -59,6 +61,13 @@ function notReady({ status }: BerthView): Finding[] {
   if (condition?.status !== false) return [];
   const remedy = "put the handlers above right, then start the daemon again: it tries them out at its start";
   return [problem("RuntimeReady is false: the kubelet starts no pod", condition.message, remedy)];
+}
+
+/** What pods may ask for and some handler can't do here, by the daemon's word. */
+function lacking({ status }: BerthView): Finding[] {
+  return lackingFeatures(infoValues(status.info).runtimes).map(({ handler, feature, why }) =>
+    note(`${handler} has no ${feature} here`, `${why}; pods that ask for them are refused with it`),
+  );
 }
 
 async function handlersFound({ runtime }: Config): Promise<Handler[]> {
