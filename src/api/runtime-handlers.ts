@@ -4,6 +4,7 @@ import { EventFeed } from "./event-feed.ts";
 import type { ApiParts } from "./parts.ts";
 import { attach } from "./runtime/attach.ts";
 import { checkpointContainer } from "./runtime/checkpoint-container.ts";
+import { checkpointPod } from "./runtime/checkpoint-pod.ts";
 import { containerStats } from "./runtime/container-stats.ts";
 import { containerStatus } from "./runtime/container-status.ts";
 import { createContainer } from "./runtime/create-container.ts";
@@ -16,13 +17,13 @@ import { listMetricDescriptors } from "./runtime/list-metric-descriptors.ts";
 import { listPodSandbox, streamPodSandboxes } from "./runtime/list-pod-sandbox.ts";
 import { listPodSandboxMetrics, streamPodSandboxMetrics } from "./runtime/list-pod-sandbox-metrics.ts";
 import { listPodSandboxStats, streamPodSandboxStats } from "./runtime/list-pod-sandbox-stats.ts";
-import { notImplemented } from "./runtime/not-implemented.ts";
 import { podSandboxStats } from "./runtime/pod-sandbox-stats.ts";
 import { podSandboxStatus } from "./runtime/pod-sandbox-status.ts";
 import { portForward } from "./runtime/port-forward.ts";
 import { removeContainer } from "./runtime/remove-container.ts";
 import { removePodSandbox } from "./runtime/remove-pod-sandbox.ts";
 import { reopenContainerLog } from "./runtime/reopen-container-log.ts";
+import { restorePod } from "./runtime/restore-pod.ts";
 import { runPodSandbox } from "./runtime/run-pod-sandbox.ts";
 import { runtimeConfig } from "./runtime/runtime-config.ts";
 import { startContainer } from "./runtime/start-container.ts";
@@ -81,7 +82,7 @@ export function runtimeHandlers(parts: ApiParts): Handlers<typeof RuntimeService
 
     getContainerEvents: (_request, signal) => getContainerEvents(feed, node, signal),
     checkpointContainer: (request, signal) => checkpointContainer(request, containers, signal),
-    checkpointPod: notImplemented("CheckpointPod"),
-    restorePod: notImplemented("RestorePod"),
+    checkpointPod: (request, signal) => checkpointPod(request, podSandboxes, signal),
+    restorePod: (request, signal) => restorePod(request, podSandboxes, signal),
   };
 }

@@ -10,7 +10,7 @@ import type { ImageRecord } from "../image/contract.ts";
 import type { ContainerConfig } from "../spec/cri/container-config.ts";
 import { parseSignal } from "../spec/signal.ts";
 import { requireCheckpoints } from "./checkpoint/checkpoint.ts";
-import { findCheckpoint, namesCheckpoint } from "./checkpoint/find-checkpoint.ts";
+import { type CheckpointSource, findCheckpoint, sourceOf } from "./checkpoint/find-checkpoint.ts";
 import { findImageVolumes } from "./image-volumes.ts";
 import { containerKey, recordOfRequest, requireSameRequest } from "./key.ts";
 import type { ContainerAttempt, ContainerHost, ContainerParts } from "./parts.ts";
@@ -25,11 +25,16 @@ import {
 } from "./state.ts";
 import { containerSteps } from "./steps.ts";
 
-/** Creates a container, or joins or returns the create of the same pod, name and attempt. */
+/**
+ * Creates a container, or joins or returns the create of the same pod, name and attempt.
+ *
+ * @param source the checkpoint that it is to go on from
+ */
 export async function createContainer(
   podId: string,
   config: ContainerConfig,
   parts: ContainerParts,
+  source = sourceOf(config),
 ): Promise<ContainerId> {
   const { book, host } = parts;
   const pod = parts.pods.get(podId);
@@ -43,7 +48,7 @@ export async function createContainer(
   return await book.creates.join(key, config, host.config.deadline.createContainer, async (signal) => {
     const standing = recordOfRequest(book, pod.id, config);
     const done = standing && (await resumeStanding(standing, config, parts, signal));
-    return done ?? (await createAnew(pod, config, parts, signal));
+    return done ?? (await createAnew(pod, { config, source }, parts, signal));
   });
 }
 
@@ -105,14 +110,13 @@ export function undoAttempt(host: ContainerHost): ContainerAttempt {
 
 async function createAnew(
   pod: ContainerPod,
-  config: ContainerConfig,
+  { config, source }: { config: ContainerConfig; source: CheckpointSource | undefined },
   parts: ContainerParts,
   signal: AbortSignal,
 ): Promise<ContainerId> {
   const { book, host } = parts;
-  const isRestore = namesCheckpoint(config);
-  if (isRestore) await requireCheckpoints(pod, host);
-  const checkpoint = isRestore ? await findCheckpoint(config, "", host.images, signal) : undefined;
+  if (source !== undefined) await requireCheckpoints(pod, host);
+  const checkpoint = source && (await findCheckpoint(source, host.images, signal));
   const image = checkpoint?.image ?? requireImage(config, host);
   const restored = checkpoint === undefined ? {} : { restored: checkpoint.origin };
   const record = { ...newRecord(pod, config, image, parts), ...restored };

@@ -1,6 +1,6 @@
 import type { Logger } from "pino";
 import type { Flights } from "../base/flights.ts";
-import type { BootId, ChainId, ContainerId } from "../base/ids.ts";
+import type { BootId, ChainId, ContainerId, PodSandboxId } from "../base/ids.ts";
 import type { KeyedLocks } from "../base/lock.ts";
 import type { FaultPort } from "../base/steps.ts";
 import type { Ms } from "../base/units.ts";
@@ -55,6 +55,8 @@ export interface ContainerBook {
   readonly removes: Flights<ContainerId, void>;
   /** With the archive that is being written. */
   readonly checkpoints: Flights<ContainerId, void, string>;
+  /** Those of whole pods. */
+  readonly podCheckpoints: Flights<PodSandboxId, void, string>;
   readonly stops: StopsInFlight;
   readonly exits: ExitWaits;
   /** Snapshots that a create in flight is about to use, though no record says so yet. */

@@ -8,6 +8,8 @@ import type { FaultPort } from "../base/steps.ts";
 import type { Ms } from "../base/units.ts";
 import type { Paths } from "../config/paths.ts";
 import type { Config } from "../config/schema.ts";
+import { checkpointPod } from "../container/checkpoint/checkpoint-pod.ts";
+import { containersIn } from "../container/checkpoint/pod-archive.ts";
 import { ingestOf } from "../container/checkpoint/unpack-checkpoint.ts";
 import { openContainers } from "../container/containers.ts";
 import type { Containers } from "../container/contract.ts";
@@ -16,6 +18,7 @@ import { ExitWaits } from "../container/exit-waits.ts";
 import type { ContainerBook, ContainerParts } from "../container/parts.ts";
 import { containerRecords } from "../container/records.ts";
 import { removeAllOfPod, stopAllOfPod } from "../container/remove.ts";
+import { restoreContainer } from "../container/restore.ts";
 import { snapshotKey } from "../container/snapshot.ts";
 import { createSpecBuilder } from "../container/spec/builder.ts";
 import { readHostFacts } from "../container/spec/host.ts";
@@ -194,6 +197,9 @@ export async function openNode(
     containers: {
       stopAll: (pod) => stopAllOfPod(pod, containerParts),
       removeAll: (pod) => removeAllOfPod(pod, containerParts),
+      checkpoint: (pod, request, signal) => checkpointPod(pod, request, containerParts, signal),
+      inArchive: containersIn,
+      restore: (pod, config, path, signal) => restoreContainer(pod, config, path, containerParts, signal),
     },
   };
   const podSandboxes = openPodSandboxes(podParts);
@@ -273,6 +279,7 @@ function openContainerBook(metadata: Metadata, shared: BookParts): ContainerBook
     starts: new Flights(),
     removes: new Flights(),
     checkpoints: new Flights(),
+    podCheckpoints: new Flights(),
     stops: new Map(),
     exits: new ExitWaits(),
     pendingChains: new Map(),

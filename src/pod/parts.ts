@@ -1,6 +1,6 @@
 import type { Logger } from "pino";
 import type { Flights } from "../base/flights.ts";
-import type { BootId, PodSandboxId } from "../base/ids.ts";
+import type { BootId, ContainerId, PodSandboxId } from "../base/ids.ts";
 import type { KeyedLocks } from "../base/lock.ts";
 import type { FaultPort } from "../base/steps.ts";
 import type { Ms } from "../base/units.ts";
@@ -12,6 +12,7 @@ import type { Cgroups, Files, Mounts, Namespaces } from "../linux/contract.ts";
 import type { RecordIndex, RecordTable } from "../metadata/contract.ts";
 import type { PodNetwork, PodNetworkResult } from "../network/contract.ts";
 import type { ContainerRuntime, MonitoredContainer } from "../runtime/contract.ts";
+import type { ContainerConfig } from "../spec/cri/container-config.ts";
 import type { PodSandboxRecord } from "./state.ts";
 
 /** What the steps of a pod sandbox work with: the host's side. */
@@ -31,6 +32,25 @@ export interface PodContainers {
   /** Ends creates in flight and stops every container of the pod, without grace. */
   stopAll(pod: PodSandboxId, signal: AbortSignal): Promise<void>;
   removeAll(pod: PodSandboxId, signal: AbortSignal): Promise<void>;
+  /** Writes an archive of the containers, all of one moment, and of `documents`, texts by name. No ids: all that run. */
+  checkpoint(
+    pod: PodSandboxId,
+    request: {
+      readonly location: string;
+      readonly containers: readonly string[];
+      readonly documents: ReadonlyMap<string, string>;
+    },
+    signal: AbortSignal,
+  ): Promise<void>;
+  /** The names of the containers in such an archive. @throws {Fault} notFound, corrupt */
+  inArchive(path: string, signal: AbortSignal): Promise<string[]>;
+  /** Creates the container that the archive has by the config's name, and starts it: it goes on. */
+  restore(
+    pod: PodSandboxId,
+    config: ContainerConfig,
+    path: string,
+    signal: AbortSignal,
+  ): Promise<ContainerId>;
 }
 
 /** What RunPodSandbox was asked for; the id once it is known. */

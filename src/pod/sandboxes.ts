@@ -1,10 +1,12 @@
 import { waitFor } from "../base/deadline.ts";
 import { Fault } from "../base/fault.ts";
 import { findByPrefix } from "../base/prefix.ts";
+import { checkpointPod } from "./checkpoint.ts";
 import type { PodSandboxes } from "./contract.ts";
 import { podName } from "./key.ts";
 import type { PodParts } from "./parts.ts";
 import { removePodSandbox } from "./remove.ts";
+import { restorePod } from "./restore.ts";
 import { runPodSandbox } from "./run.ts";
 import type { PodSandboxRecord } from "./state.ts";
 import { stopPodSandbox } from "./stop.ts";
@@ -42,6 +44,15 @@ export function openPodSandboxes(parts: PodParts): PodSandboxes {
       const record = find(id);
       if (record !== undefined)
         await waitFor(removePodSandbox(record.id, parts), signal, `removing pod sandbox ${id}`);
+    },
+    async checkpoint(id, checkpoint, signal) {
+      const doing = `checkpointing pod sandbox ${id}`;
+      await waitFor(checkpointPod(get(id).id, checkpoint, parts, signal), signal, doing);
+    },
+    async restore(request, signal) {
+      const own = AbortSignal.timeout(parts.host.config.deadline.runPod);
+      const doing = `restoring pod ${podName(request.config)}`;
+      return await waitFor(restorePod(request, parts, own), signal, doing);
     },
     async update(id, resources, signal) {
       const doing = `changing the resources of pod sandbox ${id}`;

@@ -52,6 +52,13 @@ export function parseSpecDump(document: string): SpecDump {
   return parse(specDump, document, "spec.dump");
 }
 
+const podOptions = v.object({ containers: v.record(text, v.unknown()) });
+
+/** The containers in a pod's archive, by name. @throws {Fault} corrupt */
+export function parsePodOptions(document: string): v.InferOutput<typeof podOptions> {
+  return parse(podOptions, document, "pod.options");
+}
+
 /** Paths that the container has deleted of its image; absolute. @throws {Fault} corrupt */
 export function parseDeletedFiles(document: string): readonly string[] {
   return parse(v.array(text), document, "deleted.files");

@@ -309,6 +309,53 @@ describe("checkpoint and restore", privileged, () => {
       await removePod(daemon, pod.id);
     });
 
+    test("a pod: its containers at one moment, and a new pod in which they go on", async () => {
+      const pod = await runPod(daemon, "whole");
+      const names = ["one", "two"];
+      for (const name of names)
+        await countOf(await runContainer(daemon, pod, shellConfig(name, busyboxImage, counter)));
+      const outputPath = join(archives, "pod.tar");
+      const ask = { podSandboxId: pod.id, containerIds: [], options: {} };
+      await daemon.pods.checkpointPod({ ...ask, outputPath });
+      const read = (name: string) =>
+        JSON.parse(execFileSync("tar", ["-xOf", outputPath, name], { encoding: "utf8" }));
+      assert.deepEqual(Object.keys(read("pod.options").containers).toSorted(), names);
+      assert.equal(read("pod.dump").config.metadata.name, "whole");
+      assert.ok(read("network.status").addresses[0].startsWith(daemon.workspace.subnet));
+      const other = { ...ask, outputPath: join(archives, "pod2.tar") };
+      await assert.rejects(
+        daemon.pods.checkpointPod({ ...other, containerIds: ["no"] }),
+        /has no container no/,
+      );
+      await assert.rejects(daemon.pods.checkpointPod({ ...other, options: { a: "b" } }), /"a" is not known/);
+      await removePod(daemon, pod.id);
+
+      const request = {
+        checkpointPath: outputPath,
+        config: podConfig(daemon, "anew"),
+        runtimeHandler: "",
+        options: {},
+        containerConfigs: names.map((name) => shellConfig(name, busyboxImage, counter)),
+      };
+      const one = request.containerConfigs.slice(0, 1);
+      await assert.rejects(
+        daemon.pods.restorePod({ ...request, containerConfigs: one }),
+        /the archive has two, too/,
+      );
+      assert.deepEqual((await daemon.pods.listPodSandbox({})).items, []);
+      const restored = await daemon.pods.restorePod(request);
+      assert.deepEqual(
+        restored.restoredContainers.map(({ name }) => name),
+        names,
+      );
+      for (const { containerId } of restored.restoredContainers) {
+        assert.ok((await assertCounts(containerId)) > 1);
+        assert.match(await logOf(containerId), /^\S+ stdout F 1\n/, "they did not begin anew");
+      }
+      assert.deepEqual(await daemon.pods.restorePod(request), restored, "a repeat finds what is there");
+      await removePod(daemon, restored.podSandboxId);
+    });
+
     test("by hand: berth checkpoint, berth rm, berth restore", async () => {
       const run = async (...args: string[]) => {
         const { code, stdout, stderr } = await daemon.command(...args);

@@ -129,6 +129,8 @@ export class NodeInMemory {
         const record = find(id);
         if (record !== undefined) this.pods.set(record.id, { ...record, resources });
       },
+      checkpoint: async () => undefined,
+      restore: async () => ({ id: newPodSandboxId(), containers: [] }),
       get: (id) => {
         const record = find(id);
         if (record === undefined) throw new Fault("notFound", `there is no pod sandbox ${id}`);

@@ -73,13 +73,7 @@ function checkpointOf(files: Readonly<Record<string, string>>): string {
   return `${path}.tar`;
 }
 
-const found = (from: string) =>
-  findCheckpoint(
-    { image: { image: from, annotations: {}, userSpecifiedImage: "", runtimeHandler: "" } },
-    "",
-    images,
-    never,
-  );
+const found = (from: string) => findCheckpoint({ from, prefix: "" }, images, never);
 
 test("a checkpoint tells of its container, its image and its mounts", async () => {
   const whole = { "config.dump": config, "spec.dump": spec, "checkpoint/inventory.img": "" };

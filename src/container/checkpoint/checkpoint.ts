@@ -5,7 +5,7 @@ import type { Ms } from "../../base/units.ts";
 import type { ContainerHost, ContainerParts } from "../parts.ts";
 import type { ContainerPod } from "../pod.ts";
 import type { ContainerRecord } from "../state.ts";
-import { archiveParts, dropDump, dumpContainer } from "./dump.ts";
+import { archiveParts, dropDump, dumpContainers } from "./dump.ts";
 import { requireLocation, writeArchive } from "./write-archive.ts";
 
 /** A checkpoint of one container. */
@@ -55,21 +55,29 @@ async function checkpointHeld(
   const began = performance.now();
   const { name } = record.config.metadata;
   try {
-    const dump = await dumpContainer(record, parts, signal);
-    await writeArchive(location, archiveParts(record, dump, host), signal);
+    const dumps = await dumpContainers([record], parts, signal);
+    const files = dumps.flatMap((dump) => archiveParts(dump, host));
+    await writeArchive(location, files, signal);
   } catch (error) {
     throw during(`checkpointing container ${name} (${id})`, error);
   } finally {
-    await dropDump(record, host).catch((error: unknown) => {
-      const err = describeFault(error);
-      book.log.warn(
-        { container: id, err },
-        "what a checkpoint left could not be removed; the next start does",
-      );
-    });
+    await dropDumps([record], parts);
   }
   const ms = performance.now() - began;
   book.log.info({ pod: record.podId, container: id, location, ms }, "container is checkpointed");
+}
+
+/** Takes away what the dumps have on disk. What can't be is left to the next start. */
+export async function dropDumps(
+  records: readonly ContainerRecord[],
+  { host, book }: ContainerParts,
+): Promise<void> {
+  for (const record of records) {
+    await dropDump(record, host).catch((error: unknown) => {
+      const err = describeFault(error);
+      book.log.warn({ container: record.id, err }, "what a checkpoint left could not be removed");
+    });
+  }
 }
 
 /** @throws {Fault} wrongState with the reason; unimplemented in a user namespace: CRIU restores nothing into one that is there */
@@ -92,7 +100,7 @@ export async function requireCheckpoints(
 }
 
 /** @throws {Fault} notFound, wrongState */
-function requireCheckpointable(id: ContainerId, record: ContainerRecord | undefined): ContainerRecord {
+export function requireCheckpointable(id: ContainerId, record: ContainerRecord | undefined): ContainerRecord {
   if (record === undefined) throw new Fault("notFound", `container ${id} was removed`);
   if (record.state.kind !== "running")
     throw new Fault("wrongState", `container ${id} can't be checkpointed: it is ${record.state.kind}`);

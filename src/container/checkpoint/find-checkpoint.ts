@@ -24,20 +24,21 @@ export interface FoundCheckpoint {
   readonly image: ImageRecord;
 }
 
-/** True if the config names a checkpoint's archive in the place of an image: by an absolute path, which no image has. */
-export function namesCheckpoint({ image }: Pick<ContainerConfig, "image">): boolean {
-  return isAbsolute(image.image);
+/** Where a checkpoint is: an archive, and what is put before the names in it. */
+export type CheckpointSource = Pick<CheckpointOrigin, "from" | "prefix">;
+
+/** The archive that a config names in the place of an image: by an absolute path, which no image has. */
+export function sourceOf({ image }: Pick<ContainerConfig, "image">): CheckpointSource | undefined {
+  return isAbsolute(image.image) ? { from: image.image, prefix: "" } : undefined;
 }
 
 /**
- * The checkpoint that a container's config names.
+ * What a checkpoint tells of its container.
  *
- * @param prefix put before the names in the archive
  * @throws {Fault} notFound: no archive, or the image that it builds on is not here and can't be pulled; corrupt
  */
 export async function findCheckpoint(
-  { image: { image: from } }: Pick<ContainerConfig, "image">,
-  prefix: string,
+  { from, prefix }: CheckpointSource,
   images: Images,
   signal: AbortSignal,
 ): Promise<FoundCheckpoint> {

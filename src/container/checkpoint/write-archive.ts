@@ -15,8 +15,10 @@ const readAtOnce: Bytes = 1 << 18;
 /** Memory of processes is in it. */
 const mode = 0o600;
 
-/** Where an archive's files come from: a directory whose files go into one of the same name in the archive, or one file. */
-export interface ArchivePart {
+/** What goes into an archive: a text, a file, or a directory whose files go into one there. */
+export type ArchivePart = { readonly name: string; readonly text: string } | ArchiveFile;
+
+interface ArchiveFile {
   /** In the archive; a directory's ends with a slash. */
   readonly name: string;
   readonly path: string;
@@ -55,7 +57,8 @@ export async function writeArchive(
     await using file = await open(dirname(location), O_TMPFILE | constants.O_WRONLY, mode);
     const buffer = new Uint8Array(readAtOnce);
     for (const part of parts) {
-      if (part.name.endsWith("/")) await addDirectory(file, part, buffer, signal);
+      if ("text" in part) await addText(file, part.name, part.text);
+      else if (part.name.endsWith("/")) await addDirectory(file, part, buffer, signal);
       else await addFile(file, part, buffer, signal);
     }
     await file.appendFile(tarEnd);
@@ -74,13 +77,19 @@ export async function writeArchive(
   }
 }
 
+async function addText(archive: FileHandle, name: string, text: string): Promise<void> {
+  const bytes = Buffer.from(text);
+  const header = tarHeader({ name: latin1(name), size: bytes.length, mode: 0o600 });
+  await archive.appendFile(Buffer.concat([header, bytes, tarPadding(bytes.length)]));
+}
+
 async function addDirectory(
   file: FileHandle,
-  { name, path }: ArchivePart,
+  { name, path }: ArchiveFile,
   buffer: Uint8Array,
   signal: AbortSignal,
 ): Promise<void> {
-  await file.appendFile(tarHeader({ name, size: 0, type: "directory", mode: 0o700 }));
+  await file.appendFile(tarHeader({ name: latin1(name), size: 0, type: "directory", mode: 0o700 }));
   for (const inside of (await readdir(path)).toSorted())
     await addFile(file, { name: name + inside, path: join(path, inside) }, buffer, signal);
 }
@@ -88,7 +97,7 @@ async function addDirectory(
 /** A file that is not there is left out. */
 async function addFile(
   archive: FileHandle,
-  { name, path, size: wanted }: ArchivePart,
+  { name, path, size: wanted }: ArchiveFile,
   buffer: Uint8Array,
   signal: AbortSignal,
 ): Promise<void> {

@@ -98,6 +98,7 @@ export class RecordingContainerHost implements AsyncDisposable {
           starts: new Flights(),
           removes: new Flights(),
           checkpoints: new Flights(),
+          podCheckpoints: new Flights(),
           stops: new Map(),
           exits: new ExitWaits(),
           pendingChains: new Map(),

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import pino from "pino";
 import { Fault } from "../../base/fault.ts";
 import { Flights } from "../../base/flights.ts";
-import type { BootId, PodSandboxId } from "../../base/ids.ts";
+import { type BootId, newContainerId, type PodSandboxId } from "../../base/ids.ts";
 import { KeyedLocks } from "../../base/lock.ts";
 import { loadConfig } from "../../config/load.ts";
 import { pathsOf } from "../../config/paths.ts";
@@ -80,7 +80,13 @@ export class RecordingPodHost implements AsyncDisposable {
           bootId: "this boot" as BootId,
           log: pino({ level: "silent" }),
         },
-        containers: { stopAll: async () => undefined, removeAll: async () => undefined },
+        containers: {
+          stopAll: async () => undefined,
+          removeAll: async () => undefined,
+          checkpoint: async () => undefined,
+          inArchive: async () => [],
+          restore: async () => newContainerId(),
+        },
       }),
       async () => {
         await metadata.close();
