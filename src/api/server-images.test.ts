@@ -65,9 +65,17 @@ test("a failed call is logged once, with whom it is about and without any secret
   assert.doesNotMatch(client.logged(), /s3cret|t0ken/);
 });
 
-test("what is not there yet says so", async () => {
-  const checkpoint = client.runtime.checkpointContainer({});
-  await refused(checkpoint, "unimplemented", /^berth does not implement CheckpointContainer yet$/);
+test("checkpoints: fields that are missing, or that nobody knows, are named", async () => {
+  const { runtime } = client;
+  await refused(runtime.checkpointContainer({}), "invalid", /^container_id: missing/);
+  await refused(runtime.checkpointContainer({ containerId: "c" }), "invalid", /^location: missing/);
+  const late = { containerId: "c", location: "/tmp/a.tar", timeout: -1n };
+  await refused(runtime.checkpointContainer(late), "invalid", /^timeout: -1 is negative/);
+  await refused(runtime.checkpointPod({ podSandboxId: "p" }), "invalid", /^output_path: missing/);
+  const optional = { podSandboxId: "p", outputPath: "/tmp/a.tar", options: { some: "thing" } };
+  await refused(runtime.checkpointPod(optional), "invalid", /^options: "some" is not known/);
+  await refused(runtime.restorePod({}), "invalid", /^checkpoint_path: missing/);
+  await refused(runtime.restorePod({ checkpointPath: "a.tar" }), "invalid", /^checkpoint_path: /);
 });
 
 test("berth's own API: info, pull with progress, import", async () => {
