@@ -2,10 +2,11 @@
 # make stop   takes all of that away again
 # make dist   installs the command below PREFIX (/usr/local), without the sources
 # make bench  berth beside Debian's containerd; BENCH="--quick …" hands options on (docs/benchmarks.md)
-# make test   everything that CI runs; test-full adds the long loops; conformance runs critest
+# make test   everything that CI runs; test-full adds the long loops; conformance runs critest,
+#             kubelet a real kubelet
 SHELL := /bin/sh
 .DELETE_ON_ERROR:
-.PHONY: install dist install-test check unit e2e test test-full conformance bench run stop clean
+.PHONY: install dist install-test check unit e2e test test-full conformance kubelet bench run stop clean
 
 # What berth needs on a node, and what its tests need besides.
 RUN_PACKAGES := crun runc conmon containernetworking-plugins iptables isal busybox-static \
@@ -62,6 +63,10 @@ test-full: install-test check
 conformance: install-test
 	@REGISTRY="$(REGISTRY)" IMAGES="$(IMAGES)" RUNTIME="$(RUNTIME)" FOCUS="$(FOCUS)" SKIP="$(SKIP)" \
 	  PARALLEL="$(PARALLEL)" test/conformance/run.sh "$(CRITEST)"
+
+# KUBELET is the path of a kubelet that was built elsewhere; GATES, as in EventedPLEG=true, are its feature gates.
+kubelet: install-test
+	@RUNTIME="$(RUNTIME)" GATES="$(GATES)" KUBELET_LOG="$(LOG)" test/kubelet/run.sh "$(KUBELET)"
 
 bench: install-test
 	@$(NODE) --disable-warning=ExperimentalWarning bench/compare.ts $(BENCH)

@@ -79,10 +79,14 @@ export class TestDaemon {
     return join(this.workspace.directory, "faults");
   }
 
-  /** Starts the process and waits until it answers. */
-  async launch(): Promise<void> {
+  /**
+   * Starts the process and waits until it answers.
+   *
+   * @param berth another `berth` than the options'
+   */
+  async launch(berth = this.#program): Promise<void> {
     const [program = "", ...args] = this.#namespace.wrap([
-      this.#program,
+      berth,
       "serve",
       "--config",
       this.workspace.configFile,

@@ -1,9 +1,10 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from "node:fs";
+import { closeSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { Agent, request } from "node:https";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { TestDaemon } from "../harness/daemon.ts";
+import { nodeName, type Pod } from "./pods.ts";
 
 /** What a run of the kubelet wants different, by the names of KubeletConfiguration. */
 export interface KubeletOptions {
@@ -11,10 +12,48 @@ export interface KubeletOptions {
   /** What is given as containerRuntimeEndpoint, a path. */
   readonly endpoint: string;
   readonly settings?: Readonly<Record<string, unknown>>;
+  /** URL of an API server; without one, it has static pods only. */
+  readonly apiServer?: string;
 }
 
 /** What a kubelet sets in the kernel when it starts, and how: it finds it done. */
 const kernelSettings = { "vm/overcommit_memory": "1", "kernel/panic": "10", "kernel/panic_on_oops": "1" };
+
+/** As much of a container's status as is looked at. */
+export interface SeenContainer {
+  readonly name: string;
+  readonly containerID?: string;
+  readonly ready: boolean;
+  readonly restartCount: number;
+  readonly state: {
+    readonly running?: { readonly startedAt: string };
+    readonly waiting?: { readonly reason: string };
+    readonly terminated?: Terminated;
+  };
+  readonly lastState: { readonly terminated?: Terminated };
+}
+
+interface Terminated {
+  readonly exitCode: number;
+  readonly reason: string;
+  readonly message?: string;
+  readonly startedAt: string;
+  readonly finishedAt: string;
+}
+
+/** As much of a pod as is looked at. */
+export interface SeenPod {
+  readonly metadata: { readonly name: string; readonly uid: string };
+  readonly status: {
+    readonly phase: string;
+    readonly reason?: string;
+    readonly message?: string;
+    readonly podIP?: string;
+    readonly conditions?: readonly { readonly type: string; readonly status: string }[];
+    readonly initContainerStatuses?: readonly SeenContainer[];
+    readonly containerStatuses?: readonly SeenContainer[];
+  };
+}
 
 /**
  * A real kubelet without an API server, with directories, ports and a cgroup of its own, beside a daemon in the same private
@@ -59,7 +98,7 @@ export class Kubelet {
   }
 
   /** Starts it and waits until it says that it is well. */
-  async start({ program, endpoint, settings = {} }: KubeletOptions): Promise<void> {
+  async start({ program, endpoint, settings = {}, apiServer }: KubeletOptions): Promise<void> {
     this.#port = 20_000 + Math.floor(Math.random() * 10_000);
     const file = join(this.directory, "config.json");
     writeFileSync(file, JSON.stringify({ ...this.#configuration(endpoint), ...settings }, undefined, 2));
@@ -68,7 +107,8 @@ export class Kubelet {
       `--config=${file}`,
       `--root-dir=${join(this.directory, "root")}`,
       `--cert-dir=${join(this.directory, "pki")}`,
-      "--hostname-override=kubelet-test",
+      `--hostname-override=${nodeName}`,
+      ...(apiServer === undefined ? [] : [`--kubeconfig=${this.#kubeconfig(apiServer)}`]),
       "--v=2",
     ]);
     const log = openSync(this.logFile, "a");
@@ -82,6 +122,22 @@ export class Kubelet {
       if (Date.now() > until) throw new Error(`the kubelet does not get well: ${this.logTail()}`);
       await sleep(200);
     }
+  }
+
+  /** @returns its path */
+  #kubeconfig(server: string): string {
+    const file = join(this.directory, "kubeconfig.json");
+    const named = { name: "test" };
+    const config = {
+      apiVersion: "v1",
+      kind: "Config",
+      clusters: [{ ...named, cluster: { server } }],
+      users: [{ ...named, user: {} }],
+      contexts: [{ ...named, context: { cluster: "test", user: "test" } }],
+      "current-context": "test",
+    };
+    writeFileSync(file, JSON.stringify(config));
+    return file;
   }
 
   #configuration(endpoint: string): Record<string, unknown> {
@@ -104,7 +160,7 @@ export class Kubelet {
       readOnlyPort: 0,
       authentication: { anonymous: { enabled: true }, webhook: { enabled: false } },
       authorization: { mode: "AlwaysAllow" },
-      registerNode: false,
+      contentType: "application/json",
       makeIPTablesUtilChains: false,
       fileCheckFrequency: "2s",
       syncFrequency: "10s",
@@ -135,10 +191,52 @@ export class Kubelet {
     await this.#daemon.inside("sh", "-c", mine);
   }
 
+  /** Gives it a static pod, or takes one away. */
+  put(pod: Pod): void {
+    // Renamed into place: it must not read half of it.
+    const file = join(this.directory, "pod.json");
+    writeFileSync(file, JSON.stringify(pod));
+    renameSync(file, this.#manifest(pod.metadata.name));
+  }
+
+  drop(name: string): void {
+    rmSync(this.#manifest(name), { force: true });
+  }
+
+  #manifest(name: string): string {
+    return join(this.manifests, `${name}.json`);
+  }
+
+  /** The pod as the kubelet sees it. @throws {Error} while it has none of that name */
+  async pod(name: string): Promise<SeenPod> {
+    const { items } = JSON.parse(await this.get("/pods")) as { items: SeenPod[] };
+    const found = items.find(({ metadata }) => [name, `${name}-${nodeName}`].includes(metadata.name));
+    if (found === undefined) throw new Error(`the kubelet has no pod ${name}`);
+    return found;
+  }
+
+  /** What a command in a container says, by the kubelet. */
+  async run(pod: string, container: string, ...command: readonly string[]): Promise<string> {
+    const { metadata } = await this.pod(pod);
+    const query = new URLSearchParams({ cmd: command.join(" ") });
+    return this.#ask("POST", `/run/default/${metadata.name}/${container}?${query}`);
+  }
+
   /** One of its pages. */
   get(path: string): Promise<string> {
+    return this.#ask("GET", path);
+  }
+
+  #ask(method: string, path: string): Promise<string> {
     return new Promise((resolve, reject) => {
-      const options = { host: "127.0.0.1", port: this.#port, path, agent: this.#agent, timeout: 20_000 };
+      const options = {
+        method,
+        host: "127.0.0.1",
+        port: this.#port,
+        path,
+        agent: this.#agent,
+        timeout: 20_000,
+      };
       request(options, async (response) => {
         try {
           const text = Buffer.concat(await response.toArray()).toString();
