@@ -86,6 +86,12 @@ export class ApiServer implements AsyncDisposable {
     this.#store(podsPath, { ...pod, metadata }, "MODIFIED");
   }
 
+  /** Takes an object away at once. */
+  drop(collection: string, name: string): void {
+    const there = this.get(collection, name);
+    if (there !== undefined) this.#store(collection, there, "DELETED");
+  }
+
   #store(collection: string, object: KubeObject, type: "ADDED" | "MODIFIED" | "DELETED"): KubeObject {
     this.#version += 1;
     const stored = { ...object, metadata: { ...object.metadata, resourceVersion: String(this.#version) } };

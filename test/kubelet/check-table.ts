@@ -31,7 +31,8 @@ export class CheckTable {
 
   #add(row: Row): void {
     this.#rows.push(row);
-    process.stdout.write(`${row.passed ? "ok    " : "FAILED"}  ${row.what}: ${row.seen}\n`);
+    const seen = row.passed ? short(row.seen) : row.seen;
+    process.stdout.write(`${row.passed ? "ok    " : "FAILED"}  ${row.what}: ${seen}\n`);
   }
 
   get failed(): number {
@@ -42,10 +43,16 @@ export class CheckTable {
   toString(): string {
     const rows = this.#rows.map(
       ({ what, passed, seen }) =>
-        `| ${what} | ${passed ? "ok" : "**failed**"} | ${seen.replaceAll(/\s+/g, " ").replaceAll("|", "\\|").slice(0, 300)} |`,
+        `| ${what} | ${passed ? "ok" : "**failed**"} | ${short(seen).replaceAll("|", "\\|")} |`,
     );
     return ["| looked for | | seen |", "|---|---|---|", ...rows].join("\n");
   }
+}
+
+/** On one line, and no more than that. */
+function short(seen: string): string {
+  const line = seen.trim().replaceAll(/\s+/g, " ");
+  return line.length > 160 ? `${line.slice(0, 160)}…` : line;
 }
 
 /** @throws {Error} telling what was seen, unless it is as wanted */

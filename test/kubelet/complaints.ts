@@ -1,5 +1,5 @@
 /** A line of the kubelet's log that complains of something else than the runtime, and of what. */
-interface KnownLine {
+export interface KnownLine {
   readonly line: RegExp;
   readonly reason: string;
 }
@@ -15,6 +15,11 @@ export const knownLines: readonly KnownLine[] = [
     line: /Flexvolume plugin directory .* does not exist|Failed to read data from checkpoint/,
     reason: "its directory is new",
   },
+  {
+    line: /from runtime service failed.*code = Canceled/,
+    reason: "it gave up itself, a pod having gone away meanwhile",
+  },
+  { line: /oomparser\.go/, reason: "the kernel's log, the whole machine's, ran over" },
   { line: /failed to find pid namespace of init process/, reason: "the machine hides process 1" },
   {
     line: /may not have completed yet|has yet to be successful|unable to find data in memory cache/,
@@ -22,6 +27,10 @@ export const knownLines: readonly KnownLine[] = [
   },
   {
     line: /ContainerStatus from runtime service failed.*NotFound/,
+    reason: "it asks of what it has just removed",
+  },
+  {
+    line: /failed to read memory cgroup (config|limits) for the pod.*no such file/,
     reason: "it asks of what it has just removed",
   },
   { line: /Error syncing pod.*CrashLoopBackOff/, reason: "a container crashes on purpose" },
@@ -40,10 +49,18 @@ export const linesWithoutRuntime: readonly KnownLine[] = [
   { line: /missing image stats/, reason: "no daemon" },
 ];
 
-/** The lines of warnings and errors that nothing in `known` explains. */
-export function complaints(log: string, known: readonly KnownLine[]): string[] {
+/** cAdvisor's, of groups that other daemons on the machine have, which are no business of this one's. */
+const ofOthers = /manager\.go.*Failed to (create existing container|process watch event)/;
+
+/**
+ * The lines of warnings and errors that nothing in `known` explains.
+ *
+ * @param cgroup the kubelet's own
+ */
+export function complaints(log: string, known: readonly KnownLine[], cgroup: string): string[] {
   return log
     .split("\n")
     .map((line) => line.replace(/^\W+(?=[EW]\d{4} )/, ""))
-    .filter((line) => /^[EW]\d{4} /.test(line) && !known.some(({ line: pattern }) => pattern.test(line)));
+    .filter((line) => /^[EW]\d{4} /.test(line) && (line.includes(cgroup) || !ofOthers.test(line)))
+    .filter((line) => !known.some(({ line: pattern }) => pattern.test(line)));
 }

@@ -184,6 +184,14 @@ export class Kubelet {
     this.#agent.destroy();
   }
 
+  /** Takes away the groups that it keeps between pods. One that still holds a pod's stays. */
+  async removeGroups(): Promise<void> {
+    const kept = ["kubepods/burstable", "kubepods/besteffort", "kubepods"].map(
+      (name) => `${this.#cgroup}/${name}`,
+    );
+    await this.#daemon.inside("sh", "-c", `for g in ${kept.join(" ")}; do rmdir /sys/fs/cgroup/*$g; done`);
+  }
+
   /** Ends it and takes away what it mounted; its directories go with the workspace. */
   async close(): Promise<void> {
     await this.stop();

@@ -1,9 +1,10 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { get } from "node:http";
 import { join } from "node:path";
+import { gunzipSync } from "node:zlib";
 import { ContainerState } from "../../src/wire/gen/runtime.v1.ts";
 import { type CheckTable, expect } from "./check-table.ts";
-import type { SeenContainer } from "./kubelet.ts";
+import type { Kubelet, SeenContainer } from "./kubelet.ts";
 import type { TestNode } from "./node.ts";
 import * as pods from "./pods.ts";
 
@@ -21,14 +22,14 @@ export async function checkLives(node: TestNode, table: CheckTable): Promise<voi
     pods.sickPod(shared),
   ];
   for (const pod of all) kubelet.put(pod);
-  const statusOf = async (pod: string, container: string): Promise<SeenContainer> => {
-    const { status } = await kubelet.pod(pod);
-    const found = [...(status.initContainerStatuses ?? []), ...(status.containerStatuses ?? [])];
-    const one = found.find(({ name }) => name === container);
-    if (one === undefined) throw new Error(`${pod} is ${status.phase}, without a container ${container}`);
-    return one;
-  };
+  await checkWhole(node, table);
+  await checkRestarts(node, table);
+  await checkNamespaces(node, table);
+  await checkLogs(node, table);
+}
 
+/** The pod with everything in it. */
+async function checkWhole({ kubelet }: TestNode, table: CheckTable): Promise<void> {
   await table.eventually(
     "a pod with init container, sidecar, probes and volumes is ready",
     60_000,
@@ -39,7 +40,10 @@ export async function checkLives(node: TestNode, table: CheckTable): Promise<voi
     },
   );
   await table.eventually("its init container ended with 0, its sidecar runs", 5000, async () => {
-    const [first, sidecar] = [await statusOf("whole", "first"), await statusOf("whole", "sidecar")];
+    const [first, sidecar] = [
+      await statusOf(kubelet, "whole", "first"),
+      await statusOf(kubelet, "whole", "sidecar"),
+    ];
     const seen = told([first, sidecar]);
     return expect(first.state.terminated?.exitCode === 0 && sidecar.state.running !== undefined, seen);
   });
@@ -66,11 +70,15 @@ export async function checkLives(node: TestNode, table: CheckTable): Promise<voi
       `${memory?.trim()} bytes, ${quota?.trim()} us`,
     );
   });
+}
+
+/** Containers that end, and are not to be left so. */
+async function checkRestarts({ kubelet, daemon }: TestNode, table: CheckTable): Promise<void> {
   await table.eventually(
     "a container that crashes is started again, later each time, with its message",
     60_000,
     async () => {
-      const { restartCount, state, lastState } = await statusOf("crashing", "main");
+      const { restartCount, state, lastState } = await statusOf(kubelet, "crashing", "main");
       const { exitCode, message } = lastState.terminated ?? {};
       const seen = `restarted ${restartCount} times, ${state.waiting?.reason}; last: ${exitCode} ${message?.trim()}`;
       const isSo = restartCount >= 2 && state.waiting?.reason === "CrashLoopBackOff" && exitCode === 3;
@@ -79,7 +87,7 @@ export async function checkLives(node: TestNode, table: CheckTable): Promise<voi
   );
   await table.eventually("of a container that crashes, one dead one is kept", 90_000, async () => {
     const { metadata } = await kubelet.pod("crashing");
-    const { containers: all } = await node.daemon.pods.listContainers({});
+    const { containers: all } = await daemon.pods.listContainers({});
     const containers = all.filter(({ labels }) => labels["io.kubernetes.pod.uid"] === metadata.uid);
     const dead = containers.filter(({ state }) => state === ContainerState.CONTAINER_EXITED);
     return expect(
@@ -91,7 +99,7 @@ export async function checkLives(node: TestNode, table: CheckTable): Promise<voi
     "a container that fails its liveness probe is stopped and started again",
     60_000,
     async () => {
-      const { restartCount, state, lastState } = await statusOf("sick", "main");
+      const { restartCount, state, lastState } = await statusOf(kubelet, "sick", "main");
       const seen = `restarted ${restartCount} times; last: exit code ${lastState.terminated?.exitCode}`;
       return expect(
         restartCount === 1 && state.running !== undefined && lastState.terminated?.exitCode === 0,
@@ -99,10 +107,13 @@ export async function checkLives(node: TestNode, table: CheckTable): Promise<voi
       );
     },
   );
+}
+
+async function checkNamespaces({ kubelet, daemon }: TestNode, table: CheckTable): Promise<void> {
   await table.eventually("a pod in the node's network has its name and address", 20_000, async () => {
     const netns = await kubelet.run("host-network", "main", "readlink", "/proc/self/ns/net");
     return expect(
-      netns.trim() === (await node.daemon.inside("readlink", "/proc/self/ns/net")).stdout.trim(),
+      netns.trim() === (await daemon.inside("readlink", "/proc/self/ns/net")).stdout.trim(),
       netns.trim(),
     );
   });
@@ -110,6 +121,10 @@ export async function checkLives(node: TestNode, table: CheckTable): Promise<voi
     const list = await kubelet.run("shared-processes", "main", "ps");
     return expect(/sleep 12345/.test(list), list.split("\n").slice(1, 4).join("; "));
   });
+}
+
+async function checkLogs(node: TestNode, table: CheckTable): Promise<void> {
+  const { kubelet } = node;
   await table.eventually("logs are rotated, without a line lost", 60_000, async () => checkRotation(node));
   await table.eventually("the kubelet shows a container's log", 5000, async () => {
     const { metadata } = await kubelet.pod("talking");
@@ -118,26 +133,36 @@ export async function checkLives(node: TestNode, table: CheckTable): Promise<voi
   });
 }
 
-/** The files of the log hold consecutive numbers, the newest first by name. */
-function checkRotation(node: TestNode): string {
-  const { logs } = node.daemon.workspace;
+/** @throws {Error} while the kubelet has no such container */
+async function statusOf(kubelet: Kubelet, pod: string, container: string): Promise<SeenContainer> {
+  const { status } = await kubelet.pod(pod);
+  const found = [...(status.initContainerStatuses ?? []), ...(status.containerStatuses ?? [])];
+  const one = found.find(({ name }) => name === container);
+  if (one === undefined) throw new Error(`${pod} is ${status.phase}, without a container ${container}`);
+  return one;
+}
+
+/** The files of the log, the current one last, hold numbers without a gap. */
+function checkRotation({ daemon }: TestNode): string {
+  const { logs } = daemon.workspace;
   const pod = readdirSync(logs).find((name) => name.includes("talking")) ?? "";
   const directory = join(logs, pod, "main");
-  const plain = readdirSync(directory).filter((name) => !name.endsWith(".gz") && !name.endsWith(".tmp"));
-  const [current = "", ...rotated] = plain.sort();
-  const files = [...rotated, current].filter((name) => name !== "");
-  const numbers = files.flatMap((name) =>
-    readFileSync(join(directory, name), "utf8")
-      .split("\n")
-      .slice(0, -1)
-      .map((line) => Number(/line (\d+)$/.exec(line)?.[1])),
+  const [current = "", ...rotated] = readdirSync(directory)
+    .filter((name) => !name.endsWith(".tmp"))
+    .sort();
+  const numbers = [...rotated, current].flatMap((name) =>
+    readLog(join(directory, name)).map((line) => Number(/line (\d+)$/.exec(line)?.[1])),
   );
   const gaps = numbers.filter((number, index) => index > 0 && number !== (numbers[index - 1] ?? 0) + 1);
-  const all = readdirSync(directory);
-  return expect(
-    all.length >= 3 && gaps.length === 0,
-    `${all.join(", ")}: ${numbers.length} lines, ${gaps.length} gaps`,
-  );
+  const seen = `${rotated.join(", ")}, ${current}: ${numbers.length} lines, ${gaps.length} gaps`;
+  return expect(rotated.length >= 2 && gaps.length === 0, seen);
+}
+
+/** The whole lines of a file of a log, which may be compressed. */
+function readLog(path: string): string[] {
+  const bytes = readFileSync(path);
+  const text = path.endsWith(".gz") ? gunzipSync(bytes) : bytes;
+  return text.toString().split("\n").slice(0, -1);
 }
 
 /** Takes the pods away again: hooks and signals come first, and nothing stays. */

@@ -152,8 +152,10 @@ export function filesPod(): Pod {
 }
 
 /** Writes that many megabytes into its writable layer. */
-export function fillingPod(name: string, megabytes: number, resources: object = {}): Pod {
+export function fillingPod(name: string, megabytes: number, limits: object = {}): Pod {
   const writing = `dd if=/dev/zero of=/filling bs=1M count=${megabytes}`;
+  // With a request, it is let in under a pressure of memory.
+  const resources = { requests: { cpu: "1m" }, limits };
   // A pod whose containers all end with 0 has succeeded for the kubelet, evicted or not.
   const ending = "trap 'exit 143' TERM; while :; do sleep 1; done";
   return defaulted(pod(name, { containers: [container("main", `${writing}; ${ending}`, { resources })] }));

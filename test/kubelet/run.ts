@@ -5,8 +5,8 @@
  */
 import { readFileSync } from "node:fs";
 import { assertNoLeaks } from "../harness/leaks.ts";
-import { CheckTable } from "./check-table.ts";
-import { complaints, knownLines, linesWithoutRuntime } from "./complaints.ts";
+import { CheckTable, expect } from "./check-table.ts";
+import { complaints, type KnownLine, knownLines, linesWithoutRuntime } from "./complaints.ts";
 import type { KubeletOptions } from "./kubelet.ts";
 import { checkEnds, checkLives } from "./lives.ts";
 import { TestNode } from "./node.ts";
@@ -47,36 +47,37 @@ async function runWith(runtime: "runc" | "crun"): Promise<CheckTable> {
   const table = new CheckTable();
   await using node = await TestNode.start(runtime);
   const { kubelet, endpoint } = node;
+  const judge = (when: string, log: string, known: readonly KnownLine[]) =>
+    table.eventually(`the kubelet's log complains of nothing unknown, ${when}`, 0, () => {
+      const found = complaints(log, known, node.daemon.workspace.cgroupParent);
+      return expect(found.length === 0, found.length === 0 ? "no line" : found.join("\n        "));
+    });
   const started: KubeletOptions = { program, endpoint, settings };
   await kubelet.start(started);
   await checkLives(node, table);
   await checkPages(node, table);
   const calm = kubelet.log().length;
-  await checkComplaints("while berth runs", kubelet.log().slice(0, calm), table, false);
+  await judge("while berth runs", kubelet.log().slice(0, calm), knownLines);
   await checkSurvival(node, table, async () => {
     await kubelet.stop();
     await kubelet.start(started);
   });
   const survived = kubelet.log().length;
-  await checkComplaints("while berth is killed", kubelet.log().slice(calm, survived), table, true);
+  await judge("while berth is killed", kubelet.log().slice(calm, survived), [
+    ...knownLines,
+    ...linesWithoutRuntime,
+  ]);
   await checkEnds(node, table);
   await checkPressure(node, table, started);
-  await checkComplaints("to the end", kubelet.log().slice(survived), table, false);
+  await judge("to the end", kubelet.log().slice(survived), knownLines);
   await kubelet.stop();
+  await kubelet.removeGroups();
   await table.eventually("nothing is left on the host", 0, async () => {
     await assertNoLeaks(node.daemon);
     return "no mount, cgroup, process, lease, rule, link";
   });
   if (process.env.KUBELET_LOG) await keep(process.env.KUBELET_LOG, kubelet.logFile, node.daemon.logFile);
   return table;
-}
-
-async function checkComplaints(when: string, log: string, table: CheckTable, down: boolean): Promise<void> {
-  const found = complaints(log, down ? [...knownLines, ...linesWithoutRuntime] : knownLines);
-  await table.eventually(`the kubelet's log complains of nothing unknown, ${when}`, 0, () => {
-    if (found.length > 0) throw new Error(`${found.length} lines: ${found.slice(0, 10).join("\n        ")}`);
-    return "no line";
-  });
 }
 
 async function keep(path: string, ...files: readonly string[]): Promise<void> {
