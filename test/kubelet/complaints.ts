@@ -33,6 +33,10 @@ export const knownLines: readonly KnownLine[] = [
     line: /failed to read memory cgroup (config|limits) for the pod.*no such file/,
     reason: "it asks of what it has just removed",
   },
+  {
+    line: /thresholds have been met, but no pods are active to evict/,
+    reason: "the disk is full on purpose",
+  },
   { line: /Error syncing pod.*CrashLoopBackOff/, reason: "a container crashes on purpose" },
 ];
 

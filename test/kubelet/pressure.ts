@@ -1,5 +1,6 @@
 import { totalmem } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
+import { importBusybox } from "../harness/images.ts";
 import { ApiServer, type KubeObject, podsPath } from "./api-server.ts";
 import { type CheckTable, expect } from "./check-table.ts";
 import type { KubeletOptions, SeenPod } from "./kubelet.ts";
@@ -11,6 +12,8 @@ const settings = {
   evictionHard: { "imagefs.available": "250Mi", "memory.available": "100Mi", "nodefs.available": "1%" },
   evictionPressureTransitionPeriod: "5s",
   enforceNodeAllocatable: ["pods"],
+  // 0 would be the default.
+  imageMinimumGCAge: "1ns",
   systemReserved: { memory: String(totalmem() - (350 << 20)) },
 };
 
@@ -32,13 +35,14 @@ export async function checkPressure(
   const hush = Buffer.from("quiet").toString("base64");
   api.create(configMapsPath, objectOf("ConfigMap", "words", { data: { word: "loud" } }));
   api.create(secretsPath, objectOf("Secret", "whisper", { data: { hush } }));
-  // Before it starts: of images that come later it waits to see whether a pod follows.
+  // Before it starts: of images that come later it waits to see whether a pod follows, and evicts one meanwhile.
   for (const name of ["unused:1", "unused:2"]) await node.importUnused(`test.berth.example/${name}`, 110);
   await kubelet.start({ ...started, apiServer: api.url, settings: { ...started.settings, ...settings } });
   await table.eventually("a full disk: images that nobody uses are removed", 60_000, async () => {
     const images = await node.unusedImages();
     return expect(images.length === 0, images.length === 0 ? "both are gone" : images.join(", "));
   });
+  await importBusybox(node.daemon); // no pod used it, either
 
   await admit(pods.filesPod(), api);
   await admit(pods.calmPod(), api);
