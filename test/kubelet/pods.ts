@@ -42,15 +42,19 @@ export function wholePod(hostDirectory: string, hostPort: number): Pod {
       container("first", "test ! -e /work/sidecar && echo first >/work/first", { volumeMounts: [work] }),
       waitingContainer("sidecar", "test -e /work/first && echo up >/work/sidecar", {
         restartPolicy: "Always",
-        startupProbe: { exec: { command: ["test", "-e", "/work/sidecar"] }, periodSeconds: 1 },
+        startupProbe: {
+          exec: { command: ["test", "-e", "/work/sidecar"] },
+          periodSeconds: 1,
+          timeoutSeconds: 10,
+        },
         volumeMounts: [work],
       }),
     ],
     containers: [
       container("web", "test -e /work/sidecar && exec httpd -f -p 8080 -h /www", {
         ports: [{ containerPort: 8080, hostPort }],
-        livenessProbe: { httpGet: { path: "/index.html", port: 8080 }, periodSeconds: 2 },
-        readinessProbe: { tcpSocket: { port: 8080 }, periodSeconds: 2 },
+        livenessProbe: { httpGet: { path: "/index.html", port: 8080 }, periodSeconds: 2, timeoutSeconds: 10 },
+        readinessProbe: { tcpSocket: { port: 8080 }, periodSeconds: 2, timeoutSeconds: 10 },
         resources: { requests: { cpu: "10m", memory: "16Mi" }, limits: { cpu: "200m", memory: "64Mi" } },
         volumeMounts: [
           work,
@@ -64,7 +68,11 @@ export function wholePod(hostDirectory: string, hostPort: number): Pod {
         },
       }),
       waitingContainer("worker", "touch /tmp/alive; head -c 2000000 /dev/zero >/written", {
-        livenessProbe: { exec: { command: ["test", "-e", "/tmp/alive"] }, periodSeconds: 2 },
+        livenessProbe: {
+          exec: { command: ["test", "-e", "/tmp/alive"] },
+          periodSeconds: 2,
+          timeoutSeconds: 10,
+        },
       }),
     ],
     volumes: [
@@ -92,7 +100,9 @@ export function sharedProcessesPod(): Pod {
     shareProcessNamespace: true,
     containers: [
       waitingContainer("main", ""),
-      container("looking", "exec sleep 12345", { livenessProbe: { exec: { command: ["true"] } } }),
+      container("looking", "exec sleep 12345", {
+        livenessProbe: { exec: { command: ["true"] }, timeoutSeconds: 10 },
+      }),
     ],
   });
 }
@@ -112,6 +122,7 @@ export function sickPod(hostDirectory: string): Pod {
         livenessProbe: {
           exec: { command: shell("test ! -e /tmp/sick") },
           periodSeconds: 1,
+          timeoutSeconds: 10,
           failureThreshold: 2,
         },
         volumeMounts: [{ name: "node", mountPath: "/node" }],
