@@ -33,6 +33,7 @@ const life = "A pod's whole life";
 const exec = "ExecSync `true`";
 const much = "%g MiB through a stream, there and back";
 const many = "%s streams, open together (ms)";
+const probes = "An exec probe a second in each of %n pods";
 const lists = "Calls at %n pods (ms)";
 const memory = "Memory (PSS, MB)";
 const pull = "Pull of an image of %m MB in 6 gzip layers";
@@ -53,6 +54,7 @@ export const figures: readonly Figure[] = [
   rate(life, "lives", "**lives a second**, 4 at once", { aim: 1.5 }),
   spread(exec, "ExecSync", "**alone** (ms)", { aim: 0.5 }),
   rate(exec, "execs", "a second, 4 at once"),
+  spread(exec, "ExecSync of 8", "**each of 8 at once** (ms)", { aim: 0.5 }),
   single(exec, "exec CPU", "CPU of the daemon and of all it starts, each (ms)"),
   rate(much, "exec stream", "**exec**, stdin to stdout (MiB/s)", { aim: 1 }),
   single(much, "exec stream CPU", "CPU of the daemon and of all it starts (s)", { aim: 1 }),
@@ -62,6 +64,9 @@ export const figures: readonly Figure[] = [
   single(much, "port stream memory", "growth of the daemon's memory at most (MB)", { budget: 64 }),
   single(many, "execs together", "**exec**, a line there and back each", { aim: 1 }),
   single(many, "ports together", "**port-forward**, a page each", { aim: 1 }),
+  single(probes, "probes CPU", "**CPU** of the daemon and of all it starts (ms a second)"),
+  spread(probes, "probe", "a probe (ms)"),
+  rate(probes, "probes", "probes a second"),
   spread(lists, "ListContainers", "**ListContainers**", { aim: 1 }),
   spread(lists, "ListPodSandbox", "**ListPodSandbox**", { aim: 1 }),
   spread(lists, "ListContainerStats", "**ListContainerStats**", { aim: 0.1 }),

@@ -5,7 +5,7 @@ export const usage = `node bench/compare.ts [options]
 
   --quick                  fewer rounds, 50 pods, one pull: about three minutes for two daemons
   --tiny                   as little as shows that all of it works
-  --only PARTS             of pods,exec,streams,lists,memory,pull (all), with commas between
+  --only PARTS             of pods,exec,streams,lists,memory,probes,pull (all), with commas between
   --berth RUNTIMES         berth's default handlers, each a daemon of its own: crun,runc (the default is crun)
   --containerd NAME=PATH   a containerd, its shim beside it; again for more. Default: "containerd 1.6=/usr/bin/containerd"
   --peer NAME=HOW          another daemon; again for more. HOW is unix:///SOCKET[,pid=N][,images=DIRECTORY] for one that
@@ -33,7 +33,7 @@ export interface Options {
   readonly tableOf: readonly string[];
 }
 
-const parts = ["pods", "exec", "streams", "lists", "memory", "pull"] as const;
+const parts = ["pods", "exec", "streams", "lists", "memory", "probes", "pull"] as const;
 export type Part = (typeof parts)[number];
 
 export interface Named {

@@ -77,8 +77,8 @@ function starts(options: Options, registry: string, cgroups: Cgroups): readonly 
 
 /** Memory first: the daemons are still as they start. */
 async function measure(bench: Bench, { parts }: Options): Promise<void> {
-  const crowd = { lists: parts.has("lists"), memory: parts.has("memory") };
-  if (crowd.lists || crowd.memory) await measureCrowds(bench, crowd);
+  const crowd = { lists: parts.has("lists"), memory: parts.has("memory"), probes: parts.has("probes") };
+  if (crowd.lists || crowd.memory || crowd.probes) await measureCrowds(bench, crowd);
   if (parts.has("pods")) await measurePods(bench);
   if (parts.has("exec")) await measureExec(bench);
   if (parts.has("streams")) await measureStreams(bench);

@@ -18,6 +18,8 @@ export interface Sizes {
   readonly streamRounds: number;
   readonly streamBytes: number;
   readonly streams: number;
+  /** For how long pods have their probes, in ms. */
+  readonly probeMs: number;
   readonly pods: number;
   /** List calls, and statistics calls, of each kind. */
   readonly listCalls: number;
@@ -43,6 +45,7 @@ export const full: Sizes = {
   streamRounds: 3,
   streamBytes: 1 << 30,
   streams: 200,
+  probeMs: 15_000,
   pods: 100,
   listCalls: 50,
   statsCalls: 5,
@@ -59,6 +62,7 @@ export const quick: Sizes = {
   ratesOfLives: 1,
   execRounds: 3,
   streamRounds: 1,
+  probeMs: 10_000,
   pods: 50,
   statsCalls: 3,
   pulls: 1,
@@ -75,6 +79,7 @@ export const tiny: Sizes = {
   streamRounds: 1,
   streamBytes: 4 << 20,
   streams: 3,
+  probeMs: 500,
   pods: 2,
   listCalls: 2,
   statsCalls: 1,

@@ -7,6 +7,7 @@ import { busyboxImage } from "../registry.ts";
 import type { Subject } from "../subjects/subject.ts";
 import { floorSubject } from "../table.ts";
 import type { Bench } from "./bench.ts";
+import { measureProbes } from "./probes.ts";
 
 const atOnce = 4;
 
@@ -14,6 +15,7 @@ const atOnce = 4;
 export interface CrowdParts {
   readonly lists: boolean;
   readonly memory: boolean;
+  readonly probes: boolean;
 }
 
 /** Memory of idle daemons; then each with many pods that do nothing, one daemon after the other; then memory again. */
@@ -48,6 +50,7 @@ async function measureCrowd(bench: Bench, subject: Subject, parts: CrowdParts): 
     await noteIdleCpu(bench, subject);
     noteCrowdMemory(bench, subject, pods);
   }
+  if (parts.probes) await measureProbes(bench, subject, pods);
   await severalAtOnce(pods.length, atOnce, signal, async (index) => {
     const pod = pods[index];
     if (pod !== undefined) await podDown(subject, pod, cgroups, silent);

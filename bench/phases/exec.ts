@@ -5,6 +5,8 @@ import type { Subject } from "../subjects/subject.ts";
 import { type Bench, inTurns } from "./bench.ts";
 
 const atOnce = 4;
+/** As many probes as may meet. */
+const manyAtOnce = 8;
 
 /** Commands in a running container: one after the other, and several at once. */
 export async function measureExec(bench: Bench): Promise<void> {
@@ -43,9 +45,15 @@ async function turn(
   const began = performance.now();
   await severalAtOnce(2 * execs, atOnce, signal, () => runTrue(subject, pod));
   results.add("execs", subject.name, (2 * execs * 1000) / (performance.now() - began));
+  await severalAtOnce(2 * execs, manyAtOnce, signal, async () => {
+    const asked = performance.now();
+    await runTrue(subject, pod);
+    results.add("ExecSync of 8", subject.name, performance.now() - asked);
+  });
 }
 
-async function runTrue(subject: Subject, { containerId }: LivePod): Promise<void> {
+/** A command that does nothing, in a pod's container. */
+export async function runTrue(subject: Subject, { containerId }: LivePod): Promise<void> {
   const { exitCode } = await subject.pods.execSync({ containerId, cmd: ["/bin/true"], timeout: 10n });
   if (exitCode !== 0) throw new Error(`${subject.name}: true ended with ${exitCode}`);
 }
