@@ -65,6 +65,7 @@ export const figures: readonly Figure[] = [
   single(many, "execs together", "**exec**, a line there and back each", { aim: 1 }),
   single(many, "ports together", "**port-forward**, a page each", { aim: 1 }),
   single(probes, "probes CPU", "**CPU** of the daemon and of all it starts (ms a second)"),
+  single(probes, "probe CPU", "each (ms)"),
   spread(probes, "probe", "a probe (ms)"),
   rate(probes, "probes", "probes a second"),
   spread(lists, "ListContainers", "**ListContainers**", { aim: 1 }),

@@ -37,5 +37,6 @@ export async function measureProbes(bench: Bench, subject: Subject, pods: readon
   results.add("probes", subject.name, took.length / seconds);
   if (before !== undefined && after !== undefined) {
     results.add("probes CPU", subject.name, (after - before) / seconds);
+    results.add("probe CPU", subject.name, (after - before) / took.length);
   }
 }

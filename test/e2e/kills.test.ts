@@ -3,7 +3,7 @@ import { after, before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { containerSteps } from "../../src/container/steps.ts";
 import { podSandboxSteps } from "../../src/pod/steps.ts";
-import { ImageSpec } from "../../src/wire/gen/runtime.v1.ts";
+import { ImageSpec, NamespaceMode } from "../../src/wire/gen/runtime.v1.ts";
 import { Bystander } from "../harness/bystander.ts";
 import { TestDaemon } from "../harness/daemon.ts";
 import { busyboxImage, importBusybox } from "../harness/images.ts";
@@ -11,7 +11,6 @@ import { assertNoLeaks } from "../harness/leaks.ts";
 import {
   exited,
   type MadePod,
-  podConfig,
   removeAllPods,
   removePod,
   runContainer,
@@ -34,6 +33,9 @@ const backwards = (operation: string, steps: readonly { name: string }[]) =>
 const failing = (operation: string, steps: readonly { name: string }[]) =>
   backwards(operation, steps).map((point) => `${operation}/${steps.at(-1)?.name}/after:fail,${point}:kill`);
 
+/** One step is for pods alone that share their PID namespace. */
+const namespacesFor = (plan: string) => (plan.includes("/init/") ? { pid: NamespaceMode.POD } : {});
+
 describe("kill -9 of the daemon between any two steps", privileged, () => {
   let daemon: TestDaemon;
   let bystander: Bystander;
@@ -55,8 +57,8 @@ describe("kill -9 of the daemon between any two steps", privileged, () => {
   });
 
   /** With a user namespace and volumes that show it: what other pods leave, and more. */
-  const killedPod = () => usersPodConfig(daemon, "killed", users);
-  const runKilledPod = () => runPod(daemon, "killed", killedPod());
+  const killedPod = (plan = "") => usersPodConfig(daemon, "killed", users, namespacesFor(plan));
+  const runKilledPod = (plan = "") => runPod(daemon, "killed", killedPod(plan));
   const exits7 = () => {
     const mount = { containerPath: "/v", hostPath: daemon.workspace.logs, ...mountMappings(users) };
     const image = { containerPath: "/image", image: ImageSpec.create({ image: busyboxImage }) };
@@ -86,7 +88,7 @@ describe("kill -9 of the daemon between any two steps", privileged, () => {
     ...failing("RunPodSandbox", podSandboxSteps),
   ]) {
     test(plan, async () => {
-      const config = killedPod();
+      const config = killedPod(plan);
       await dieAt(plan, () => daemon.pods.runPodSandbox({ config, runtimeHandler: "" }));
       await bystander.assertAlone();
       await makeAndRemove(config);
@@ -118,7 +120,7 @@ describe("kill -9 of the daemon between any two steps", privileged, () => {
 
   for (const point of backwards("StopPodSandbox", podSandboxSteps)) {
     test(point, async () => {
-      const pod = await runKilledPod();
+      const pod = await runKilledPod(point);
       await dieAt(`${point}:kill`, () => daemon.pods.stopPodSandbox({ podSandboxId: pod.id }));
       await removePod(daemon, pod.id);
       await bystander.assertAlone();
@@ -147,7 +149,7 @@ describe("kill -9 of the daemon between any two steps", privileged, () => {
   });
 
   test("the daemon that undoes what the last one was killed in is killed, too", async () => {
-    const config = podConfig(daemon, "twice");
+    const config = usersPodConfig(daemon, "twice", users, { pid: NamespaceMode.POD });
     daemon.plant("RunPodSandbox/init/after:kill");
     await assert.rejects(daemon.pods.runPodSandbox({ config, runtimeHandler: "" }));
     await daemon.ended();
