@@ -72,6 +72,8 @@ export const figures: readonly Figure[] = [
   spread(lists, "ListPodSandbox", "**ListPodSandbox**", { aim: 1 }),
   spread(lists, "ListContainerStats", "**ListContainerStats**", { aim: 0.1 }),
   spread(lists, "ListPodSandboxStats", "**ListPodSandboxStats**", { aim: 0.1 }),
+  spread(lists, "ListPodSandboxMetrics", "**ListPodSandboxMetrics**", { aim: 0.5 }),
+  single(lists, "metrics CPU", "its CPU, of the daemon and its monitors", { aim: 0.5 }),
   single(memory, "daemon idle", "**daemon, idle**", { budget: 85 }),
   single(memory, "daemon with pods", "daemon with %n pods"),
   single(memory, "monitors with pods", "their monitors or shims"),

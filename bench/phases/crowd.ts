@@ -10,6 +10,8 @@ import type { Bench } from "./bench.ts";
 import { measureProbes } from "./probes.ts";
 
 const atOnce = 4;
+/** CRI-O gives one of each container, that it was seen, when no others are asked for. */
+const fewMetrics = 10;
 
 /** Which of the figures of many pods are wanted. */
 export interface CrowdParts {
@@ -44,6 +46,7 @@ async function measureCrowd(bench: Bench, subject: Subject, parts: CrowdParts): 
   if (parts.lists) {
     await timeLists(bench, subject);
     await timeStats(bench, subject);
+    await timeMetrics(bench, subject);
   }
   if (parts.memory) {
     await sleep(Math.max(0, sizes.restMs - sizes.watchMs));
@@ -97,6 +100,27 @@ async function timeStats({ results, sizes }: Bench, { name, pods }: Subject): Pr
     if (count === 0) continue;
     results.add("ListContainerStats", name, containersMs);
     results.add("ListPodSandboxStats", name, podSandboxesMs);
+  }
+}
+
+/** Of daemons that give metrics for every container: the others do not have the call, or are told by settings to give none. */
+async function timeMetrics(
+  { results, sizes, cgroups }: Bench,
+  { name, pods, cgroup }: Subject,
+): Promise<void> {
+  for (let count = 0; count <= sizes.statsCalls; count++) {
+    await sleep(sizes.betweenStatsMs);
+    const cpu = cgroup === undefined ? Number.NaN : cgroupCpu(cgroups, cgroup);
+    const began = performance.now();
+    const answer = await pods.listPodSandboxMetrics({}).catch(() => undefined);
+    const ms = performance.now() - began;
+    const given = answer?.podMetrics.filter(({ containerMetrics }) =>
+      containerMetrics.some(({ metrics }) => metrics.length > fewMetrics),
+    );
+    if (given?.length !== sizes.pods) return;
+    if (count === 0) continue;
+    results.add("ListPodSandboxMetrics", name, ms);
+    if (cgroup !== undefined) results.add("metrics CPU", name, cgroupCpu(cgroups, cgroup) - cpu);
   }
 }
 
