@@ -137,6 +137,53 @@ describe("statistics, beside what the kernel says", privileged, () => {
     });
   });
 
+  test("what a layer takes is what du says: holes, names of one file, what was deleted", async () => {
+    const script = [
+      "dd if=/dev/zero of=/holes bs=1 count=1 seek=9999999 2>/dev/null",
+      "echo twice > /one; ln /one /two; ln -s /one /link",
+      "mkdir -p /deep/er; dd if=/dev/zero of=/deep/er/file bs=1000 count=777 2>/dev/null",
+      "rm /bin/vi; echo more >> /etc/passwd; sync; touch /done; sleep 999",
+    ].join("; ");
+    const containerId = await runContainer(daemon, pod, shellConfig("writer", busyboxImage, script));
+    const { pid } = await verbose(containerId);
+    const layer = await eventually("its layer to be known", 10_000, async () => {
+      const root = readFileSync(`/proc/${pid}/mountinfo`, "utf8")
+        .split("\n")
+        .find((line) => / \/ \/ /.test(line));
+      return /upperdir=([^,]+)/.exec(root ?? "")?.[1];
+    });
+    // not counted before: what stays the same is counted seldom
+    await eventually("it to have written", 30_000, async () => existsSync(`${layer}/done`) || undefined);
+    await eventually("the count of what it wrote", 60_000, async () => {
+      const { stats } = await daemon.pods.containerStats({ containerId });
+      const { usedBytes, inodesUsed } = stats?.writableLayer ?? {};
+      const [bytes, inodes] = await Promise.all([du(layer, "--block-size=1"), du(layer, "--inodes")]);
+      return usedBytes?.value === bytes && inodesUsed?.value === inodes && bytes > 700_000n
+        ? true
+        : undefined;
+    });
+    await daemon.pods.removeContainer({ containerId });
+  });
+
+  async function du(path: string, unit: string): Promise<bigint> {
+    const { stdout } = await daemon.inside("du", "-s", unit, path);
+    return BigInt(/^\d+/.exec(stdout)?.[0] ?? -1);
+  }
+
+  test("images and layers are told apart, and are what du says of both together", async () => {
+    await eventually("all layers to be counted", 60_000, async () => {
+      const { imageFilesystems, containerFilesystems } = await daemon.images.imageFsInfo({});
+      const [image] = imageFilesystems;
+      const [container] = containerFilesystems;
+      assert.equal(image?.fsId?.mountpoint, container?.fsId?.mountpoint);
+      const both = (image?.usedBytes?.value ?? 0n) + (container?.usedBytes?.value ?? 0n);
+      const said = await du(image?.fsId?.mountpoint ?? "", "--block-size=1");
+      // what berth keeps beside the layers: their notes, and the directories that hold them
+      const kept = said - both;
+      return kept >= 0n && kept < 256n << 10n ? true : undefined;
+    });
+  });
+
   test("a pod's figures are those of its cgroup and its network, with its containers", async () => {
     await daemon.pods.stopContainer({ containerId: busy, timeout: 0n });
     const { pid } = await verbose(quiet);
