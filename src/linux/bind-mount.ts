@@ -56,19 +56,37 @@ const propagations = {
  * (Linux 5.12).
  */
 export async function bind(source: string, target: string, options: BindOptions = {}): Promise<void> {
-  const recursive = options.recursive === true ? AT_RECURSIVE : 0;
   try {
-    const flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | recursive;
-    const from = cString(source);
-    const tree = await callOnPool(openTree, "open_tree", source, SYS_open_tree, AT_FDCWD, from, flags);
-    using _closed = { [Symbol.dispose]: () => closeFd(tree) };
-    await setAttributes(tree, source, options);
+    using tree = await cloneTree(source, options.recursive === true);
+    await setAttributes(tree.fd, source, options);
     const to = cString(target);
     const how = MOVE_MOUNT_F_EMPTY_PATH;
-    await callOnPool(moveMount, "move_mount", target, SYS_move_mount, tree, "", AT_FDCWD, to, how);
+    await callOnPool(moveMount, "move_mount", target, SYS_move_mount, tree.fd, "", AT_FDCWD, to, how);
   } catch (error) {
     throw new Fault("internal", `binding ${source} to ${target}`, { cause: error });
   }
+}
+
+/**
+ * Has the kernel show what lies in `source` with the ids of a user namespace, where nobody sees it.
+ *
+ * @throws {Fault} internal when it can't: the file system has no ID-mapped mounts, or the kernel has none
+ */
+export async function probeIdmap(source: string, namespace: string): Promise<void> {
+  try {
+    using tree = await cloneTree(source, false);
+    await setAttributes(tree.fd, source, { idmap: namespace });
+  } catch (error) {
+    throw new Fault("internal", `showing ${source} with other ids`, { cause: error });
+  }
+}
+
+/** A copy of the mount at `source` that is attached nowhere. @throws {SystemCallError} */
+async function cloneTree(source: string, recursive: boolean): Promise<{ readonly fd: number } & Disposable> {
+  const flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | (recursive ? AT_RECURSIVE : 0);
+  const from = cString(source);
+  const fd = await callOnPool(openTree, "open_tree", source, SYS_open_tree, AT_FDCWD, from, flags);
+  return { fd, [Symbol.dispose]: () => closeFd(fd) };
 }
 
 /** As `Mounts.bindWithin`. */

@@ -75,6 +75,19 @@ describe("berth doctor against faults of the host", privileged, () => {
     assert.equal(found.code, 1);
   });
 
+  test("user namespaces: that they can be had, and what withholds them", async () => {
+    assertFound(await examine(workspace, ["users"]), "ok", /the file system of .* can show their ids/);
+    const unmapped = await examine(workspace, ["users"], {
+      plant: onRoot(`mount -t ramfs ram ${workspace.root}`),
+    });
+    assertFound(unmapped, "note", /can't be used: .*mount_setattr .*EINVAL/, /user-namespaces\.md/);
+    const limited = await examine(workspace, ["users"], {
+      plant: "echo 0 > /proc/sys/user/max_user_namespaces",
+      namespaces: ["--user", "--map-root-user"], // the limit is that of this one
+    });
+    assertFound(limited, "note", /making a user namespace: unshare: .* \(sysctl user\.max_user_namespaces/);
+  });
+
   test("a cgroup controller that is not mounted, v2 without the controllers that v1 holds, and no cgroups at all", async () => {
     const taken = isV1
       ? "umount /sys/fs/cgroup/pids"

@@ -109,6 +109,8 @@ for (const runtime of ["crun", "runc"] as const) {
       const own = runtimeHandlers.find(({ name }) => name === runtime);
       assert.equal(own?.features?.userNamespaces, true);
       assert.equal(features?.userNamespacesHostNetwork, true);
+      const doctor = await daemon.command("doctor", "users");
+      assert.match(doctor.stdout, new RegExp(`ok +pods with user namespaces work with ${runtime}`));
     });
 
     test("root in it is nobody outside; files of image, pod and container are its own", async () => {

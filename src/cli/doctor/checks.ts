@@ -58,6 +58,11 @@ export const checks: readonly Check[] = [
     load: async () => (await import("./checks/checkpoint.ts")).checkCheckpoint,
   },
   {
+    name: "users",
+    about: "whether pods can have user namespaces (hostUsers: false) here",
+    load: async () => (await import("./checks/users.ts")).checkUsers,
+  },
+  {
     name: "network",
     about: "CNI configurations and plugins, iptables, forwarding, subnets, leases",
     load: async () => (await import("./checks/network.ts")).checkNetwork,
