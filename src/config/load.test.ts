@@ -106,6 +106,10 @@ test("settings that contradict one another are refused", (t) => {
   assert.match(refusal(t, "[runtime]\ndefault = 'rucn'"), /no handler; there are crun, runc/);
   assert.match(refusal(t, "root = '/x'\nstate = '/x/run'"), /must not lie in one another/);
   assert.match(refusal(t, `[grpc]\nsocket = '/${"x".repeat(107)}'`), /at most 107 bytes/);
+  const long = `[kubelet]\ncrioSocket = '/${"x".repeat(103)}'`;
+  assert.match(refusal(t, long), /kubelet\.crioSocket must be at most 103 bytes/);
+  const twice = "[grpc]\nsocket = '/run/crio/crio.sock'\n[kubelet]\ncadvisor = 'crio'";
+  assert.match(refusal(t, twice), /grpc\.socket is kubelet\.crioSocket/);
   assert.match(refusal(t, "[cgroup]\ndriver = 'systemd'\nparent = '/a'"), /must be a slice's name/);
   assert.match(refusal(t, "[runtime.handlers.x]\nbinary = './x'"), /a name or an absolute path/);
 });

@@ -121,6 +121,26 @@ describe("berth doctor against faults of the host", privileged, () => {
     assertFound(found, "warning", /pointed at \/run\/other\/other\.sock/, /containerRuntimeEndpoint/);
   });
 
+  test("a kubelet that is pointed at CRI-O's socket, where berth has that, and at berth's own", async () => {
+    const { configFile, socket } = workspace;
+    const pointedAt = (endpoint: string) => ({
+      plant: `mount -t tmpfs tmpfs /var/lib; mkdir -p /var/lib/kubelet; cd /var/lib
+        echo 'containerRuntimeEndpoint: unix://${endpoint}' > kubelet/config.yaml
+        (cat ${configFile}; echo '[kubelet]'; echo 'cadvisor = "crio"') > config.toml
+        mount --bind config.toml ${configFile}`,
+    });
+    const there = await examine(workspace, ["sockets"], pointedAt("/var/run/crio/crio.sock"));
+    assertFound(there, "ok", /pointed at \/run\/crio\/crio\.sock/);
+    const elsewhere = await examine(workspace, ["sockets"], pointedAt(socket));
+    assertFound(
+      elsewhere,
+      "note",
+      /not at the socket that kubelet\.cadvisor/,
+      /unix:\/\/\/run\/crio\/crio\.sock/,
+    );
+    assertFound(await examine(workspace, ["sockets"], { plant: "true" }), "ok", /is free/);
+  });
+
   test("a kernel that lacks features, whatever its version says", async () => {
     assertHealthy(await examine(workspace, ["kernel"]));
     const old = await examine(workspace, ["kernel"], { without: Object.values(calls) });

@@ -2,7 +2,7 @@ import { type CheckTable, expect } from "./check-table.ts";
 import type { TestNode } from "./node.ts";
 
 /** As much of /stats/summary as is looked at. */
-interface Summary {
+export interface Summary {
   readonly node: {
     readonly fs?: Usage;
     readonly runtime?: { readonly imageFs?: Usage; readonly containerFs?: Usage };

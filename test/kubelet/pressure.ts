@@ -3,8 +3,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { importBusybox } from "../harness/images.ts";
 import { ApiServer, type KubeObject, podsPath } from "./api-server.ts";
 import { type CheckTable, expect } from "./check-table.ts";
-import type { KubeletOptions, SeenPod } from "./kubelet.ts";
+import type { Kubelet, KubeletOptions, SeenPod } from "./kubelet.ts";
 import type { TestNode } from "./node.ts";
+import type { Summary } from "./pages.ts";
 import * as pods from "./pods.ts";
 
 /** On a disk of 512 MB: images and containers may take about 200 MB. Of memory, pods together 250 MB. */
@@ -51,6 +52,10 @@ export async function checkPressure(
     const text = await kubelet.run("files", "main", "cat", ...paths);
     return expect(text === 'loudquietapp="files"loudquietloud', text);
   });
+  // One that it has no figures of yet is evicted before all others.
+  await table.eventually("the kubelet has figures of the pods", 60_000, () =>
+    haveFigures(kubelet, "files", "calm"),
+  );
   await checkEvictions(api, table);
 
   for (const name of ["files", "calm", "limited", "filling", "hungry"]) api.end(name);
@@ -82,6 +87,18 @@ async function checkEvictions(api: ApiServer, table: CheckTable): Promise<void> 
     () => `${running(api, "calm")}; ${running(api, "files")}`,
   );
   await table.eventually("the node is no longer under pressure", 90_000, () => nodeIsCalm(api));
+}
+
+async function haveFigures(kubelet: Kubelet, ...names: readonly string[]): Promise<string> {
+  const summary = JSON.parse(await kubelet.get("/stats/summary")) as Summary;
+  const figures = names.map((name) => {
+    const pod = summary.pods.find(({ podRef }) => podRef.name === name);
+    return pod?.memory?.workingSetBytes;
+  });
+  return expect(
+    figures.every((bytes) => (bytes ?? 0) > 0),
+    `${figures.join(", ")} bytes of memory`,
+  );
 }
 
 function statusOf(api: ApiServer, name: string): SeenPod["status"] {
