@@ -54,7 +54,8 @@ export const linesWithoutRuntime: readonly KnownLine[] = [
 ];
 
 /** cAdvisor's, of groups that other daemons on the machine have, which are no business of this one's. */
-const ofOthers = /manager\.go.*Failed to (create existing container|process watch event)/;
+const ofOthers =
+  /Failed to (create existing container|process watch event)|watcher\.go.*Error while processing event/;
 
 /**
  * The lines of warnings and errors that nothing in `known` explains.
