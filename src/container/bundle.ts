@@ -1,7 +1,7 @@
 import { existsSync, readdirSync } from "node:fs";
 import { basename, join } from "node:path";
 import { Fault } from "../base/fault.ts";
-import { requireMounts, restorableConfig } from "./checkpoint/restorable.ts";
+import { restorableConfig, withItsMounts } from "./checkpoint/restorable.ts";
 import { declaredVolumeSources } from "./declared-volumes.ts";
 import { imageOf } from "./image-of.ts";
 import { imageVolumeSources } from "./image-volumes.ts";
@@ -26,11 +26,18 @@ export async function writeBundle(record: ContainerRecord, attempt: ContainerAtt
     imageVolumes: imageVolumeSources(record, paths),
     declaredVolumes: declaredVolumeSources(record, image.config, paths),
   });
-  if (checkpoint !== undefined) requireMounts(checkpoint, built.config);
   attempt.user = built.user;
-  const config = await mapVolumes(record, attempt, built.config);
+  const containerFile = join(paths.bundle, "containerenv");
+  const whole =
+    checkpoint === undefined ? built.config : withItsMounts(checkpoint, built.config, containerFile);
+  const config = await mapVolumes(record, attempt, whole);
   const path = join(paths.bundle, "config.json");
-  await host.files.change([{ change: "write", path, text: JSON.stringify(config), mode: 0o600 }]);
+  await host.files.change([
+    { change: "write", path, text: JSON.stringify(config), mode: 0o600 },
+    ...(whole === built.config
+      ? []
+      : [{ change: "write", path: containerFile, text: "", mode: 0o644 } as const]),
+  ]);
 }
 
 /** Everything in the bundle but what is mounted there. */

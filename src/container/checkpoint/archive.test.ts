@@ -8,7 +8,7 @@ import { isFault } from "../../base/fault.ts";
 import type { ImageRecord, Images } from "../../image/contract.ts";
 import type { OciConfig } from "../../spec/oci-runtime.ts";
 import { findCheckpoint } from "./find-checkpoint.ts";
-import { requireMounts } from "./restorable.ts";
+import { withItsMounts } from "./restorable.ts";
 import { requireLocation, writeArchive } from "./write-archive.ts";
 
 const directory = mkdtempSync(join(tmpdir(), "berth-archive-"));
@@ -82,8 +82,14 @@ test("a checkpoint tells of its container, its image and its mounts", async () =
   assert.equal(checkpoint.origin.checkpointedAt, "2026-01-01T00:00:00Z");
   const oci = (...paths: string[]) =>
     ({ mounts: paths.map((destination) => ({ destination })) }) as unknown as OciConfig;
-  requireMounts(checkpoint, oci("/proc", "/data"));
-  assert.throws(() => requireMounts(checkpoint, oci("/proc")), /mounts at \/data$/);
+  const given = oci("/proc", "/data");
+  assert.equal(withItsMounts(checkpoint, given, "/empty"), given);
+  assert.throws(() => withItsMounts(checkpoint, oci("/proc"), "/empty"), /mounts at \/data$/);
+  const ofCrio = {
+    spec: { ...checkpoint.spec, mounts: [{ destination: "/run/.containerenv", type: "bind" }] },
+  };
+  const { mounts } = withItsMounts(ofCrio, given, "/empty");
+  assert.deepEqual(mounts.at(-1)?.source, "/empty", "what the runtime itself had put in is given");
 });
 
 test("what is no checkpoint, or one of an image that is not here, is refused with the reason", async () => {

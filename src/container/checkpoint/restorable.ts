@@ -12,18 +12,37 @@ export function restorableConfig(config: ContainerConfig, { spec }: FoundCheckpo
   return { ...config, tty: spec.terminal, ...(config.command.length > 0 ? {} : { command, args: [] }) };
 }
 
+/** A file that CRI-O and podman put into containers, by which programs know that they are in one. */
+const containerFile = "/run/.containerenv";
+
 /**
- * Every bind mount that the container had must be one of the new container's, which says where it comes from: an archive
- * must not reach for files of the node.
+ * The OCI config, if it has every bind mount that the container had: where one comes from is said by who makes the new
+ * container, as an archive must not reach for files of the node. The file that other runtimes put in is given by the
+ * (empty) one at `source`; without need of it, the config is the same one.
  *
  * @throws {Fault} invalid naming those that are missing
  */
-export function requireMounts({ spec }: Pick<FoundCheckpoint, "spec">, { mounts }: OciConfig): void {
-  const there = new Set(mounts.map(({ destination }) => destination));
-  const missing = spec.mounts.filter(({ type, destination }) => type === "bind" && !there.has(destination));
-  if (missing.length === 0) return;
-  const paths = missing.map(({ destination }) => destination).join(", ");
-  throw new Fault("invalid", `config.mounts: the checkpoint's container had mounts at ${paths}`, {
-    hint: "mount something of the same kind there",
-  });
+export function withItsMounts(
+  { spec }: Pick<FoundCheckpoint, "spec">,
+  config: OciConfig,
+  source: string,
+): OciConfig {
+  const there = new Set(config.mounts.map(({ destination }) => destination));
+  const missing = spec.mounts
+    .filter(({ type, destination }) => type === "bind" && !there.has(destination))
+    .map(({ destination }) => destination);
+  const unknown = missing.filter((destination) => destination !== containerFile);
+  if (unknown.length > 0) {
+    throw new Fault(
+      "invalid",
+      `config.mounts: the checkpoint's container had mounts at ${unknown.join(", ")}`,
+      {
+        hint: "mount something of the same kind there",
+      },
+    );
+  }
+  if (missing.length === 0) return config;
+  const options = ["rbind", "rprivate", "ro"];
+  const mount = { destination: containerFile, type: "bind", source, options };
+  return { ...config, mounts: [...config.mounts, mount] };
 }
