@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import { execFile, execFileSync } from "node:child_process";
 import { createHash, randomBytes } from "node:crypto";
 import {
-  chmodSync,
   chownSync,
   existsSync,
   lstatSync,
@@ -22,6 +21,7 @@ import { busyboxImage, importBusybox } from "../harness/images.ts";
 import { assertNoLeaks } from "../harness/leaks.ts";
 import { exited, type MadePod, removeAllPods, runContainer, runPod, shellConfig } from "../harness/pods.ts";
 import { privileged } from "../harness/privileged.ts";
+import { usersPodConfig } from "../harness/user-namespaces.ts";
 import { directory, file } from "../images/busybox.ts";
 import { writeOciArchive } from "../images/image.ts";
 
@@ -46,6 +46,7 @@ describe("berth cp", privileged, () => {
     await writeOciArchive({ name: bareImage, layers: [layer], config: {} }, path);
     await daemon.berth.import({ path });
     pod = await runPod(daemon, "copies");
+    writeFileSync(at("given"), "given");
     volume = at("volume");
     mkdirSync(volume);
     main = await runContainer(daemon, pod, withVolume(shellConfig("main", busyboxImage, "exec sleep 9999")));
@@ -164,7 +165,6 @@ describe("berth cp", privileged, () => {
       config: withVolume(config),
       sandboxConfig: pod.config,
     });
-    writeFileSync(at("given"), "given");
     await cp(at("given"), "bare:/etc/first");
     await daemon.pods.startContainer({ containerId });
     await cp("bare:/etc", at("etc"));
@@ -221,11 +221,32 @@ describe("berth cp", privileged, () => {
     assert.ok(!existsSync(join(beside, "file")));
   });
 
+  test("in a user namespace files belong to its users, running or ended", async () => {
+    const hostId = 1_200_000_000;
+    const users = await runPod(daemon, "users", usersPodConfig(daemon, "users", hostId));
+    const id = await runContainer(daemon, users, shellConfig("mapped", busyboxImage, "exec sleep 9999"));
+    writeFileSync(at("mine"), "mine", { mode: 0o640 });
+    chownSync(at("mine"), 1000, 33);
+    const look = "stat -c '%n %a %u:%g' /tmp/plain /tmp/kept";
+    await cp(at("mine"), "mapped:/tmp/plain");
+    await cp("-a", at("mine"), "mapped:/tmp/kept");
+    const { stdout } = await daemon.pods.execSync({ containerId: id, cmd: ["sh", "-c", look], timeout: 20n });
+    assert.equal(stdout.toString(), "/tmp/plain 640 0:0\n/tmp/kept 640 1000:33\n");
+    const owners = async (target: string) => {
+      await cp("-a", "mapped:/tmp", at(target));
+      return ["plain", "kept"].map((name) => statSync(join(at(target), name)).uid);
+    };
+    assert.deepEqual(await owners("running"), [0, 1000]);
+    await daemon.pods.stopContainer({ containerId: id, timeout: 0n });
+    await exited(daemon, id);
+    await cp("-a", at("mine"), "mapped:/tmp/plain");
+    assert.deepEqual(await owners("ended"), [1000, 1000]);
+  });
+
   test("a root file system that is read-only stays so", async () => {
     const readonly = { linux: { securityContext: { readonlyRootfs: true } } };
     await runContainer(daemon, pod, shellConfig("fixed", busyboxImage, "exec sleep 9999", readonly));
     await refused(/EROFS/, at("given"), "fixed:/etc/given");
     await cp(at("given"), "fixed:/dev/shm/given");
-    chmodSync(at("given"), 0o600);
   });
 });
