@@ -1,9 +1,8 @@
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { openStreams } from "../src/cli/stream/open-streams.ts";
 import type { SpdySession, SpdyStream } from "../src/wire/spdy/session.ts";
+import { type Calls, ended, openExec, openPort, openPorts, textOf } from "../test/harness/stream-client.ts";
 import type { LivePod } from "./pod-life.ts";
-import type { Subject } from "./subjects/subject.ts";
 
 const pieceBytes = 1 << 20;
 /** Twice the same, so that a piece that begins anywhere in the first can be compared. */
@@ -67,38 +66,28 @@ export class Joined {
   }
 }
 
-/** To its end, or to that of the whole stream. */
-async function textOf(stream: SpdyStream): Promise<string> {
-  let text = "";
-  stream.on("data", (data) => (text += data));
-  await ended(stream);
-  return text;
-}
-
-async function ended(stream: SpdyStream): Promise<void> {
-  if (stream.readableEnded || stream.destroyed) return;
-  await new Promise<void>((resolve) => stream.once("end", resolve).once("close", resolve));
-}
-
 /** Runs a command in the pod's container, by Exec. */
-export async function joinCommand(subject: Subject, pod: LivePod, cmd: string[]): Promise<Joined> {
-  const wanted = { stdin: true, stdout: true, stderr: false, tty: false };
-  const { url } = await subject.pods.exec({ containerId: pod.containerId, cmd, ...wanted });
-  const session = await openStreams(url, ["v4.channel.k8s.io"]);
-  const [error, sent, received] = ["error", "stdin", "stdout"].map((streamType) =>
-    session.open({ streamType }),
+export async function joinCommand(
+  subject: Calls,
+  { containerId }: Pick<LivePod, "containerId">,
+  cmd: string[],
+): Promise<Joined> {
+  const { session, error, stdin, stdout, stderr } = await openExec(
+    subject,
+    { containerId, stdin: true },
+    cmd,
   );
-  if (error === undefined || sent === undefined || received === undefined) throw new Error("no streams");
-  return new Joined(session, { error, sent, received });
+  stderr.resume();
+  return new Joined(session, { error, sent: stdin, received: stdout });
 }
 
 /** Connects to a port of the pod, by PortForward. */
-export async function joinPort(subject: Subject, pod: LivePod, port: number): Promise<Joined> {
-  const { url } = await subject.pods.portForward({ podSandboxId: pod.podSandboxId, port: [] });
-  const session = await openStreams(url, ["portforward.k8s.io"]);
-  const headers = { port: String(port), requestID: "0" };
-  const error = session.open({ streamType: "error", ...headers });
-  error.end();
-  const data = session.open({ streamType: "data", ...headers });
+export async function joinPort(
+  subject: Calls,
+  { podSandboxId }: Pick<LivePod, "podSandboxId">,
+  port: number,
+): Promise<Joined> {
+  const session = await openPorts(subject, podSandboxId);
+  const { data, error } = openPort(session, port, 0);
   return new Joined(session, { error, sent: data, received: data });
 }

@@ -120,8 +120,7 @@ export async function openNode(
   );
   const mounts = hostMounts();
   const thread = opened.use(new HostThread(HOST_THREAD_IDLE_MS));
-  const connecting = opened.use(new HostThread(THREAD_IDLE_MS));
-  const namespaces = hostNamespaces(thread, mounts, connecting);
+  const namespaces = hostNamespaces(thread, mounts);
   const cgroups = await hostCgroups(thread);
   const host: HostParts = {
     processes: hostProcesses(),

@@ -1,44 +1,37 @@
 import { closeSync, openSync } from "node:fs";
-import { Fault } from "../base/fault.ts";
-import { check, closeFd, errnoOf, libc, systemFault } from "./libc.ts";
+import koffi from "koffi";
+import { check, closeFd, libc, SystemCallError, systemFault } from "./libc.ts";
+import type { LoopbackPort } from "./loopback-connection.ts";
 import { comeBack, enterNetwork, type OwnNamespaces } from "./namespace-calls.ts";
 
 const socket = libc.func("int socket(int domain, int type, int protocol)");
 const connectTo = libc.func("int connect(int fd, const void *address, unsigned int length)");
-const setsockopt = libc.func(
-  "int setsockopt(int fd, int level, int name, const void *value, unsigned int length)",
-);
-const fcntl = libc.func("int fcntl(int fd, int command, int64_t argument)");
 
-const AF_INET = 2;
-const AF_INET6 = 10;
-const SOCK_STREAM_CLOEXEC = 0o2000001;
-const SOL_SOCKET = 1;
-const SO_SNDTIMEO = 21;
-const F_SETFL = 4;
-const O_NONBLOCK = 0o4000;
-/** A loopback answers at once, or its listener is overrun. */
-const patienceSeconds = 2;
+const families = { 4: 2, 6: 10 } as const;
+/** A stream that does not block, close-on-exec. */
+const SOCK_STREAM_FLAGS = 0o2004001;
+const EINPROGRESS = 115;
 
 /** struct sockaddr_in and sockaddr_in6 of the loopback (ip(7), ipv6(7)). */
-function loopback(family: number, port: number): Buffer {
-  const address = Buffer.alloc(family === AF_INET ? 16 : 28);
-  address.writeUInt16LE(family, 0);
+function loopback({ family, port }: LoopbackPort): Buffer {
+  const address = Buffer.alloc(family === 4 ? 16 : 28);
+  address.writeUInt16LE(families[family], 0);
   address.writeUInt16BE(port, 2);
-  if (family === AF_INET) address.set([127, 0, 0, 1], 4);
+  if (family === 4) address.set([127, 0, 0, 1], 4);
   else address.writeUInt8(1, 23);
   return address;
 }
 
 /**
- * A TCP connection to `port` on the loopback of a pinned network namespace, IPv4 first. For the thread that namespaces
- * are entered on; the socket stays in the namespace wherever it is used.
+ * Begins a TCP connection on the loopback of a pinned network namespace. For the thread that namespaces are entered on; the
+ * socket stays in the namespace wherever it is used, and is waited for elsewhere.
  *
  * @returns a descriptor that does not block, close-on-exec; whoever gets it closes it
- * @throws {Fault} unavailable when nobody listens there; notFound when there is no such namespace
+ * @throws {SystemCallError} when it is refused at once
+ * @throws {Fault} notFound when there is no such namespace
  * @throws {LostThread}
  */
-export function connectWithin(netns: string, port: number, own: OwnNamespaces): number {
+export function connectWithin(netns: string, to: LoopbackPort, own: OwnNamespaces): number {
   const fd = openNamespace(netns);
   try {
     enterNetwork(fd, netns);
@@ -46,15 +39,7 @@ export function connectWithin(netns: string, port: number, own: OwnNamespaces): 
     closeSync(fd);
   }
   try {
-    try {
-      return connectOver(AF_INET, port);
-    } catch (error) {
-      // a pod may listen on one family alone
-      if (errnoOf(error) !== "ECONNREFUSED") throw error;
-      return connectOver(AF_INET6, port);
-    }
-  } catch (error) {
-    throw new Fault("unavailable", `nothing in the pod answers on port ${port}`, { cause: error });
+    return begin(to);
   } finally {
     comeBack(own, ["net"]);
   }
@@ -68,18 +53,12 @@ function openNamespace(netns: string): number {
   }
 }
 
-function connectOver(family: number, port: number): number {
-  const fd = check(socket(family, SOCK_STREAM_CLOEXEC, 0), "socket", String(family));
-  try {
-    const patience = Buffer.alloc(16); // struct timeval
-    patience.writeBigInt64LE(BigInt(patienceSeconds));
-    check(setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, patience, patience.length), "setsockopt", "SO_SNDTIMEO");
-    const address = loopback(family, port);
-    check(connectTo(fd, address, address.length), "connect", `port ${port}`);
-    check(fcntl(fd, F_SETFL, O_NONBLOCK), "fcntl", "F_SETFL");
-    return fd;
-  } catch (error) {
-    closeFd(fd);
-    throw error;
-  }
+function begin(to: LoopbackPort): number {
+  const fd = check(socket(families[to.family], SOCK_STREAM_FLAGS, 0), "socket", `IPv${to.family}`);
+  const address = loopback(to);
+  if (connectTo(fd, address, address.length) === 0) return fd;
+  const errno = koffi.errno();
+  if (errno === EINPROGRESS) return fd;
+  closeFd(fd);
+  throw new SystemCallError("connect", `port ${to.port}`, errno);
 }

@@ -1,6 +1,7 @@
 import type { CgroupHierarchies } from "./cgroup-hierarchies.ts";
 import type { FileChange, NamespaceRequest } from "./contract.ts";
 import type { FaultMessage } from "./fault-message.ts";
+import type { LoopbackPort } from "./loopback-connection.ts";
 
 /** A group of a host's hierarchies, as structured cloning takes it to the thread. */
 export interface CgroupTask {
@@ -26,8 +27,8 @@ export interface HostTasks {
   relabel: { takes: { readonly path: string; readonly label: string }; gives: undefined };
   /** False when some pin is busy. */
   unpin: { takes: string; gives: boolean };
-  /** A descriptor of a connection to the port on the namespace's loopback. */
-  connect: { takes: { readonly netns: string; readonly port: number }; gives: number };
+  /** A descriptor of a connection to the port on the namespace's loopback, which may not be made yet. */
+  connect: { takes: { readonly netns: string; readonly to: LoopbackPort }; gives: number };
   /** The contents of the files, of each read. */
   read: { takes: readonly ReadTask[]; gives: readonly ReadResult[] };
   createCgroup: { takes: CgroupTask; gives: undefined };

@@ -38,7 +38,7 @@ const tasks: TaskTable = {
     return undefined;
   },
   unpin: unpinNamespaces,
-  connect: ({ netns, port }) => connectWithin(netns, port, own),
+  connect: ({ netns, to }) => connectWithin(netns, to, own),
   read: (reads) => reads.map(read),
   createCgroup: ({ hierarchies, cgroup }) => {
     createCgroup(hierarchies, cgroup);

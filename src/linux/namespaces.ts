@@ -1,21 +1,14 @@
 import { readdir } from "node:fs/promises";
-import { Socket } from "node:net";
 import { join } from "node:path";
 import { Fault } from "../base/fault.ts";
 import type { Mounts, Namespaces } from "./contract.ts";
 import { fromFaultMessage } from "./fault-message.ts";
 import type { ReadResult } from "./host-tasks.ts";
 import type { HostThread } from "./host-thread.ts";
+import { connectToLoopback } from "./loopback-connection.ts";
 
-/**
- * Namespaces made by `thread` (unshare and setns act on the calling thread). Connections are made by `connecting`: one may
- * wait for a listener that is overrun, and pods must not wait for that.
- */
-export function hostNamespaces(
-  thread: HostThread,
-  mounts: Mounts,
-  connecting: HostThread = thread,
-): Namespaces {
+/** Namespaces made by `thread`: unshare and setns act on the calling thread. */
+export function hostNamespaces(thread: HostThread, mounts: Mounts): Namespaces {
   const reads = new ReadBatch(thread);
   return {
     async pin(request) {
@@ -27,10 +20,7 @@ export function hostNamespaces(
       await thread.run("unpin", directory);
     },
     readWithin: (netns, files) => reads.read(netns, files),
-    async connectWithin(netns, port) {
-      const fd = await connecting.run("connect", { netns, port });
-      return new Socket({ fd, allowHalfOpen: true });
-    },
+    connectWithin: (netns, port) => connectToLoopback(port, (to) => thread.run("connect", { netns, to })),
   };
 }
 

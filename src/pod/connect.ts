@@ -27,14 +27,27 @@ export async function connectToPod(
   return await host.namespaces.connectWithin(join(host.paths.pod(record.id).namespaces, "net"), port);
 }
 
-function connectOnNode(port: number): Promise<Socket> {
+/** Where something on the node may listen: on one family alone, or on both. */
+const loopbacks = ["127.0.0.1", "::1"];
+
+async function connectOnNode(port: number): Promise<Socket> {
+  let refused: unknown;
+  for (const host of loopbacks) {
+    try {
+      return await connectTo(host, port);
+    } catch (error) {
+      refused ??= error;
+    }
+  }
+  throw new Fault("unavailable", `nothing on the node answers on port ${port}`, { cause: refused });
+}
+
+function connectTo(host: string, port: number): Promise<Socket> {
   return new Promise((resolve, reject) => {
-    const socket = connect({ host: "localhost", port, allowHalfOpen: true }); // both families, whichever answers
-    const refuse = (cause: Error) =>
-      reject(new Fault("unavailable", `nothing on the node answers on port ${port}`, { cause }));
-    socket.once("error", refuse);
+    const socket = connect({ host, port, allowHalfOpen: true });
+    socket.once("error", reject);
     socket.once("connect", () => {
-      socket.off("error", refuse);
+      socket.off("error", reject);
       resolve(socket);
     });
   });
