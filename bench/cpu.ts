@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Cgroups } from "../src/linux/contract.ts";
 
@@ -14,6 +14,19 @@ function accounting(cgroups: Cgroups, cgroup: string): string {
 export async function enterCgroup(cgroups: Cgroups, cgroup: string, pid: number): Promise<void> {
   await cgroups.create(cgroup);
   writeFileSync(join(accounting(cgroups, cgroup), "cgroup.procs"), `${pid}`);
+}
+
+/** Any of the processes in a cgroup or below it. @throws {Error} when there is none */
+export function processIn(cgroups: Cgroups, cgroup: string): number {
+  const top = accounting(cgroups, cgroup);
+  const groups = readdirSync(top, { recursive: true, withFileTypes: true }).filter((entry) =>
+    entry.isDirectory(),
+  );
+  for (const directory of groups.map((entry) => join(entry.parentPath, entry.name))) {
+    const pid = Number(readFileSync(join(directory, "cgroup.procs"), "utf8").split("\n", 1)[0]);
+    if (pid > 0) return pid;
+  }
+  throw new Error(`no process below ${top}`);
 }
 
 /**

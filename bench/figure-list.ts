@@ -63,7 +63,7 @@ export const figures: readonly Figure[] = [
   single(much, "port stream CPU", "CPU of the daemon and of all it starts (s)", { aim: 1 }),
   single(much, "port stream memory", "growth of the daemon's memory at most (MB)", { budget: 64 }),
   single(many, "execs together", "**exec**, a line there and back each", { aim: 1 }),
-  single(many, "ports together", "**port-forward**, a page each", { aim: 1 }),
+  single(many, "ports together", "**port-forward**, a line there and back each", { aim: 1 }),
   single(probes, "probes CPU", "**CPU** of the daemon and of all it starts (ms a second)"),
   single(probes, "probe CPU", "each (ms)"),
   spread(probes, "probe", "a probe (ms)"),

@@ -35,15 +35,6 @@ export class Joined {
     await back;
   }
 
-  /** Sends a text, and tells what comes back to its end. */
-  async ask(text: string): Promise<string> {
-    this.#sent.write(text);
-    const answer = await textOf(this.#received);
-    this.#sent.end();
-    await this.#close();
-    return answer;
-  }
-
   #comparePattern(bytes: number): Promise<void> {
     let at = 0;
     return new Promise((resolve, reject) => {

@@ -10,6 +10,7 @@ import { NamespaceMode } from "../../src/wire/gen/runtime.v1.ts";
 import { TestDaemon } from "../harness/daemon.ts";
 import { busyboxImage, importBusybox } from "../harness/images.ts";
 import { assertNoLeaks } from "../harness/leaks.ts";
+import { echoWithin } from "../harness/pod-listener.ts";
 import {
   eventually,
   type MadePod,
@@ -28,7 +29,6 @@ const muchBytes = (full ? 1024 : 64) << 20;
 const mostGrowth = 64;
 
 const servers = [
-  "httpd -p 127.0.0.1:8080 -h /www",
   "httpd -p [::1]:8081 -h /www",
   "(while :; do nc -l -p 9000 -e /bin/cat; done) &",
   `exec sleep ${nap}`,
@@ -116,18 +116,19 @@ describe("streams of a daemon", privileged, () => {
     const commands = await Promise.all(
       all.map(() => openExec(daemon, { containerId: main, stdin: true }, ["cat"])),
     );
-    const connections = all.map((index) => openPort(ports, 8080, index));
+    using _listener = await echoWithin(Number(await pids(`^sleep ${nap}$`)), 9001);
+    const connections = all.map((index) => openPort(ports, 9001, index));
     const answered = commands.map(async ({ session, stdin, stdout }, index) => {
       stdin.end(`line ${index}`);
       assert.equal(await textOf(stdout), `line ${index}`);
       session.close();
     });
-    const pages = connections.map(async ({ data, error }) => {
-      data.end(page);
-      assert.match(await textOf(data), /200 OK.*hello from berth\n$/s);
-      assert.equal(await textOf(error), "");
+    const echoed = connections.map(async ({ data, error }, index) => {
+      data.end(`connection ${index}`);
+      const [answer, problem] = await Promise.all([textOf(data), textOf(error)]);
+      assert.deepEqual([answer, problem], [`connection ${index}`, ""]);
     });
-    await Promise.all([...answered, ...pages]);
+    await Promise.all([...answered, ...echoed]);
     ports.destroy();
     assert.ok(memory.grown() < mostGrowth, `the daemon grew by ${memory.grown()} MB`);
   });
