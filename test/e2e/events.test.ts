@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import {
   type ContainerEventResponse,
@@ -107,9 +109,15 @@ describe("events of pods and containers", privileged, () => {
 
   test("an exit that no daemon saw is told to who comes back", async () => {
     const pod = await runPod(daemon, "unseen");
-    const id = await runContainer(daemon, pod, shellConfig("main", busyboxImage, "sleep 0.5; exit 7"));
+    const id = await runContainer(daemon, pod, shellConfig("main", busyboxImage, "exec sleep 9999"));
     await daemon.kill();
-    await new Promise((resolve) => setTimeout(resolve, 1000));
+    const { state } = daemon.workspace;
+    process.kill(Number(readFileSync(join(state, "containers", id, "pid"), "latin1")), "SIGKILL");
+    await eventually(
+      "the monitor's note",
+      10_000,
+      async () => existsSync(join(state, "exits", id)) || undefined,
+    );
     await daemon.launch();
     const { seen, stop } = read();
     const [ended, ...more] = await eventually("the exit", 15_000, async () => {
@@ -117,7 +125,7 @@ describe("events of pods and containers", privileged, () => {
       return found.length > 0 ? found : undefined;
     });
     assert.equal(ended?.containerEventType, ContainerEventType.CONTAINER_STOPPED_EVENT);
-    assert.equal(ended.containersStatuses.find((status) => status.id === id)?.exitCode, 7);
+    assert.equal(ended.containersStatuses.find((status) => status.id === id)?.exitCode, 137);
     assert.deepEqual(more, []);
     await stop();
   });
