@@ -83,6 +83,28 @@ describe("berth doctor against what was set up wrong", privileged, () => {
     assertFound(found, "warning", /broken\.yaml: cdiVersion: is missing/, /correct the file/);
   });
 
+  test("checkpoints: without criu, with one that can't work here, with runtimes that don't know it, and off", async () => {
+    const bin = join(workspace.directory, "bin");
+    mkdirSync(bin);
+    const program = (name: string, text: string) =>
+      writeFileSync(join(bin, name), `#!/bin/sh\n${text}\n`, { mode: 0o755 });
+    program("crun", 'echo "unknown command $1"; exit 1');
+    set(`[runtime]\npath = "${bin}"`);
+    const without = await look("checkpoint");
+    assertFound(without, "note", /there is no criu in/, /apt install criu/);
+    assertFound(without, "note", /crun: .* was built without CRIU/, /libcriu/);
+    program(
+      "criu",
+      'echo "Version: 3.17"; [ "$1" = --version ] || { echo "Error (criu/vdso.c:381): no"; exit 1; }',
+    );
+    program("crun", "exit 0");
+    const broken = await look("checkpoint");
+    assertFound(broken, "warning", /criu 3\.17 .* can't work on kernel .*: Error \(criu.vdso/, /newer criu/);
+    assertFound(broken, "ok", /crun: .* knows checkpoints/);
+    set("[checkpoint]\nenable = false");
+    assertFound(await look("checkpoint"), "note", /checkpoints are off/);
+  });
+
   test("a CNI plugin that is missing, and no iptables for those that need it", async () => {
     mkdirSync(join(workspace.directory, "bin"));
     set(
