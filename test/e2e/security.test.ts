@@ -17,6 +17,7 @@ import { busyboxImage, importBusybox } from "../harness/images.ts";
 import { assertNoLeaks } from "../harness/leaks.ts";
 import {
   containerStatus,
+  eventually,
   exited,
   type MadePod,
   removeAllPods,
@@ -194,6 +195,15 @@ const effects: readonly Effect[] = [
   },
 ];
 
+/** What a container wrote, from its log: a shell may write half a line at a time, which is marked as P for partial. */
+function textOf(log: string): string {
+  const entries = log
+    .trimEnd()
+    .split("\n")
+    .map((line) => line.split(" "));
+  return entries.map(([, , tag, ...text]) => `${text.join(" ")}${tag === "P" ? "" : "\n"}`).join("");
+}
+
 // crun in a mount namespace of its own, runc in the host's.
 for (const runtime of ["crun", "runc"] as const) {
   describe(`security and other fields of a container on ${runtime}`, privileged, () => {
@@ -231,11 +241,7 @@ for (const runtime of ["crun", "runc"] as const) {
       );
       await exited(daemon, id);
       const log = readFileSync(join(inPod.config.logDirectory, `${name}.log`), "utf8");
-      const lines = log
-        .trimEnd()
-        .split("\n")
-        .map((line) => line.split(" ").slice(3).join(" "));
-      return { id, text: `${lines.join("\n")}\n` };
+      return { id, text: textOf(log) };
     }
 
     for (const effect of effects) {
@@ -343,11 +349,20 @@ for (const runtime of ["crun", "runc"] as const) {
       const id = await runContainer(
         daemon,
         pod,
-        shellConfig("signal", busyboxImage, "trap 'exit 7' USR1; while :; do sleep 1 & wait $!; done", {
-          stopSignal: Signal.SIGNAL_SIGUSR1,
-        }),
+        shellConfig(
+          "signal",
+          busyboxImage,
+          "trap 'exit 7' USR1; echo up; while :; do sleep 1 & wait $!; done",
+          {
+            stopSignal: Signal.SIGNAL_SIGUSR1,
+          },
+        ),
       );
       assert.equal((await containerStatus(daemon, id)).stopSignal, Signal.SIGNAL_SIGUSR1);
+      const log = join(pod.config.logDirectory, "signal.log");
+      await eventually("the trap to be set", 10_000, async () =>
+        existsSync(log) && readFileSync(log, "utf8").includes("up") ? true : undefined,
+      );
       await daemon.pods.stopContainer({ containerId: id, timeout: 10n });
       assert.equal((await exited(daemon, id)).exitCode, 7);
     });
