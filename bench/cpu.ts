@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, readlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Cgroups } from "../src/linux/contract.ts";
 
@@ -16,15 +16,15 @@ export async function enterCgroup(cgroups: Cgroups, cgroup: string, pid: number)
   writeFileSync(join(accounting(cgroups, cgroup), "cgroup.procs"), `${pid}`);
 }
 
-/** Any of the processes in a cgroup or below it. @throws {Error} when there is none */
+/** A process below a cgroup that is in another network than this program. @throws {Error} when there is none */
 export function processIn(cgroups: Cgroups, cgroup: string): number {
   const top = accounting(cgroups, cgroup);
-  const groups = readdirSync(top, { recursive: true, withFileTypes: true }).filter((entry) =>
-    entry.isDirectory(),
-  );
-  for (const directory of groups.map((entry) => join(entry.parentPath, entry.name))) {
-    const pid = Number(readFileSync(join(directory, "cgroup.procs"), "utf8").split("\n", 1)[0]);
-    if (pid > 0) return pid;
+  const networkOf = (pid: string) => readlinkSync(`/proc/${pid}/ns/net`);
+  for (const { name, parentPath } of readdirSync(top, { recursive: true, withFileTypes: true })) {
+    if (name !== "cgroup.procs") continue;
+    const pids = readFileSync(join(parentPath, name), "utf8").split("\n").filter(Boolean);
+    const found = pids.find((pid) => networkOf(pid) !== networkOf("self")); // monitors are in this one
+    if (found !== undefined) return Number(found);
   }
   throw new Error(`no process below ${top}`);
 }

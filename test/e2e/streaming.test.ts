@@ -7,6 +7,7 @@ import { connect } from "node:net";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { isFault } from "../../src/base/fault.ts";
+import { runProgram } from "../harness/command.ts";
 import { TestDaemon } from "../harness/daemon.ts";
 import { busyboxImage, importBusybox } from "../harness/images.ts";
 import { KubeApi } from "../harness/kube-api.ts";
@@ -26,6 +27,31 @@ import { privileged } from "../harness/privileged.ts";
 /** Nothing else on the machine sleeps for so long. */
 const nap = `86417${process.pid}`;
 const echo = `httpd -p 127.0.0.1:8080 -h /www; while read line; do echo "got $line"; done; exec sleep ${nap}`;
+
+/** With the Kubernetes project's own library. */
+const pythonClient = `
+import sys
+from kubernetes import client
+from kubernetes.stream import portforward, stream
+configuration = client.Configuration()
+configuration.host = sys.argv[1]
+api = client.CoreV1Api(client.ApiClient(configuration))
+command = ["sh", "-c", "echo out; echo err >&2; exit 3"]
+ran = stream(api.connect_get_namespaced_pod_exec, "web", "default", container="main", command=command,
+             stdin=False, stdout=True, stderr=True, tty=False, _preload_content=False)
+ran.run_forever(timeout=30)
+print(ran.read_stdout() + ran.read_stderr() + "code", ran.returncode)
+forward = portforward(api.connect_get_namespaced_pod_portforward, "web", "default", ports="8080")
+connection = forward.socket(8080)
+connection.setblocking(True)
+connection.sendall(b"GET /index.html HTTP/1.0\\r\\n\\r\\n")
+answer = b""
+while b"from berth" not in answer:
+    data = connection.recv(4096)
+    assert data, forward.error(8080)
+    answer += data
+print(answer.split(b"\\r\\n\\r\\n", 1)[1].decode(), end="")
+`;
 
 const metrics = '[metrics]\naddress = "127.0.0.1:0"\n';
 
@@ -163,6 +189,11 @@ describe("kubectl through the daemon's streams", privileged, () => {
       });
     });
   }
+
+  test("the Python client: exec and port-forward by its own WebSocket channels", async () => {
+    const ran = await runProgram(["/usr/bin/python3", "-c", pythonClient, api.url]);
+    assert.deepEqual(ran, { code: 0, stdout: "out\nerr\ncode 3\nhello from berth\n", stderr: "" });
+  });
 
   test("a URL is good once, and only with its ticket", async () => {
     const streams = { containerId: main, tty: false, stdin: false, stdout: true, stderr: true };

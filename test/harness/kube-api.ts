@@ -133,9 +133,10 @@ export class KubeApi {
     const pod = this.#pods.get(name);
     if (pod === undefined) throw new Error(`no pod ${name}`);
     const { pods } = this.#daemon;
-    if (call === "portforward") return (await pods.portForward({ podSandboxId: pod.pod.id, port: [] })).url;
+    if (call === "portforward")
+      return (await pods.portForward({ podSandboxId: pod.pod.id, port: portsIn(searchParams) })).url;
     const container = this.#containerOf(pod, searchParams);
-    const flag = (key: string) => searchParams.get(key) === "true";
+    const flag = (key: string) => searchParams.get(key)?.toLowerCase() === "true"; // as Python writes it, too
     const wanted = { tty: flag("tty"), stdin: flag("stdin"), stdout: flag("stdout"), stderr: flag("stderr") };
     const streams = { containerId: container?.id ?? "", ...wanted };
     if (call === "attach") return (await pods.attach(streams)).url;
@@ -178,6 +179,11 @@ async function bodyOf(request: IncomingMessage): Promise<string> {
   let text = "";
   for await (const data of request) text += data;
   return text;
+}
+
+/** Those that a client names with its call. */
+function portsIn(query: URLSearchParams): number[] {
+  return query.getAll("ports").flatMap((list) => list.split(",").map(Number));
 }
 
 function join(client: Duplex, runtime: Socket): void {
