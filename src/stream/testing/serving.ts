@@ -25,11 +25,15 @@ export interface Serving extends AsyncDisposable {
 }
 
 export async function serving(changed: Partial<Config["streaming"]> = {}): Promise<Serving> {
-  const root = mkdtempSync(join(tmpdir(), "berth-streams-"));
+  await using opened = new AsyncDisposableStack();
+  const root = opened.adopt(mkdtempSync(join(tmpdir(), "berth-streams-")), async (directory) =>
+    rmSync(directory, { recursive: true }),
+  );
   const defaults = mergeLayers(settings, []).config.streaming;
   const targets = hostTargets();
   const log = pino({ level: "silent" });
-  const server = await openStreamServer({ ...defaults, ...changed }, root, { targets, log });
+  const server = opened.use(await openStreamServer({ ...defaults, ...changed }, root, { targets, log }));
+  const all = opened.move();
   return {
     server,
     root,
@@ -37,9 +41,6 @@ export async function serving(changed: Partial<Config["streaming"]> = {}): Promi
     execUrl: (command, wanted) =>
       server.urlFor({ kind: "exec", id: "c" as ContainerId, command, ...nothing, ...wanted }),
     forwardUrl: (...ports) => server.urlFor({ kind: "portForward", id: "p" as PodSandboxId, ports }),
-    async [Symbol.asyncDispose]() {
-      await server[Symbol.asyncDispose]();
-      rmSync(root, { recursive: true });
-    },
+    [Symbol.asyncDispose]: () => all.disposeAsync(),
   };
 }
