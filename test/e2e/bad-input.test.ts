@@ -104,9 +104,9 @@ describe("bad input", privileged, () => {
     assert.equal(status?.id, pod.id);
   });
 
-  test("what is not there yet says so", async () => {
+  test("a checkpoint without a place for it is refused", async () => {
     const containerId = await runContainer(daemon, pod, shellConfig("here", busyboxImage, "sleep 99"));
-    await refused(daemon.pods.checkpointContainer({ containerId }), "unimplemented", /./);
+    await refused(daemon.pods.checkpointContainer({ containerId }), "invalid", /location: missing/);
   });
 
   test("an archive that is none is refused", async () => {

@@ -1,4 +1,4 @@
-import { mkdir, readFile } from "node:fs/promises";
+import { mkdir, readFile, rmdir } from "node:fs/promises";
 import { join } from "node:path";
 import { describeFault } from "../../base/fault.ts";
 import type { UserMappings } from "../../spec/cri/security.ts";
@@ -56,7 +56,13 @@ async function problemOfHost(
 ): Promise<string | undefined> {
   try {
     await host.namespaces.pin({ directory: pins, kinds: [], hostname: "", sysctls: {}, users: mappings });
-    return await problemWithSnapshots(join(scratch, "snapshots"), namespace, snapshots, host);
+    const at = join(scratch, "snapshots");
+    await mkdir(at, { mode: 0o700 });
+    try {
+      return await problemWithSnapshots(at, namespace, snapshots, host);
+    } finally {
+      await rmdir(at);
+    }
   } catch (error) {
     return describeFault(error);
   }
@@ -68,7 +74,6 @@ async function problemWithSnapshots(
   snapshots: SnapshotProbe,
   { mounts }: RuntimeHost,
 ): Promise<string | undefined> {
-  await mkdir(at, { mode: 0o700 });
   try {
     await mounts.bind(snapshots.directory, at, { idmap: namespace, propagation: "private" });
   } catch (error) {
