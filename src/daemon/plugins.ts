@@ -1,28 +1,17 @@
 import { join } from "node:path";
 import type { Logger } from "pino";
 import { Fault } from "../base/fault.ts";
-import { Flights } from "../base/flights.ts";
-import type { BootId, ContainerId, PodSandboxId } from "../base/ids.ts";
-import { KeyedLocks } from "../base/lock.ts";
-import type { FaultPort } from "../base/steps.ts";
-import type { Ms } from "../base/units.ts";
+import type { BootId } from "../base/ids.ts";
 import type { Paths } from "../config/paths.ts";
 import type { Config } from "../config/schema.ts";
 import { checkpointPod } from "../container/checkpoint/checkpoint-pod.ts";
 import { containersIn } from "../container/checkpoint/pod-archive.ts";
-import { ingestOf } from "../container/checkpoint/unpack-checkpoint.ts";
 import { openContainers } from "../container/containers.ts";
 import type { Containers } from "../container/contract.ts";
 import { copyFiles } from "../container/copy.ts";
-import { ExitWaits } from "../container/exit-waits.ts";
-import type { ContainerBook, ContainerParts } from "../container/parts.ts";
-import { containerRecords } from "../container/records.ts";
+import type { ContainerParts } from "../container/parts.ts";
 import { removeAllOfPod, stopAllOfPod } from "../container/remove.ts";
 import { restoreContainer } from "../container/restore.ts";
-import { snapshotKey } from "../container/snapshot.ts";
-import { createSpecBuilder } from "../container/spec/builder.ts";
-import { readHostFacts } from "../container/spec/host.ts";
-import { chainsBelow } from "../container/state.ts";
 import { attach, execStream } from "../container/streams.ts";
 import { Copies } from "../copy/copies.ts";
 import { EventBus } from "../events/bus.ts";
@@ -31,7 +20,7 @@ import type { NodeImages } from "../image/images.ts";
 import { openImages } from "../image/open.ts";
 import { currentBootId } from "../linux/boot-id.ts";
 import { hostCgroups } from "../linux/cgroups.ts";
-import type { Cgroups, FileLabels, Files, Mounts, Namespaces, Processes } from "../linux/contract.ts";
+import type { Cgroups, Files, Mounts, Namespaces, Processes } from "../linux/contract.ts";
 import { hostFileLabels, hostFiles } from "../linux/files.ts";
 import { HostThread } from "../linux/host-thread.ts";
 import { Launcher } from "../linux/launcher.ts";
@@ -45,9 +34,7 @@ import { openPodNetwork } from "../network/cni/open.ts";
 import type { PodNetwork } from "../network/contract.ts";
 import { connectToPod } from "../pod/connect.ts";
 import type { PodSandboxes } from "../pod/contract.ts";
-import { podKey } from "../pod/key.ts";
-import type { PodBook, PodParts } from "../pod/parts.ts";
-import { podSandboxRecords } from "../pod/records.ts";
+import type { PodParts } from "../pod/parts.ts";
 import { openPodSandboxes } from "../pod/sandboxes.ts";
 import { openContainerRuntime } from "../runtime/conmon/open.ts";
 import type { ContainerRuntime } from "../runtime/contract.ts";
@@ -58,9 +45,11 @@ import { SnapshotWorkers } from "../snapshot/workers.ts";
 import { CdiDirectories } from "../spec/cdi/directories.ts";
 import type { StreamServer } from "../stream/contract.ts";
 import { openStreamServer } from "../stream/server.ts";
+import { openContainerBook, openPodBook, usersOfChains } from "./books.ts";
 import { podForContainers } from "./container-pods.ts";
 import { openFaultPort } from "./fault-port.ts";
 import type { NodeWatch } from "./node-watch.ts";
+import { openSpecBuilder } from "./spec-builder.ts";
 
 /** Threads are ended after so long without work: each costs memory. */
 const THREAD_IDLE_MS = 10_000;
@@ -118,19 +107,8 @@ export async function openNode(
     await openMetadata(paths.database, { idle: 0, committed: watch.committed }),
     (open) => open.close(),
   );
-  const mounts = hostMounts();
-  const thread = opened.use(new HostThread(HOST_THREAD_IDLE_MS));
-  const namespaces = hostNamespaces(thread, mounts);
-  const cgroups = await hostCgroups(thread);
-  const host: HostParts = {
-    processes: hostProcesses(),
-    launcher: new Launcher(),
-    files: hostFiles(thread),
-    mounts,
-    cgroups,
-    namespaces,
-    bootId,
-  };
+  const host = await openHost(opened.use(new HostThread(HOST_THREAD_IDLE_MS)), bootId);
+  const { mounts, cgroups, namespaces } = host;
   const workers = new SnapshotWorkers({ atMost: UNPACKING_THREADS, idle: THREAD_IDLE_MS });
   const snapshotter = await workingSnapshotter(config, paths, workers, log);
   const runtime = watch.runtime(await openContainerRuntime(config, paths, { ...host, log }, snapshotter));
@@ -235,6 +213,20 @@ export async function openNode(
   };
 }
 
+/** The kernel's ports. Calls that would block the daemon are made on `thread`. */
+async function openHost(thread: HostThread, bootId: BootId): Promise<HostParts> {
+  const mounts = hostMounts();
+  return {
+    processes: hostProcesses(),
+    launcher: new Launcher(),
+    files: hostFiles(thread),
+    mounts,
+    cgroups: await hostCgroups(thread),
+    namespaces: hostNamespaces(thread, mounts),
+    bootId,
+  };
+}
+
 /** The snapshotter of the settings; where overlay can't work, the one that copies. */
 async function workingSnapshotter(
   config: Config,
@@ -257,101 +249,4 @@ async function workingSnapshotter(
   if (worse !== undefined)
     throw new Fault("unavailable", `no snapshotter can work here: ${problem}; ${worse}`);
   return native;
-}
-
-interface BookParts {
-  readonly undoDeadline: Ms;
-  readonly events: EventBus<LifecycleEvent>;
-  readonly faults: FaultPort;
-  readonly bootId: BootId;
-  readonly log: Logger;
-}
-
-function openContainerBook(metadata: Metadata, shared: BookParts): ContainerBook {
-  const records = containerRecords(metadata);
-  return {
-    ...shared,
-    records,
-    byPod: records.index((record) => record.podId),
-    locks: new KeyedLocks<ContainerId>(),
-    creates: new Flights(),
-    starts: new Flights(),
-    removes: new Flights(),
-    checkpoints: new Flights(),
-    podCheckpoints: new Flights(),
-    stops: new Map(),
-    exits: new ExitWaits(),
-    pendingChains: new Map(),
-  };
-}
-
-function openPodBook(metadata: Metadata, shared: BookParts): PodBook {
-  const records = podSandboxRecords(metadata);
-  return {
-    ...shared,
-    records,
-    byKey: records.index((record) => podKey(record.config)),
-    locks: new KeyedLocks<PodSandboxId>(),
-    runs: new Flights(),
-    stops: new Flights(),
-    removes: new Flights(),
-    closing: new Set(),
-  };
-}
-
-/** Which containers keep which snapshots from being collected. */
-function usersOfChains({ records, pendingChains }: ContainerBook): Parameters<typeof openImages>[0]["users"] {
-  const all = () => [...records.values()];
-  return {
-    inUse: (chain) => pendingChains.has(chain) || all().some((record) => chainsBelow(record).includes(chain)),
-    snapshotsOn: (chain) =>
-      all()
-        .filter((record) => record.parent === chain)
-        .map((record) => snapshotKey(record.id)),
-    hasIngest: (ingest) => all().some(({ id }) => ingestOf(id) === ingest),
-  };
-}
-
-async function openSpecBuilder(
-  config: Config,
-  parts: {
-    cgroups: Cgroups;
-    labels: FileLabels;
-    runtime: ContainerRuntime;
-    cdi: CdiDirectories;
-    containers: ContainerBook;
-  },
-): Promise<ReturnType<typeof createSpecBuilder>> {
-  const { runtime, containers } = parts;
-  return createSpecBuilder({
-    config,
-    cdi: parts.cdi,
-    labels: parts.labels,
-    host: await readHostFacts(parts.cgroups),
-    features: (handler) => {
-      const probe = runtime.probes().find((one) => one.handler === handler);
-      return {
-        recursiveReadOnly: probe?.features.recursiveReadOnly ?? false,
-        networkDevices: probe?.features.networkDevices ?? false,
-      };
-    },
-    initOf(id, podId) {
-      const record = containers.records.get(id as ContainerId);
-      if (record === undefined || record.podId !== podId) {
-        throw new Fault(
-          "invalid",
-          `security_context.namespace_options.target_id: pod ${podId} has no container ${id}`,
-        );
-      }
-      if (record.state.kind !== "running") {
-        throw new Fault(
-          "wrongState",
-          `the PID namespace of container ${id} can't be used: it is ${record.state.kind}`,
-        );
-      }
-      const { process } = record.state;
-      if (runtime.alive(process.init)) return process.init.pid;
-      throw new Fault("wrongState", `the PID namespace of container ${id} can't be used: it has just ended`);
-    },
-  });
 }

@@ -1,0 +1,54 @@
+import { Fault } from "../base/fault.ts";
+import type { ContainerId } from "../base/ids.ts";
+import type { Config } from "../config/schema.ts";
+import type { ContainerBook } from "../container/parts.ts";
+import { createSpecBuilder } from "../container/spec/builder.ts";
+import { readHostFacts } from "../container/spec/host.ts";
+import type { Cgroups, FileLabels } from "../linux/contract.ts";
+import type { ContainerRuntime } from "../runtime/contract.ts";
+import type { CdiDirectories } from "../spec/cdi/directories.ts";
+
+/** The builder of OCI configs, with what it asks of this node: its runtimes, its running containers. */
+export async function openSpecBuilder(
+  config: Config,
+  parts: {
+    cgroups: Cgroups;
+    labels: FileLabels;
+    runtime: ContainerRuntime;
+    cdi: CdiDirectories;
+    containers: ContainerBook;
+  },
+): Promise<ReturnType<typeof createSpecBuilder>> {
+  const { runtime, containers } = parts;
+  return createSpecBuilder({
+    config,
+    cdi: parts.cdi,
+    labels: parts.labels,
+    host: await readHostFacts(parts.cgroups),
+    features: (handler) => {
+      const probe = runtime.probes().find((one) => one.handler === handler);
+      return {
+        recursiveReadOnly: probe?.features.recursiveReadOnly ?? false,
+        networkDevices: probe?.features.networkDevices ?? false,
+      };
+    },
+    initOf(id, podId) {
+      const record = containers.records.get(id as ContainerId);
+      if (record === undefined || record.podId !== podId) {
+        throw new Fault(
+          "invalid",
+          `security_context.namespace_options.target_id: pod ${podId} has no container ${id}`,
+        );
+      }
+      if (record.state.kind !== "running") {
+        throw new Fault(
+          "wrongState",
+          `the PID namespace of container ${id} can't be used: it is ${record.state.kind}`,
+        );
+      }
+      const { process } = record.state;
+      if (runtime.alive(process.init)) return process.init.pid;
+      throw new Fault("wrongState", `the PID namespace of container ${id} can't be used: it has just ended`);
+    },
+  });
+}
