@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { describeFault } from "../base/fault.ts";
 import { nowNanos } from "../base/units.ts";
 import { publishLifecycle } from "../events/lifecycle.ts";
-import { dropDump } from "./checkpoint/dump.ts";
+import { removeCheckpoint } from "./checkpoint/remove-checkpoint.ts";
 import { clearFailed } from "./create.ts";
 import type { ContainerParts } from "./parts.ts";
 import { removeContainer } from "./remove.ts";
@@ -115,5 +115,5 @@ async function endLeftCheckpoint(record: ContainerRecord, { book, host }: Contai
     "ending a checkpoint that the last daemon was killed in",
   );
   await host.runtime.checkpointEnded(record.id, AbortSignal.timeout(host.config.deadline.undo));
-  await dropDump(record, host);
+  await removeCheckpoint(record, { host });
 }

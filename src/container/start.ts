@@ -5,7 +5,7 @@ import { type StepTime, stepTime } from "../base/steps.ts";
 import { type Ms, nowNanos } from "../base/units.ts";
 import { publishLifecycle } from "../events/lifecycle.ts";
 import type { MonitoredContainer } from "../runtime/contract.ts";
-import { dropDump } from "./checkpoint/dump.ts";
+import { removeCheckpoint } from "./checkpoint/remove-checkpoint.ts";
 import { restoreMonitored } from "./monitor.ts";
 import type { ContainerHost, ContainerParts } from "./parts.ts";
 import type { ContainerPod } from "./pod.ts";
@@ -78,7 +78,7 @@ async function recordStarted(
 ): Promise<void> {
   await book.records.put(record.id, containerStarted(record, process, nowNanos(), timeline));
   // what it was restored from is of no more use
-  if (record.restored !== undefined) await dropDump(record, host);
+  if (record.restored !== undefined) await removeCheckpoint(record, { host });
   publishLifecycle(book.events, "started", { container: record.id, pod: record.podId });
   book.log.info({ pod: record.podId, container: record.id, timeline }, "container is started");
 }

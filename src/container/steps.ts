@@ -1,6 +1,7 @@
 import type { Step } from "../base/steps.ts";
 import { removeBundle, writeBundle } from "./bundle.ts";
-import { removeCheckpoint, unpackCheckpoint } from "./checkpoint/unpack-checkpoint.ts";
+import { removeCheckpoint } from "./checkpoint/remove-checkpoint.ts";
+import { unpackCheckpoint } from "./checkpoint/unpack-checkpoint.ts";
 import { createMonitored, deleteMonitored } from "./monitor.ts";
 import type { ContainerAttempt } from "./parts.ts";
 import { mountRootfs, unmountRootfs } from "./rootfs.ts";

@@ -5,7 +5,8 @@ import type { Ms } from "../../base/units.ts";
 import type { ContainerHost, ContainerParts } from "../parts.ts";
 import type { ContainerPod } from "../pod.ts";
 import type { ContainerRecord } from "../state.ts";
-import { archiveParts, dropDump, dumpContainers } from "./dump.ts";
+import { archiveParts, dumpContainers } from "./dump.ts";
+import { removeCheckpoint } from "./remove-checkpoint.ts";
 import { requireLocation, writeArchive } from "./write-archive.ts";
 
 /** A checkpoint of one container. */
@@ -73,7 +74,7 @@ export async function dropDumps(
   { host, book }: ContainerParts,
 ): Promise<void> {
   for (const record of records) {
-    await dropDump(record, host).catch((error: unknown) => {
+    await removeCheckpoint(record, { host }).catch((error: unknown) => {
       const err = describeFault(error);
       book.log.warn({ container: record.id, err }, "what a checkpoint left could not be removed");
     });

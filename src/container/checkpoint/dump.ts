@@ -1,4 +1,3 @@
-import { existsSync } from "node:fs";
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { throwIfEnded } from "../../base/deadline.ts";
@@ -91,14 +90,6 @@ export function archiveParts({ record, logSize }: Dump, host: ContainerHost, pre
       : [{ name: prefix + archiveNames.log, path: record.logPath, size: logSize }]),
     { name: `${prefix}${archiveNames.images}/`, path: images },
   ];
-}
-
-/** Takes away what a dump has on disk, and lets the container go on, should it stand still. */
-export async function dropDump({ id, cgroup }: ContainerRecord, host: ContainerHost): Promise<void> {
-  const { directory } = host.paths.checkpoint(id);
-  if (!existsSync(directory)) return;
-  await host.cgroups.thaw(cgroup);
-  await host.files.change([{ change: "removeTree", path: directory }]);
 }
 
 function readConfig({ id }: ContainerRecord, host: ContainerHost): OciConfig {

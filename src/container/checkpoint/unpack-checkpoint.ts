@@ -64,12 +64,6 @@ async function bringLog(
   }
 }
 
-/** Takes it away again; the log stays, as those of all containers. */
-export async function removeCheckpoint({ id }: ContainerRecord, { host }: ContainerAttempt): Promise<void> {
-  const { directory } = host.paths.checkpoint(id);
-  if (existsSync(directory)) await host.files.change([{ change: "removeTree", path: directory }]);
-}
-
 /** Unpacks what the container had changed by the checkpoint. @returns the ingest that it is in */
 export async function unpackChanges(
   { id }: ContainerRecord,
