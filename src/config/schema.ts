@@ -88,6 +88,8 @@ export interface Config {
   checkpoint: {
     /** Whether containers may be checkpointed and restored. */
     enable: boolean;
+    /** Whether from images, too: what those hold is run with the rights that they say. */
+    images: boolean;
   };
   deadline: { runPod: Ms; stopPod: Ms; createContainer: Ms; startContainer: Ms; checkpoint: Ms; undo: Ms };
 }

@@ -130,6 +130,7 @@ export const settings = section<Config>({
   }),
   checkpoint: section<Config["checkpoint"]>({
     enable: setting(read.flag, true),
+    images: setting(read.flag, false),
   }),
   deadline: section<Config["deadline"]>({
     runPod: setting(read.duration, 240 * second),

@@ -10,7 +10,12 @@ import type { ImageRecord } from "../image/contract.ts";
 import type { ContainerConfig } from "../spec/cri/container-config.ts";
 import { parseSignal } from "../spec/signal.ts";
 import { requireCheckpoints } from "./checkpoint/checkpoint.ts";
-import { type CheckpointSource, findCheckpoint, sourceOf } from "./checkpoint/find-checkpoint.ts";
+import {
+  type CheckpointSource,
+  findCheckpoint,
+  sourceInImage,
+  sourceOf,
+} from "./checkpoint/find-checkpoint.ts";
 import { findImageVolumes } from "./image-volumes.ts";
 import { containerKey, recordOfRequest, requireSameRequest } from "./key.ts";
 import type { ContainerAttempt, ContainerHost, ContainerParts } from "./parts.ts";
@@ -110,17 +115,18 @@ export function undoAttempt(host: ContainerHost): ContainerAttempt {
 
 async function createAnew(
   pod: ContainerPod,
-  { config, source }: { config: ContainerConfig; source: CheckpointSource | undefined },
+  { config, source: given }: { config: ContainerConfig; source: CheckpointSource | undefined },
   parts: ContainerParts,
   signal: AbortSignal,
 ): Promise<ContainerId> {
   const { book, host } = parts;
+  const source = given ?? (await sourceInImage(requireImage(config, host), host));
   if (source !== undefined) await requireCheckpoints(pod, host);
   const checkpoint = source && (await findCheckpoint(source, host.images, signal));
   const image = checkpoint?.image ?? requireImage(config, host);
   const restored = checkpoint === undefined ? {} : { restored: checkpoint.origin };
   const record = { ...newRecord(pod, config, image, parts), ...restored };
-  using _chains = keepChains(book.pendingChains, chainsBelow(record));
+  using _chains = keepChains(book.pendingChains, [...chainsBelow(record), ...(source?.layers ?? [])]);
   using _container = await book.locks.hold(record.id, signal);
   const timeline: StepTime[] = [];
   const began = performance.now();

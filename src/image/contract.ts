@@ -24,6 +24,8 @@ export interface ImageRecord {
   readonly digests: readonly string[];
   readonly manifest: { readonly digest: Digest; readonly mediaType: string; readonly size: Bytes };
   readonly config: ImageConfig;
+  /** It is no image to be run, but a container's checkpoint: an archive, unpacked. */
+  readonly holdsCheckpoint?: true;
   readonly layers: readonly ImageLayer[];
   /** Config and layers as unpacked. */
   readonly size: Bytes;

@@ -29,6 +29,7 @@ export function newImageRecord(
     digests: [...new Set(names.digests)].sort(),
     manifest: image.manifest,
     config: image.config,
+    ...(image.holdsCheckpoint ? { holdsCheckpoint: true } : {}),
     layers,
     size: layers.reduce((sum, layer) => sum + layer.usage.bytes, image.configBytes.length),
     pulledAt: nowNanos(),

@@ -26,6 +26,7 @@ const imageRecord = v.object({
   digests: v.array(v.string()),
   manifest: blob,
   config: imageConfigSchema,
+  holdsCheckpoint: v.exactOptional(v.literal(true)),
   layers: v.array(v.object({ diffId, chainId, blob, usage: v.object({ bytes, inodes: bytes }) })),
   size: bytes,
   pulledAt: v.bigint(),

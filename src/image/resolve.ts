@@ -1,5 +1,6 @@
 import { Fault } from "../base/fault.ts";
 import type { ChainId, DiffId, Digest } from "../base/ids.ts";
+import { marksCheckpoint } from "../spec/checkpoint.ts";
 import { chainIds } from "../spec/digest.ts";
 import {
   type Descriptor,
@@ -37,6 +38,8 @@ export interface ResolvedImage {
   readonly configDigest: Digest;
   readonly configBytes: Uint8Array;
   readonly config: ImageConfig;
+  /** It is no image to be run, but a container's checkpoint. */
+  readonly holdsCheckpoint: boolean;
   readonly layers: readonly ResolvedLayer[];
 }
 
@@ -66,6 +69,7 @@ export async function resolveImage(
 ): Promise<ResolvedImage> {
   let { descriptor, bytes } = root;
   let parsed = parseManifest(bytes, descriptor.mediaType);
+  let holdsCheckpoint = marksCheckpoint(parsed.annotations);
   for (let depth = 0; parsed.kind === "index"; depth++) {
     if (depth === indexDepthMax)
       throw new Fault("corrupt", `more than ${indexDepthMax} indexes lie in each other`);
@@ -78,6 +82,7 @@ export async function resolveImage(
       );
     }
     parsed = parseManifest(bytes, chosen.mediaType);
+    holdsCheckpoint ||= marksCheckpoint(parsed.annotations);
     descriptor = chosen;
   }
   checkManifest(parsed, limits.settings);
@@ -89,6 +94,7 @@ export async function resolveImage(
     configDigest: parsed.config.digest,
     configBytes,
     config,
+    holdsCheckpoint,
     layers: pairLayers(parsed, config),
   };
 }

@@ -78,6 +78,8 @@ export interface Snapshotter {
    */
   mounts(key: SnapshotKey, at?: string): Promise<readonly SnapshotMount[]>;
   view(chain: ChainId, at?: string): Promise<readonly SnapshotMount[]>;
+  /** Where the files of a layer without a parent lie, as it brought them. */
+  layerDirectory(chain: ChainId): Promise<string>;
   /** The directory that holds what the container has written itself; of no container: one that is empty. */
   writableLayer(key: SnapshotKey | undefined): string;
   /** What the container's own layer takes; walks the directory off the main thread. */

@@ -153,6 +153,14 @@ export class DirectorySnapshotter implements Snapshotter {
     return this.#kind.view(this.#store.trees(record.stack, at), this.#store.root);
   }
 
+  async layerDirectory(chain: ChainId): Promise<string> {
+    const { record } = await this.#store.get(chain);
+    const [tree] = this.#store.trees(record.stack);
+    if (tree === undefined || record.parent !== undefined)
+      throw new Fault("internal", `the layer ${chain} has a parent`);
+    return tree;
+  }
+
   writableLayer(key: SnapshotKey | undefined): string {
     if (key === undefined) return join(this.#store.root, emptyDirectory);
     return this.#kind.own(this.#store.container(key));

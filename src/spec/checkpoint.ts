@@ -20,6 +20,17 @@ export interface SpecDump {
   readonly mounts: readonly { readonly destination: string; readonly type: string }[];
 }
 
+/** By which of its annotations an image says that it holds a checkpoint: podman's and containerd's, CRI-O's. */
+const imageAnnotations = [
+  "org.criu.checkpoint.container.name",
+  "io.kubernetes.cri-o.annotations.checkpoint.name",
+];
+
+/** True for the annotations of an image, or of an index of such, whose one layer is a checkpoint archive, unpacked. */
+export function marksCheckpoint(annotations: Readonly<Record<string, string>> | undefined): boolean {
+  return imageAnnotations.some((name) => annotations?.[name] !== undefined);
+}
+
 const text = v.pipe(v.string(), v.maxLength(4096, "is too long"));
 const textOrEmpty = v.nullish(text, "");
 

@@ -37,6 +37,7 @@ export interface ImageIndex {
   readonly kind: "index";
   readonly mediaType: string;
   readonly manifests: readonly Descriptor[];
+  readonly annotations?: Readonly<Record<string, string>> | undefined;
 }
 
 /** An OCI image manifest or a Docker schema 2 one: the layers from the lowest to the topmost. */
@@ -45,6 +46,7 @@ export interface ImageManifest {
   readonly mediaType: string;
   readonly config: Descriptor;
   readonly layers: readonly Descriptor[];
+  readonly annotations?: Readonly<Record<string, string>> | undefined;
 }
 
 /** What an image says of the containers made from it (OCI image spec, config). Absent parts are empty. */
@@ -134,11 +136,16 @@ const header = v.object({
   fsLayers: v.optional(v.unknown()),
   config: v.optional(v.unknown()),
 });
-const indexBody = v.object({ schemaVersion: v.literal(2), manifests: v.array(descriptor) });
+const indexBody = v.object({
+  schemaVersion: v.literal(2),
+  manifests: v.array(descriptor),
+  annotations: optionalTextMap,
+});
 const manifestBody = v.object({
   schemaVersion: v.literal(2),
   config: descriptor,
   layers: v.array(descriptor),
+  annotations: optionalTextMap,
 });
 
 const containerDefaults = v.object({
@@ -210,11 +217,12 @@ export function parseManifest(bytes: Uint8Array, mediaType: string | undefined):
   const type =
     outer ?? said.mediaType ?? (said.manifests === undefined ? mediaTypes.ociManifest : mediaTypes.ociIndex);
   if (type === mediaTypes.ociIndex || type === mediaTypes.dockerIndex) {
-    return { kind: "index", mediaType: type, manifests: parseAs(indexBody, json, "image index").manifests };
+    const { manifests, annotations } = parseAs(indexBody, json, "image index");
+    return { kind: "index", mediaType: type, manifests, annotations };
   }
   if (type === mediaTypes.ociManifest || type === mediaTypes.dockerManifest) {
-    const { config, layers } = parseAs(manifestBody, json, "image manifest");
-    return { kind: "manifest", mediaType: type, config, layers };
+    const { config, layers, annotations } = parseAs(manifestBody, json, "image manifest");
+    return { kind: "manifest", mediaType: type, config, layers, annotations };
   }
   throw new Fault("corrupt", `${type.slice(0, 100)} is not the media type of an image manifest or index`);
 }

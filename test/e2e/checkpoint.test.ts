@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
+import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { ContainerState, Mount } from "../../src/wire/gen/runtime.v1.ts";
+import { mediaTypes } from "../../src/spec/oci-image.ts";
+import { ContainerState, ImageSpec, Mount } from "../../src/wire/gen/runtime.v1.ts";
 import { criuProblem, sameProgramPath, withCriu } from "../harness/criu.ts";
 import { TestDaemon } from "../harness/daemon.ts";
 import { busyboxImage, importBusybox } from "../harness/images.ts";
@@ -117,6 +119,49 @@ describe("checkpoint and restore", privileged, () => {
     await assertCounts(id);
     assert.deepEqual(readdirSync(archives), []);
     await removePod(daemon, podSandboxId);
+  });
+
+  /** An image with an archive's files as its layer, as `buildah add` makes it. */
+  async function importArchive(archive: string, image: string, annotation: string): Promise<void> {
+    const layout = join(daemon.workspace.directory, `layout-${image.replaceAll(/\W/g, "-")}`);
+    const blobs = join(layout, "blobs/sha256");
+    mkdirSync(blobs, { recursive: true });
+    const add = (bytes: Uint8Array, mediaType: string) => {
+      const hex = createHash("sha256").update(bytes).digest("hex");
+      writeFileSync(join(blobs, hex), bytes);
+      return { mediaType, size: bytes.length, digest: `sha256:${hex}` };
+    };
+    const addJson = (value: unknown, mediaType: string) => add(Buffer.from(JSON.stringify(value)), mediaType);
+    const layer = add(readFileSync(archive), mediaTypes.ociLayer);
+    const rootfs = { type: "layers", diff_ids: [layer.digest] };
+    const config = addJson({ architecture: "amd64", os: "linux", rootfs }, mediaTypes.ociConfig);
+    const annotations = { [annotation]: "counter" };
+    const manifest = {
+      schemaVersion: 2,
+      mediaType: mediaTypes.ociManifest,
+      config,
+      layers: [layer],
+      annotations,
+    };
+    const named = { "org.opencontainers.image.ref.name": image };
+    const listed = { ...addJson(manifest, mediaTypes.ociManifest), annotations: named };
+    writeFileSync(join(layout, "oci-layout"), JSON.stringify({ imageLayoutVersion: "1.0.0" }));
+    writeFileSync(join(layout, "index.json"), JSON.stringify({ schemaVersion: 2, manifests: [listed] }));
+    await daemon.berth.import({ path: layout });
+  }
+
+  test("an image that holds a checkpoint is not restored unless the settings say so", async () => {
+    const archive = join(daemon.workspace.directory, "any.tar");
+    execFileSync("tar", ["-cf", archive, "-C", "/etc", "hostname"]);
+    const image = "test.berth.example/any:checkpoint";
+    await importArchive(archive, image, "org.criu.checkpoint.container.name");
+    const pod = await runPod(daemon, "forbidden");
+    const made = runContainer(daemon, pod, shellConfig("forbidden", image, "", { command: [] }));
+    await assert.rejects(
+      made,
+      /any:checkpoint" holds a checkpoint, and none is restored from an image .*checkpoint\.images/,
+    );
+    await removePod(daemon, pod.id);
   });
 
   const unable = criuProblem === undefined ? { skip: "NOT RUN: criu works here" } : {};
@@ -354,6 +399,36 @@ describe("checkpoint and restore", privileged, () => {
       }
       assert.deepEqual(await daemon.pods.restorePod(request), restored, "a repeat finds what is there");
       await removePod(daemon, restored.podSandboxId);
+    });
+
+    test("a container goes on from an image, once the settings say so; the image may go meanwhile", async () => {
+      const allowed = join(daemon.workspace.directory, "config.d/images.toml");
+      writeFileSync(allowed, "[checkpoint]\nimages = true\n");
+      await daemon.stop();
+      await daemon.launch();
+      const pod = await runPod(daemon, "packed");
+      const id = await runCounter(pod);
+      const archive = join(archives, "packed.tar");
+      await daemon.pods.checkpointContainer({ containerId: id, location: archive, timeout: 0n });
+      const reached = await countOf(id);
+      await removePod(daemon, pod.id);
+
+      const image = "test.berth.example/packed:checkpoint";
+      await importArchive(archive, image, "io.kubernetes.cri-o.annotations.checkpoint.name");
+      const again = await runPod(daemon, "unpacked");
+      const config = shellConfig("unpacked", image, "", { command: [] });
+      const { containerId } = await daemon.pods.createContainer({
+        podSandboxId: again.id,
+        config,
+        sandboxConfig: again.config,
+      });
+      await daemon.images.removeImage({ image: ImageSpec.create({ image }) });
+      await daemon.pods.startContainer({ containerId });
+      assert.ok((await assertCounts(containerId)) > reached / 2, "not from the beginning");
+      await removePod(daemon, again.id);
+      rmSync(allowed);
+      await daemon.stop();
+      await daemon.launch();
     });
 
     test("by hand: berth checkpoint, berth rm, berth restore", async () => {

@@ -1,8 +1,11 @@
 import { isAbsolute } from "node:path";
 import { during, Fault } from "../../base/fault.ts";
+import type { ChainId } from "../../base/ids.ts";
 import type { Bytes } from "../../base/units.ts";
+import type { Config } from "../../config/schema.ts";
 import { openPlainArchive } from "../../image/archive.ts";
 import type { ImageRecord, Images } from "../../image/contract.ts";
+import type { Snapshotter } from "../../snapshot/contract.ts";
 import {
   type ContainerDump,
   parseContainerDump,
@@ -25,11 +28,36 @@ export interface FoundCheckpoint {
 }
 
 /** Where a checkpoint is: an archive, and what is put before the names in it. */
-export type CheckpointSource = Pick<CheckpointOrigin, "from" | "prefix">;
+export interface CheckpointSource extends Pick<CheckpointOrigin, "from" | "prefix"> {
+  /** What must be kept until the container is made: the archive is one of these. */
+  readonly layers?: readonly ChainId[];
+}
 
 /** The archive that a config names in the place of an image: by an absolute path, which no image has. */
 export function sourceOf({ image }: Pick<ContainerConfig, "image">): CheckpointSource | undefined {
   return isAbsolute(image.image) ? { from: image.image, prefix: "" } : undefined;
+}
+
+/**
+ * The checkpoint that lies in an image, if it is such a one.
+ *
+ * @throws {Fault} wrongState while images are not to be restored; corrupt
+ */
+export async function sourceInImage(
+  { holdsCheckpoint, id, tags: [name = id], layers: [layer, ...more] }: ImageRecord,
+  {
+    snapshotter,
+    config,
+  }: { snapshotter: Pick<Snapshotter, "layerDirectory">; config: Pick<Config, "checkpoint"> },
+): Promise<CheckpointSource | undefined> {
+  if (!holdsCheckpoint) return undefined;
+  if (!config.checkpoint.images)
+    throw new Fault("wrongState", `image "${name}" holds a checkpoint, and none is restored from an image`, {
+      hint: "checkpoint.images allows it; it runs with the rights that the image says, not with those of its pod",
+    });
+  if (layer === undefined || more.length > 0)
+    throw new Fault("corrupt", `image "${name}" holds a checkpoint, but not in one layer`);
+  return { from: await snapshotter.layerDirectory(layer.chainId), prefix: "", layers: [layer.chainId] };
 }
 
 /**
