@@ -9,7 +9,7 @@ import { containersIn } from "../container/checkpoint/pod-archive.ts";
 import { openContainers } from "../container/containers.ts";
 import type { Containers } from "../container/contract.ts";
 import { copyFiles } from "../container/copy.ts";
-import type { ContainerParts } from "../container/parts.ts";
+import type { ContainerBook, ContainerParts } from "../container/parts.ts";
 import { removeAllOfPod, stopAllOfPod } from "../container/remove.ts";
 import { restoreContainer } from "../container/restore.ts";
 import { attach, execStream } from "../container/streams.ts";
@@ -34,7 +34,7 @@ import { openPodNetwork } from "../network/cni/open.ts";
 import type { PodNetwork } from "../network/contract.ts";
 import { connectToPod } from "../pod/connect.ts";
 import type { PodSandboxes } from "../pod/contract.ts";
-import type { PodParts } from "../pod/parts.ts";
+import type { PodBook, PodParts } from "../pod/parts.ts";
 import { openPodSandboxes } from "../pod/sandboxes.ts";
 import { openContainerRuntime } from "../runtime/conmon/open.ts";
 import type { ContainerRuntime } from "../runtime/contract.ts";
@@ -43,7 +43,7 @@ import { openSnapshotter } from "../snapshot/open.ts";
 import { openUnpacker } from "../snapshot/unpacker.ts";
 import { SnapshotWorkers } from "../snapshot/workers.ts";
 import { CdiDirectories } from "../spec/cdi/directories.ts";
-import type { StreamServer } from "../stream/contract.ts";
+import type { StreamServer, StreamTargets } from "../stream/contract.ts";
 import { openStreamServer } from "../stream/server.ts";
 import { openContainerBook, openPodBook, usersOfChains } from "./books.ts";
 import { podForContainers } from "./container-pods.ts";
@@ -151,44 +151,27 @@ export async function openNode(
   const labels = hostFileLabels(opened.use(new HostThread(THREAD_IDLE_MS)));
   const cdi = new CdiDirectories(config.cdi.directories);
   const spec = await openSpecBuilder(config, { cgroups, labels, runtime, cdi, containers: containerBook });
-  const containerParts: ContainerParts = {
-    host: {
-      paths,
-      config,
-      files: host.files,
-      mounts,
-      processes: host.processes,
-      cgroups,
-      snapshotter,
-      unpacker,
-      runtime,
-      images,
-      spec,
+  const { containerParts, podParts, podSandboxes } = joinedParts(
+    {
+      containers: {
+        paths,
+        config,
+        files: host.files,
+        mounts,
+        processes: host.processes,
+        cgroups,
+        snapshotter,
+        unpacker,
+        runtime,
+        images,
+        spec,
+      },
+      pods: { paths, config, namespaces, files: host.files, mounts, cgroups, network, runtime },
     },
-    book: containerBook,
-    pods: { get: (id) => podForContainers(podSandboxes.get(id), podBook, paths) },
-  };
-  const podParts: PodParts = {
-    host: { paths, config, namespaces, files: host.files, mounts, cgroups, network, runtime },
-    book: podBook,
-    containers: {
-      stopAll: (pod) => stopAllOfPod(pod, containerParts),
-      removeAll: (pod) => removeAllOfPod(pod, containerParts),
-      checkpoint: (pod, request, signal) => checkpointPod(pod, request, containerParts, signal),
-      inArchive: containersIn,
-      restore: (pod, config, path, signal) => restoreContainer(pod, config, path, containerParts, signal),
-    },
-  };
-  const podSandboxes = openPodSandboxes(podParts);
+    { containers: containerBook, pods: podBook },
+  );
   const containers = openContainers(containerParts);
-  const copies = new Copies();
-  const targets = watch.streams({
-    exec: (id, command, wanted, signal) =>
-      execStream(containers.get(id), command, wanted, containerParts, signal),
-    attach: (id, wanted, signal) => attach(containers.get(id), wanted, containerParts, signal),
-    copy: (id, call) => copyFiles(containers.get(id), call, containerParts, copies),
-    connect: (id, port) => connectToPod(podSandboxes.get(id), port, podParts),
-  });
+  const targets = watch.streams(streamTargets({ containers, podSandboxes }, { containerParts, podParts }));
   const streams = opened.use(await openStreamServer(config.streaming, config.root, { targets, log }));
   const all = opened.move();
   return {
@@ -224,6 +207,46 @@ async function openHost(thread: HostThread, bootId: BootId): Promise<HostParts> 
     cgroups: await hostCgroups(thread),
     namespaces: hostNamespaces(thread, mounts),
     bootId,
+  };
+}
+
+/** What pods and containers work with; each reaches the other through a part of these. */
+function joinedParts(
+  hosts: { containers: ContainerParts["host"]; pods: PodParts["host"] },
+  books: { containers: ContainerBook; pods: PodBook },
+): Pick<NodeParts, "containerParts" | "podParts" | "podSandboxes"> {
+  const containerParts: ContainerParts = {
+    host: hosts.containers,
+    book: books.containers,
+    pods: { get: (id) => podForContainers(podSandboxes.get(id), books.pods, hosts.pods.paths) },
+  };
+  const podParts: PodParts = {
+    host: hosts.pods,
+    book: books.pods,
+    containers: {
+      stopAll: (pod) => stopAllOfPod(pod, containerParts),
+      removeAll: (pod) => removeAllOfPod(pod, containerParts),
+      checkpoint: (pod, request, signal) => checkpointPod(pod, request, containerParts, signal),
+      inArchive: containersIn,
+      restore: (pod, config, path, signal) => restoreContainer(pod, config, path, containerParts, signal),
+    },
+  };
+  const podSandboxes = openPodSandboxes(podParts);
+  return { containerParts, podParts, podSandboxes };
+}
+
+/** What the streaming server connects its clients to. */
+function streamTargets(
+  { containers, podSandboxes }: Pick<NodeParts, "containers" | "podSandboxes">,
+  { containerParts, podParts }: Pick<NodeParts, "containerParts" | "podParts">,
+): StreamTargets {
+  const copies = new Copies();
+  return {
+    exec: (id, command, wanted, signal) =>
+      execStream(containers.get(id), command, wanted, containerParts, signal),
+    attach: (id, wanted, signal) => attach(containers.get(id), wanted, containerParts, signal),
+    copy: (id, call) => copyFiles(containers.get(id), call, containerParts, copies),
+    connect: (id, port) => connectToPod(podSandboxes.get(id), port, podParts),
   };
 }
 
