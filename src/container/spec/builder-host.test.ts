@@ -56,6 +56,20 @@ for (const runtime of ["runc", "crun"]) {
       assert.ok(readdirSync(join(host.rootfs, "tmp")).includes("berth-landed"));
     });
 
+    it("mounts with the options that are asked for", async () => {
+      mkdirSync(host.at("scripts"));
+      writeFileSync(host.at("scripts/run"), "#!/bin/sh\necho ran\n", { mode: 0o755 });
+      const scripts = { ...exampleMount, containerPath: "/scripts", hostPath: host.at("scripts") };
+      await host.says("/scripts/run", "ran", { ...exampleConfig, mounts: [scripts] });
+      const options = ["noexec", "nosuid", "nodev"];
+      const { output } = await host.sh(
+        "/scripts/run; grep -o '/scripts .*nosuid,nodev,noexec' /proc/mounts && touch /scripts/written",
+        { ...exampleConfig, mounts: [{ ...scripts, options }] },
+      );
+      assert.match(output, /Permission denied/);
+      assert.ok(readdirSync(host.at("scripts")).includes("written"), output);
+    });
+
     it("makes mounts below a mount read-only too, when asked", async () => {
       mkdirSync(host.at("tree/below"), { recursive: true });
       await mounts.mount("berth-test", host.at("tree/below"), "tmpfs", ["size=1m"]);
