@@ -23,7 +23,6 @@ import {
 } from "../harness/pods.ts";
 import { privileged } from "../harness/privileged.ts";
 
-/** Counts in memory, and tells of it in a file and in its log. */
 /** A runc that takes its time: says what it is about to do, and waits before and after. */
 const slowRunc = `#!/bin/sh
 for word; do case $word in checkpoint | restore) verb=$word;; esac; done
@@ -42,6 +41,7 @@ for word; do [ "$word" = checkpoint ] && { echo "unknown command checkpoint" >&2
 exec runc "$@"
 `;
 
+/** Counts in memory, and tells of it in a file and in its log. */
 const counter = "i=0; rm /bin/true; while :; do i=$((i+1)); echo $i | tee /count; sleep 0.05; done";
 
 describe("checkpoint and restore", privileged, () => {

@@ -1,5 +1,14 @@
 import assert from "node:assert/strict";
-import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import {
+  chmodSync,
+  chownSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { isFault } from "../../base/fault.ts";
@@ -68,6 +77,24 @@ for (const runtime of ["runc", "crun"]) {
       );
       assert.match(output, /Permission denied/);
       assert.ok(readdirSync(host.at("scripts")).includes("written"), output);
+    });
+
+    it("leaves a volume its group and mode, which the kubelet gave it", async () => {
+      mkdirSync(host.at("grouped"));
+      chownSync(host.at("grouped"), 0, 1234);
+      chmodSync(host.at("grouped"), 0o2775);
+      const mounts = [{ ...exampleMount, containerPath: "/grouped", hostPath: host.at("grouped") }];
+      await host.says("stat -c '%a %u:%g' /grouped", "2775 0:1234", { ...exampleConfig, mounts });
+    });
+
+    it("makes every device of a directory, where that is asked for", async () => {
+      mkdirSync(host.at("devices/nested"), { recursive: true });
+      execFileSync("mknod", [host.at("devices/zero"), "c", "1", "5"]);
+      execFileSync("mknod", [host.at("devices/nested/null"), "c", "1", "3"]);
+      writeFileSync(host.at("devices/notes"), "no device\n");
+      const devices = [{ hostPath: host.at("devices"), containerPath: "/dev/many", permissions: "rw" }];
+      const script = "head -c 2 /dev/many/zero | wc -c; cat /dev/many/nested/null && find /dev/many -type f";
+      await host.says(script, "2", { ...exampleConfig, devices });
     });
 
     it("makes mounts below a mount read-only too, when asked", async () => {
