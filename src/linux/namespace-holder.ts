@@ -58,12 +58,23 @@ export class NamespaceHolder implements Disposable {
     } catch (error) {
       if (errnoOf(error) !== "EPIPE") throw error; // it has ended, and says why below
     }
-    const answer = Buffer.alloc(longestComplaint);
-    const said = answer.toString("utf8", 0, readSync(this.#output.read, answer));
+    const said = this.#readLine();
     if (said === sent) return;
     throw new Fault("unavailable", `making a user namespace: ${said.trim() || "unshare said nothing"}`, {
       hint: "sysctl user.max_user_namespaces must not be 0",
     });
+  }
+
+  /** Complaints come in pieces: their writer does not buffer. */
+  #readLine(): string {
+    const piece = Buffer.alloc(longestComplaint);
+    let said = "";
+    while (!said.includes("\n") && said.length < longestComplaint) {
+      const count = readSync(this.#output.read, piece);
+      if (count === 0) break;
+      said += piece.toString("utf8", 0, count);
+    }
+    return said;
   }
 
   #map(kind: "uid" | "gid", { hostId, length }: IdRange): void {
