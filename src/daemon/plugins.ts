@@ -4,6 +4,7 @@ import { Fault } from "../base/fault.ts";
 import type { BootId } from "../base/ids.ts";
 import type { Paths } from "../config/paths.ts";
 import type { Config } from "../config/schema.ts";
+import { openContainerBook } from "../container/book.ts";
 import { checkpointPod } from "../container/checkpoint/checkpoint-pod.ts";
 import { containersIn } from "../container/checkpoint/pod-archive.ts";
 import { openContainers } from "../container/containers.ts";
@@ -32,6 +33,7 @@ import type { Metadata } from "../metadata/contract.ts";
 import { openMetadata } from "../metadata/open.ts";
 import { openPodNetwork } from "../network/cni/open.ts";
 import type { PodNetwork } from "../network/contract.ts";
+import { openPodBook } from "../pod/book.ts";
 import { connectToPod } from "../pod/connect.ts";
 import type { PodSandboxes } from "../pod/contract.ts";
 import type { PodBook, PodParts } from "../pod/parts.ts";
@@ -45,11 +47,11 @@ import { SnapshotWorkers } from "../snapshot/workers.ts";
 import { CdiDirectories } from "../spec/cdi/directories.ts";
 import type { StreamServer, StreamTargets } from "../stream/contract.ts";
 import { openStreamServer } from "../stream/server.ts";
-import { openContainerBook, openPodBook, usersOfChains } from "./books.ts";
 import { podForContainers } from "./container-pods.ts";
 import { openFaultPort } from "./fault-port.ts";
 import type { NodeWatch } from "./node-watch.ts";
 import { openSpecBuilder } from "./spec-builder.ts";
+import { usersOfChains } from "./users-of-chains.ts";
 
 /** Threads are ended after so long without work: each costs memory. */
 const THREAD_IDLE_MS = 10_000;
@@ -124,13 +126,8 @@ export async function openNode(
   const unpacker = watch.unpacker(opened.adopt(openUnpacker(workers, igzip), (open) => open.close()));
 
   const events = new EventBus<LifecycleEvent>();
-  const containerBook = openContainerBook(metadata, {
-    events,
-    faults,
-    undoDeadline: config.deadline.undo,
-    bootId,
-    log,
-  });
+  const shared = { events, faults, undoDeadline: config.deadline.undo, bootId, log };
+  const containerBook = openContainerBook(metadata, shared);
   const images = opened.adopt(
     await openImages({
       config,
@@ -147,7 +144,7 @@ export async function openNode(
     (open) => open.close(),
   );
   opened.use(events.subscribe((event) => event.kind === "deleted" && images.containerGone()));
-  const podBook = openPodBook(metadata, { events, faults, undoDeadline: config.deadline.undo, bootId, log });
+  const podBook = openPodBook(metadata, shared);
   const labels = hostFileLabels(opened.use(new HostThread(THREAD_IDLE_MS)));
   const cdi = new CdiDirectories(config.cdi.directories);
   const spec = await openSpecBuilder(config, { cgroups, labels, runtime, cdi, containers: containerBook });

@@ -3,9 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pino from "pino";
 import { Fault } from "../../base/fault.ts";
-import { Flights } from "../../base/flights.ts";
 import type { BootId, ContainerId, Digest, PodSandboxId } from "../../base/ids.ts";
-import { KeyedLocks } from "../../base/lock.ts";
 import { nowNanos } from "../../base/units.ts";
 import { loadConfig } from "../../config/load.ts";
 import { pathsOf } from "../../config/paths.ts";
@@ -23,11 +21,10 @@ import type { LayerUnpacker } from "../../snapshot/unpack-contract.ts";
 import type { ContainerConfig } from "../../spec/cri/container-config.ts";
 import type { PodSandboxConfig } from "../../spec/cri/pod-sandbox-config.ts";
 import type { OciConfig } from "../../spec/oci-runtime.ts";
-import { ExitWaits } from "../exit-waits.ts";
+import { openContainerBook } from "../book.ts";
 import { recordExit } from "../exits.ts";
 import type { ContainerParts } from "../parts.ts";
 import type { ContainerPod } from "../pod.ts";
-import { containerRecords } from "../records.ts";
 
 const podId = "a".repeat(64) as PodSandboxId;
 const imageId = `sha256:${"1".repeat(64)}` as Digest;
@@ -65,7 +62,6 @@ export class RecordingContainerHost implements AsyncDisposable {
     const directory = await mkdtemp(join(tmpdir(), "berth-container-"));
     const { config } = loadConfig({ root: join(directory, "root"), state: join(directory, "state") }, {});
     const metadata = await openMetadata(join(directory, "berth.db"), { idle: 0 });
-    const records = containerRecords(metadata);
     const paths = pathsOf(config);
     return new RecordingContainerHost(
       (host) => ({
@@ -90,24 +86,13 @@ export class RecordingContainerHost implements AsyncDisposable {
             oomScoreAdj: (score) => score,
           },
         },
-        book: {
-          records,
-          byPod: records.index((record) => record.podId),
-          locks: new KeyedLocks<ContainerId>(),
-          creates: new Flights(),
-          starts: new Flights(),
-          removes: new Flights(),
-          checkpoints: new Flights(),
-          podCheckpoints: new Flights(),
-          stops: new Map(),
-          exits: new ExitWaits(),
-          pendingChains: new Map(),
+        book: openContainerBook(metadata, {
           events: new EventBus<LifecycleEvent>(),
           faults: { at: (point) => host.atPoint(point) },
           undoDeadline: 1000,
           bootId: "this boot" as BootId,
           log: pino({ level: "silent" }),
-        },
+        }),
         pods: { get: () => host.#pod() },
       }),
       async () => {

@@ -3,9 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pino from "pino";
 import { Fault } from "../../base/fault.ts";
-import { Flights } from "../../base/flights.ts";
-import { type BootId, newContainerId, type PodSandboxId } from "../../base/ids.ts";
-import { KeyedLocks } from "../../base/lock.ts";
+import { type BootId, newContainerId } from "../../base/ids.ts";
 import { loadConfig } from "../../config/load.ts";
 import { pathsOf } from "../../config/paths.ts";
 import { EventBus } from "../../events/bus.ts";
@@ -18,9 +16,8 @@ import { openMetadata } from "../../metadata/open.ts";
 import type { PodNetwork } from "../../network/contract.ts";
 import type { ContainerRuntime } from "../../runtime/contract.ts";
 import type { PodSandboxConfig } from "../../spec/cri/pod-sandbox-config.ts";
-import { podKey } from "../key.ts";
+import { openPodBook } from "../book.ts";
 import type { PodParts } from "../parts.ts";
-import { podSandboxRecords } from "../records.ts";
 
 /** A host whose kernel, network and runtime only keep account of what they were asked for; files are real. */
 export class RecordingPodHost implements AsyncDisposable {
@@ -52,7 +49,6 @@ export class RecordingPodHost implements AsyncDisposable {
     const directory = await mkdtemp(join(tmpdir(), "berth-pod-"));
     const { config } = loadConfig({ root: join(directory, "root"), state: join(directory, "state") }, {});
     const metadata = await openMetadata(join(directory, "berth.db"), { idle: 0 });
-    const records = podSandboxRecords(metadata);
     return new RecordingPodHost(
       directory,
       (host) => ({
@@ -66,20 +62,13 @@ export class RecordingPodHost implements AsyncDisposable {
           network: host.#network(),
           runtime: host.#runtime(),
         },
-        book: {
-          records,
-          byKey: records.index((record) => podKey(record.config)),
-          locks: new KeyedLocks<PodSandboxId>(),
-          runs: new Flights(),
-          stops: new Flights(),
-          removes: new Flights(),
-          closing: new Set(),
+        book: openPodBook(metadata, {
           events: new EventBus<LifecycleEvent>(),
           faults: { at: (point) => host.atPoint(point) },
           undoDeadline: 1000,
           bootId: "this boot" as BootId,
           log: pino({ level: "silent" }),
-        },
+        }),
         containers: {
           stopAll: async () => undefined,
           removeAll: async () => undefined,
