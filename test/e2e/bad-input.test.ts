@@ -3,16 +3,9 @@ import { after, before, describe, test } from "node:test";
 import { type FaultKind, isFault } from "../../src/base/fault.ts";
 import { ImageSpec, PodSandboxConfig } from "../../src/wire/gen/runtime.v1.ts";
 import { TestDaemon } from "../harness/daemon.ts";
+import { endDaemon } from "../harness/end-daemon.ts";
 import { busyboxImage, importBusybox } from "../harness/images.ts";
-import { assertNoLeaks } from "../harness/leaks.ts";
-import {
-  type MadePod,
-  podConfig,
-  removeAllPods,
-  runContainer,
-  runPod,
-  shellConfig,
-} from "../harness/pods.ts";
+import { type MadePod, podConfig, runContainer, runPod, shellConfig } from "../harness/pods.ts";
 import { privileged } from "../harness/privileged.ts";
 
 describe("bad input", privileged, () => {
@@ -25,14 +18,7 @@ describe("bad input", privileged, () => {
     pod = await runPod(daemon, "good");
   });
 
-  after(async () => {
-    try {
-      await removeAllPods(daemon);
-      await assertNoLeaks(daemon);
-    } finally {
-      await daemon.close();
-    }
-  });
+  after(() => endDaemon(daemon));
 
   const refused = (asked: Promise<unknown>, kind: FaultKind, naming: RegExp) =>
     assert.rejects(asked, (error) => {

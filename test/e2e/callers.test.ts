@@ -6,6 +6,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { isFault } from "../../src/base/fault.ts";
 import { ContainerState, PodSandboxState } from "../../src/wire/gen/runtime.v1.ts";
 import { TestDaemon } from "../harness/daemon.ts";
+import { endDaemon } from "../harness/end-daemon.ts";
 import { Gates } from "../harness/gates.ts";
 import { busyboxImage, importBusybox } from "../harness/images.ts";
 import { assertNoLeaks } from "../harness/leaks.ts";
@@ -13,7 +14,6 @@ import {
   containerStatus,
   eventually,
   podConfig,
-  removeAllPods,
   removePod,
   runContainer,
   shellConfig,
@@ -35,14 +35,7 @@ describe("callers that leave, come again, and change their mind", privileged, ()
     gates = await Gates.install(daemon);
   });
 
-  after(async () => {
-    try {
-      await removeAllPods(daemon);
-      await assertNoLeaks(daemon);
-    } finally {
-      await daemon.close();
-    }
-  });
+  after(() => endDaemon(daemon));
 
   const run = (config: ReturnType<typeof podConfig>, options = {}) =>
     daemon.pods.runPodSandbox({ config, runtimeHandler: gates.handler }, options);

@@ -8,14 +8,13 @@ import { mediaTypes } from "../../src/spec/oci-image.ts";
 import { ContainerState, ImageSpec, Mount } from "../../src/wire/gen/runtime.v1.ts";
 import { criuProblem, sameProgramPath, withCriu } from "../harness/criu.ts";
 import { TestDaemon } from "../harness/daemon.ts";
+import { endDaemon } from "../harness/end-daemon.ts";
 import { busyboxImage, importBusybox } from "../harness/images.ts";
-import { assertNoLeaks } from "../harness/leaks.ts";
 import {
   containerStatus,
   eventually,
   type MadePod,
   podConfig,
-  removeAllPods,
   removePod,
   runContainer,
   runPod,
@@ -69,14 +68,7 @@ describe("checkpoint and restore", privileged, () => {
     mkdirSync(archives);
   });
 
-  after(async () => {
-    try {
-      await removeAllPods(daemon);
-      await assertNoLeaks(daemon);
-    } finally {
-      await daemon.close();
-    }
-  });
+  after(() => endDaemon(daemon));
 
   const fileIn = async (id: string, path: string) => {
     const { stdout } = await daemon.pods.execSync({ containerId: id, cmd: ["cat", path], timeout: 10n });

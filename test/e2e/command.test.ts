@@ -5,9 +5,9 @@ import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { berthCommand } from "../harness/command.ts";
 import { TestDaemon } from "../harness/daemon.ts";
+import { endDaemon } from "../harness/end-daemon.ts";
 import { busyboxImage, importBusybox } from "../harness/images.ts";
-import { assertNoLeaks } from "../harness/leaks.ts";
-import { eventually, removeAllPods } from "../harness/pods.ts";
+import { eventually } from "../harness/pods.ts";
 import { privileged } from "../harness/privileged.ts";
 
 describe("the berth command", privileged, () => {
@@ -18,14 +18,7 @@ describe("the berth command", privileged, () => {
     await importBusybox(daemon);
   });
 
-  after(async () => {
-    try {
-      await removeAllPods(daemon);
-      await assertNoLeaks(daemon);
-    } finally {
-      await daemon.close();
-    }
-  });
+  after(() => endDaemon(daemon));
 
   /** Runs a command that must succeed. @returns what it printed */
   async function berth(...args: string[]): Promise<string> {

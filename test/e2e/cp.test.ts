@@ -17,9 +17,9 @@ import { after, before, describe, test } from "node:test";
 import { type ContainerConfig, MountPropagation } from "../../src/wire/gen/runtime.v1.ts";
 import { berthCommand, type CommandResult } from "../harness/command.ts";
 import { TestDaemon } from "../harness/daemon.ts";
+import { endDaemon } from "../harness/end-daemon.ts";
 import { busyboxImage, importBusybox } from "../harness/images.ts";
-import { assertNoLeaks } from "../harness/leaks.ts";
-import { exited, type MadePod, removeAllPods, runContainer, runPod, shellConfig } from "../harness/pods.ts";
+import { exited, type MadePod, runContainer, runPod, shellConfig } from "../harness/pods.ts";
 import { privileged } from "../harness/privileged.ts";
 import { usersPodConfig } from "../harness/user-namespaces.ts";
 import { directory, file } from "../images/busybox.ts";
@@ -52,14 +52,7 @@ describe("berth cp", privileged, () => {
     main = await runContainer(daemon, pod, withVolume(shellConfig("main", busyboxImage, "exec sleep 9999")));
   });
 
-  after(async () => {
-    try {
-      await removeAllPods(daemon);
-      await assertNoLeaks(daemon);
-    } finally {
-      await daemon.close();
-    }
-  });
+  after(() => endDaemon(daemon));
 
   const at = (name: string) => join(daemon.workspace.directory, name);
 

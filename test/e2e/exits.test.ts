@@ -5,9 +5,9 @@ import { after, before, describe, test } from "node:test";
 import { isFault } from "../../src/base/fault.ts";
 import { cgroupPath, memoryMax } from "../harness/cgroup-file.ts";
 import { TestDaemon } from "../harness/daemon.ts";
+import { endDaemon } from "../harness/end-daemon.ts";
 import { busyboxImage, importBusybox } from "../harness/images.ts";
-import { assertNoLeaks } from "../harness/leaks.ts";
-import { eventually, exited, removeAllPods, runContainer, runPod, shellConfig } from "../harness/pods.ts";
+import { eventually, exited, runContainer, runPod, shellConfig } from "../harness/pods.ts";
 import { privileged } from "../harness/privileged.ts";
 
 /** Doubles a variable until the memory is used up. */
@@ -24,14 +24,7 @@ for (const runtime of ["crun", "runc"] as const) {
       await importBusybox(daemon);
     });
 
-    after(async () => {
-      try {
-        await removeAllPods(daemon);
-        await assertNoLeaks(daemon);
-      } finally {
-        await daemon.close();
-      }
-    });
+    after(() => endDaemon(daemon));
 
     async function endOf(containerId: string) {
       const { exitCode, reason, message } = await exited(daemon, containerId);

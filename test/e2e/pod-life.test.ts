@@ -11,15 +11,14 @@ import {
   Signal,
 } from "../../src/wire/gen/runtime.v1.ts";
 import { TestDaemon } from "../harness/daemon.ts";
+import { endDaemon } from "../harness/end-daemon.ts";
 import { busyboxImage, importBusybox } from "../harness/images.ts";
-import { assertNoLeaks } from "../harness/leaks.ts";
 import {
   containerStatus,
   eventually,
   exited,
   type MadePod,
   podConfig,
-  removeAllPods,
   removePod,
   runContainer,
   runPod,
@@ -42,14 +41,7 @@ for (const runtime of ["crun", "runc"] as const) {
       await importBusybox(daemon);
     });
 
-    after(async () => {
-      try {
-        await removeAllPods(daemon);
-        await assertNoLeaks(daemon);
-      } finally {
-        await daemon.close();
-      }
-    });
+    after(() => endDaemon(daemon));
 
     const sleeper = (name = "main") =>
       shellConfig(name, busyboxImage, "trap 'exit 0' TERM; echo up; while :; do sleep 1 & wait $!; done");

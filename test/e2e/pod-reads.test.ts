@@ -4,12 +4,11 @@ import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { ContainerState } from "../../src/wire/gen/runtime.v1.ts";
 import { TestDaemon } from "../harness/daemon.ts";
+import { endDaemon } from "../harness/end-daemon.ts";
 import { busyboxImage, importBusybox } from "../harness/images.ts";
-import { assertNoLeaks } from "../harness/leaks.ts";
 import {
   containerStatus,
   eventually,
-  removeAllPods,
   removePod,
   runContainer,
   runPod,
@@ -27,14 +26,7 @@ for (const runtime of ["crun", "runc"] as const) {
       await importBusybox(daemon);
     });
 
-    after(async () => {
-      try {
-        await removeAllPods(daemon);
-        await assertNoLeaks(daemon);
-      } finally {
-        await daemon.close();
-      }
-    });
+    after(() => endDaemon(daemon));
 
     test("statistics: CPU, memory, processes, network, writable layer", async () => {
       const pod = await runPod(daemon, "stats");

@@ -15,17 +15,9 @@ import {
   setByHand,
 } from "../harness/cgroup-file.ts";
 import { TestDaemon } from "../harness/daemon.ts";
+import { endDaemon } from "../harness/end-daemon.ts";
 import { busyboxImage, importBusybox } from "../harness/images.ts";
-import { assertNoLeaks } from "../harness/leaks.ts";
-import {
-  containerStatus,
-  eventually,
-  exited,
-  removeAllPods,
-  runContainer,
-  runPod,
-  shellConfig,
-} from "../harness/pods.ts";
+import { containerStatus, eventually, exited, runContainer, runPod, shellConfig } from "../harness/pods.ts";
 import { privileged } from "../harness/privileged.ts";
 
 const MiB = 1n << 20n;
@@ -49,14 +41,7 @@ for (const runtime of ["crun", "runc"] as const) {
       await importBusybox(daemon);
     });
 
-    after(async () => {
-      try {
-        await removeAllPods(daemon);
-        await assertNoLeaks(daemon);
-      } finally {
-        await daemon.close();
-      }
-    });
+    after(() => endDaemon(daemon));
 
     /** A container with limits, as a kubelet would ask for. @returns its id */
     async function limited(name: string, resources: Limits, script = "sleep 999"): Promise<string> {

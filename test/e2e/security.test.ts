@@ -13,14 +13,13 @@ import {
   SupplementalGroupsPolicy,
 } from "../../src/wire/gen/runtime.v1.ts";
 import { TestDaemon } from "../harness/daemon.ts";
+import { endDaemon } from "../harness/end-daemon.ts";
 import { busyboxImage, importBusybox } from "../harness/images.ts";
-import { assertNoLeaks } from "../harness/leaks.ts";
 import {
   containerStatus,
   eventually,
   exited,
   type MadePod,
-  removeAllPods,
   runContainer,
   runPod,
   shellConfig,
@@ -216,14 +215,7 @@ for (const runtime of ["crun", "runc"] as const) {
       pod = await runPod(daemon, "fields");
     });
 
-    after(async () => {
-      try {
-        await removeAllPods(daemon);
-        await assertNoLeaks(daemon);
-      } finally {
-        await daemon.close();
-      }
-    });
+    after(() => endDaemon(daemon));
 
     let count = 0;
 

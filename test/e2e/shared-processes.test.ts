@@ -5,14 +5,13 @@ import { after, before, describe, test } from "node:test";
 import { isFault } from "../../src/base/fault.ts";
 import { NamespaceMode, PodSandboxState } from "../../src/wire/gen/runtime.v1.ts";
 import { TestDaemon } from "../harness/daemon.ts";
+import { endDaemon } from "../harness/end-daemon.ts";
 import { busyboxImage, importBusybox } from "../harness/images.ts";
-import { assertNoLeaks } from "../harness/leaks.ts";
 import {
   containerStatus,
   eventually,
   exited,
   type MadePod,
-  removeAllPods,
   runContainer,
   runPod,
   shellConfig,
@@ -37,14 +36,7 @@ for (const runtime of ["crun", "runc"] as const) {
       await importBusybox(daemon);
     });
 
-    after(async () => {
-      try {
-        await removeAllPods(daemon);
-        await assertNoLeaks(daemon);
-      } finally {
-        await daemon.close();
-      }
-    });
+    after(() => endDaemon(daemon));
 
     const start = (pod: MadePod, name: string, script: string, overrides: object) =>
       runContainer(daemon, pod, shellConfig(name, busyboxImage, script, overrides));

@@ -8,17 +8,10 @@ import { peakMemory } from "../../bench/figures.ts";
 import { type Joined, joinCommand, joinPort } from "../../bench/stream-client.ts";
 import { NamespaceMode } from "../../src/wire/gen/runtime.v1.ts";
 import { TestDaemon } from "../harness/daemon.ts";
+import { endDaemon } from "../harness/end-daemon.ts";
 import { busyboxImage, importBusybox } from "../harness/images.ts";
-import { assertNoLeaks } from "../harness/leaks.ts";
 import { echoWithin } from "../harness/pod-listener.ts";
-import {
-  eventually,
-  type MadePod,
-  removeAllPods,
-  runContainer,
-  runPod,
-  shellConfig,
-} from "../harness/pods.ts";
+import { eventually, type MadePod, runContainer, runPod, shellConfig } from "../harness/pods.ts";
 import { full, privileged } from "../harness/privileged.ts";
 import { exitCode, openAttach, openExec, openPort, openPorts, textOf } from "../harness/stream-client.ts";
 
@@ -47,14 +40,7 @@ describe("streams of a daemon", privileged, () => {
     main = await runContainer(daemon, pod, shellConfig("main", busyboxImage, servers));
   });
 
-  after(async () => {
-    try {
-      await removeAllPods(daemon);
-      await assertNoLeaks(daemon);
-    } finally {
-      await daemon.close();
-    }
-  });
+  after(() => endDaemon(daemon));
 
   test("exec: a command that a signal ends has its code, one that closes its input early is not held up", async () => {
     const killed = await openExec(daemon, { containerId: main }, ["sh", "-c", "kill -TERM $$"]);

@@ -5,9 +5,9 @@ import { connect } from "node:net";
 import { after, before, describe, test } from "node:test";
 import { berthCommand } from "../harness/command.ts";
 import { TestDaemon } from "../harness/daemon.ts";
+import { endDaemon } from "../harness/end-daemon.ts";
 import { busyboxImage, importBusybox } from "../harness/images.ts";
-import { assertNoLeaks } from "../harness/leaks.ts";
-import { eventually, removeAllPods, runContainer, runPod, shellConfig } from "../harness/pods.ts";
+import { eventually, runContainer, runPod, shellConfig } from "../harness/pods.ts";
 import { privileged } from "../harness/privileged.ts";
 
 const echo = 'httpd -p 127.0.0.1:8080 -h /www; while read line; do echo "got $line"; done; exec sleep 9999';
@@ -30,14 +30,7 @@ describe("exec, attach and port-forward by the command, over TLS", privileged, (
     await runContainer(daemon, pod, shellConfig("shell", busyboxImage, "exec sh", shell));
   });
 
-  after(async () => {
-    try {
-      await removeAllPods(daemon);
-      await assertNoLeaks(daemon);
-    } finally {
-      await daemon.close();
-    }
-  });
+  after(() => endDaemon(daemon));
 
   /** As a person at a terminal types it: what is shown, to the end of the command. */
   const typed = (line: string, keys: readonly Typed[] = []): Promise<string> =>
