@@ -53,7 +53,7 @@ async function* blobChunks(
   signal: AbortSignal,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const range: Record<string, string> = from === 0 ? {} : { range: `bytes=${from}-` };
-  const answered = await session.ask("GET", `blobs/${blob.digest}`, range, signal);
+  const answered = await session.ask("GET", `blobs/${blob.digest}`, { headers: range }, signal);
   let skip = checkExtent(answered, blob, from);
   let left = blob.size - from;
   for await (const chunk of bodyChunks(answered.answer, answered.url, stall, signal)) {

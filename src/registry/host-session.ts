@@ -6,12 +6,12 @@ import { refusal } from "./answer.ts";
 import { readBody } from "./body.ts";
 import { type Challenge, parseChallenges } from "./challenge.ts";
 import { basicHeader, type Credential, credentialFingerprint } from "./credential.ts";
-import { type Answered, drain, follow } from "./redirect.ts";
+import { type Answered, drain, follow, redirectTarget } from "./redirect.ts";
 import { Secret } from "./secret.ts";
 import { readTls, type TlsSettings } from "./tls.ts";
 import { readTokenAnswer, tokenAnswerMax, tokenRealm, tokenRequest } from "./token-request.ts";
 import type { TokenCache } from "./tokens.ts";
-import { ConnectionLost, type Transport } from "./transport.ts";
+import { ConnectionLost, type HttpRequest, type RequestBody, type Transport } from "./transport.ts";
 
 /** What the sessions of one client share. */
 export interface SessionParts {
@@ -20,6 +20,17 @@ export interface SessionParts {
   /** A connection on which nothing comes for so long is given up. */
   readonly stall: Ms;
 }
+
+/** What is asked of a host. */
+export interface HostRequest {
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: RequestBody;
+  /** What a token must be good for besides what the host says itself: `repository:some/app:pull,push`. */
+  readonly scope?: string;
+}
+
+/** What any host is told. */
+const foreign = { "accept-encoding": "identity", "user-agent": "berth" };
 
 /** One repository at one host, asked with one credential: knows how to prove who asks. */
 export class HostSession {
@@ -49,19 +60,20 @@ export class HostSession {
   }
 
   /**
-   * Asks for `path` below the repository (`manifests/latest`).
+   * Asks for what lies at `path`: below the repository (`manifests/latest`), or at an address that this host gave for it
+   * (where an upload goes on).
    *
    * @returns an answer of the 2xx kind, whose body must be read or destroyed
    * @throws {Refused} when the answer is no success; {ConnectionLost}; {Fault} unauthenticated and others
    */
   async ask(
-    method: "GET" | "HEAD",
-    path: string,
-    headers: Readonly<Record<string, string>>,
+    method: HttpRequest["method"],
+    path: string | URL,
+    request: HostRequest,
     signal: AbortSignal,
   ): Promise<Answered> {
     for (let refused = 0; ; refused++) {
-      const { answer, url, origin } = await this.#send(method, path, headers, signal);
+      const { answer, url, origin } = await this.#send(method, path, request, signal);
       const status = answer.statusCode ?? 0;
       if (status >= 200 && status < 300) return { answer, url };
       // Only the host itself gets a credential, however convincingly another one asks for it.
@@ -69,31 +81,33 @@ export class HostSession {
         url.origin === origin ? parseChallenges(answer.headers["www-authenticate"] ?? "") : [];
       if (status !== 401 || refused === 2 || challenges.length === 0)
         throw await refusal(answer, url, signal);
-      const proof = await this.#prove(challenges, url, refused > 0, signal);
+      const proof = await this.#prove(challenges, url, { anew: refused > 0, scope: request.scope }, signal);
       if (proof === undefined || (refused > 0 && proof.reveal() === this.#authorization?.reveal())) {
         throw await refusal(answer, url, signal);
       }
-      drain(answer);
+      // The rest of a body that nobody wants is not sent.
+      if (request.body === undefined) drain(answer);
+      else answer.destroy();
       this.#authorization = proof;
     }
   }
 
   async #send(
-    method: "GET" | "HEAD",
-    path: string,
-    headers: Readonly<Record<string, string>>,
+    method: HttpRequest["method"],
+    path: string | URL,
+    asked: HostRequest,
     signal: AbortSignal,
   ): Promise<Answered & { origin: string }> {
-    const own = { "accept-encoding": "identity", "user-agent": "berth", ...this.host.headers };
+    const own = { ...foreign, ...this.host.headers };
     const proof: Record<string, string> =
       this.#authorization === undefined ? {} : { authorization: this.#authorization.reveal() };
-    const url = new URL(`${this.#base}/${this.#repository}/${path}`);
-    if (this.host.mirrorOf !== undefined) url.searchParams.set("ns", this.host.mirrorOf);
-    const request = {
+    const { url, isOwn } = this.#address(path);
+    const request: HttpRequest = {
       method,
       url,
-      headers: { ...own, ...proof, ...headers },
-      tls: await readTls(this.host.tls),
+      headers: isOwn ? { ...own, ...proof, ...asked.headers } : { ...foreign, ...asked.headers },
+      body: asked.body,
+      tls: isOwn ? await readTls(this.host.tls) : await this.#foreignTls(),
     };
     try {
       return {
@@ -104,8 +118,19 @@ export class HostSession {
       if (this.host.plainBase === undefined || this.#base === this.host.plainBase || !speaksNoTls(error))
         throw error;
       this.#base = this.host.plainBase;
-      return this.#send(method, path, headers, signal);
+      return this.#send(method, path, asked, signal);
     }
+  }
+
+  /** Where `path` is. What lies at another host gets no proof, no configured header and no client certificate. */
+  #address(path: string | URL): { url: URL; isOwn: boolean } {
+    if (typeof path !== "string") {
+      const own = new URL(this.#base);
+      return { url: redirectTarget(path.href, own), isOwn: path.origin === own.origin };
+    }
+    const url = new URL(`${this.#base}/${this.#repository}/${path}`);
+    if (this.host.mirrorOf !== undefined) url.searchParams.set("ns", this.host.mirrorOf);
+    return { url, isOwn: true };
   }
 
   readonly #foreignTls = (): Promise<TlsSettings> => {
@@ -117,7 +142,7 @@ export class HostSession {
   async #prove(
     challenges: readonly Challenge[],
     url: URL,
-    anew: boolean,
+    wanted: { readonly anew: boolean; readonly scope: string | undefined },
     signal: AbortSignal,
   ): Promise<Secret | undefined> {
     const credential = this.#credential;
@@ -126,17 +151,23 @@ export class HostSession {
       const token =
         credential?.kind === "registryToken"
           ? credential.token
-          : await this.#token(bearer, url, anew, signal);
+          : await this.#token(bearer, url, wanted, signal);
       return new Secret(`Bearer ${token.reveal()}`);
     }
     const basic = challenges.some((challenge) => challenge.scheme === "basic");
     return basic && credential?.kind === "basic" ? basicHeader(credential) : undefined;
   }
 
-  async #token(bearer: Challenge, registry: URL, anew: boolean, signal: AbortSignal): Promise<Secret> {
+  async #token(
+    bearer: Challenge,
+    registry: URL,
+    { anew, scope: more }: { readonly anew: boolean; readonly scope: string | undefined },
+    signal: AbortSignal,
+  ): Promise<Secret> {
     const realm = tokenRealm(bearer, registry);
     const service = bearer.parameters.get("service");
-    const scope = bearer.parameters.get("scope") || `repository:${this.#repository}:pull`;
+    const said = bearer.parameters.get("scope") || (more ?? `repository:${this.#repository}:pull`);
+    const scope = [...new Set([...said.split(" "), ...(more?.split(" ") ?? [])])].join(" ");
     const key = JSON.stringify([realm.href, service, scope, credentialFingerprint(this.#credential)]);
     const known = anew ? undefined : this.#parts.tokens.get(key);
     if (known !== undefined) return known;

@@ -16,7 +16,7 @@ export interface Answered {
 }
 
 /**
- * Sends a request and follows redirects. Another host gets no credential, no configured header and no client
+ * Sends a request and follows redirects of GET and HEAD. Another host gets no credential, no configured header and no client
  * certificate, and nothing of that comes back when it redirects to the first host again.
  *
  * @throws {Fault} unavailable for a loop, forbidden for a redirect to where a stranger must not send us
@@ -31,7 +31,8 @@ export async function follow(
   for (let hops = 0; ; hops++) {
     const answer = await transport.send(at, signal);
     const location = redirectOf(answer);
-    if (location === undefined || at.method === "POST") return { answer, url: at.url };
+    if (location === undefined || !(at.method === "GET" || at.method === "HEAD"))
+      return { answer, url: at.url };
     drain(answer);
     if (hops === hopsMax)
       throw new Fault("unavailable", `${showUrl(request.url)} redirects more than ${hopsMax} times`);
@@ -54,7 +55,12 @@ export function drain(answer: IncomingMessage): void {
   else answer.destroy();
 }
 
-function redirectTarget(location: string, from: URL): URL {
+/**
+ * Where an answer from `from` leads.
+ *
+ * @throws {Fault} forbidden for what is no HTTP address, from TLS to none, and from another machine to this one
+ */
+export function redirectTarget(location: string, from: URL): URL {
   const url = URL.canParse(location, from.href) ? new URL(location, from.href) : undefined;
   if (url === undefined || (url.protocol !== "https:" && url.protocol !== "http:")) {
     throw new Fault("forbidden", `${showUrl(from)} redirects to what is no HTTP address`);

@@ -59,12 +59,12 @@ export class RemoteRepository {
    */
   async resolve(named: string, signal: AbortSignal): Promise<Digest | undefined> {
     try {
-      return await this.#atAnyHost(
+      return await this.atAnyHost(
         `resolving ${this.#shown(named)}`,
         capabilityFor(named),
         signal,
         async (session) => {
-          const { answer } = await session.ask("HEAD", `manifests/${named}`, { accept }, signal);
+          const { answer } = await session.ask("HEAD", `manifests/${named}`, { headers: { accept } }, signal);
           drain(answer);
           const digest = answer.headers["docker-content-digest"];
           return typeof digest === "string" && isDigest(digest) ? digest : undefined;
@@ -85,8 +85,8 @@ export class RemoteRepository {
    */
   manifest(named: string, signal: AbortSignal): Promise<FetchedManifest> {
     const doing = `fetching the manifest of ${this.#shown(named)}`;
-    return this.#atAnyHost(doing, capabilityFor(named), signal, async (session) => {
-      const { answer, url } = await session.ask("GET", `manifests/${named}`, { accept }, signal);
+    return this.atAnyHost(doing, capabilityFor(named), signal, async (session) => {
+      const { answer, url } = await session.ask("GET", `manifests/${named}`, { headers: { accept } }, signal);
       const bytes = await readBody(answer, url, this.#settings.maxManifest, this.#settings.stall, signal);
       const digest = digestOf(bytes);
       const said = answer.headers["docker-content-digest"];
@@ -110,7 +110,7 @@ export class RemoteRepository {
         `${blob.digest} is announced with ${blob.size} bytes; at most ${maxManifest} are taken`,
       );
     }
-    return this.#atAnyHost(`fetching ${this.#shown(blob.digest)}`, "pull", signal, async (session) => {
+    return this.atAnyHost(`fetching ${this.#shown(blob.digest)}`, "pull", signal, async (session) => {
       const { answer, url } = await session.ask("GET", `blobs/${blob.digest}`, {}, signal);
       const bytes = await readBody(answer, url, blob.size, stall, signal);
       if (digestOf(bytes) !== blob.digest)
@@ -164,7 +164,13 @@ export class RemoteRepository {
     return gave.size > 0 && this.#able("pull").some(([session]) => !wrong.has(session));
   }
 
-  async #atAnyHost<T>(
+  /**
+   * What the first host gives that is able to, in order; one that fails is asked again a few times if that may help.
+   *
+   * @param doing for the error: `fetching the manifest of …`
+   * @throws {Fault} as `manifest` does
+   */
+  async atAnyHost<T>(
     doing: string,
     capability: HostCapability,
     signal: AbortSignal,

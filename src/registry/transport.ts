@@ -1,4 +1,9 @@
-import { type IncomingMessage, Agent as PlainAgent, request as plainRequest } from "node:http";
+import {
+  type ClientRequest,
+  type IncomingMessage,
+  Agent as PlainAgent,
+  request as plainRequest,
+} from "node:http";
 import { Agent as TlsAgent, request as tlsRequest } from "node:https";
 import { throwIfEnded } from "../base/deadline.ts";
 import { Fault } from "../base/fault.ts";
@@ -8,12 +13,16 @@ import type { TlsSettings } from "./tls.ts";
 /** Certificates that are renewed make new agents. */
 const agentsMax = 32;
 
+/** What a request carries: whole, or as it comes. A function, as a request may have to be sent again. */
+export type RequestBody = string | Uint8Array | (() => AsyncIterable<Uint8Array>);
+
 /** One request, to be sent as it is. */
 export interface HttpRequest {
-  readonly method: "GET" | "HEAD" | "POST";
+  readonly method: "GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE";
   readonly url: URL;
   readonly headers: Readonly<Record<string, string | string[]>>;
-  readonly body?: string;
+  /** Of one that comes in pieces, the headers tell the length. */
+  readonly body?: RequestBody | undefined;
   readonly tls: TlsSettings;
 }
 
@@ -42,7 +51,7 @@ export class Transport {
   readonly #proxyEnv: NodeJS.ProcessEnv | undefined;
 
   /**
-   * `answerWithin`: until the head of an answer is there. `proxyEnv`: HTTPS_PROXY, HTTP_PROXY and NO_PROXY.
+   * `answerWithin`: from the last byte of the request to the head of an answer. `proxyEnv`: HTTPS_PROXY, HTTP_PROXY and NO_PROXY.
    */
   constructor(answerWithin: Ms, proxyEnv: NodeJS.ProcessEnv | undefined) {
     this.#answerWithin = answerWithin;
@@ -81,7 +90,8 @@ export class Transport {
       answer.on("error", () => undefined);
       resolve(answer);
     });
-    sent.end(request.body);
+    if (typeof request.body !== "function") sent.end(request.body);
+    else void sendPieces(sent, request.body, () => late.refresh());
     return promise;
   }
 
@@ -111,6 +121,34 @@ export class Transport {
   #proxies(): { proxyEnv?: NodeJS.ProcessEnv } {
     return this.#proxyEnv === undefined ? {} : { proxyEnv: this.#proxyEnv };
   }
+}
+
+/** Ends the request with the error when the pieces end with one. `moved` is told when the other side takes some. */
+async function sendPieces(
+  sent: ClientRequest,
+  pieces: () => AsyncIterable<Uint8Array>,
+  moved: () => void,
+): Promise<void> {
+  try {
+    for await (const piece of pieces()) {
+      if (sent.destroyed) return;
+      if (!sent.write(piece)) await untilDrained(sent);
+      moved();
+    }
+    sent.end();
+  } catch (error) {
+    sent.destroy(error instanceof Error ? error : new Error(String(error)));
+  }
+}
+
+function untilDrained(sent: ClientRequest): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      sent.off("drain", done).off("close", done);
+      resolve();
+    };
+    sent.once("drain", done).once("close", done);
+  });
 }
 
 /** What an error may say of a URL: queries and user names can hold secrets. */
