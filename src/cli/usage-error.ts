@@ -1,4 +1,4 @@
-import { nearest } from "../config/nearest.ts";
+import { nearest } from "../base/nearest.ts";
 
 /** The command line can't be meant: nothing was asked of the runtime. */
 export class UsageError extends Error {

@@ -1,5 +1,5 @@
-import { lineOfKey } from "./key-line.ts";
-import { nearest, sameName } from "./nearest.ts";
+import { lineOfKey } from "../base/key-line.ts";
+import { nearest, sameName } from "../base/nearest.ts";
 import type { Named, Section, Setting } from "./settings.ts";
 
 /** Where each setting's value came from, by its path (`network.confDir`): a file, an option, or "default". */

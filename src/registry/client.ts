@@ -43,7 +43,7 @@ export class RegistryClient {
    */
   async repository(reference: Reference, given: GivenCredential | undefined): Promise<RemoteRepository> {
     const credential = readCredential(given);
-    const hosts = await readRegistryHosts(this.#options.configPath, reference.host);
+    const { hosts } = await readRegistryHosts(this.#options.configPath, reference.host);
     const parts = { transport: this.#transport, tokens: this.#tokens, stall: this.#stall };
     const sessions = hosts.map((host) => new HostSession(host, reference.repository, credential, parts));
     return new RemoteRepository(reference, sessions, {

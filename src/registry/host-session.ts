@@ -129,7 +129,7 @@ export class HostSession {
       return { url: redirectTarget(path.href, own), isOwn: path.origin === own.origin };
     }
     const url = new URL(`${this.#base}/${this.#repository}/${path}`);
-    if (this.host.mirrorOf !== undefined) url.searchParams.set("ns", this.host.mirrorOf);
+    if (this.host.namespace !== undefined) url.searchParams.set("ns", this.host.namespace);
     return { url, isOwn: true };
   }
 

@@ -1,3 +1,4 @@
+import type { Ms } from "../base/units.ts";
 import { isLoopbackHost } from "./reference.ts";
 
 /** What was configured of TLS for one host: absolute paths of PEM files. */
@@ -8,8 +9,9 @@ export interface TlsFiles {
   readonly skipVerify?: boolean | undefined;
 }
 
-/** What a host may be asked for: blobs and manifests by digest; what a tag means; uploads. */
-export type HostCapability = "pull" | "resolve" | "push";
+export const hostCapabilities = ["pull", "resolve", "push", "referrers"] as const;
+/** What a host may be asked for: blobs and manifests by digest; what a tag means; uploads; what refers to a manifest. */
+export type HostCapability = (typeof hostCapabilities)[number];
 
 /** One place to ask for the content of a registry: the registry itself, or a mirror of it. */
 export interface RegistryHost {
@@ -19,16 +21,17 @@ export interface RegistryHost {
   readonly tls: TlsFiles;
   /** Sent to this host only. May hold secrets. */
   readonly headers: Readonly<Record<string, string | string[]>>;
-  /**
-   * The name of the registry that it is a mirror of, told to the mirror as `ns`; undefined for the registry
-   * itself.
-   */
-  readonly mirrorOf: string | undefined;
+  /** It is the registry that the reference names: a credential for that is for this host. Else, a mirror of it. */
+  readonly isRegistry: boolean;
+  /** The registry's name, told to hosts of another name as `ns`. */
+  readonly namespace: string | undefined;
   /** Where to go if nothing there speaks TLS: only for loopback, when no scheme was configured. */
   readonly plainBase: string | undefined;
+  /** How long a connection may take to come about; undefined: as long as an answer may. */
+  readonly dialTimeout: Ms | undefined;
 }
 
-const allCapabilities: ReadonlySet<HostCapability> = new Set(["pull", "resolve", "push"]);
+const allCapabilities: ReadonlySet<HostCapability> = new Set(hostCapabilities);
 
 /** The registry itself, as its name says, without any configuration. */
 export function defaultHost(name: string, tls: TlsFiles): RegistryHost {
@@ -38,7 +41,9 @@ export function defaultHost(name: string, tls: TlsFiles): RegistryHost {
     capabilities: allCapabilities,
     tls,
     headers: {},
-    mirrorOf: undefined,
+    isRegistry: true,
+    namespace: undefined,
     plainBase: isLoopbackHost(server) ? `http://${server}/v2` : undefined,
+    dialTimeout: undefined,
   };
 }

@@ -1,5 +1,5 @@
 import { Fault } from "../../base/fault.ts";
-import { nearest, sameName } from "../../config/nearest.ts";
+import { nearest, sameName } from "../../base/nearest.ts";
 
 /** Makes a field's value of what a file says. `at` is the field's path, for errors. @throws {Fault} invalid */
 export type Reader<T> = (value: unknown, at: string) => T;

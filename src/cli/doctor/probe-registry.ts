@@ -50,9 +50,9 @@ export async function probeRegistry(
   certsDir: string,
   proxyEnv: NodeJS.ProcessEnv,
 ): Promise<RegistryProbe> {
-  let hosts: RegistryHost[];
+  let hosts: readonly RegistryHost[];
   try {
-    hosts = await readRegistryHosts(certsDir, registry);
+    ({ hosts } = await readRegistryHosts(certsDir, registry));
   } catch (error) {
     return { registry, hosts: [], mistake: describeFault(error) };
   }
@@ -69,7 +69,7 @@ async function probeHost(host: RegistryHost, proxyEnv: NodeJS.ProcessEnv): Promi
 
 async function ask(base: string, host: RegistryHost, proxyEnv: NodeJS.ProcessEnv): Promise<HostProbe> {
   const none = { status: undefined, failure: undefined, certificateEnds: undefined, clockOffset: undefined };
-  const about = { ...none, base, isMirror: host.mirrorOf !== undefined };
+  const about = { ...none, base, isMirror: !host.isRegistry };
   const isTls = base.startsWith("https:");
   let agent: PlainAgent | undefined;
   try {

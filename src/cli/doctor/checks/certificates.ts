@@ -27,9 +27,10 @@ async function registryCertificates({ config }: NodeView): Promise<Finding[]> {
   const certsDir = config.registry.configPath;
   const names = await configuredRegistries(certsDir);
   const all = await Promise.all(
-    names.map((name) => readRegistryHosts(certsDir, name).catch(() => [])), // told by the registries' check
+    // A mistake in a file is told by the registries' check.
+    names.map((name) => readRegistryHosts(certsDir, name).catch(() => ({ hosts: [] }))),
   );
-  const files = all.flat().map(({ tls }) => tls);
+  const files = all.flatMap(({ hosts }) => hosts).map(({ tls }) => tls);
   const authorities = new Set(files.flatMap(({ ca = [] }) => ca));
   const clients = new Map(files.flatMap(({ client = [] }) => client).map((pair) => [pair.cert, pair.key]));
   if (authorities.size + clients.size === 0) return [note(`${certsDir} names no certificates`)];

@@ -17,6 +17,8 @@ rlimits = [
 ]
 deadline.undo = "1s"
 log = { level = "loud" }
+[host."http://[::1]:5000/a=b".header] # of IPv6
+"x-a=b" = 1
 `;
 
 test("finds the line that sets a key, in a table, under a dotted or quoted name, or in an inline table", () => {
@@ -29,6 +31,7 @@ test("finds the line that sets a key, in a table, under a dotted or quoted name,
     ["container.rlimits", 11],
     ["container.deadline.undo", 14],
     ["container.log.level", 15],
+    ["host.http://[::1]:5000/a=b.header.x-a=b", 17],
     ["confDir", undefined],
   ] as const;
   for (const [path, line] of lines) assert.equal(lineOfKey(text, path), line, path);

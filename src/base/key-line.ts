@@ -1,6 +1,6 @@
 /** A TOML table's heading, `[a.b]` or `[[a.b]]`. */
-const heading = /^\s*\[\[?\s*([^\]]+?)\s*\]\]?\s*(#.*)?$/;
-const assignment = /^\s*([\w."' -]+?)\s*=/;
+const heading = /^\s*\[\[?\s*((?:"[^"]*"|'[^']*'|[^\]"'])+?)\s*\]\]?\s*(#.*)?$/;
+const assignment = /^\s*((?:"[^"]*"|'[^']*'|[\w. -])+?)\s*=/;
 
 /**
  * The line (from 1 on) of a TOML text that sets the key at `path` (`network.confDir`): for messages, as the parser does
