@@ -14,15 +14,13 @@ const one = v.pipe(
   v.transform((value) => [value]),
 );
 const oneOrMore = v.union([one, v.array(v.string())], "must be a text or a list of texts");
-const pair = v.pipe(v.array(v.string()), v.minLength(1), v.maxLength(2));
+const clientForm = "must be a path, a list of paths, or a list of pairs [certificate, key]";
+const pair = v.pipe(v.array(v.string()), v.minLength(1, clientForm), v.maxLength(2, clientForm));
 const oneClient = v.pipe(
   v.string(),
   v.transform((value) => [[value]]),
 );
-const clients = v.union(
-  [oneClient, v.array(v.union([one, pair]))],
-  "must be a path, a list of paths, or a list of pairs [certificate, key]",
-);
+const clients = v.union([oneClient, v.array(v.union([one, pair]))], clientForm);
 const headerName = v.pipe(
   v.string(),
   v.regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, "is not the name of a header"),
