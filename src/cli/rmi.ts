@@ -15,8 +15,9 @@ interface RmiOptions {
 export const defineRmi: Define = (command, context) => {
   addManual(command, {
     description:
-      "Removes images from this node, each under all its names, whichever of them is given. Containers " +
-      "that were made from an image go on; what they need of it goes with the last of them.",
+      "Removes images from this node, each under all its names, whichever of them is given. One that containers " +
+      "were made from stays as long as they do, whether they run or not. Pinned images (the setting image.pinned) can be " +
+      "removed by name; --prune passes over them.",
     examples: [
       ["berth rmi docker.io/library/busybox:1.36", "Remove an image."],
       ["berth rmi --prune", "Remove all images that no container was made from."],

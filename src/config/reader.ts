@@ -38,6 +38,12 @@ export const capability: Reader<string> = {
   },
 };
 
+/** As CRI-O's `pinned_images`. */
+export const imagePattern: Reader<string> = {
+  expected: 'an image\'s name, the beginning of names ("quay.io/kept/*"), or a part of them ("*pause*")',
+  read: (value) => (typeof value === "string" && /^(?:[^*]+\*?|\*[^*]+\*)$/.test(value) ? value : undefined),
+};
+
 export function oneOf<T extends string>(...names: readonly T[]): Reader<T> {
   return {
     expected: `one of ${names.map((name) => `"${name}"`).join(", ")}`,

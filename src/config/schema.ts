@@ -69,6 +69,8 @@ export interface Config {
   image: {
     snapshotter: "overlay" | "native";
     keepLayerBlobs: boolean;
+    /** Of images that are kept however long nobody uses them: `name`, `beginning*`, `*part*`. */
+    pinned: string[];
     maxManifest: Bytes;
     maxLayer: Bytes;
     maxLayers: number;

@@ -107,6 +107,7 @@ export const settings = section<Config>({
   image: section<Config["image"]>({
     snapshotter: setting(read.oneOf("overlay", "native"), "overlay"),
     keepLayerBlobs: setting(read.flag, false),
+    pinned: setting(read.listOf(read.imagePattern), []),
     maxManifest: setting(read.size, 4 * mebibyte),
     maxLayer: setting(read.size, 64 * 2 ** 30),
     maxLayers: setting(read.wholeNumber(1), 256),

@@ -26,8 +26,14 @@ const STOP_GRACE_MS = 2_000;
 /** The sweep's pause: strays come only from what went wrong. */
 const SWEEP_EVERY_MS = 600_000;
 
-/** The start as one story. What it returns ends the daemon again, in reverse; containers run on. */
-export async function startDaemon(config: Config, log: Logger): Promise<AsyncDisposable> {
+/** Disposing of it ends the daemon again, in reverse; containers run on. */
+export interface RunningDaemon extends AsyncDisposable {
+  /** Takes over what can change while it runs. */
+  change(config: Config): Promise<void>;
+}
+
+/** The start as one story. */
+export async function startDaemon(config: Config, log: Logger): Promise<RunningDaemon> {
   await using opened = new AsyncDisposableStack();
   const began = performance.now();
   const paths = pathsOf(config);
@@ -60,7 +66,11 @@ export async function startDaemon(config: Config, log: Logger): Promise<AsyncDis
   void recovered.then(() => pullAgain(dropped, node, ending.signal));
   warmNamespaces(node, log);
   opened.use(releaseWhenResting());
-  return opened.move();
+  const all = opened.move();
+  return {
+    change: ({ image }) => node.images.pin(image.pinned),
+    [Symbol.asyncDispose]: () => all.disposeAsync(),
+  };
 }
 
 /** Without them, nothing of what they need is loaded: it takes memory. */

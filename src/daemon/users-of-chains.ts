@@ -12,6 +12,12 @@ export function usersOfChains({
   const all = () => [...records.values()];
   return {
     inUse: (chain) => pendingChains.has(chain) || all().some((record) => chainsBelow(record).includes(chain)),
+    usersOf: (image) =>
+      all()
+        .filter(({ imageId, imageVolumes = [] }) =>
+          [imageId, ...imageVolumes.map((volume) => volume.imageId)].includes(image),
+        )
+        .map(({ id, config }) => `container ${config.metadata.name} (${id.slice(0, 13)})`),
     snapshotsOn: (chain) =>
       all()
         .filter((record) => record.parent === chain)

@@ -30,6 +30,7 @@ export interface ImageRecord {
   /** Config and layers as unpacked. */
   readonly size: Bytes;
   readonly pulledAt: UnixNanos;
+  /** The operator wants it kept, however long nobody uses it. */
   readonly pinned: boolean;
   readonly snapshotter: string;
   /** "synced" once a syncfs has covered every layer; until then the boot in which it was written. */
@@ -95,7 +96,9 @@ export interface Images {
   pull(reference: string, auth: RegistryAuth | undefined, signal: AbortSignal): Promise<ImageRecord>;
   /**
    * Removes the image with all its references, whichever of them names it (CRI RemoveImage). Succeeds if it
-   * is not here. Layers that containers still use go with the last of them.
+   * is not here.
+   *
+   * @throws {Fault} wrongState for one that containers were made from
    */
   remove(reference: string, signal: AbortSignal): Promise<void>;
 }

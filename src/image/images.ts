@@ -6,10 +6,11 @@ import { Durability } from "./durability.ts";
 import { exportImages } from "./export.ts";
 import { findImage, trustedImages } from "./find.ts";
 import { importImages } from "./import.ts";
-import { writeLayoutIndex } from "./layout-index.ts";
+import { LayoutIndex } from "./layout-index.ts";
 import type { ImageParts } from "./parts.ts";
 import { PhaseTimes } from "./phase-times.ts";
 import { pullImage } from "./pull.ts";
+import { applyPins } from "./record.ts";
 import { recoverImages } from "./recover.ts";
 import { removeImage } from "./remove.ts";
 import { SharedWork } from "./shared-work.ts";
@@ -21,6 +22,7 @@ const sweepDelay = 1_000;
 export class NodeImages implements Images {
   readonly #parts: ImageParts;
   readonly #durability: Durability;
+  readonly #index: LayoutIndex;
   readonly #pulls = new SharedWork<string, ImageRecord, PullProgress>("pulling an image");
   readonly #closing = new AbortController();
   #sweepTimer: NodeJS.Timeout | undefined;
@@ -31,6 +33,7 @@ export class NodeImages implements Images {
   constructor(parts: ImageParts) {
     this.#parts = parts;
     this.#durability = new Durability(parts);
+    this.#index = new LayoutIndex(parts);
   }
 
   /**
@@ -40,9 +43,16 @@ export class NodeImages implements Images {
    */
   async recover(signal: AbortSignal): Promise<readonly ImageRecord[]> {
     const dropped = await recoverImages(this.#parts, signal);
-    await this.#changed();
+    await applyPins(this.#parts, signal);
+    await this.#index.update();
     this.#durability.soon();
     return dropped;
+  }
+
+  /** Pins other images than before: those of the settings as they are now. */
+  async pin(patterns: readonly string[]): Promise<void> {
+    this.#parts.pinned.set(patterns);
+    await applyPins(this.#parts, this.#closing.signal);
   }
 
   find(reference: string): ImageRecord | undefined {
@@ -85,7 +95,7 @@ export class NodeImages implements Images {
       watch?.succeeded(record, timeline);
       const { id: imageId, size } = record;
       this.#parts.log.info({ image: formatReference(parsed), imageId, size, timeline }, "image is pulled");
-      await this.#changed();
+      await this.#index.update();
       this.#durability.soon();
       return record;
     };
@@ -97,7 +107,7 @@ export class NodeImages implements Images {
     if (removed === undefined) return;
     this.#leftovers ||= removed.layers.some((layer) => this.#parts.store.users.inUse(layer.chainId));
     this.#parts.log.info({ image: reference, imageId: removed.id, tags: removed.tags }, "image is removed");
-    await this.#changed();
+    await this.#index.update();
   }
 
   /**
@@ -108,7 +118,7 @@ export class NodeImages implements Images {
    */
   async import(path: string, signal: AbortSignal): Promise<readonly ImageRecord[]> {
     const ids = await importImages(path, this.#parts, AbortSignal.any([signal, this.#closing.signal]));
-    await this.#changed();
+    await this.#index.update();
     await this.#durability.now();
     return ids.flatMap((id) => this.#parts.store.records.get(id) ?? []);
   }
@@ -171,9 +181,5 @@ export class NodeImages implements Images {
     await this.#sweeping;
     await this.#durability.close();
     this.#parts.registry.close();
-  }
-
-  async #changed(): Promise<void> {
-    if (this.#parts.settings.keepLayerBlobs) await writeLayoutIndex(this.#parts);
   }
 }

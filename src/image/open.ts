@@ -11,6 +11,7 @@ import type { LayerUnpacker } from "../snapshot/unpack-contract.ts";
 import type { PullObserver } from "./contract.ts";
 import { NodeImages } from "./images.ts";
 import type { ChainUsers, ImageParts } from "./parts.ts";
+import { PinnedImages } from "./pinned.ts";
 import { Pins } from "./pins.ts";
 import { hostPlatforms } from "./platform.ts";
 import { parseImageRecord, parseIngestRecord } from "./records.ts";
@@ -68,6 +69,7 @@ export async function openImages(options: ImagesOptions): Promise<NodeImages> {
       slots: new Slots(maxConcurrentLayers),
     },
     settings: { ...limits, keepLayerBlobs, pullProgressTimeout, syncDelay: options.syncDelay ?? 1_000 },
+    pinned: new PinnedImages(config.image.pinned),
     registry: new RegistryClient({
       configPath,
       maxManifest,

@@ -9,6 +9,7 @@ import type { Snapshotter, SnapshotUsage } from "../snapshot/contract.ts";
 import type { LayerUnpacker } from "../snapshot/unpack-contract.ts";
 import type { Platform } from "../spec/oci-image.ts";
 import type { ImageRecord, LayerStep, PullObserver } from "./contract.ts";
+import type { PinnedImages } from "./pinned.ts";
 import type { Pins } from "./pins.ts";
 import type { IngestRecord } from "./records.ts";
 import type { SharedWork } from "./shared-work.ts";
@@ -18,6 +19,8 @@ import type { Slots } from "./slots.ts";
 export interface ChainUsers {
   /** True while a container is, or is about to be, made on top of this very chain. */
   inUse(chain: ChainId): boolean;
+  /** Which containers were made from this image, or have it as a volume; in words. */
+  usersOf(image: ImageId): readonly string[];
   /** The containers' snapshots right on top of this chain. */
   snapshotsOn(chain: ChainId): readonly SnapshotKey[];
   /** True for an ingest that is a container's: files that it is about to begin with. */
@@ -71,6 +74,8 @@ export interface ImageParts {
   readonly store: ImageStore;
   readonly work: ImageWork;
   readonly settings: ImageSettings;
+  /** What the operator pins; changes when the settings are read again. */
+  readonly pinned: PinnedImages;
   readonly registry: RegistryClient;
   readonly platforms: readonly Platform[];
   /** Absent: nobody counts pulls. */

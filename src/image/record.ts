@@ -3,6 +3,7 @@ import { nowNanos } from "../base/units.ts";
 import type { SnapshotUsage } from "../snapshot/contract.ts";
 import type { ImageLayer, ImageRecord } from "./contract.ts";
 import type { ImageParts } from "./parts.ts";
+import { withPin } from "./pinned.ts";
 import type { ResolvedImage } from "./resolve.ts";
 
 /** The names under which an image is to be found. */
@@ -16,7 +17,7 @@ export function newImageRecord(
   image: ResolvedImage,
   usages: readonly SnapshotUsage[],
   names: ImageNames,
-  { store }: ImageParts,
+  { store, pinned }: ImageParts,
 ): ImageRecord {
   const layers = image.layers.map(({ blob, diffId, chainId }, index): ImageLayer => {
     const { digest, size, mediaType } = blob;
@@ -33,7 +34,7 @@ export function newImageRecord(
     layers,
     size: layers.reduce((sum, layer) => sum + layer.usage.bytes, image.configBytes.length),
     pulledAt: nowNanos(),
-    pinned: false,
+    pinned: pinned.has(names),
     snapshotter: store.snapshotter.name,
     durable: store.bootId,
   };
@@ -72,18 +73,31 @@ export async function addNames(
 }
 
 /** The lock is held. */
-async function putNamed(record: ImageRecord, names: ImageNames, { store }: ImageParts): Promise<ImageRecord> {
+async function putNamed(
+  record: ImageRecord,
+  names: ImageNames,
+  { store, pinned }: ImageParts,
+): Promise<ImageRecord> {
   const tags = [...new Set([...record.tags, ...names.tags])].sort();
   const digests = [...new Set([...record.digests, ...names.digests])].sort();
   const grown = tags.length > record.tags.length || digests.length > record.digests.length;
-  const named = grown ? { ...record, tags, digests } : record;
+  const named = grown ? withPin({ ...record, tags, digests }, pinned) : record;
   // The new holder of a tag first: at no time has nobody the tag.
   if (store.records.get(record.id) !== named) await store.records.put(named.id, named);
   for (const other of [...store.records.values()]) {
     const left = other.tags.filter((tag) => !names.tags.includes(tag));
     if (other.id !== record.id && left.length < other.tags.length) {
-      await store.records.put(other.id, { ...other, tags: left });
+      await store.records.put(other.id, withPin({ ...other, tags: left }, pinned));
     }
   }
   return named;
+}
+
+/** Brings the records in line with what is pinned now. */
+export async function applyPins({ store, work, pinned }: ImageParts, signal: AbortSignal): Promise<void> {
+  using _records = await work.recordLock.hold("records", signal);
+  for (const record of [...store.records.values()]) {
+    const named = withPin(record, pinned);
+    if (named !== record) await store.records.put(record.id, named);
+  }
 }

@@ -1,3 +1,4 @@
+import { Fault } from "../base/fault.ts";
 import type { ImageRecord } from "./contract.ts";
 import type { Durability } from "./durability.ts";
 import { findImage } from "./find.ts";
@@ -9,6 +10,7 @@ import { blobsOf, removeUnused, removeUnusedBlobs } from "./sweep.ts";
  * then its layers go from the top. A crash in between leaves what the next start sweeps.
  *
  * @returns the image; undefined when it is not here
+ * @throws {Fault} wrongState for one that containers were made from: they must be removed first
  */
 export async function removeImage(
   reference: string,
@@ -19,6 +21,7 @@ export async function removeImage(
   const { store, work } = parts;
   const found = findImage(reference, store.records, store.bootId);
   if (found === undefined) return undefined;
+  refuseUsed(found, reference, parts);
   // Layers that a container keeps will have no record to say after a power cut that they aren't safe.
   const kept = found.layers.some((layer) => store.users.inUse(layer.chainId));
   if (kept && found.durable !== "synced") await durability.now();
@@ -31,4 +34,13 @@ export async function removeImage(
   await removeUnused(found.layers.map((layer) => layer.chainId).toReversed(), parts, unending);
   await removeUnusedBlobs(blobsOf(found), parts);
   return found;
+}
+
+function refuseUsed(image: ImageRecord, reference: string, { store }: ImageParts): void {
+  const users = store.users.usersOf(image.id);
+  if (users.length === 0) return;
+  const more = users.length > 3 ? ` and ${users.length - 3} more` : "";
+  throw new Fault("wrongState", `image "${reference}" is in use by ${users.slice(0, 3).join(", ")}${more}`, {
+    hint: "remove them first; `berth ps -a` lists them",
+  });
 }

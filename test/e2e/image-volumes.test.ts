@@ -155,11 +155,14 @@ for (const runtime of ["crun", "runc"] as const) {
       assert.equal(await said(fresh, "ls /data /alias/in"), "/alias/in:\n\n/data:\ntext\n");
     });
 
-    test("it stays when the image is removed and the daemon dies, and goes with its container", async () => {
+    test("its image can't be removed; it stays when the daemon dies, and goes with its container", async () => {
       const own = await runPod(daemon, "lasting");
       const config = shellConfig("c", busyboxImage, "exec sleep 1000", { mounts: [imageMount("/tools")] });
       const id = await runContainer(daemon, own, config);
-      await daemon.images.removeImage({ image: ImageSpec.create({ image: toolsImage }) });
+      await assert.rejects(
+        daemon.images.removeImage({ image: ImageSpec.create({ image: toolsImage }) }),
+        /is in use by .*container c \([0-9a-f]{13}\)/,
+      );
       await daemon.kill();
       await daemon.launch();
       assert.equal(await said(id, "cat /tools/data/text"), "new\n");

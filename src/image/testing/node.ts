@@ -17,6 +17,7 @@ import { openImages } from "../open.ts";
 /** What a test changes of a node. */
 export interface NodeSettings {
   readonly keepLayerBlobs?: boolean;
+  readonly pinned?: readonly string[];
   readonly maxManifest?: number;
   readonly maxLayer?: number;
   readonly pullProgressTimeout?: number;
@@ -109,6 +110,7 @@ function openNode(
       image: {
         snapshotter: "overlay",
         keepLayerBlobs: settings.keepLayerBlobs ?? false,
+        pinned: [...(settings.pinned ?? [])],
         maxManifest: settings.maxManifest ?? 1 << 20,
         maxLayer: settings.maxLayer ?? 1 << 28,
         maxLayers: 20,
@@ -122,6 +124,7 @@ function openNode(
     users: {
       inUse: (chain) => [...containers.values()].includes(chain),
       hasIngest: () => false,
+      usersOf: () => [],
       snapshotsOn: (chain) => [...containers].flatMap(([key, parent]) => (parent === chain ? [key] : [])),
     },
     bootId,
