@@ -3,9 +3,8 @@ import { during, Fault, faultKind, isFault } from "../base/fault.ts";
 import type { ContainerPaths } from "../config/paths.ts";
 import type { Images } from "../image/contract.ts";
 import type { Mounts } from "../linux/contract.ts";
-import type { SnapshotMount } from "../snapshot/contract.ts";
 import type { ContainerConfig, Mount } from "../spec/cri/container-config.ts";
-import { withMappedSnapshots } from "./mapped.ts";
+import { mountShown, type ShownSnapshots, withMappedSnapshots } from "./mapped.ts";
 import type { ContainerAttempt } from "./parts.ts";
 import { labeled } from "./snapshot.ts";
 import type { ContainerRecord, ImageVolume } from "./state.ts";
@@ -61,11 +60,10 @@ export async function mountImageVolumes(record: ContainerRecord, attempt: Contai
   await withMappedSnapshots(record, attempt, (shown) => mountEach(record, imageVolumes, shown, attempt));
 }
 
-/** @param shown where the snapshots are with other ids, as for `withMappedSnapshots` */
 async function mountEach(
   record: ContainerRecord,
   imageVolumes: readonly ImageVolume[],
-  shown: string | undefined,
+  shown: ShownSnapshots | undefined,
   { host, pod }: ContainerAttempt,
 ): Promise<void> {
   const label = pod && host.spec.mountLabel(record.config, pod);
@@ -77,8 +75,11 @@ async function mountEach(
     const named = mount.image.userSpecifiedImage || mount.image.image;
     try {
       await host.files.change([{ change: "makeDirectory", path: at, mode: 0o711 }]);
-      for (const view of chain === undefined ? [] : await host.snapshotter.view(chain, shown))
-        await mountView(view, at, label, host.mounts);
+      for (const view of chain === undefined ? [] : await host.snapshotter.view(chain, shown?.at)) {
+        if (view.type === "bind") await host.mounts.bind(view.source, at, { recursive: true, ...attributes });
+        else
+          await mountShown(view, at, [...labeled(view, label), "ro", "nosuid", "nodev"], shown, host.mounts);
+      }
       if (mount.imageSubPath !== "")
         await bindSubPath(at, mount.imageSubPath, sourceOf(index, mount, paths), named, host.mounts);
     } catch (error) {
@@ -88,16 +89,6 @@ async function mountEach(
       });
     }
   }
-}
-
-async function mountView(
-  view: SnapshotMount,
-  at: string,
-  label: string | undefined,
-  mounts: Mounts,
-): Promise<void> {
-  if (view.type === "bind") await mounts.bind(view.source, at, { recursive: true, ...attributes });
-  else await mounts.mount(view.source, at, view.type, [...labeled(view, label), "ro", "nosuid", "nodev"]);
 }
 
 async function bindSubPath(root: string, path: string, target: string, image: string, mounts: Mounts) {

@@ -1,4 +1,4 @@
-import { unmountMapped, withMappedSnapshots } from "./mapped.ts";
+import { mountShown, unmountMapped, withMappedSnapshots } from "./mapped.ts";
 import type { ContainerAttempt } from "./parts.ts";
 import { labeled, snapshotKey } from "./snapshot.ts";
 import type { ContainerRecord } from "./state.ts";
@@ -8,9 +8,9 @@ export async function mountRootfs(record: ContainerRecord, attempt: ContainerAtt
   const { rootfs } = host.paths.container(record.id);
   const label = pod && host.spec.mountLabel(record.config, pod);
   await host.files.change([{ change: "makeDirectory", path: rootfs, mode: 0o711 }]);
-  await withMappedSnapshots(record, attempt, async (at) => {
-    for (const mount of await host.snapshotter.mounts(snapshotKey(record.id), at)) {
-      await host.mounts.mount(mount.source, rootfs, mount.type, labeled(mount, label));
+  await withMappedSnapshots(record, attempt, async (shown) => {
+    for (const mount of await host.snapshotter.mounts(snapshotKey(record.id), shown?.at)) {
+      await mountShown(mount, rootfs, labeled(mount, label), shown, host.mounts);
     }
   });
 }

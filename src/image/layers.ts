@@ -3,6 +3,7 @@ import type { SnapshotUsage } from "../snapshot/contract.ts";
 import type { LayerProgress, LayerState, LayerStep, PullProgress } from "./contract.ts";
 import { bringLayer, isHere, type LayerJob, usageOf } from "./layer.ts";
 import type { ImageParts } from "./parts.ts";
+import { provideLayers } from "./provide.ts";
 import type { ImageSource, ResolvedImage } from "./resolve.ts";
 
 /** Readers of progress are people: in milliseconds, for each layer. */
@@ -23,7 +24,9 @@ export async function bringLayers(
   signal: AbortSignal,
 ): Promise<SnapshotUsage[]> {
   const jobs = jobsOf(image, from);
-  const here = await countHere(jobs, parts, signal);
+  const present = await countHere(jobs, parts, signal);
+  const provided = await provideLayers(jobs.slice(present), image, from.source, parts, signal);
+  const here = present + provided.length;
   const missing = jobs.slice(here);
   for (const job of jobs.slice(0, here)) progress(layerProgress(job, "present", job.blob.size));
   for (const job of missing) progress(layerProgress(job, "waiting", 0));
@@ -34,8 +37,8 @@ export async function bringLayers(
     if (!shared || signal.aborted) throw error;
     return bring();
   });
-  const known = await Promise.all(jobs.slice(0, here).map((job) => usageOf(job.chainId, parts)));
-  return [...known, ...brought];
+  const known = await Promise.all(jobs.slice(0, present).map((job) => usageOf(job.chainId, parts)));
+  return [...known, ...provided, ...brought];
 }
 
 function jobsOf(

@@ -31,7 +31,7 @@ export async function pullImage(
     const here = digest === undefined ? undefined : await nameKnown(reference, digest, parts, signal);
     if (here !== undefined) return here;
     const { mediaType, bytes, digest: root } = await repository.manifest(digest ?? named, signal);
-    const source = registrySource(repository);
+    const source = registrySource(repository, formatReference(reference));
     const descriptor = { digest: root, mediaType, size: bytes.length };
     const image = await resolveImage({ descriptor, bytes }, source, parts, signal);
     return await bringImage(image, { source, names: namesOf(reference, root) }, parts, progress, signal);
@@ -119,8 +119,9 @@ function namesOf(reference: Reference, root: Digest): ImageNames {
   return { tags, digests: [`${repositoryName(reference)}@${root}`] };
 }
 
-function registrySource(repository: RemoteRepository): ImageSource {
+function registrySource(repository: RemoteRepository, reference: string): ImageSource {
   return {
+    reference,
     small: async (blob, signal) =>
       /manifest|index/.test(blob.mediaType)
         ? (await repository.manifest(blob.digest, signal)).bytes

@@ -16,6 +16,8 @@ import { selectManifest } from "./platform.ts";
 
 /** Where the parts of an image come from: a registry or an archive. */
 export interface ImageSource {
+  /** What the image can be had by from its registry; absent when it does not come from there. */
+  readonly reference?: string;
   /** The bytes of a manifest, an index or a config, verified. */
   small(blob: Descriptor, signal: AbortSignal): Promise<Uint8Array>;
   /** The bytes of a layer, not verified. */

@@ -1,6 +1,7 @@
-import type { ChainId, SnapshotKey } from "../base/ids.ts";
+import type { ChainId, Digest, SnapshotKey } from "../base/ids.ts";
 import type { Bytes } from "../base/units.ts";
 import type { UserRanges } from "../linux/contract.ts";
+import type { Descriptor } from "../spec/oci-image.ts";
 
 /** What a snapshot takes on disk. */
 export interface SnapshotUsage {
@@ -13,16 +14,34 @@ export interface SnapshotMount {
   readonly type: string;
   readonly source: string;
   readonly options: readonly string[];
+  /** For a container with a user namespace: its files have the image's ids until the mount itself gets the namespace's. */
+  readonly unmapped?: true;
 }
 
 /** Where a snapshotter's `directory` is bound once more, with the ids of a user namespace that has `users`. */
 export interface MappedSnapshots {
   readonly at: string;
   readonly users: UserRanges;
+  /** The file of the namespace. */
+  readonly namespace: string;
 }
 
-/** Where a container's files differ from its image's. */
-export interface SnapshotChanges {
+/** A layer, before any of its bytes is fetched, for a snapshotter that may get at them by itself. */
+export interface LayerOffer {
+  readonly chain: ChainId;
+  /** Committed already. */
+  readonly parent: ChainId | undefined;
+  /** As the manifest names it, annotations included. */
+  readonly blob: Descriptor;
+  /** What the image was asked for by: `docker.io/library/busybox:1.36`. */
+  readonly reference: string;
+  readonly manifest: Digest;
+  /** The blobs of this layer and of those above it, in their order. */
+  readonly from: readonly Digest[];
+}
+
+/** Where a container's files differ from its image's; good until it is disposed of. */
+export interface SnapshotChanges extends AsyncDisposable {
   /** Where its own files lie, from its root on. */
   readonly directory: string;
   /** Paths from the root, without a slash before them, one character for each byte (latin1). What lay below them went, too. */
@@ -38,22 +57,29 @@ export interface ChangesRequest {
 }
 
 /**
- * Keeps unpacked layers and containers' writable layers, as directories or devices.
+ * Keeps unpacked layers and containers' writable layers, as directories, file systems or devices.
  *
  * A layer is unpacked on its own into a fresh directory (`prepareLayer`), beside all others of its image, and then
  * committed onto its parent (`commitLayer`), which puts right what it takes for granted from the layers below.
  * Everything is found again from names alone: no state is held in memory that a restart would lose.
  *
  * Files lie on disk with the ids that images give them. For a pod with a user namespace, `directory` is bound elsewhere
- * with the ids of that one, and what is mounted comes from there: nothing is copied, and pods with other ids share the layers.
+ * with the ids of that one, and what is mounted comes from there, or the mount itself is given them (`unmapped`): nothing
+ * is copied, and pods with other ids share the layers.
  */
 export interface Snapshotter {
   readonly name: string;
-  /** Everything lies below it, on one file system. Absolute. */
+  /** What it keeps in files lies below it, on one file system. Absolute. */
   readonly directory: string;
   /** Why it cannot work on this host, or undefined. With `mapped`: why not for user namespaces. */
   probe(mapped?: MappedSnapshots): Promise<string | undefined>;
-  /** An empty directory for one layer's own files, on the snapshots' file system. `ingest` names it until commit. */
+  /**
+   * Commits a layer without its bytes being fetched, when the snapshotter can get at them by itself; asked from the lowest
+   * layer up, each when those below are committed. Absent: it never can.
+   * @returns undefined when it can't: the layer is to be fetched
+   */
+  provideLayer?(offer: LayerOffer, signal: AbortSignal): Promise<SnapshotUsage | undefined>;
+  /** An empty directory for one layer's own files. `ingest` names it until commit. */
   prepareLayer(ingest: string): Promise<string>;
   /** Makes the unpacked `ingest` the snapshot `chain` on top of `parent`. Succeeds if `chain` is there already. */
   commitLayer(ingest: string, chain: ChainId, parent: ChainId | undefined): Promise<SnapshotUsage>;
@@ -78,9 +104,12 @@ export interface Snapshotter {
    */
   mounts(key: SnapshotKey, at?: string): Promise<readonly SnapshotMount[]>;
   view(chain: ChainId, at?: string): Promise<readonly SnapshotMount[]>;
-  /** Where the files of a layer without a parent lie, as it brought them. */
+  /**
+   * Where the files of a layer without a parent lie, as it brought them.
+   * @throws {Fault} unimplemented when it is not in a directory
+   */
   layerDirectory(chain: ChainId): Promise<string>;
-  /** The directory that holds what the container has written itself; of no container: one that is empty. */
+  /** The directory that holds what the container has written itself, and nothing else; where there is none: one that is empty. */
   writableLayer(key: SnapshotKey | undefined): string;
   /** What the container's own layer takes; walks the directory off the main thread. */
   usage(key: SnapshotKey): Promise<SnapshotUsage>;

@@ -139,7 +139,7 @@ export class DirectorySnapshotter implements Snapshotter {
     const { name: kind } = this.#kind;
     const lowers = this.#store.trees(stack);
     const deleted = await this.#workers.run("changes", { kind, own, lowers, list, except });
-    return { directory: own, deleted };
+    return { directory: own, deleted, [Symbol.asyncDispose]: async () => undefined };
   }
 
   async mounts(key: SnapshotKey, at?: string): Promise<readonly SnapshotMount[]> {

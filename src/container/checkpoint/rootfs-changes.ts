@@ -19,7 +19,8 @@ export async function writeRootfsChanges(
   const { work } = host.paths.checkpoint(id);
   const list = join(work, "changes");
   const except = mounts.map(({ destination }) => Buffer.from(destination.slice(1)).toString("latin1"));
-  const { directory, deleted } = await host.snapshotter.changes(snapshotKey(id), { list, except });
+  await using changes = await host.snapshotter.changes(snapshotKey(id), { list, except });
+  const { directory, deleted } = changes;
   const to = join(work, archiveNames.rootfsDiff);
   await packFiles({ directory, list, to, path: host.config.runtime.path }, host.processes, signal);
   if (deleted.length === 0) return;

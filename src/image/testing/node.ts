@@ -6,7 +6,7 @@ import pino from "pino";
 import type { BootId, ChainId, SnapshotKey } from "../../base/ids.ts";
 import type { Metadata } from "../../metadata/contract.ts";
 import { openMetadata } from "../../metadata/open.ts";
-import type { Snapshotter } from "../../snapshot/contract.ts";
+import type { LayerOffer, Snapshotter, SnapshotUsage } from "../../snapshot/contract.ts";
 import { openSnapshotter } from "../../snapshot/open.ts";
 import type { LayerUnpacker } from "../../snapshot/unpack-contract.ts";
 import { openUnpacker } from "../../snapshot/unpacker.ts";
@@ -23,6 +23,8 @@ export interface NodeSettings {
   readonly pullProgressTimeout?: number;
   readonly maxConcurrentLayers?: number;
   readonly syncDelay?: number;
+  /** Makes the snapshotter one that can get at layers by itself. */
+  readonly provides?: (offer: LayerOffer, snapshotter: Snapshotter) => Promise<SnapshotUsage | undefined>;
 }
 
 /** A node's images in a directory of their own, on the real database, snapshotter and unpacker. */
@@ -55,6 +57,8 @@ async function openAt(
   const metadata = await openMetadata(join(root, "berth.db"), { idle: 1000 });
   const workers = new SnapshotWorkers({ atMost: 2, idle: 200 });
   const snapshotter = openSnapshotter("overlay", join(root, "snapshots"), workers);
+  const { provides } = settings;
+  if (provides !== undefined) snapshotter.provideLayer = (offer) => provides(offer, snapshotter);
   const unpacker = openUnpacker(workers, undefined);
   const images = await openNode(
     root,

@@ -80,7 +80,7 @@ async function problemWithSnapshots(
     return `the file system of ${snapshots.directory} has no ID-mapped mounts: ${describeFault(error)}`;
   }
   try {
-    return await snapshots.probe({ at, users: mappings });
+    return await snapshots.probe({ at, users: mappings, namespace });
   } finally {
     await mounts.unmount(at);
   }

@@ -65,7 +65,8 @@ export function changesSuite(name: "overlay" | "native"): void {
     async function packed(fixture: SnapshotFixture, key: SnapshotKey, except: readonly string[]) {
       const list = join(fixture.directory, fixture.newName());
       const to = join(fixture.directory, fixture.newName());
-      const { directory, deleted } = await fixture.snapshots.changes(key, { list, except });
+      await using changes = await fixture.snapshots.changes(key, { list, except });
+      const { directory, deleted } = changes;
       const path = process.env.PATH ?? "";
       await packFiles({ directory, list, to, path }, hostProcesses(), AbortSignal.timeout(30_000));
       return { tar: readFileSync(to), deleted, listed: readFileSync(list, "latin1").split("\0") };

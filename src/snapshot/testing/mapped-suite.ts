@@ -66,9 +66,9 @@ export function mappedSuite(name: "overlay" | "native"): void {
 
     it("works here", async () => {
       await mapped(100_000, async (shown) => {
-        const place = { at: shown, users: users(100_000) };
+        const place = { at: shown, users: users(100_000), namespace: join(at("ns-100000"), "user") };
         assert.equal(await fixture.snapshots.probe(place), undefined);
-        const wrong = { at: fixture.snapshots.directory, users: users(100_000) };
+        const wrong = { ...place, at: fixture.snapshots.directory };
         assert.match((await fixture.snapshots.probe(wrong)) ?? "", /ids/);
       });
     });
