@@ -6,7 +6,7 @@ import { dockerArchiveImages } from "./docker-archive.ts";
 import { ociLayoutImages } from "./oci-layout.ts";
 import type { ImageParts } from "./parts.ts";
 import { bringImage } from "./pull.ts";
-import { blobsOf, removeUnused, removeUnusedBlobs } from "./sweep.ts";
+import { removeUnused, removeUnusedBlobs, storedFor } from "./sweep.ts";
 
 /**
  * Takes all images of an OCI layout (directory or tar) or of a docker archive, with their blobs. Either all
@@ -76,5 +76,5 @@ async function forget(id: ImageId, parts: ImageParts): Promise<void> {
   using _records = await parts.work.recordLock.hold("records", unending);
   await parts.store.records.delete(id);
   await removeUnused(record.layers.map((layer) => layer.chainId).toReversed(), parts, unending);
-  await removeUnusedBlobs(blobsOf(record), parts);
+  await removeUnusedBlobs(storedFor(record), parts);
 }

@@ -68,6 +68,7 @@ async function bringOnce(
   const ingest = newIngest();
   const keepBlobAt =
     job.keepBlob && !(await hasBlob(job.blob, parts)) ? store.content.ingestPath() : undefined;
+  const listFilesAt = store.content.ingestPath();
   try {
     await store.ingests.put(ingest, {
       ingest,
@@ -77,16 +78,17 @@ async function bringOnce(
     });
     {
       using _slot = await work.slots.take(signal);
-      await unpack(job, ingest, keepBlobAt, parts, report, signal);
+      await unpack(job, ingest, { keepBlobAt, listFilesAt }, parts, report, signal);
     }
     report("unpacked");
     if (keepBlobAt !== undefined) await store.content.adopt(keepBlobAt, job.blob.digest);
+    await store.fileLists.adopt(listFilesAt, job.diffId);
     if (parent !== undefined) await waitFor(parent, signal, `waiting for the layer below ${job.blob.digest}`);
     const usage = await store.snapshotter.commitLayer(ingest, job.chainId, job.parent);
     await store.ingests.delete(ingest);
     return usage;
   } catch (error) {
-    if (keepBlobAt !== undefined) await store.content.drop(keepBlobAt);
+    for (const path of [keepBlobAt, listFilesAt]) if (path !== undefined) await store.content.drop(path);
     await store.snapshotter.abortLayer(ingest);
     await store.ingests.delete(ingest);
     throw error;
@@ -120,7 +122,7 @@ export async function usageOf(chain: ChainId, { store }: ImageParts): Promise<Sn
 async function unpack(
   job: LayerJob,
   ingest: string,
-  keepBlobAt: string | undefined,
+  beside: { readonly keepBlobAt: string | undefined; readonly listFilesAt: string },
   parts: ImageParts,
   report: (done: Bytes) => void,
   signal: AbortSignal,
@@ -144,10 +146,11 @@ async function unpack(
   const source: LayerSource = stored
     ? { file: store.content.pathOf(digest) }
     : watched(job.fetch(until), watch);
+  const { keepBlobAt, listFilesAt } = beside;
   const keep = keepBlobAt === undefined ? {} : { keepBlobAt };
   try {
     const unpacked = await store.unpacker.unpackLayer(
-      { source, mediaType, directory, limits, progress, ...keep },
+      { source, mediaType, directory, limits, progress, listFilesAt, ...keep },
       until,
     );
     verify(job, unpacked);

@@ -1,8 +1,10 @@
+import { join } from "node:path";
 import type { Logger } from "pino";
 import type { BootId, Digest, ImageId } from "../base/ids.ts";
 import { KeyedLocks } from "../base/lock.ts";
 import type { Config } from "../config/schema.ts";
 import { BlobStore } from "../content/blob-store.ts";
+import { FileLists } from "../content/file-lists.ts";
 import type { Metadata } from "../metadata/contract.ts";
 import type { BackOff } from "../registry/back-off.ts";
 import { RegistryClient } from "../registry/client.ts";
@@ -56,6 +58,7 @@ export async function openImages(options: ImagesOptions): Promise<NodeImages> {
         parseIngestRecord,
       ),
       content: await BlobStore.open(options.content),
+      fileLists: await FileLists.open(join(options.content, "files")),
       snapshotter,
       unpacker,
       users,

@@ -3,6 +3,7 @@ import type { BootId, ChainId, Digest, ImageId, SnapshotKey } from "../base/ids.
 import type { KeyedLocks } from "../base/lock.ts";
 import type { Bytes, Ms } from "../base/units.ts";
 import type { BlobStore } from "../content/blob-store.ts";
+import type { FileLists } from "../content/file-lists.ts";
 import type { RecordTable } from "../metadata/contract.ts";
 import type { RegistryClient } from "../registry/client.ts";
 import type { Snapshotter, SnapshotUsage } from "../snapshot/contract.ts";
@@ -50,6 +51,7 @@ interface ImageStore {
   /** Layers that are being unpacked: recorded before their directory exists. */
   readonly ingests: RecordTable<string, IngestRecord>;
   readonly content: BlobStore;
+  readonly fileLists: FileLists;
   readonly snapshotter: Snapshotter;
   readonly unpacker: LayerUnpacker;
   readonly users: ChainUsers;

@@ -63,7 +63,7 @@ export async function bringImage(
   const blobs = [
     image.configDigest,
     image.manifest.digest,
-    ...image.layers.map((layer) => layer.blob.digest),
+    ...image.layers.flatMap(({ blob, diffId }) => [blob.digest, diffId]),
   ];
   try {
     using _pins = work.pins.pin([...chains, ...blobs]);

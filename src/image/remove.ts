@@ -3,7 +3,7 @@ import type { ImageRecord } from "./contract.ts";
 import type { Durability } from "./durability.ts";
 import { findImage } from "./find.ts";
 import type { ImageParts } from "./parts.ts";
-import { blobsOf, removeUnused, removeUnusedBlobs } from "./sweep.ts";
+import { removeUnused, removeUnusedBlobs, storedFor } from "./sweep.ts";
 
 /**
  * Removes an image under all its names, and what nothing else needs of it: first it can't be found any more,
@@ -32,7 +32,7 @@ export async function removeImage(
   // From here on it is removed, whoever still waits.
   const unending = new AbortController().signal;
   await removeUnused(found.layers.map((layer) => layer.chainId).toReversed(), parts, unending);
-  await removeUnusedBlobs(blobsOf(found), parts);
+  await removeUnusedBlobs(storedFor(found), parts);
   return found;
 }
 

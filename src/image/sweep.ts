@@ -43,7 +43,7 @@ async function removeIfUnused(chain: ChainId, parts: ImageParts, signal: AbortSi
   }
 }
 
-/** Removes the blobs of `digests` that no image and nothing in flight counts on. */
+/** Removes the blobs and the lists of files of `digests` that no image and nothing in flight counts on. */
 export async function removeUnusedBlobs(
   digests: Iterable<Digest>,
   { store, work }: ImageParts,
@@ -51,9 +51,16 @@ export async function removeUnusedBlobs(
   const unending = new AbortController().signal;
   for (const digest of digests) {
     using _blob = await work.digestLocks.hold(digest, unending);
-    const needed = [...store.records.values()].some((record) => blobsOf(record).includes(digest));
-    if (!needed && !work.pins.has(digest)) await store.content.delete(digest);
+    const needed = [...store.records.values()].some((record) => storedFor(record).includes(digest));
+    if (needed || work.pins.has(digest)) continue;
+    await store.content.delete(digest);
+    await store.fileLists.delete(digest);
   }
+}
+
+/** By what digest anything is stored for an image besides its snapshots: its blobs, and the lists of its layers' files. */
+export function storedFor(record: ImageRecord): Digest[] {
+  return [...blobsOf(record), ...record.layers.map((layer) => layer.diffId)];
 }
 
 /** Everything that an image may have in the blob store. */
@@ -77,7 +84,7 @@ export async function sweepImages(parts: ImageParts, signal: AbortSignal): Promi
   const blobs = await store.content.list();
   for (const { digest, path } of blobs) if (digest === undefined) await store.content.drop(path);
   await removeUnusedBlobs(
-    blobs.flatMap(({ digest }) => digest ?? []),
+    [...blobs.flatMap(({ digest }) => digest ?? []), ...(await store.fileLists.list())],
     parts,
   );
   const named = new Set(

@@ -27,6 +27,8 @@ export interface UnpackRequest {
   readonly limits: UnpackLimits;
   /** Also writes the blob as it came to this new file, for stores that keep blobs. The caller syncs or drops it. */
   readonly keepBlobAt?: string;
+  /** Also writes what the layer's entries make to this new file (`files/`), to compare with what lies on disk later. */
+  readonly listFilesAt?: string;
   /** Called as bytes of the blob have been unpacked, with their running total: progress that counts unpacking. */
   readonly progress?: (done: Bytes) => void;
 }

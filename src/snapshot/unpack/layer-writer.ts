@@ -9,6 +9,7 @@ import { joinPath, maxLayerPath } from "../names.ts";
 import type { LayerNotes } from "../notes.ts";
 import type { UnpackLimits } from "../unpack-contract.ts";
 import { clearAttributes, setAttributes, sortAttributes } from "./attributes.ts";
+import { EntryLister, type FileList } from "./entry-lister.ts";
 import { allOf, type LayerDirectory, LayerTree, replace, unspoken } from "./layer-tree.ts";
 import { clearPlace, inPlace, lstatPlace, makeNode, type Place, placePath, setTimes } from "./node.ts";
 import { leadsOut, partsOf, walkTo } from "./resolve.ts";
@@ -25,6 +26,7 @@ interface OpenFile {
   readonly fd: OwnedFd;
   readonly place: Place;
   readonly entry: TarEntry;
+  checksum: number;
 }
 
 /**
@@ -37,6 +39,7 @@ interface OpenFile {
 export class LayerWriter implements TarSink, Disposable {
   readonly #tree: LayerTree;
   readonly #limits: UnpackLimits;
+  readonly #lister: EntryLister;
   #file: OpenFile | undefined;
   #name: ByteString = "";
   #written = 0;
@@ -45,9 +48,10 @@ export class LayerWriter implements TarSink, Disposable {
   #lateBytes = 0;
   #entries = 0;
 
-  constructor(directory: string, limits: UnpackLimits) {
+  constructor(directory: string, limits: UnpackLimits, list?: FileList) {
     this.#tree = new LayerTree(directory);
     this.#limits = limits;
+    this.#lister = new EntryLister(list);
   }
 
   get entries(): number {
@@ -74,6 +78,7 @@ export class LayerWriter implements TarSink, Disposable {
         done += writeSync(file.fd.fd, chunk, done, chunk.length - done, offset + done);
     });
     this.#written = offset + chunk.length;
+    file.checksum = this.#lister.grown(file.checksum, chunk);
   }
 
   entryEnd(): void {
@@ -90,6 +95,7 @@ export class LayerWriter implements TarSink, Disposable {
       fchmodSync(fd, entry.mode);
       setTimes(this.#tree, place, entry);
     });
+    this.#lister.file(place, entry, file.checksum);
     this.#closeFile();
   }
 
@@ -150,7 +156,10 @@ export class LayerWriter implements TarSink, Disposable {
       throw new Fault("invalid", `too long a path: ${shownName(entry.name)}`);
     if (entry.type === "hardLink") this.#makeLink(place, entry);
     else if (entry.type === "file") inPlace(this.#tree, place, () => this.#makeFile(place, entry));
-    else inPlace(this.#tree, place, () => makeNode(this.#tree, place, entry));
+    else {
+      inPlace(this.#tree, place, () => makeNode(this.#tree, place, entry));
+      this.#lister.node(place, entry);
+    }
     directory.hidden.delete(name);
     if (entry.type !== "hardLink") directory.links.delete(name);
   }
@@ -158,7 +167,7 @@ export class LayerWriter implements TarSink, Disposable {
   #makeFile(place: Place, entry: TarEntry): void {
     const at = this.#tree.fd(place.directory);
     const fd = openBeneath(at, pathBytes(place.name), newFile, { confine: "noLinks", mode: 0o600 });
-    this.#file = { fd, place, entry };
+    this.#file = { fd, place, entry, checksum: 0 };
   }
 
   #makeLink(place: Place, entry: TarEntry): void {
@@ -168,9 +177,11 @@ export class LayerWriter implements TarSink, Disposable {
       clearPlace(this.#tree, place);
       const path = partsOf(entry.linkName, entry.name).join("/");
       directory.links.set(name, { target: path, order: this.#links++ });
+      this.#lister.link(place, path);
       return;
     }
     if (target.directory === directory && target.name === name) return;
+    this.#lister.link(place, joinPath(target.directory.path, target.name));
     directory.links.delete(name);
     inPlace(this.#tree, place, () => {
       const { from, to } = this.#tree.fdPair(target.directory, directory);
@@ -215,6 +226,7 @@ export class LayerWriter implements TarSink, Disposable {
     setAttributes(path, now);
     const { mode, modified } = entry;
     directory.entry = { mode, modified, accessed: entry.accessed ?? modified, late };
+    this.#lister.directory(directory, entry);
   }
 
   #finishDirectory(directory: LayerDirectory): void {

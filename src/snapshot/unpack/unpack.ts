@@ -4,6 +4,7 @@ import { Fault } from "../../base/fault.ts";
 import type { DiffId, Digest } from "../../base/ids.ts";
 import { systemFault } from "../../linux/libc.ts";
 import { TarReader } from "../../wire/tar/read.ts";
+import { FileListWriter } from "../files/list-writer.ts";
 import { treeOf, writeNotes } from "../notes.ts";
 import type { UnpackedLayer, UnpackLimits } from "../unpack-contract.ts";
 import { checkMediaType, inflate } from "./inflate.ts";
@@ -15,6 +16,7 @@ export interface UnpackJob {
   readonly mediaType: string;
   readonly limits: UnpackLimits;
   readonly keepBlobAt: string | undefined;
+  readonly listFilesAt: string | undefined;
   /** Path of igzip, where it is installed. */
   readonly igzip: string | undefined;
 }
@@ -30,7 +32,8 @@ export async function unpack(job: UnpackJob, blob: AsyncIterable<Uint8Array>): P
   const { maxUnpacked } = job.limits;
   const tree = treeOf(job.directory);
   makeTree(tree);
-  using writer = new LayerWriter(tree, job.limits);
+  using list = job.listFilesAt === undefined ? undefined : new FileListWriter(job.listFilesAt);
+  using writer = new LayerWriter(tree, job.limits, list);
   using kept = keepBlob(job.keepBlobAt);
   const reader = new TarReader(writer);
   const [compressed, uncompressed] = [createHash("sha256"), createHash("sha256")];
@@ -53,6 +56,7 @@ export async function unpack(job: UnpackJob, blob: AsyncIterable<Uint8Array>): P
   });
   reader.end();
   writeNotes(job.directory, writer.finish());
+  list?.end();
   return {
     blobDigest: `sha256:${compressed.digest("hex")}` as Digest,
     blobSize,

@@ -2,6 +2,7 @@ import { Fault, type FaultKind, faultKind } from "../../base/fault.ts";
 import type { Bytes } from "../../base/units.ts";
 import type { ListChangesRequest } from "../changes/list-changes.ts";
 import type { SnapshotUsage } from "../contract.ts";
+import type { CompareRequest, Comparison } from "../files/compare.ts";
 import type { LayerPath } from "../names.ts";
 import type { UnpackJob } from "../unpack/unpack.ts";
 import type { UnpackedLayer } from "../unpack-contract.ts";
@@ -18,6 +19,8 @@ export interface Tasks {
   settle: { takes: SettleRequest; gives: SnapshotUsage };
   /** Lists where a container differs from its image. */
   changes: { takes: ListChangesRequest; gives: readonly LayerPath[] };
+  /** Compares a mounted layer with the list of its files. */
+  compare: { takes: CompareRequest; gives: Comparison };
 }
 
 export type TaskName = keyof Tasks;
@@ -51,7 +54,7 @@ export type FromWorker =
   | {
       readonly id: number;
       readonly say: "done";
-      readonly gives: UnpackedLayer | SnapshotUsage | readonly LayerPath[] | undefined;
+      readonly gives: UnpackedLayer | Tasks[TaskName]["gives"];
     }
   | { readonly id: number; readonly say: "failed"; readonly why: readonly FaultData[] };
 

@@ -1,6 +1,7 @@
 import { Fault } from "../../base/fault.ts";
 import { systemFault } from "../../linux/libc.ts";
 import { listChanges } from "../changes/list-changes.ts";
+import { compareFiles } from "../files/compare.ts";
 import { settleLayer } from "../settle/settle-layer.ts";
 import { copyTree } from "../tree/copy.ts";
 import { removeTree } from "../tree/remove.ts";
@@ -21,6 +22,7 @@ const tasks: TaskTable = {
   },
   settle: (request) => settleLayer(request),
   changes: (request) => listChanges(request),
+  compare: (request) => compareFiles(request),
 };
 
 /** Runs one task to its end on this thread. @throws {Fault} */

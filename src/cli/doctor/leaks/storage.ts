@@ -77,6 +77,9 @@ function leakedBlobs(content: string, records: Records): Found[] {
   const unnamed = namesIn(blobs).filter((hex) => !records.digests.has(`sha256:${hex}`));
   const found = [
     ...unnamed.map((hex) => [join(blobs, hex), "no image has this blob"] as const),
+    ...namesIn(join(content, "files"))
+      .filter((hex) => !records.digests.has(`sha256:${hex}`))
+      .map((hex) => [join(content, "files", hex), "no image has the layer whose files this lists"] as const),
     ...namesIn(join(content, "ingest")).map(
       (name) => [join(content, "ingest", name), "a download that ended"] as const,
     ),
