@@ -12,7 +12,7 @@ SHELL := /bin/sh
 RUN_PACKAGES := crun runc conmon containernetworking-plugins iptables isal busybox-static \
   golang-github-containers-common catatonit iproute2 util-linux curl ca-certificates
 TEST_PACKAGES := containerd docker-registry skopeo umoci apache2-utils openssl criu nginx-light attr libcap2-bin socat \
-  xfsprogs btrfs-progs e2fsprogs faketime prometheus zsh fish python3-kubernetes
+  xfsprogs btrfs-progs e2fsprogs faketime tinyproxy-bin prometheus zsh fish python3-kubernetes
 NPM_PACKAGES := $(if $(shell command -v npm),,nodejs npm)
 KUBECTL_PACKAGE := $(if $(shell command -v kubectl),,kubernetes-client)
 

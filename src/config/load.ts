@@ -73,6 +73,8 @@ export function inspectConfig(
   const { config, origins, problems: refused } = mergeLayers(settings, layers);
   const problems = [...unread, ...refused];
   if (origins.get("grpc.socket") === "default") config.grpc.socket = join(config.state, "berth.sock");
+  if (origins.get("registry.credentialsFile") === "default")
+    config.registry.credentialsFile = join(config.root, "credentials.json");
   if (origins.get("cgroup.parent") === "default" && config.cgroup.driver === "systemd") {
     config.cgroup.parent = "berth.slice";
   }

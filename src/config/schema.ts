@@ -65,7 +65,15 @@ export interface Config {
     /** At start, plugins of CNI 1.1 are told to drop whatever berth does not know (GC). */
     collectGarbage: boolean;
   };
-  registry: { configPath: string; pullProgressTimeout: Ms; maxConcurrentLayers: number };
+  registry: {
+    configPath: string;
+    /** berth's own credentials; only who runs the daemon may be able to read it. */
+    credentialsFile: string;
+    /** Docker's config.json, containers' auth.json: asked after that, in order. */
+    authFiles: string[];
+    pullProgressTimeout: Ms;
+    maxConcurrentLayers: number;
+  };
   image: {
     snapshotter: "overlay" | "native";
     keepLayerBlobs: boolean;

@@ -101,6 +101,8 @@ export const settings = section<Config>({
   }),
   registry: section<Config["registry"]>({
     configPath: setting(read.absolutePath, "/etc/berth/certs.d"),
+    credentialsFile: setting(read.absolutePath, "/var/lib/berth/credentials.json"),
+    authFiles: setting(read.listOf(read.absolutePath), []),
     pullProgressTimeout: setting(read.duration, 60 * second),
     maxConcurrentLayers: setting(read.wholeNumber(1), 16),
   }),

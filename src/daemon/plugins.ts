@@ -50,6 +50,7 @@ import { openStreamServer } from "../stream/server.ts";
 import { podForContainers } from "./container-pods.ts";
 import { openFaultPort } from "./fault-port.ts";
 import type { NodeWatch } from "./node-watch.ts";
+import { openRegistry } from "./open-registry.ts";
 import { openSpecBuilder } from "./spec-builder.ts";
 import { usersOfChains } from "./users-of-chains.ts";
 
@@ -139,7 +140,7 @@ export async function openNode(
       pulls: watch.pulls,
       log,
       users: usersOfChains(containerBook),
-      proxyEnv: process.env,
+      registry: openRegistry(config, host.processes),
     }),
     (open) => open.close(),
   );

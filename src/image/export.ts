@@ -157,7 +157,7 @@ async function layerBytes(
       `layer ${blob.digest} was dropped once it was unpacked, and the image has no name to fetch it by`,
     );
   }
-  const repository = await registry.repository(parseReference(name), undefined);
+  const repository = await registry.repository(parseReference(name));
   return again(repository.blob(blob, signal), blob.digest);
 }
 

@@ -6,8 +6,7 @@ import type { Config } from "../config/schema.ts";
 import { BlobStore } from "../content/blob-store.ts";
 import { FileLists } from "../content/file-lists.ts";
 import type { Metadata } from "../metadata/contract.ts";
-import type { BackOff } from "../registry/back-off.ts";
-import { RegistryClient } from "../registry/client.ts";
+import type { RegistryClient } from "../registry/client.ts";
 import type { Snapshotter } from "../snapshot/contract.ts";
 import type { LayerUnpacker } from "../snapshot/unpack-contract.ts";
 import type { PullObserver } from "./contract.ts";
@@ -20,9 +19,11 @@ import { parseImageRecord, parseIngestRecord } from "./records.ts";
 import { SharedWork } from "./shared-work.ts";
 import { Slots } from "./slots.ts";
 
+type RegistrySettings = Pick<Config["registry"], "pullProgressTimeout" | "maxConcurrentLayers">;
+
 /** What the images of a node are built from. */
 export interface ImagesOptions {
-  readonly config: Pick<Config, "registry" | "image">;
+  readonly config: { readonly registry: RegistrySettings; readonly image: Config["image"] };
   readonly metadata: Metadata;
   /** The directory of the blob store. */
   readonly content: string;
@@ -32,10 +33,8 @@ export interface ImagesOptions {
   readonly bootId: BootId;
   readonly pulls?: PullObserver | undefined;
   readonly log: Logger;
-  /** Where HTTPS_PROXY, HTTP_PROXY and NO_PROXY are looked up. */
-  readonly proxyEnv?: NodeJS.ProcessEnv;
-  /** How patiently registries are asked; the defaults fit real ones. */
-  readonly backOff?: BackOff;
+  /** Closed with the images. */
+  readonly registry: RegistryClient;
   readonly syncDelay?: number;
 }
 
@@ -44,12 +43,9 @@ export interface ImagesOptions {
  */
 export async function openImages(options: ImagesOptions): Promise<NodeImages> {
   const { config, metadata, snapshotter, unpacker, users, bootId, log } = options;
-  const { configPath, pullProgressTimeout, maxConcurrentLayers } = config.registry;
+  const { pullProgressTimeout, maxConcurrentLayers } = config.registry;
   const { keepLayerBlobs, maxManifest, maxLayer, maxLayers, maxFiles } = config.image;
   const limits = { maxManifest, maxLayer, maxLayers, maxFiles, maxConcurrentLayers };
-  // A connection that stalls is given up early enough for another one to save the pull.
-  const stall = Math.min(20_000, Math.ceil(pullProgressTimeout / 3));
-  const { proxyEnv, backOff } = options;
   const parts: ImageParts = {
     store: {
       records: metadata.table<ImageId, ReturnType<typeof parseImageRecord>>("images", parseImageRecord),
@@ -73,13 +69,7 @@ export async function openImages(options: ImagesOptions): Promise<NodeImages> {
     },
     settings: { ...limits, keepLayerBlobs, pullProgressTimeout, syncDelay: options.syncDelay ?? 1_000 },
     pinned: new PinnedImages(config.image.pinned),
-    registry: new RegistryClient({
-      configPath,
-      maxManifest,
-      stall,
-      ...(backOff === undefined ? {} : { backOff }),
-      ...(proxyEnv === undefined ? {} : { proxyEnv }),
-    }),
+    registry: options.registry,
     platforms: hostPlatforms(),
     pulls: options.pulls,
     log,

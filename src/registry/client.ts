@@ -1,16 +1,21 @@
 import type { Bytes, Ms } from "../base/units.ts";
 import type { Reference } from "../spec/reference.ts";
+import type { RegistryHost } from "../spec/registry-host.ts";
 import { readRegistryHosts } from "../spec/registry-hosts-file.ts";
 import { type BackOff, defaultBackOff } from "./back-off.ts";
-import { type GivenCredential, readCredential } from "./credential.ts";
-import { HostSession } from "./host-session.ts";
+import { type Credential, type GivenCredential, readCredential } from "./credential.ts";
+import type { CredentialSources, FoundCredential } from "./credential-sources.ts";
+import { type CredentialLookup, HostSession } from "./host-session.ts";
 import { RemoteRepository } from "./repository.ts";
 import { TokenCache } from "./tokens.ts";
+import type { Tell } from "./trace.ts";
 import { Transport } from "./transport.ts";
 
 export interface RegistryOptions {
   /** Where `<host>/hosts.toml` lie. Read anew for each pull. */
   readonly configPath: string;
+  /** Where credentials are looked for that no call gives; absent: nowhere. */
+  readonly credentials?: CredentialSources;
   /** Of a manifest, an index or a config. */
   readonly maxManifest: Bytes;
   /**
@@ -23,7 +28,15 @@ export interface RegistryOptions {
   readonly proxyEnv?: NodeJS.ProcessEnv;
 }
 
-/** Reads from registries (OCI distribution spec v1.1, pull). */
+/** What is asked of registries, and how. */
+export interface Asking {
+  /** What the caller gave: for the registry itself, not for its mirrors. */
+  readonly given?: GivenCredential | undefined;
+  /** Is told of each step. */
+  readonly tell?: Tell | undefined;
+}
+
+/** Reads from registries and writes to them (OCI distribution spec v1.1). */
 export class RegistryClient {
   readonly #options: RegistryOptions;
   readonly #transport: Transport;
@@ -41,17 +54,21 @@ export class RegistryClient {
    *
    * @throws {Fault} invalid for a malformed hosts.toml or credential
    */
-  async repository(reference: Reference, given: GivenCredential | undefined): Promise<RemoteRepository> {
+  async repository(reference: Reference, { given, tell }: Asking = {}): Promise<RemoteRepository> {
     const credential = readCredential(given);
-    const { hosts } = await readRegistryHosts(this.#options.configPath, reference.host);
-    const parts = { transport: this.#transport, tokens: this.#tokens, stall: this.#stall };
-    const sessions = hosts.map((host) => new HostSession(host, reference.repository, credential, parts));
+    const { configPath, backOff = defaultBackOff, maxManifest } = this.#options;
+    const { hosts, from } = await readRegistryHosts(configPath, reference.host);
+    tell?.({ kind: "hosts", from, hosts });
+    const parts = { transport: this.#transport, tokens: this.#tokens, stall: this.#stall, tell };
+    const sessions = hosts.map((host) => {
+      const lookUp = this.#lookUp(host, reference, credential);
+      return new HostSession(host, reference.repository, lookUp, parts);
+    });
     return new RemoteRepository(reference, sessions, {
       stall: this.#stall,
-      backOff: this.#options.backOff ?? defaultBackOff,
-      maxManifest: this.#options.maxManifest,
-      anonymous: credential === undefined,
-      configPath: this.#options.configPath,
+      backOff,
+      maxManifest,
+      configPath,
     });
   }
 
@@ -59,4 +76,27 @@ export class RegistryClient {
   close(): void {
     this.#transport.close();
   }
+
+  /**
+   * Whose credential a host gets: the registry that the reference names gets the caller's, or the node's own for that name; a
+   * mirror only what the node has for the mirror itself.
+   */
+  #lookUp(host: RegistryHost, { host: registry, repository }: Reference, given: Credential | undefined) {
+    const name = new URL(host.base).host;
+    const lookUp: CredentialLookup = async (signal) => {
+      if (host.isRegistry && given !== undefined)
+        return { credential: given, from: "the call", problems: [] };
+      const first = host.isRegistry ? await this.#stored(registry, repository, signal) : nothing;
+      if (first.credential !== undefined || (host.isRegistry && name === registry)) return first;
+      const own = await this.#stored(name, repository, signal);
+      return { ...own, problems: [...new Set([...first.problems, ...own.problems])] };
+    };
+    return lookUp;
+  }
+
+  async #stored(registry: string, repository: string, signal: AbortSignal): Promise<FoundCredential> {
+    return (await this.#options.credentials?.find(registry, repository, signal)) ?? nothing;
+  }
 }
+
+const nothing: FoundCredential = { credential: undefined, from: undefined, problems: [] };

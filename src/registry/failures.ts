@@ -1,9 +1,11 @@
 import { describeFault, Fault, type FaultKind, faultKind } from "../base/fault.ts";
+import { Refused } from "./answer.ts";
+import type { FoundCredential } from "./credential-sources.ts";
 import { ConnectionLost } from "./transport.ts";
 
 /** What one host had to say. */
 export interface HostFailure {
-  readonly host: string;
+  readonly session: { readonly name: string; readonly found: FoundCredential | undefined };
   readonly error: unknown;
 }
 
@@ -14,7 +16,7 @@ export interface HostFailure {
 export function noHostServes(
   doing: string,
   failures: readonly HostFailure[],
-  settings: { readonly anonymous: boolean; readonly configPath: string },
+  settings: { readonly configPath: string },
 ): Fault {
   const last = failures.at(-1);
   if (last === undefined) {
@@ -27,7 +29,9 @@ export function noHostServes(
   if (failures.length === 1) {
     return new Fault(kind, doing, { cause: last.error, ...(hint === undefined ? {} : { hint }) });
   }
-  const story = failures.map(({ host, error }) => `${host}: ${describeFault(error)}`).join("; ");
+  const story = failures
+    .map(({ session, error }) => `${session.name}: ${describeFault(error)}${whoAsked(session, error)}`)
+    .join("; ");
   return new Fault(
     kind,
     `${doing}: all of ${failures.length} hosts failed: ${story}`,
@@ -41,9 +45,10 @@ function kindOf(error: unknown): FaultKind {
 
 function hintFor(
   kind: FaultKind,
-  { host, error }: HostFailure,
-  settings: { readonly anonymous: boolean; readonly configPath: string },
+  { session, error }: HostFailure,
+  settings: { readonly configPath: string },
 ): string | undefined {
+  const { name: host, found } = session;
   const file = `${settings.configPath}/${host}/hosts.toml`;
   if (error instanceof ConnectionLost) {
     if (/^(EPROTO|ERR_SSL_(WRONG_VERSION|PACKET_LENGTH))/.test(error.code)) {
@@ -53,13 +58,32 @@ function hintFor(
       return `to trust its certificate, name the authority as ca in ${file}`;
     }
   }
-  if (kind === "unauthenticated") {
-    return settings.anonymous
-      ? "no credential was given, and the registry wants one"
-      : "check the credential";
-  }
+  if (isAboutCredential(error)) return credentialHint(host, found);
   if (kind === "notFound")
     return "check the name; some registries say so, too, of what a credential may not see";
   if (kind === "exhausted") return "the limit is image.maxManifest";
   return undefined;
+}
+
+function isAboutCredential(error: unknown): boolean {
+  return kindOf(error) === "unauthenticated" || (error instanceof Refused && error.status === 403);
+}
+
+function credentialHint(host: string, found: FoundCredential | undefined): string {
+  const passedOver = found?.problems.map((problem) => `; ${problem}`).join("") ?? "";
+  if (found?.credential === undefined)
+    return `no credential was given, and this node has none for ${host}; berth registry login ${host} stores one${passedOver}`;
+  return `check the credential${whoIs(found)}, from ${found.from}${passedOver}`;
+}
+
+/** In a list of hosts, of one that refuses: with which credential it was asked. */
+function whoAsked({ found }: HostFailure["session"], error: unknown): string {
+  if (!isAboutCredential(error)) return "";
+  return found?.credential === undefined
+    ? " (asked without a credential)"
+    : ` (asked with the credential${whoIs(found)} from ${found.from})`;
+}
+
+function whoIs({ credential }: FoundCredential): string {
+  return credential?.kind === "basic" ? ` of ${JSON.stringify(credential.username.slice(0, 100))}` : "";
 }

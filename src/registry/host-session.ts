@@ -6,12 +6,14 @@ import { refusal } from "./answer.ts";
 import { readBody } from "./body.ts";
 import { type Challenge, parseChallenges } from "./challenge.ts";
 import { basicHeader, type Credential, credentialFingerprint } from "./credential.ts";
+import type { FoundCredential } from "./credential-sources.ts";
 import { type Answered, drain, follow, redirectTarget } from "./redirect.ts";
 import { Secret } from "./secret.ts";
 import { readTls, type TlsSettings } from "./tls.ts";
 import { readTokenAnswer, tokenAnswerMax, tokenRealm, tokenRequest } from "./token-request.ts";
 import type { TokenCache } from "./tokens.ts";
-import { ConnectionLost, type HttpRequest, type RequestBody, type Transport } from "./transport.ts";
+import type { Tell } from "./trace.ts";
+import { ConnectionLost, type HttpRequest, type RequestBody, showUrl, type Transport } from "./transport.ts";
 
 /** What the sessions of one client share. */
 export interface SessionParts {
@@ -19,7 +21,11 @@ export interface SessionParts {
   readonly tokens: TokenCache;
   /** A connection on which nothing comes for so long is given up. */
   readonly stall: Ms;
+  readonly tell: Tell | undefined;
 }
+
+/** Looks for a credential, once the host wants one. */
+export type CredentialLookup = (signal: AbortSignal) => Promise<FoundCredential>;
 
 /** What is asked of a host. */
 export interface HostRequest {
@@ -36,20 +42,16 @@ const foreign = { "accept-encoding": "identity", "user-agent": "berth" };
 export class HostSession {
   readonly host: RegistryHost;
   readonly #repository: string;
-  readonly #credential: Credential | undefined;
+  readonly #lookUp: CredentialLookup;
   readonly #parts: SessionParts;
+  #found: FoundCredential | undefined;
   #base: string;
   #authorization: Secret | undefined;
 
-  constructor(
-    host: RegistryHost,
-    repository: string,
-    credential: Credential | undefined,
-    parts: SessionParts,
-  ) {
+  constructor(host: RegistryHost, repository: string, lookUp: CredentialLookup, parts: SessionParts) {
     this.host = host;
     this.#repository = repository;
-    this.#credential = credential;
+    this.#lookUp = lookUp;
     this.#parts = parts;
     this.#base = host.base;
   }
@@ -57,6 +59,11 @@ export class HostSession {
   /** How errors name this host. */
   get name(): string {
     return new URL(this.#base).host;
+  }
+
+  /** What was found when the host wanted a credential; undefined: it has not. */
+  get found(): FoundCredential | undefined {
+    return this.#found;
   }
 
   /**
@@ -81,6 +88,8 @@ export class HostSession {
         url.origin === origin ? parseChallenges(answer.headers["www-authenticate"] ?? "") : [];
       if (status !== 401 || refused === 2 || challenges.length === 0)
         throw await refusal(answer, url, signal);
+      for (const challenge of challenges)
+        this.#parts.tell?.({ kind: "challenge", challenge, from: url.host });
       const proof = await this.#prove(challenges, url, { anew: refused > 0, scope: request.scope }, signal);
       if (proof === undefined || (refused > 0 && proof.reveal() === this.#authorization?.reveal())) {
         throw await refusal(answer, url, signal);
@@ -108,6 +117,8 @@ export class HostSession {
       headers: isOwn ? { ...own, ...proof, ...asked.headers } : { ...foreign, ...asked.headers },
       body: asked.body,
       tls: isOwn ? await readTls(this.host.tls) : await this.#foreignTls(),
+      dialTimeout: this.host.dialTimeout,
+      tell: this.#parts.tell,
     };
     try {
       return {
@@ -145,40 +156,57 @@ export class HostSession {
     wanted: { readonly anew: boolean; readonly scope: string | undefined },
     signal: AbortSignal,
   ): Promise<Secret | undefined> {
-    const credential = this.#credential;
+    const credential = await this.#credential(signal);
     const bearer = challenges.find((challenge) => challenge.scheme === "bearer");
     if (bearer !== undefined) {
       const token =
         credential?.kind === "registryToken"
           ? credential.token
-          : await this.#token(bearer, url, wanted, signal);
+          : await this.#token(bearer, url, { ...wanted, credential }, signal);
       return new Secret(`Bearer ${token.reveal()}`);
     }
     const basic = challenges.some((challenge) => challenge.scheme === "basic");
     return basic && credential?.kind === "basic" ? basicHeader(credential) : undefined;
   }
 
+  async #credential(signal: AbortSignal): Promise<Credential | undefined> {
+    if (this.#found === undefined) {
+      const found = await this.#lookUp(signal);
+      this.#found ??= found;
+      this.#parts.tell?.({ kind: "credential", host: this.name, found });
+    }
+    return this.#found.credential;
+  }
+
   async #token(
     bearer: Challenge,
     registry: URL,
-    { anew, scope: more }: { readonly anew: boolean; readonly scope: string | undefined },
+    wanted: {
+      readonly anew: boolean;
+      readonly scope: string | undefined;
+      readonly credential: Credential | undefined;
+    },
     signal: AbortSignal,
   ): Promise<Secret> {
+    const { anew, scope: more, credential } = wanted;
     const realm = tokenRealm(bearer, registry);
     const service = bearer.parameters.get("service");
     const said = bearer.parameters.get("scope") || (more ?? `repository:${this.#repository}:pull`);
     const scope = [...new Set([...said.split(" "), ...(more?.split(" ") ?? [])])].join(" ");
-    const key = JSON.stringify([realm.href, service, scope, credentialFingerprint(this.#credential)]);
+    const key = JSON.stringify([realm.href, service, scope, credentialFingerprint(credential)]);
     const known = anew ? undefined : this.#parts.tokens.get(key);
     if (known !== undefined) return known;
-    const asked = tokenRequest(realm, service, scope, this.#credential);
+    const asked = tokenRequest(realm, service, scope, credential);
     const own = realm.origin === registry.origin;
     const tls = own ? await readTls(this.host.tls) : await this.#foreignTls();
-    const request = { ...asked, headers: { "user-agent": "berth", ...asked.headers }, tls };
+    const { tell } = this.#parts;
+    const request = { ...asked, headers: { "user-agent": "berth", ...asked.headers }, tls, tell };
+    const began = performance.now();
     const { answer, url } = await follow(this.#parts.transport, request, this.#foreignTls, signal);
     if (answer.statusCode !== 200) throw await tokenRefusal(answer, url, signal);
     const body = await readBody(answer, url, tokenAnswerMax, this.#parts.stall, signal);
     const { token, life } = readTokenAnswer(body, url);
+    tell?.({ kind: "token", realm: showUrl(realm), took: performance.now() - began, life });
     this.#parts.tokens.put(key, token, life);
     return token;
   }

@@ -29,7 +29,11 @@ export async function follow(
 ): Promise<Answered> {
   let at = request;
   for (let hops = 0; ; hops++) {
+    const began = performance.now();
     const answer = await transport.send(at, signal);
+    const { method, url: asked, tell } = at;
+    const took = performance.now() - began;
+    tell?.({ kind: "answer", method, url: showUrl(asked), status: answer.statusCode ?? 0, took });
     const location = redirectOf(answer);
     if (location === undefined || !(at.method === "GET" || at.method === "HEAD"))
       return { answer, url: at.url };

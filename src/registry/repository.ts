@@ -25,7 +25,6 @@ export interface RepositorySettings {
   readonly stall: Ms;
   readonly backOff: BackOff;
   readonly maxManifest: Bytes;
-  readonly anonymous: boolean;
   readonly configPath: string;
 }
 
@@ -133,7 +132,7 @@ export class RemoteRepository {
     for (const [session, backOff] of this.#able("pull")) {
       if (this.#wrong.get(blob.digest)?.has(session) === true) {
         const error = new Fault("corrupt", `what came of ${blob.digest} was not what the digest says`);
-        failures.push({ host: session.name, error });
+        failures.push({ session, error });
         continue;
       }
       try {
@@ -145,7 +144,7 @@ export class RemoteRepository {
         return;
       } catch (error) {
         throwIfEnded(signal, `fetching ${this.#shown(blob.digest)}`);
-        failures.push({ host: session.name, error });
+        failures.push({ session, error });
       }
     }
     throw noHostServes(`fetching ${this.#shown(blob.digest)}`, failures, this.#settings);
@@ -182,7 +181,7 @@ export class RemoteRepository {
         return await retrying(() => attempt(session), backOff, signal);
       } catch (error) {
         throwIfEnded(signal, doing);
-        failures.push({ host: session.name, error });
+        failures.push({ session, error });
       }
     }
     throw noHostServes(doing, failures, this.#settings);

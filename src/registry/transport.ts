@@ -8,7 +8,10 @@ import { Agent as TlsAgent, request as tlsRequest } from "node:https";
 import { throwIfEnded } from "../base/deadline.ts";
 import { Fault } from "../base/fault.ts";
 import type { Ms } from "../base/units.ts";
+import { proxyFor } from "../wire/http/proxy.ts";
+import { watchConnection } from "./connection-watch.ts";
 import type { TlsSettings } from "./tls.ts";
+import type { Tell } from "./trace.ts";
 
 /** Certificates that are renewed make new agents. */
 const agentsMax = 32;
@@ -24,6 +27,9 @@ export interface HttpRequest {
   /** Of one that comes in pieces, the headers tell the length. */
   readonly body?: RequestBody | undefined;
   readonly tls: TlsSettings;
+  /** How long the connection may take to come about; undefined: as long as the answer may. */
+  readonly dialTimeout?: Ms | undefined;
+  readonly tell?: Tell | undefined;
 }
 
 /** A connection that failed before or within an answer: trying again may help. */
@@ -45,44 +51,53 @@ export class ConnectionLost extends Error {
  * Sends requests over connections that are kept for the next ones. Takes no decisions: no retry, no redirect.
  */
 export class Transport {
-  readonly #plain: PlainAgent;
-  readonly #secure = new Map<string, TlsAgent>();
+  /** By TLS settings and proxy. */
+  readonly #agents = new Map<string, PlainAgent | TlsAgent>();
   readonly #answerWithin: Ms;
-  readonly #proxyEnv: NodeJS.ProcessEnv | undefined;
+  readonly #proxyEnv: NodeJS.ProcessEnv;
 
   /**
    * `answerWithin`: from the last byte of the request to the head of an answer. `proxyEnv`: HTTPS_PROXY, HTTP_PROXY and NO_PROXY.
    */
   constructor(answerWithin: Ms, proxyEnv: NodeJS.ProcessEnv | undefined) {
     this.#answerWithin = answerWithin;
-    this.#proxyEnv = proxyEnv;
-    this.#plain = new PlainAgent({ keepAlive: true, timeout: 15_000, ...this.#proxies() });
+    this.#proxyEnv = proxyEnv ?? {};
   }
 
   /**
    * Sends the request; resolves with the head of the answer, whose body must be read or destroyed.
    *
-   * @throws {ConnectionLost} or {Fault} cancelled or deadline, as the signal says
+   * @throws {ConnectionLost} or {Fault} cancelled or deadline, as the signal says; invalid for a proxy that is none
    */
-  send(request: HttpRequest, signal: AbortSignal): Promise<IncomingMessage> {
+  async send(request: HttpRequest, signal: AbortSignal): Promise<IncomingMessage> {
     throwIfEnded(signal, `asking ${showUrl(request.url)}`);
+    const proxy = proxyFor(request.url, this.#proxyEnv);
     const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
-    const options = { method: request.method, headers: request.headers, agent: this.#agentFor(request) };
+    const options = {
+      method: request.method,
+      headers: request.headers,
+      agent: this.#agentFor(request, proxy),
+    };
     const sent = (request.url.protocol === "https:" ? tlsRequest : plainRequest)(request.url, options);
-    const late = setTimeout(
-      () => sent.destroy(new Error(`no answer within ${this.#answerWithin} ms`)),
-      this.#answerWithin,
-    );
-    const abort = () => sent.destroy(new Error("given up"));
-    signal.addEventListener("abort", abort, { once: true });
     const settle = () => {
       clearTimeout(late);
       signal.removeEventListener("abort", abort);
     };
-    sent.on("error", (cause) => {
+    // At once: a request whose proxy is still being asked for a tunnel tells of no end before that has one.
+    const fail = (cause: Error) => {
       settle();
       reject(signal.aborted ? endedFault(signal, request.url) : new ConnectionLost(request.url, cause));
-    });
+      sent.destroy(cause);
+    };
+    const late = setTimeout(
+      () => fail(new Error(`no answer within ${this.#answerWithin} ms`)),
+      this.#answerWithin,
+    );
+    const abort = () => fail(new Error("given up"));
+    signal.addEventListener("abort", abort, { once: true });
+    sent.on("error", fail);
+    if (request.dialTimeout !== undefined) limitDialing(sent, request.dialTimeout, fail);
+    if (request.tell !== undefined) watchConnection(sent, { host: request.url.host, proxy }, request.tell);
     sent.on("response", (answer) => {
       clearTimeout(late);
       answer.on("close", settle);
@@ -97,30 +112,36 @@ export class Transport {
 
   /** Ends all connections, the idle and the busy. */
   close(): void {
-    this.#plain.destroy();
-    for (const agent of this.#secure.values()) agent.destroy();
+    for (const agent of this.#agents.values()) agent.destroy();
   }
 
-  #agentFor(request: HttpRequest): PlainAgent {
-    if (request.url.protocol === "http:") return this.#plain;
-    const known = this.#secure.get(request.tls.key);
+  #agentFor({ url, tls }: HttpRequest, proxy: URL | undefined): PlainAgent | TlsAgent {
+    const isPlain = url.protocol === "http:";
+    const key = `${isPlain ? "" : tls.key} ${proxy?.href ?? ""}`;
+    const known = this.#agents.get(key);
     if (known !== undefined) return known;
-    const agent = new TlsAgent({
-      keepAlive: true,
-      timeout: 15_000,
-      secureContext: request.tls.context,
-      rejectUnauthorized: request.tls.verify,
-      ...this.#proxies(),
-    });
+    const proxyEnv = proxy === undefined ? {} : { HTTP_PROXY: proxy.href, HTTPS_PROXY: proxy.href };
+    const options = { keepAlive: true, timeout: 15_000, proxyEnv };
+    const agent = isPlain
+      ? new PlainAgent(options)
+      : new TlsAgent({ ...options, secureContext: tls.context, rejectUnauthorized: tls.verify });
     // One that is left out ends its connections once they have been idle for a while.
-    if (this.#secure.size >= agentsMax) this.#secure.delete(this.#secure.keys().next().value ?? "");
-    this.#secure.set(request.tls.key, agent);
+    if (this.#agents.size >= agentsMax) this.#agents.delete(this.#agents.keys().next().value ?? "");
+    this.#agents.set(key, agent);
     return agent;
   }
+}
 
-  #proxies(): { proxyEnv?: NodeJS.ProcessEnv } {
-    return this.#proxyEnv === undefined ? {} : { proxyEnv: this.#proxyEnv };
-  }
+/** Has the request fail when no connection stands in time. */
+function limitDialing(sent: ClientRequest, within: Ms, fail: (cause: Error) => void): void {
+  const late = Object.assign(new Error(`no connection within ${within} ms`), { code: "ETIMEDOUT" });
+  const timer = setTimeout(() => fail(late), within);
+  const stands = () => clearTimeout(timer);
+  sent.once("close", stands);
+  sent.once("socket", (socket) => {
+    if (socket.connecting) socket.once("connect", stands);
+    else stands();
+  });
 }
 
 /** Ends the request with the error when the pieces end with one. `moved` is told when the other side takes some. */

@@ -7,6 +7,7 @@ import { describeFault } from "../../base/fault.ts";
 import type { Ms } from "../../base/units.ts";
 import type { RegistryHost, TlsFiles } from "../../spec/registry-host.ts";
 import { readRegistryHosts } from "../../spec/registry-hosts-file.ts";
+import { proxyFor } from "../../wire/http/proxy.ts";
 
 /** A registry that is well answers in a few hundred milliseconds, wherever it is. */
 const answerWithin: Ms = 4000;
@@ -73,7 +74,8 @@ async function ask(base: string, host: RegistryHost, proxyEnv: NodeJS.ProcessEnv
   const isTls = base.startsWith("https:");
   let agent: PlainAgent | undefined;
   try {
-    const proxy = { proxyEnv };
+    const chosen = proxyFor(new URL(base), proxyEnv)?.href;
+    const proxy = chosen === undefined ? {} : { proxyEnv: { HTTP_PROXY: chosen, HTTPS_PROXY: chosen } };
     agent = isTls ? new TlsAgent({ ...proxy, ...(await tlsOptions(host.tls)) }) : new PlainAgent(proxy);
     return { ...about, ...(await answerOf(new URL(`${base}/`), agent, host.tls.skipVerify === true)) };
   } catch (error) {

@@ -6,6 +6,7 @@ import pino from "pino";
 import type { BootId, ChainId, SnapshotKey } from "../../base/ids.ts";
 import type { Metadata } from "../../metadata/contract.ts";
 import { openMetadata } from "../../metadata/open.ts";
+import { RegistryClient } from "../../registry/client.ts";
 import type { LayerOffer, Snapshotter, SnapshotUsage } from "../../snapshot/contract.ts";
 import { openSnapshotter } from "../../snapshot/open.ts";
 import type { LayerUnpacker } from "../../snapshot/unpack-contract.ts";
@@ -104,18 +105,19 @@ function openNode(
   bootId: BootId,
 ): Promise<NodeImages> {
   const { metadata, snapshotter, unpacker, containers } = below;
+  const pullProgressTimeout = settings.pullProgressTimeout ?? 20_000;
+  const maxManifest = settings.maxManifest ?? 1 << 20;
   return openImages({
     config: {
       registry: {
-        configPath: join(root, "certs.d"),
-        pullProgressTimeout: settings.pullProgressTimeout ?? 20_000,
+        pullProgressTimeout,
         maxConcurrentLayers: settings.maxConcurrentLayers ?? 4,
       },
       image: {
         snapshotter: "overlay",
         keepLayerBlobs: settings.keepLayerBlobs ?? false,
         pinned: [...(settings.pinned ?? [])],
-        maxManifest: settings.maxManifest ?? 1 << 20,
+        maxManifest,
         maxLayer: settings.maxLayer ?? 1 << 28,
         maxLayers: 20,
         maxFiles: 20_000,
@@ -133,7 +135,12 @@ function openNode(
     },
     bootId,
     log: pino({ level: process.env.BERTH_TEST_LOG ?? "silent" }),
-    backOff: { tries: 3, first: 20, longest: 100, longestAsked: 3_000 },
+    registry: new RegistryClient({
+      configPath: join(root, "certs.d"),
+      maxManifest,
+      stall: Math.min(20_000, Math.ceil(pullProgressTimeout / 3)),
+      backOff: { tries: 3, first: 20, longest: 100, longestAsked: 3_000 },
+    }),
     syncDelay: settings.syncDelay ?? 60_000,
   });
 }

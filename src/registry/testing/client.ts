@@ -4,19 +4,24 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describeFault, type FaultKind, isFault } from "../../base/fault.ts";
 import { parseReference } from "../../spec/reference.ts";
-import { RegistryClient } from "../client.ts";
+import { RegistryClient, type RegistryOptions } from "../client.ts";
 import type { GivenCredential } from "../credential.ts";
 import type { RemoteRepository } from "../repository.ts";
 
 /** A client with little patience, and its own directory of hosts.toml files. */
 export class TestClient implements Disposable {
   readonly configPath: string = mkdtempSync(join(tmpdir(), "berth-certs-"));
-  readonly #client: RegistryClient = new RegistryClient({
-    configPath: this.configPath,
-    maxManifest: 100_000,
-    stall: 500,
-    backOff: { tries: 3, first: 10, longest: 50, longestAsked: 2_000 },
-  });
+  readonly client: RegistryClient;
+
+  constructor(options: Partial<RegistryOptions> = {}) {
+    this.client = new RegistryClient({
+      configPath: this.configPath,
+      maxManifest: 100_000,
+      stall: 500,
+      backOff: { tries: 3, first: 10, longest: 50, longestAsked: 2_000 },
+      ...options,
+    });
+  }
 
   configure(host: string, toml: string): void {
     mkdirSync(join(this.configPath, host), { recursive: true });
@@ -28,11 +33,11 @@ export class TestClient implements Disposable {
   }
 
   repository(reference: string, credential?: GivenCredential): Promise<RemoteRepository> {
-    return this.#client.repository(parseReference(reference), credential);
+    return this.client.repository(parseReference(reference), { given: credential });
   }
 
   [Symbol.dispose](): void {
-    this.#client.close();
+    this.client.close();
     rmSync(this.configPath, { recursive: true });
   }
 }

@@ -24,7 +24,12 @@ export interface TestRegistry extends AsyncDisposable {
 
 /** Why such a registry can't be had here; undefined: it can. */
 export function missingRegistry(): string | undefined {
-  for (const program of ["docker-registry", "openssl", "htpasswd"]) {
+  return missingProgram("docker-registry", "openssl", "htpasswd");
+}
+
+/** Which of the programs is not installed; undefined: they all are. */
+export function missingProgram(...programs: readonly string[]): string | undefined {
+  for (const program of programs) {
     try {
       execFileSync("which", [program], { stdio: "ignore" });
     } catch {
@@ -97,7 +102,7 @@ function makeCertificates(directory: string): string {
     "/CN=test authority",
   );
   openssl("req", ...key, "-keyout", at("server.key"), "-out", at("server.csr"), "-subj", "/CN=registry");
-  writeFileSync(at("names"), "subjectAltName=IP:127.0.0.1,DNS:localhost");
+  writeFileSync(at("names"), "subjectAltName=IP:127.0.0.1,IP:0.0.0.0,DNS:localhost");
   const by = [
     "-CA",
     at("ca.crt"),
@@ -113,7 +118,7 @@ function makeCertificates(directory: string): string {
   return at("ca.crt");
 }
 
-function freePort(): Promise<number> {
+export function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer();
     server.once("error", reject);
@@ -124,7 +129,7 @@ function freePort(): Promise<number> {
   });
 }
 
-async function untilListening(port: number): Promise<void> {
+export async function untilListening(port: number): Promise<void> {
   const { connect } = await import("node:net");
   for (let tries = 0; tries < 200; tries++) {
     const open = await new Promise<boolean>((resolve) => {
@@ -135,5 +140,5 @@ async function untilListening(port: number): Promise<void> {
     if (open) return;
     await sleep(25);
   }
-  throw new Error(`no registry listens on port ${port}`);
+  throw new Error(`nobody listens on port ${port}`);
 }

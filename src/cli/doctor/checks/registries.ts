@@ -25,7 +25,7 @@ export async function checkRegistries({ registries, config }: NodeView): Promise
 export function judgeRegistry({ registry, hosts, mistake }: RegistryProbe, certsDir: string): Finding[] {
   if (mistake !== "") {
     const why = `nothing can be pulled from ${registry} until that is right`;
-    return [problem(mistake, why, "docs/config.md shows the form; berth doctor registries looks again")];
+    return [problem(mistake, why, "docs/registries.md shows the form; berth doctor registries looks again")];
   }
   const someAnswer = hosts.some(isWell);
   return hosts.flatMap((host) => judgeHost(host, { registry, certsDir, someAnswer }));
