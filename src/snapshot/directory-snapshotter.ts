@@ -1,4 +1,3 @@
-import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { Fault } from "../base/fault.ts";
 import type { ChainId, SnapshotKey } from "../base/ids.ts";
@@ -14,6 +13,7 @@ import type {
   Snapshotter,
   SnapshotUsage,
 } from "./contract.ts";
+import { isChain } from "./is-chain.ts";
 import { treeOf } from "./notes.ts";
 import { emptyDirectory, SnapshotStore } from "./store.ts";
 import { usageOfSmall } from "./tree/usage.ts";
@@ -72,15 +72,8 @@ export class DirectorySnapshotter implements Snapshotter {
     return this.#kind.probe(this.#store.root, mapped);
   }
 
-  async prepareLayer(ingest: string): Promise<string> {
-    await this.#store.ready();
-    const directory = this.#store.ingest(ingest);
-    try {
-      await mkdir(directory, { mode: 0o700 });
-    } catch (error) {
-      throw systemFault(`preparing the ingest ${ingest}`, error);
-    }
-    return directory;
+  prepareLayer(ingest: string): Promise<string> {
+    return this.#store.newIngest(ingest);
   }
 
   async commitLayer(ingest: string, chain: ChainId, parent: ChainId | undefined): Promise<SnapshotUsage> {
@@ -243,10 +236,6 @@ export class DirectorySnapshotter implements Snapshotter {
   #alone(): Promise<Disposable> {
     return this.#locks.hold(structure, new AbortController().signal);
   }
-}
-
-function isChain(key: SnapshotKey | ChainId): key is ChainId {
-  return key.startsWith("sha256:");
 }
 
 function unlessMissing(error: unknown): undefined {

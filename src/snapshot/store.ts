@@ -61,6 +61,18 @@ export class SnapshotStore {
     return join(this.root, "i", safeName(name));
   }
 
+  /** Makes the directory of one. @throws {Fault} invalid, alreadyExists */
+  async newIngest(name: string): Promise<string> {
+    await this.ready();
+    const directory = this.ingest(name);
+    try {
+      await mkdir(directory, { mode: 0o700 });
+    } catch (error) {
+      throw systemFault(`preparing the ingest ${name}`, error);
+    }
+    return directory;
+  }
+
   /** The trees of a stack's layers, the uppermost first. */
   trees(stack: readonly string[], root = this.root): string[] {
     return stack.map((name) => treeOf(this.layer(name, root)));

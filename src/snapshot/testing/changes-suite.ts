@@ -18,7 +18,7 @@ import { setExtendedAttribute } from "../../linux/extended-attributes.ts";
 import { packFiles } from "../../linux/pack-files.ts";
 import { hostProcesses } from "../../linux/processes.ts";
 import { buildTar } from "./build-tar.ts";
-import { asRoot, chunksOf, SnapshotFixture } from "./fixture.ts";
+import { asRoot, chunksOf, nameOf, SnapshotFixture, type Tried } from "./fixture.ts";
 import { readTree } from "./read-tree.ts";
 
 const image = [
@@ -60,8 +60,8 @@ function change(root: string): void {
 }
 
 /** What every snapshotter tells of a container's changes, and makes of them again. */
-export function changesSuite(name: "overlay" | "native"): void {
-  describe(`${name}: what a container has changed`, { skip: asRoot }, () => {
+export function changesSuite(tried: Tried): void {
+  describe(`${nameOf(tried)}: what a container has changed`, { skip: asRoot }, () => {
     async function packed(fixture: SnapshotFixture, key: SnapshotKey, except: readonly string[]) {
       const list = join(fixture.directory, fixture.newName());
       const to = join(fixture.directory, fixture.newName());
@@ -88,7 +88,7 @@ export function changesSuite(name: "overlay" | "native"): void {
     }
 
     it("is listed, and made anew on the same image: equal in all, and it goes on from there", async () => {
-      await using fixture = new SnapshotFixture(name);
+      await using fixture = new SnapshotFixture(tried);
       assert.equal(await fixture.snapshots.probe(), undefined);
       const chain = await fixture.stack(...image);
       const key = fixture.newKey();
@@ -108,7 +108,7 @@ export function changesSuite(name: "overlay" | "native"): void {
     });
 
     it("passes over mount points, and works without an image", async () => {
-      await using fixture = new SnapshotFixture(name);
+      await using fixture = new SnapshotFixture(tried);
       await fixture.snapshots.probe();
       const key = fixture.newKey();
       await fixture.snapshots.prepareContainer(key, undefined);

@@ -19,25 +19,41 @@ export const inFull = asRoot || (process.env.BERTH_TEST_FULL === "1" ? false : "
 const gzipType = "application/vnd.oci.image.layer.v1.tar+gzip";
 export const generous = { maxUnpacked: 8_589_934_592, maxFiles: 1_000_000 };
 
+/** What is tried: a snapshotter of berth's own, or one that is opened, on a directory of its own. */
+export type Tried =
+  | "overlay"
+  | "native"
+  | {
+      readonly name: string;
+      readonly open: (directory: string, workers: SnapshotWorkers) => Snapshotter;
+    };
+
+export function nameOf(tried: Tried): string {
+  return typeof tried === "string" ? tried : tried.name;
+}
+
 /** A snapshotter and an unpacker in a directory of their own, all of it gone afterwards. */
 export class SnapshotFixture {
   readonly directory: string;
   readonly snapshots: Snapshotter;
   readonly workers = new SnapshotWorkers({ atMost: 2, idle: 5000 });
   readonly unpacker = openUnpacker(this.workers, "/usr/bin/igzip");
-  readonly #kind: "overlay" | "native";
+  readonly #tried: Tried;
   readonly #mounted: string[] = [];
   #count = 0;
 
-  constructor(kind: "overlay" | "native", above = tmpdir()) {
-    this.#kind = kind;
+  constructor(tried: Tried, above = tmpdir()) {
+    this.#tried = tried;
     this.directory = mkdtempSync(join(above, "berth-snap-"));
     this.snapshots = this.reopened();
   }
 
   /** The same snapshots as another daemon would find them. */
   reopened(): Snapshotter {
-    return openSnapshotter(this.#kind, join(this.directory, "snapshots"), this.workers);
+    const directory = join(this.directory, "snapshots");
+    return typeof this.#tried === "string"
+      ? openSnapshotter(this.#tried, directory, this.workers)
+      : this.#tried.open(directory, this.workers);
   }
 
   newName(): string {

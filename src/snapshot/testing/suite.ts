@@ -6,7 +6,7 @@ import type { FaultKind } from "../../base/fault.ts";
 import { isFault } from "../../base/fault.ts";
 import type { ChainId, SnapshotKey } from "../../base/ids.ts";
 import { buildTar, type TestEntry } from "./build-tar.ts";
-import { asRoot, chunksOf, SnapshotFixture } from "./fixture.ts";
+import { asRoot, chunksOf, nameOf, SnapshotFixture, type Tried } from "./fixture.ts";
 import { readTree } from "./read-tree.ts";
 
 const kind = (wanted: FaultKind) => (error: unknown) => isFault(error, wanted) || assert.fail(String(error));
@@ -16,15 +16,12 @@ const kind = (wanted: FaultKind) => (error: unknown) => isFault(error, wanted) |
  *
  * @param ready where to make directories, asked before the first test
  */
-export function snapshotterSuite(
-  name: "overlay" | "native",
-  where: string,
-  ready: () => string | undefined,
-): void {
+export function snapshotterSuite(tried: Tried, where: string, ready: () => string | undefined): void {
+  const name = nameOf(tried);
   describe(`${name} on ${where}`, { skip: asRoot }, () => {
     let fixture: SnapshotFixture;
     before(() => {
-      fixture = new SnapshotFixture(name, ready());
+      fixture = new SnapshotFixture(tried, ready());
     });
     after(() => fixture[Symbol.asyncDispose]());
 

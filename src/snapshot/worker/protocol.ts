@@ -15,6 +15,8 @@ export interface Tasks {
   remove: { takes: { readonly directory: string }; gives: undefined };
   /** Copies a tree with all attributes. `to` must not be there. */
   copy: { takes: { readonly from: string; readonly to: string }; gives: undefined };
+  /** Moves a layer's tree, as overlayfs keeps it, into an empty directory. */
+  move: { takes: { readonly from: string; readonly to: string }; gives: undefined };
   /** Puts an unpacked ingest in the shape in which it is mounted. */
   settle: { takes: SettleRequest; gives: SnapshotUsage };
   /** Lists where a container differs from its image. */

@@ -4,6 +4,7 @@ import { listChanges } from "../changes/list-changes.ts";
 import { compareFiles } from "../files/compare.ts";
 import { settleLayer } from "../settle/settle-layer.ts";
 import { copyTree } from "../tree/copy.ts";
+import { moveInto } from "../tree/move-into.ts";
 import { removeTree } from "../tree/remove.ts";
 import { usageOf } from "../tree/usage.ts";
 import type { TaskName, Tasks } from "./protocol.ts";
@@ -18,6 +19,10 @@ const tasks: TaskTable = {
   },
   copy: ({ from, to }) => {
     copyTree(from, to);
+    return undefined;
+  },
+  move: ({ from, to }) => {
+    moveInto(from, to);
     return undefined;
   },
   settle: (request) => settleLayer(request),

@@ -11,6 +11,8 @@ export interface CallRequest {
   readonly path: string;
   readonly message: Uint8Array;
   readonly maxMessage: Bytes;
+  /** Sent besides gRPC's own headers; names in lower case. */
+  readonly metadata: readonly HeaderField[];
 }
 
 /** What the caller learns. `ended` comes once, last. */
@@ -29,7 +31,7 @@ export interface Call {
 /** Calls a method that takes one message (gRPC over HTTP/2). The server is held back until `ready` after each message. */
 export function startCall(
   session: Http2Session,
-  { path, message, maxMessage }: CallRequest,
+  { path, message, maxMessage, metadata }: CallRequest,
   { timeout, signal }: CallOptions,
   events: CallEvents,
 ): Call {
@@ -51,7 +53,7 @@ export function startCall(
     end(failure);
   };
   const cancel = () => breakOff(new Fault("cancelled", "the call was cancelled"));
-  const request = session.request(headersFor(path, timeout), prefixed(message), {
+  const request = session.request([...headersFor(path, timeout), ...metadata], prefixed(message), {
     headers: (more) => {
       for (const [name, value] of more) fields.set(name, value);
     },

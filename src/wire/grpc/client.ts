@@ -1,7 +1,7 @@
 import { during, Fault } from "../../base/fault.ts";
 import type { Bytes } from "../../base/units.ts";
 import { Http2Session } from "../http2/session.ts";
-import { type Call, type CallEvents, startCall } from "./call.ts";
+import { type Call, type CallEvents, type CallRequest, startCall } from "./call.ts";
 import type { CallOptions, Calls, MethodDefinition, ServiceDefinition } from "./method.ts";
 
 /** A connection to a daemon, over which several services are called. */
@@ -12,6 +12,14 @@ export interface Connection {
   close(): void;
 }
 
+/** What holds for all calls of a connection. */
+export interface ConnectionOptions {
+  /** Of an answer; 64 MiB when not said. */
+  readonly maxMessage?: Bytes;
+  /** Sent with each call; names in lower case. */
+  readonly metadata?: Readonly<Record<string, string>>;
+}
+
 const defaultMaxMessage: Bytes = 64 << 20;
 
 /**
@@ -20,8 +28,8 @@ const defaultMaxMessage: Bytes = 64 << 20;
  *
  * @throws {Fault} invalid for an address of another kind
  */
-export function connect(endpoint: string, maxMessage: Bytes = defaultMaxMessage): Connection {
-  const channel = new Channel(socketOf(endpoint), maxMessage);
+export function connect(endpoint: string, options: ConnectionOptions = {}): Connection {
+  const channel = new Channel(socketOf(endpoint), options);
   return {
     endpoint: `unix://${channel.socket}`,
     calls: <Service extends ServiceDefinition>(service: Service) =>
@@ -46,17 +54,17 @@ function socketOf(endpoint: string): string {
 /** The way to one socket: a session, and those before it that still have calls to end. */
 class Channel {
   readonly socket: string;
-  readonly #maxMessage: Bytes;
+  readonly #common: Pick<CallRequest, "maxMessage" | "metadata">;
   #sessions: Http2Session[] = [];
   #isClosed = false;
 
-  constructor(socket: string, maxMessage: Bytes) {
+  constructor(socket: string, { maxMessage = defaultMaxMessage, metadata = {} }: ConnectionOptions) {
     this.socket = socket;
-    this.#maxMessage = maxMessage;
+    this.#common = { maxMessage, metadata: Object.entries(metadata) };
   }
 
   start(path: string, message: Uint8Array, options: CallOptions, events: CallEvents): Call {
-    return startCall(this.#session(), { path, message, maxMessage: this.#maxMessage }, options, events);
+    return startCall(this.#session(), { path, message, ...this.#common }, options, events);
   }
 
   close(): void {
