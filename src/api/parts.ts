@@ -6,12 +6,13 @@ import type { Containers } from "../container/contract.ts";
 import type { ContainerRecord } from "../container/state.ts";
 import type { EventBus } from "../events/bus.ts";
 import type { LifecycleEvent } from "../events/lifecycle.ts";
-import type { ImageRecord, Images, PullProgress, RegistryAuth } from "../image/contract.ts";
+import type { ImageRecord, Images, PullOptions, PullProgress } from "../image/contract.ts";
 import type { SetAside } from "../metadata/contract.ts";
 import type { PodNetwork } from "../network/contract.ts";
 import type { PodSandboxes } from "../pod/contract.ts";
 import type { PodSandboxRecord } from "../pod/state.ts";
 import type { ContainerRuntime } from "../runtime/contract.ts";
+import type { Snapshotters } from "../snapshot/contract.ts";
 import type { CdiDirectories } from "../spec/cdi/directories.ts";
 import type { LinuxResources } from "../spec/cri/resources.ts";
 import type { CgroupStats, NetworkCounters } from "../stats/contract.ts";
@@ -85,7 +86,7 @@ export interface Figures {
 export interface ImageTransfer {
   pull(
     reference: string,
-    auth: RegistryAuth | undefined,
+    options: PullOptions | undefined,
     progress: (step: PullProgress) => void,
     signal: AbortSignal,
   ): Promise<ImageRecord>;
@@ -108,8 +109,7 @@ export interface DaemonFacts {
 
 /** Where containers' files are. */
 export interface StorageFacts {
-  /** The snapshotter's name. */
-  readonly driver: string;
+  readonly snapshotters: Pick<Snapshotters, "usual" | "nameFor" | "probes">;
   /** Below it is all that images and containers take. */
   readonly root: string;
   /** The directory of what a container has written itself; of no container: one that is empty. */

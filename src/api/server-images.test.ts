@@ -32,6 +32,27 @@ test("images: list, status, pull by id, remove", async () => {
   await client.images.removeImage({ image: spec("busybox:1") });
 });
 
+test("an image is pulled for the handler that is named, or for that of the pod that it is for", async () => {
+  const image = cri.ImageSpec.create({ image: "busybox:2" });
+  client.node.imageRecords.set("busybox:2", imageRecord("0:0"));
+  const pulledFor = async (runtimeHandler: string, sandboxConfig?: cri.PodSandboxConfig) => {
+    await client.images.pullImage({ image: { ...image, runtimeHandler }, sandboxConfig });
+    return client.node.snapshotter;
+  };
+  const pod = (uid: string) =>
+    cri.PodSandboxConfig.create({ metadata: { name: "web", namespace: "shop", uid, attempt: 0 } });
+  await client.runtime.runPodSandbox({ config: pod("1"), runtimeHandler: "runsc" });
+  await client.runtime.runPodSandbox({ config: pod("2"), runtimeHandler: "" });
+  assert.equal(await pulledFor(""), "overlay");
+  assert.equal(await pulledFor("runsc"), "native");
+  assert.equal(await pulledFor("", pod("1")), "native");
+  assert.equal(await pulledFor("", pod("2")), "overlay");
+  assert.equal(await pulledFor("", pod("3")), "overlay");
+  const isThere = async (runtimeHandler: string) =>
+    (await client.images.imageStatus({ image: { ...image, runtimeHandler } })).image !== undefined;
+  assert.deepEqual([await isThere(""), await isThere("crun"), await isThere("runsc")], [true, true, false]);
+});
+
 function imageRecord(User: string): ImageRecord {
   return {
     id: "sha256:id" as ImageId,
@@ -43,8 +64,7 @@ function imageRecord(User: string): ImageRecord {
     size: 42,
     pulledAt: 1n,
     pinned: false,
-    snapshotter: "overlay",
-    durable: "synced",
+    unpacked: { overlay: { usages: [], durable: "synced" } },
   };
 }
 

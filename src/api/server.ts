@@ -26,12 +26,12 @@ export function createApiServer(parts: ApiParts): GrpcServer {
   return server;
 }
 
-function imageHandlers({ images, node }: ApiParts): Handlers<typeof ImageServiceService> {
+function imageHandlers({ images, node, podSandboxes }: ApiParts): Handlers<typeof ImageServiceService> {
   return {
     listImages: (request) => listImages(request, images),
     streamImages: (request) => streamImages(request, images),
-    imageStatus: (request) => imageStatus(request, images),
-    pullImage: (request, signal) => pullImage(request, images, signal),
+    imageStatus: (request) => imageStatus(request, images, node),
+    pullImage: (request, signal) => pullImage(request, images, { node, podSandboxes }, signal),
     removeImage: (request, signal) => removeImage(request, images, signal),
     imageFsInfo: (_request, signal) => imageFsInfo(node.figures, signal),
   };

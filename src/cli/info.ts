@@ -8,14 +8,14 @@ import { addConnection, addOutput, type OutputOptions } from "./options.ts";
 import { statusDocument } from "./output/cri-documents.ts";
 import { print } from "./output/print.ts";
 import { stateCell } from "./output/state.ts";
-import { table } from "./output/table.ts";
+import { type Cell, table } from "./output/table.ts";
 
 /** `berth info`: whether the runtime can run pods, and with what. */
 export const defineInfo: Define = (command, context) => {
   addManual(command, {
     description:
       "Shows whether the runtime can run pods and, if not, why; which runtime handlers it has, what pods may " +
-      "ask of them, and why not, where berth tells. JSON " +
+      "ask of them, and why not, where berth tells; where unpacked layers are kept. JSON " +
       "and YAML hold all that it tells, as crictl's do.",
     examples: [
       ["berth info", "Conditions and handlers."],
@@ -33,10 +33,28 @@ export const defineInfo: Define = (command, context) => {
     });
 };
 
+/** As the daemon tells of each of its snapshotters. */
+interface SnapshotterProbe {
+  readonly name: string;
+  readonly directory: string;
+  readonly problem?: string;
+}
+
 /** What berth tells of CDI; other runtimes tell nothing of it. */
 function cdiProblems(cdi: unknown): string[][] {
   const { problems = [] } = (cdi ?? {}) as Partial<Pick<CdiState, "problems">>;
   return problems.map(({ path, why }) => [path, why]);
+}
+
+/** The usual one first. Other runtimes tell nothing of them. */
+function snapshotterRows(told: unknown): (string | Cell)[][] {
+  const { snapshotters = [] } = (told ?? {}) as { snapshotters?: SnapshotterProbe[] };
+  return snapshotters.map(({ name, directory, problem }) => [
+    name,
+    directory,
+    stateCell(problem === undefined ? "yes" : "no"),
+    problem ?? "",
+  ]);
 }
 
 function infoTable(answer: StatusResponse, values: Record<string, unknown>): string {
@@ -51,9 +69,13 @@ function infoTable(answer: StatusResponse, values: Record<string, unknown>): str
     feature,
     why,
   ]);
+  const snapshotters = snapshotterRows(values.snapshotters);
   return [
     table(["CONDITION", "TRUE", "WHY"], conditions),
     ...featureTables(answer),
+    ...(snapshotters.length === 0
+      ? []
+      : [table(["SNAPSHOTTER", "DIRECTORY", "WORKS", "WHY NOT"], snapshotters)]),
     ...(lacking.length === 0 ? [] : [table(["HANDLER", "HAS NO", "WHY"], lacking)]),
     ...(cdi.length === 0 ? [] : [table(["CDI FILE", "NOT USED BECAUSE"], cdi)]),
   ].join("\n");

@@ -2,6 +2,7 @@ import { isAbsolute } from "node:path";
 import { maxSocketPath, parseListenAddress } from "./listen-address.ts";
 import type { Origins } from "./merge.ts";
 import type { Config } from "./schema.ts";
+import { knownSnapshotters } from "./snapshotter-names.ts";
 
 /** What is wrong with settings that are sound one by one; a line each, naming where the setting came from. */
 export function checkConfig(config: Config, origins: Origins): string[] {
@@ -37,6 +38,7 @@ export function checkConfig(config: Config, origins: Origins): string[] {
     const names = Object.keys(runtime.handlers);
     refuse("runtime.default", `is "${runtime.default}", which is no handler; there are ${names.join(", ")}`);
   }
+  checkSnapshotters(config, refuse);
   for (const [name, { binary }] of Object.entries(runtime.handlers)) {
     if (binary === "" || (binary.includes("/") && !binary.startsWith("/"))) {
       refuse(`runtime.handlers.${name}.binary`, "must be a name or an absolute path");
@@ -48,6 +50,17 @@ export function checkConfig(config: Config, origins: Origins): string[] {
     refuse("cgroup.parent", `must be ${form}, with the driver ${cgroup.driver}: ${cgroup.parent}`);
   }
   return problems;
+}
+
+function checkSnapshotters({ image, runtime }: Config, refuse: (key: string, why: string) => void): void {
+  const known = knownSnapshotters();
+  const check = (key: string, name: string) => {
+    if (!known.includes(name))
+      refuse(key, `is "${name}", which is no snapshotter; there are ${known.join(", ")}`);
+  };
+  check("image.snapshotter", image.snapshotter);
+  for (const [name, { snapshotter }] of Object.entries(runtime.handlers))
+    if (snapshotter !== "") check(`runtime.handlers.${name}.snapshotter`, snapshotter);
 }
 
 function checkStreaming(streaming: Config["streaming"], refuse: (key: string, why: string) => void): void {

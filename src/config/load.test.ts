@@ -67,7 +67,7 @@ test("handlers merge by name, and a new one gets the defaults", (t) => {
   });
   const { handlers } = loadConfig({ config }, {}).config.runtime;
   assert.deepEqual(Object.keys(handlers), ["crun", "runc", "kata"]);
-  const rest = { type: "oci", privilegedWithoutHostDevices: false };
+  const rest = { type: "oci", privilegedWithoutHostDevices: false, snapshotter: "" };
   assert.deepEqual(handlers.kata, { ...rest, binary: "/opt/kata", args: ["--debug"] });
   assert.deepEqual(handlers.crun, { ...rest, binary: "crun", args: ["-x"] });
 });
@@ -104,6 +104,11 @@ test("a wrong value is refused with what was expected, and every mistake is told
 
 test("settings that contradict one another are refused", (t) => {
   assert.match(refusal(t, "[runtime]\ndefault = 'rucn'"), /no handler; there are crun, runc/);
+  assert.match(refusal(t, "[image]\nsnapshotter = 'overlayfs'"), /no snapshotter; there are overlay, native/);
+  assert.match(
+    refusal(t, "[runtime.handlers.crun]\nsnapshotter = 'x'"),
+    /runtime\.handlers\.crun\.snapshotter is "x", which is no snapshotter/,
+  );
   assert.match(refusal(t, "root = '/x'\nstate = '/x/run'"), /must not lie in one another/);
   assert.match(refusal(t, `[grpc]\nsocket = '/${"x".repeat(107)}'`), /at most 107 bytes/);
   const long = `[kubelet]\ncrioSocket = '/${"x".repeat(103)}'`;

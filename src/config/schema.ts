@@ -75,7 +75,8 @@ export interface Config {
     maxConcurrentLayers: number;
   };
   image: {
-    snapshotter: "overlay" | "native";
+    /** One of `snapshotterNames`. */
+    snapshotter: string;
     keepLayerBlobs: boolean;
     /** Of images that are kept however long nobody uses them: `name`, `beginning*`, `*part*`. */
     pinned: string[];
@@ -111,4 +112,6 @@ export interface RuntimeHandlerConfig {
   args: string[];
   /** Passed to privileged containers: every host device, or none. */
   privilegedWithoutHostDevices: boolean;
+  /** As image.snapshotter, for this handler's pods; empty: that one. */
+  snapshotter: string;
 }

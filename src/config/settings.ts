@@ -45,6 +45,7 @@ const handler = (name: string): Section<RuntimeHandlerConfig> =>
     binary: setting(read.text, name),
     args: setting(read.listOf(read.text), []),
     privilegedWithoutHostDevices: setting(read.flag, false),
+    snapshotter: setting(read.text, ""),
   });
 
 /**
@@ -107,7 +108,7 @@ export const settings = section<Config>({
     maxConcurrentLayers: setting(read.wholeNumber(1), 16),
   }),
   image: section<Config["image"]>({
-    snapshotter: setting(read.oneOf("overlay", "native"), "overlay"),
+    snapshotter: setting(read.text, "overlay"),
     keepLayerBlobs: setting(read.flag, false),
     pinned: setting(read.listOf(read.imagePattern), []),
     maxManifest: setting(read.size, 4 * mebibyte),

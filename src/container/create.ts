@@ -123,9 +123,11 @@ async function createAnew(
   const source = given ?? (await sourceInImage(requireImage(config, host), host));
   if (source !== undefined) await requireCheckpoints(pod, host);
   const checkpoint = source && (await findCheckpoint(source, host.images, signal));
+  const snapshotter = host.snapshotters.nameFor(pod.handler);
+  await bringImages(config, checkpoint?.image, { host, snapshotter }, signal);
   const image = checkpoint?.image ?? requireImage(config, host);
   const restored = checkpoint === undefined ? {} : { restored: checkpoint.origin };
-  const record = { ...newRecord(pod, config, image, parts), ...restored };
+  const record = { ...newRecord(pod, config, { image, snapshotter }, parts), ...restored };
   using _chains = keepChains(book.pendingChains, [...chainsBelow(record), ...(source?.layers ?? [])]);
   using _container = await book.locks.hold(record.id, signal);
   const timeline: StepTime[] = [];
@@ -180,6 +182,18 @@ function requireImage(config: ContainerConfig, host: ContainerHost): ImageRecord
   );
 }
 
+/** Sees to it that what the container is made of is in the snapshotter of its pod's handler. */
+async function bringImages(
+  config: ContainerConfig,
+  image: ImageRecord | undefined,
+  { host, snapshotter }: { host: ContainerHost; snapshotter: string },
+  signal: AbortSignal,
+): Promise<void> {
+  const volumes = findImageVolumes(config, host.images).map(({ imageId }) => imageId);
+  const { id } = image ?? requireImage(config, host);
+  for (const each of [id, ...volumes]) await host.images.unpackIn(each, snapshotter, signal);
+}
+
 /** Keeps the images' snapshots from being collected between now and the record's commit. */
 function keepChains(pending: Map<ChainId, number>, chains: readonly ChainId[]): Disposable {
   for (const chain of chains) pending.set(chain, (pending.get(chain) ?? 0) + 1);
@@ -197,7 +211,7 @@ function keepChains(pending: Map<ChainId, number>, chains: readonly ChainId[]): 
 function newRecord(
   pod: ContainerPod,
   config: ContainerConfig,
-  image: ImageRecord,
+  { image, snapshotter }: { image: ImageRecord; snapshotter: string },
   { book, host }: ContainerParts,
 ): ContainerRecord {
   const id = newContainerId();
@@ -211,6 +225,7 @@ function newRecord(
     imageId: image.id,
     imageRef: image.digests[0] ?? image.id,
     parent: image.layers.at(-1)?.chainId,
+    snapshotter,
     ...(imageVolumes.length === 0 ? {} : { imageVolumes }),
     handler: pod.handler,
     createdAt: nowNanos(),

@@ -68,6 +68,7 @@ async function mountEach(
 ): Promise<void> {
   const label = pod && host.spec.mountLabel(record.config, pod);
   const paths = host.paths.container(record.id);
+  const snapshotter = host.snapshotters.get(record.snapshotter);
   for (const { index, chain } of imageVolumes) {
     const mount = record.config.mounts[index];
     if (mount?.image === undefined) throw new Fault("internal", `config.mounts[${index}] has no image`);
@@ -75,7 +76,7 @@ async function mountEach(
     const named = mount.image.userSpecifiedImage || mount.image.image;
     try {
       await host.files.change([{ change: "makeDirectory", path: at, mode: 0o711 }]);
-      for (const view of chain === undefined ? [] : await host.snapshotter.view(chain, shown?.at)) {
+      for (const view of chain === undefined ? [] : await snapshotter.view(chain, shown?.at)) {
         if (view.type === "bind") await host.mounts.bind(view.source, at, { recursive: true, ...attributes });
         else
           await mountShown(view, at, [...labeled(view, label), "ro", "nosuid", "nodev"], shown, host.mounts);

@@ -40,7 +40,8 @@ export async function withMappedSnapshots(
     { change: "makeDirectory", path: mapped, mode: 0o711 },
     ...[at, staging].map((path) => ({ change: "makeDirectory" as const, path, mode: 0o700 })),
   ]);
-  await host.mounts.bind(host.snapshotter.directory, at, { idmap: users, propagation: "private" });
+  const { directory } = host.snapshotters.get(record.snapshotter);
+  await host.mounts.bind(directory, at, { idmap: users, propagation: "private" });
   await act({ at, staging, users });
   await unmountMapped(record, host);
 }

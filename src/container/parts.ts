@@ -12,7 +12,7 @@ import type { Images } from "../image/contract.ts";
 import type { Cgroups, Files, Mounts, Processes } from "../linux/contract.ts";
 import type { RecordIndex, RecordTable } from "../metadata/contract.ts";
 import type { ContainerRuntime, MonitoredContainer } from "../runtime/contract.ts";
-import type { Snapshotter } from "../snapshot/contract.ts";
+import type { Snapshotters } from "../snapshot/contract.ts";
 import type { LayerUnpacker } from "../snapshot/unpack-contract.ts";
 import type { ContainerConfig } from "../spec/cri/container-config.ts";
 import type { FoundCheckpoint } from "./checkpoint/find-checkpoint.ts";
@@ -36,7 +36,7 @@ export interface ContainerHost {
   readonly mounts: Mounts;
   readonly processes: Processes;
   readonly cgroups: Cgroups;
-  readonly snapshotter: Snapshotter;
+  readonly snapshotters: Snapshotters;
   readonly unpacker: LayerUnpacker;
   readonly runtime: ContainerRuntime;
   readonly images: Images;

@@ -36,5 +36,6 @@ function parseContainerRecord(value: unknown): ContainerRecord {
     throw new Error("its cgroup is not a path");
   if (typeof record.handler !== "string") throw new Error("its runtime handler is missing");
   if (typeof record.createdAt !== "bigint") throw new Error("its creation time is missing");
-  return record as ContainerRecord;
+  // Of a berth that had one snapshotter.
+  return { snapshotter: "overlay", ...record } as ContainerRecord;
 }

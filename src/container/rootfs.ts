@@ -9,7 +9,9 @@ export async function mountRootfs(record: ContainerRecord, attempt: ContainerAtt
   const label = pod && host.spec.mountLabel(record.config, pod);
   await host.files.change([{ change: "makeDirectory", path: rootfs, mode: 0o711 }]);
   await withMappedSnapshots(record, attempt, async (shown) => {
-    for (const mount of await host.snapshotter.mounts(snapshotKey(record.id), shown?.at)) {
+    for (const mount of await host.snapshotters
+      .get(record.snapshotter)
+      .mounts(snapshotKey(record.id), shown?.at)) {
       await mountShown(mount, rootfs, labeled(mount, label), shown, host.mounts);
     }
   });

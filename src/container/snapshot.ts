@@ -19,7 +19,7 @@ export async function prepareSnapshot(
   attempt: ContainerAttempt,
   signal: AbortSignal,
 ): Promise<void> {
-  const { snapshotter } = attempt.host;
+  const snapshotter = attempt.host.snapshotters.get(record.snapshotter);
   const key = snapshotKey(record.id);
   const users = attempt.pod?.config.security.namespaces.user;
   if (record.restored === undefined) return await snapshotter.prepareContainer(key, record.parent, users);
@@ -28,6 +28,7 @@ export async function prepareSnapshot(
 }
 
 export async function removeSnapshot(record: ContainerRecord, { host }: ContainerAttempt): Promise<void> {
-  if (record.restored !== undefined) await host.snapshotter.abortLayer(ingestOf(record.id));
-  await host.snapshotter.remove(snapshotKey(record.id));
+  const snapshotter = host.snapshotters.get(record.snapshotter);
+  if (record.restored !== undefined) await snapshotter.abortLayer(ingestOf(record.id));
+  await snapshotter.remove(snapshotKey(record.id));
 }

@@ -82,6 +82,8 @@ export interface ContainerRecord {
   readonly imageRef: string;
   /** The committed snapshot below its writable layer; undefined for an image without layers. */
   readonly parent: ChainId | undefined;
+  /** What has its snapshot, and its image's and its image volumes' layers. */
+  readonly snapshotter: string;
   /** Absent: none. */
   readonly imageVolumes?: readonly ImageVolume[];
   /** Of a container that was made from a checkpoint: where from. */

@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
 import type { ApiParts } from "../api/parts.ts";
+import type { ContainerId } from "../base/ids.ts";
 import { nowNanos } from "../base/units.ts";
 import { version } from "../base/version.ts";
 import { actualResources } from "../container/limits/actual-resources.ts";
@@ -17,7 +18,8 @@ export function apiParts(node: NodeParts): ApiParts {
     containers: node.containers,
     images,
     transfer: {
-      pull: (reference, auth, progress, signal) => images.pullTelling(reference, auth, progress, signal),
+      pull: (reference, options, progress, signal) =>
+        images.pullTelling(reference, options, progress, signal),
       import: (path, signal) => images.import(path, signal),
       export: (references, path, signal) => images.export(references, path, signal),
     },
@@ -39,13 +41,20 @@ export function apiParts(node: NodeParts): ApiParts {
       cdi: node.cdi,
       figures: openFigures(node),
       storage: {
-        driver: node.snapshotter.name,
+        snapshotters: node.snapshotters,
         root: paths.snapshots,
-        writableLayer: (id) => node.snapshotter.writableLayer(id && snapshotKey(id)),
+        writableLayer: (id) => writableLayer(id, node),
       },
       actualResources: (record) => actualResources(record, limits),
       readBundleConfig: (id) =>
         readFile(`${paths.container(id).bundle}/config.json`, "utf8").catch(() => undefined),
     },
   };
+}
+
+/** Of a container that is gone, or of none: a directory that is empty. */
+function writableLayer(id: ContainerId | undefined, { snapshotters, containerParts }: NodeParts): string {
+  const record = id && containerParts.book.records.get(id);
+  const snapshotter = snapshotters.get(record?.snapshotter ?? snapshotters.usual);
+  return snapshotter.writableLayer(record && snapshotKey(record.id));
 }

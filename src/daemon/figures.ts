@@ -19,13 +19,19 @@ const FIRST_COUNT_MS = 500;
 
 /** The node's figures: cgroups, networks, and what snapshots take on disk. */
 export function openFigures(node: NodeParts): Figures {
-  const { paths, snapshotter, images } = node;
+  const { snapshotters, images, containerParts } = node;
   const collector = new StatsCollector(node.host);
-  const layers = new UsageCache<ContainerId>((id) => snapshotter.usage(snapshotKey(id)), USAGE_INTERVAL_MS);
-  const mountpoint = join(paths.snapshots, snapshotter.name);
+  const snapshotterOf = (id: ContainerId) =>
+    containerParts.book.records.get(id)?.snapshotter ?? snapshotters.usual;
+  const layers = new UsageCache<ContainerId>(
+    (id) => snapshotters.get(snapshotterOf(id)).usage(snapshotKey(id)),
+    USAGE_INTERVAL_MS,
+  );
+  const directories = new Map(snapshotters.probes().map(({ name, directory }) => [name, directory]));
   const writableLayer = (id: ContainerId): FileSystemUsage | undefined => {
     const counted = layers.get(id);
-    return counted === undefined ? undefined : { ...counted, mountpoint };
+    const mountpoint = directories.get(snapshotterOf(id));
+    return counted === undefined || mountpoint === undefined ? undefined : { ...counted, mountpoint };
   };
   return {
     async containers(records, signal) {
@@ -44,14 +50,21 @@ export function openFigures(node: NodeParts): Figures {
       );
     },
     async fileSystems() {
-      const counted = [...node.containers.list()].map((record) => writableLayer(record.id));
-      const sum = { bytes: 0, inodes: 0 };
-      for (const usage of counted) {
-        sum.bytes += usage?.bytes ?? 0;
-        sum.inodes += usage?.inodes ?? 0;
-      }
       const at = nowNanos();
-      return { images: [{ at, mountpoint, ...images.usage() }], containers: [{ at, mountpoint, ...sum }] };
+      const counted = [...node.containers.list()].flatMap((record) => writableLayer(record.id) ?? []);
+      // A kubelet looks at the first alone: the usual snapshotter's.
+      const all = [...directories].map(([name, mountpoint]) => {
+        const own = counted.filter((usage) => usage.mountpoint === mountpoint);
+        const containers = {
+          bytes: own.reduce((sum, { bytes }) => sum + bytes, 0),
+          inodes: own.reduce((sum, { inodes }) => sum + inodes, 0),
+        };
+        return { at, mountpoint, images: images.usage(name), containers };
+      });
+      return {
+        images: all.map(({ at, mountpoint, images }) => ({ at, mountpoint, ...images })),
+        containers: all.map(({ at, mountpoint, containers }) => ({ at, mountpoint, ...containers })),
+      };
     },
     metrics: openMetricReadings(node, collector, layers),
   };

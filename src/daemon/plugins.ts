@@ -1,6 +1,4 @@
-import { join } from "node:path";
 import type { Logger } from "pino";
-import { Fault } from "../base/fault.ts";
 import type { BootId } from "../base/ids.ts";
 import type { Paths } from "../config/paths.ts";
 import type { Config } from "../config/schema.ts";
@@ -40,8 +38,7 @@ import type { PodBook, PodParts } from "../pod/parts.ts";
 import { openPodSandboxes } from "../pod/sandboxes.ts";
 import { openContainerRuntime } from "../runtime/conmon/open.ts";
 import type { ContainerRuntime } from "../runtime/contract.ts";
-import type { Snapshotter } from "../snapshot/contract.ts";
-import { openSnapshotter } from "../snapshot/open.ts";
+import { type NodeSnapshotters, openSnapshotters } from "../snapshot/snapshotters.ts";
 import { openUnpacker } from "../snapshot/unpacker.ts";
 import { SnapshotWorkers } from "../snapshot/workers.ts";
 import { CdiDirectories } from "../spec/cdi/directories.ts";
@@ -86,7 +83,7 @@ export interface NodeParts extends AsyncDisposable {
   readonly runtime: ContainerRuntime;
   readonly network: PodNetwork;
   readonly cdi: CdiDirectories;
-  readonly snapshotter: Snapshotter;
+  readonly snapshotters: NodeSnapshotters;
   readonly images: NodeImages;
   readonly events: EventBus<LifecycleEvent>;
   readonly podParts: PodParts;
@@ -113,8 +110,9 @@ export async function openNode(
   const host = await openHost(opened.use(new HostThread(HOST_THREAD_IDLE_MS)), bootId);
   const { mounts, cgroups, namespaces } = host;
   const workers = new SnapshotWorkers({ atMost: UNPACKING_THREADS, idle: THREAD_IDLE_MS });
-  const snapshotter = await workingSnapshotter(config, paths, workers, log);
-  const runtime = watch.runtime(await openContainerRuntime(config, paths, { ...host, log }, snapshotter));
+  const snapshotters = await openSnapshotters(config, { root: paths.snapshots, workers, log });
+  const snapshotsOf = (handler: string) => snapshotters.get(snapshotters.nameFor(handler));
+  const runtime = watch.runtime(await openContainerRuntime(config, paths, { ...host, log }, snapshotsOf));
   const env = { PATH: config.runtime.path };
   const processes = watch.plugins(host.processes);
   const network = watch.network(
@@ -134,7 +132,7 @@ export async function openNode(
       config,
       metadata,
       content: paths.content,
-      snapshotter,
+      snapshotters,
       unpacker,
       bootId,
       pulls: watch.pulls,
@@ -158,7 +156,7 @@ export async function openNode(
         mounts,
         processes: host.processes,
         cgroups,
-        snapshotter,
+        snapshotters,
         unpacker,
         runtime,
         images,
@@ -182,7 +180,7 @@ export async function openNode(
     runtime,
     network,
     cdi,
-    snapshotter,
+    snapshotters,
     images,
     events,
     podParts,
@@ -246,28 +244,4 @@ function streamTargets(
     copy: (id, call) => copyFiles(containers.get(id), call, containerParts, copies),
     connect: (id, port) => connectToPod(podSandboxes.get(id), port, podParts),
   };
-}
-
-/** The snapshotter of the settings; where overlay can't work, the one that copies. */
-async function workingSnapshotter(
-  config: Config,
-  paths: Paths,
-  workers: SnapshotWorkers,
-  log: Logger,
-): Promise<Snapshotter> {
-  const wanted = config.image.snapshotter;
-  const snapshotter = openSnapshotter(wanted, join(paths.snapshots, wanted), workers);
-  const problem = await snapshotter.probe();
-  if (problem === undefined) return snapshotter;
-  if (wanted === "native")
-    throw new Fault("unavailable", `the native snapshotter can't work here: ${problem}`);
-  log.warn(
-    { problem },
-    "overlay can't work here: layers are copied instead, which takes more time and space",
-  );
-  const native = openSnapshotter("native", join(paths.snapshots, "native"), workers);
-  const worse = await native.probe();
-  if (worse !== undefined)
-    throw new Fault("unavailable", `no snapshotter can work here: ${problem}; ${worse}`);
-  return native;
 }

@@ -7,7 +7,7 @@ import { describeFault } from "../base/fault.ts";
 import { type Paths, pathsOf } from "../config/paths.ts";
 import type { Config } from "../config/schema.ts";
 import { recoverContainers } from "../container/recover.ts";
-import type { ImageRecord } from "../image/contract.ts";
+import type { LostImage } from "../image/recover.ts";
 import { lockFile } from "../linux/lock-file.ts";
 import { recoverPodSandboxes } from "../pod/recover.ts";
 import type { GrpcServer } from "../wire/grpc/server.ts";
@@ -23,6 +23,8 @@ import { sweepStrays } from "./sweep.ts";
 const IMAGE_RECOVERY_MS = 120_000;
 /** How long calls in flight may go on when the daemon ends. */
 const STOP_GRACE_MS = 2_000;
+/** As for a remote snapshotter that starts after berth, or a pool that is made then. */
+const RETRY_SNAPSHOTTERS_MS = 10_000;
 /** The sweep's pause: strays come only from what went wrong. */
 const SWEEP_EVERY_MS = 600_000;
 
@@ -63,6 +65,7 @@ export async function startDaemon(config: Config, log: Logger): Promise<RunningD
   const sweeping = setInterval(() => void sweep(node, ending.signal, log), SWEEP_EVERY_MS);
   sweeping.unref();
   opened.defer(() => clearInterval(sweeping));
+  opened.use(retrySnapshotters(node, ending.signal, log));
   void recovered.then(() => pullAgain(dropped, node, ending.signal));
   warmNamespaces(node, log);
   opened.use(releaseWhenResting());
@@ -108,22 +111,37 @@ async function recover(node: NodeParts, signal: AbortSignal, log: Logger): Promi
   await sweep(node, signal, log);
 }
 
-/** Pulls what a reboot cost, where that needs no credential; else the kubelet does, which has it. */
-async function pullAgain(
-  dropped: readonly ImageRecord[],
-  node: NodeParts,
-  signal: AbortSignal,
-): Promise<void> {
-  for (const reference of dropped.flatMap(({ tags, digests }) =>
-    tags.length > 0 ? tags : digests.slice(0, 1),
-  )) {
+/** Pulls what a reboot or a change of the settings cost, where that needs no credential; else the kubelet does, which has it. */
+async function pullAgain(dropped: readonly LostImage[], node: NodeParts, signal: AbortSignal): Promise<void> {
+  const wanted = dropped.flatMap(({ record: { tags, digests }, snapshotter }) =>
+    (tags.length > 0 ? tags : digests.slice(0, 1)).map((reference) => ({ reference, snapshotter })),
+  );
+  for (const { reference, snapshotter } of wanted) {
     if (signal.aborted) return;
-    await node.images.pull(reference, undefined, signal).then(
-      () => node.log.info({ image: reference }, "pulled again what the reboot cost"),
+    await node.images.pull(reference, { snapshotter }, signal).then(
+      () => node.log.info({ image: reference }, "pulled again what was dropped"),
       (error: unknown) =>
         node.log.info({ image: reference, err: error }, "could not be pulled again without a credential"),
     );
   }
+}
+
+/** Tries snapshotters again that could not work, as long as there are such; what was left in one is put right when it works. */
+function retrySnapshotters(node: NodeParts, signal: AbortSignal, log: Logger): Disposable {
+  let trying = Promise.resolve();
+  const retry = async () => {
+    if (!(await node.snapshotters.retry()) || signal.aborted) return;
+    const dropped = await node.images.recover(signal);
+    await pullAgain(dropped, node, signal);
+  };
+  const timer = setInterval(() => {
+    if (node.snapshotters.probes().every(({ problem }) => problem === undefined)) return;
+    trying = trying.then(retry).catch((error: unknown) => {
+      log.error({ err: describeFault(error) }, "trying snapshotters again failed");
+    });
+  }, RETRY_SNAPSHOTTERS_MS);
+  timer.unref();
+  return { [Symbol.dispose]: () => clearInterval(timer) };
 }
 
 async function sweep(node: NodeParts, signal: AbortSignal, log: Logger): Promise<void> {

@@ -91,13 +91,17 @@ async function sweepCgroups(node: NodeParts, signal: AbortSignal): Promise<void>
 }
 
 async function sweepSnapshots(node: NodeParts, signal: AbortSignal): Promise<void> {
-  const { containers } = await node.snapshotter.list();
-  for (const key of containers as SnapshotKey[]) {
-    if (node.containerParts.book.records.get(key as string as ContainerId) !== undefined) continue;
-    throwIfEnded(signal, "sweeping snapshots");
-    node.log.warn({ container: key }, "removing a container's snapshot that no record knows");
-    node.watch.stray("snapshot");
-    await node.snapshotter.remove(key);
+  for (const snapshotter of node.snapshotters.all()) {
+    const { containers } = await snapshotter.list();
+    for (const key of containers as SnapshotKey[]) {
+      const record = node.containerParts.book.records.get(key as string as ContainerId);
+      if (record?.snapshotter === snapshotter.name) continue;
+      throwIfEnded(signal, "sweeping snapshots");
+      const stray = { container: key, snapshotter: snapshotter.name };
+      node.log.warn(stray, "removing a container's snapshot that no record knows");
+      node.watch.stray("snapshot");
+      await snapshotter.remove(key);
+    }
   }
 }
 

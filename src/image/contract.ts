@@ -9,8 +9,14 @@ export interface ImageLayer {
   readonly chainId: ChainId;
   /** The blob it came from, as named by the manifest. */
   readonly blob: { readonly digest: Digest; readonly size: Bytes; readonly mediaType: string };
-  /** What it takes on disk, unpacked. */
-  readonly usage: { readonly bytes: Bytes; readonly inodes: number };
+}
+
+/** An image's layers in one snapshotter. */
+export interface UnpackedImage {
+  /** What each layer takes on disk, from the lowest. */
+  readonly usages: readonly { readonly bytes: Bytes; readonly inodes: number }[];
+  /** "synced" once a syncfs has covered every layer; until then the boot in which it was written. */
+  readonly durable: "synced" | BootId;
 }
 
 /** An image that is on this node, whole. Plain data: the image's record. */
@@ -27,14 +33,13 @@ export interface ImageRecord {
   /** It is no image to be run, but a container's checkpoint: an archive, unpacked. */
   readonly holdsCheckpoint?: true;
   readonly layers: readonly ImageLayer[];
-  /** Config and layers as unpacked. */
+  /** Config and layers, as they were unpacked first. */
   readonly size: Bytes;
   readonly pulledAt: UnixNanos;
   /** The operator wants it kept, however long nobody uses it. */
   readonly pinned: boolean;
-  readonly snapshotter: string;
-  /** "synced" once a syncfs has covered every layer; until then the boot in which it was written. */
-  readonly durable: "synced" | BootId;
+  /** By the snapshotter's name. Never empty. */
+  readonly unpacked: Readonly<Record<string, UnpackedImage>>;
 }
 
 /** What the kubelet or the command gives for one pull. Never logged. */
@@ -45,6 +50,13 @@ export interface RegistryAuth {
   readonly auth?: string;
   readonly identityToken?: string;
   readonly registryToken?: string;
+}
+
+/** How an image is to be pulled. */
+export interface PullOptions {
+  readonly auth?: RegistryAuth | undefined;
+  /** Where it is unpacked; absent: in the usual one. */
+  readonly snapshotter?: string | undefined;
 }
 
 /**
@@ -90,10 +102,17 @@ export interface Images {
   find(reference: string): ImageRecord | undefined;
   list(): Iterable<ImageRecord>;
   /**
-   * Single-flight for each reference and credential; a caller's signal ends its own wait, the last one's the
+   * Single-flight for each reference, credential and snapshotter; a caller's signal ends its own wait, the last one's the
    * pull.
    */
-  pull(reference: string, auth: RegistryAuth | undefined, signal: AbortSignal): Promise<ImageRecord>;
+  pull(reference: string, options: PullOptions | undefined, signal: AbortSignal): Promise<ImageRecord>;
+  /**
+   * Has an image that is here unpacked in another snapshotter, too: from its blobs, and what was dropped of them is fetched
+   * again, without a credential. At once when it is there.
+   *
+   * @throws {Fault} unavailable for a snapshotter that can't work; notFound when the image is gone, or a blob can't be had
+   */
+  unpackIn(id: ImageId, snapshotter: string, signal: AbortSignal): Promise<void>;
   /**
    * Removes the image with all its references, whichever of them names it (CRI RemoveImage). Succeeds if it
    * is not here.

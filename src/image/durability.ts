@@ -51,22 +51,55 @@ export class Durability {
   }
 }
 
+/** An image in one snapshotter, not covered by a sync yet. */
+interface Waiting {
+  readonly record: ImageRecord;
+  readonly snapshotter: string;
+}
+
+/** A snapshotter that can't be synced holds up only its own images. */
 async function syncImages(parts: ImageParts): Promise<void> {
-  const { store, work } = parts;
+  const { store } = parts;
   const waiting = unsynced(parts);
   if (waiting.length === 0) return;
   const began = performance.now();
-  await store.snapshotter.sync();
-  await store.content.sync();
-  using _records = await work.recordLock.hold("records", new AbortController().signal);
-  for (const { id, pulledAt } of waiting) {
-    const record = store.records.get(id);
-    // One that was removed and pulled again meanwhile is not the one that the sync covered.
-    if (record?.pulledAt === pulledAt) await store.records.put(id, { ...record, durable: "synced" });
+  const synced = new Set<string>();
+  let failure: unknown;
+  for (const snapshotter of store.snapshotters.all()) {
+    if (!waiting.some((each) => each.snapshotter === snapshotter.name)) continue;
+    await snapshotter.sync().then(
+      () => synced.add(snapshotter.name),
+      (error: unknown) => (failure = error),
+    );
   }
+  await store.content.sync();
+  await markSynced(
+    waiting.filter(({ snapshotter }) => synced.has(snapshotter)),
+    parts,
+  );
+  if (failure !== undefined) throw failure;
   parts.log.debug({ images: waiting.length, ms: performance.now() - began }, "images are durable");
 }
 
-function unsynced({ store }: ImageParts): ImageRecord[] {
-  return [...store.records.values()].filter((record) => record.durable === store.bootId);
+async function markSynced(waiting: readonly Waiting[], { store, work }: ImageParts): Promise<void> {
+  using _records = await work.recordLock.hold("records", new AbortController().signal);
+  for (const { record: before, snapshotter } of waiting) {
+    const record = store.records.get(before.id);
+    const unpacked = record?.unpacked[snapshotter];
+    // One that was removed and pulled again meanwhile is not the one that the sync covered.
+    if (unpacked === undefined || record?.pulledAt !== before.pulledAt) continue;
+    const durable = { ...unpacked, durable: "synced" as const };
+    await store.records.put(record.id, {
+      ...record,
+      unpacked: { ...record.unpacked, [snapshotter]: durable },
+    });
+  }
+}
+
+function unsynced({ store }: ImageParts): Waiting[] {
+  return [...store.records.values()].flatMap((record) =>
+    Object.entries(record.unpacked)
+      .filter(([, { durable }]) => durable === store.bootId)
+      .map(([snapshotter]) => ({ record, snapshotter })),
+  );
 }

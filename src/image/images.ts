@@ -1,20 +1,22 @@
+import type { ImageId } from "../base/ids.ts";
 import type { Bytes } from "../base/units.ts";
 import { credentialFingerprint, readCredential } from "../registry/credential.ts";
 import { formatReference, parseReference } from "../spec/reference.ts";
-import type { ImageRecord, Images, PullProgress, RegistryAuth } from "./contract.ts";
+import type { ImageRecord, Images, PullOptions, PullProgress } from "./contract.ts";
 import { Durability } from "./durability.ts";
 import { exportImages } from "./export.ts";
 import { findImage, trustedImages } from "./find.ts";
 import { importImages } from "./import.ts";
 import { LayoutIndex } from "./layout-index.ts";
-import type { ImageParts } from "./parts.ts";
+import { type ImageParts, partsIn } from "./parts.ts";
 import { PhaseTimes } from "./phase-times.ts";
 import { pullImage } from "./pull.ts";
 import { applyPins } from "./record.ts";
-import { recoverImages } from "./recover.ts";
+import { type LostImage, recoverImages } from "./recover.ts";
 import { removeImage } from "./remove.ts";
 import { SharedWork } from "./shared-work.ts";
 import { sweepImages } from "./sweep.ts";
+import { unpackIn } from "./unpack-in.ts";
 
 const sweepDelay = 1_000;
 
@@ -39,9 +41,9 @@ export class NodeImages implements Images {
   /**
    * Puts right what the last daemon left; before anything else is asked of this.
    *
-   * @returns the images that a power cut may have damaged: they are gone, and may be pulled again
+   * @returns the images that were dropped, and may be pulled again
    */
-  async recover(signal: AbortSignal): Promise<readonly ImageRecord[]> {
+  async recover(signal: AbortSignal): Promise<readonly LostImage[]> {
     const dropped = await recoverImages(this.#parts, signal);
     await applyPins(this.#parts, signal);
     await this.#index.update();
@@ -65,19 +67,28 @@ export class NodeImages implements Images {
     return trustedImages(records, bootId);
   }
 
-  pull(reference: string, auth: RegistryAuth | undefined, signal: AbortSignal): Promise<ImageRecord> {
-    return this.pullTelling(reference, auth, () => undefined, signal);
+  pull(reference: string, options: PullOptions | undefined, signal: AbortSignal): Promise<ImageRecord> {
+    return this.pullTelling(reference, options, () => undefined, signal);
+  }
+
+  async unpackIn(id: ImageId, snapshotter: string, signal: AbortSignal): Promise<void> {
+    const until = AbortSignal.any([signal, this.#closing.signal]);
+    await unpackIn(id, partsIn(this.#parts, snapshotter), until);
+    this.#durability.soon();
   }
 
   /** As `pull`, and tells `progress` how far it is. */
   async pullTelling(
     reference: string,
-    auth: RegistryAuth | undefined,
+    options: PullOptions | undefined,
     progress: (step: PullProgress) => void,
     signal: AbortSignal,
   ): Promise<ImageRecord> {
     const parsed = parseReference(reference);
-    const key = `${formatReference(parsed)} ${credentialFingerprint(readCredential(auth))}`;
+    const { snapshotters } = this.#parts.store;
+    const { auth, snapshotter = snapshotters.usual } = options ?? {};
+    const parts = partsIn(this.#parts, snapshotter);
+    const key = `${formatReference(parsed)} ${snapshotter} ${credentialFingerprint(readCredential(auth))}`;
     const begin = async (report: (step: PullProgress) => void, aborted: AbortSignal) => {
       const until = AbortSignal.any([aborted, this.#closing.signal]);
       const phases = new PhaseTimes();
@@ -87,7 +98,7 @@ export class NodeImages implements Images {
         watch?.told(step);
         report(step);
       };
-      const record = await pullImage(parsed, auth, this.#parts, tell, until).catch((error: unknown) => {
+      const record = await pullImage(parsed, auth, parts, tell, until).catch((error: unknown) => {
         watch?.failed(error);
         throw error;
       });
@@ -117,7 +128,8 @@ export class NodeImages implements Images {
    * @throws {Fault} notFound; corrupt, exhausted, unimplemented: of this file, nothing is left then
    */
   async import(path: string, signal: AbortSignal): Promise<readonly ImageRecord[]> {
-    const ids = await importImages(path, this.#parts, AbortSignal.any([signal, this.#closing.signal]));
+    const parts = partsIn(this.#parts, this.#parts.store.snapshotters.usual);
+    const ids = await importImages(path, parts, AbortSignal.any([signal, this.#closing.signal]));
     await this.#index.update();
     await this.#durability.now();
     return ids.flatMap((id) => this.#parts.store.records.get(id) ?? []);
@@ -155,10 +167,13 @@ export class NodeImages implements Images {
     this.#sweepTimer.unref();
   }
 
-  /** What all layers take together, each counted once. */
-  usage(): { bytes: Bytes; inodes: number } {
+  /** What all layers in a snapshotter take together, each counted once. */
+  usage(snapshotter: string): { bytes: Bytes; inodes: number } {
     const layers = new Map(
-      [...this.list()].flatMap((record) => record.layers.map((layer) => [layer.chainId, layer.usage])),
+      [...this.list()].flatMap(({ layers, unpacked }) => {
+        const usages = unpacked[snapshotter]?.usages ?? [];
+        return usages.map((usage, index) => [layers[index]?.chainId, usage]);
+      }),
     );
     let [bytes, inodes] = [0, 0];
     for (const usage of layers.values()) {

@@ -86,7 +86,10 @@ test("an OCI layout: as a tar, packed, and as a directory", { skip }, async () =
   for (const path of [archive(layoutOf(image)), archive(layoutOf(image), "archive.tar.gz"), unpacked]) {
     const [record, ...more] = await node.images.import(path, signal);
     assert.ok(record !== undefined && more.length === 0);
-    assert.deepEqual([record.id, record.tags, record.durable], [image.id, [name], "synced"]);
+    assert.deepEqual(
+      [record.id, record.tags, record.unpacked.overlay?.durable],
+      [image.id, [name], "synced"],
+    );
     assert.deepEqual(record.digests, [`docker.io/library/made@${image.manifest.digest}`]);
     for (const layer of image.layers)
       assert.ok(existsSync(join(node.root, "content/blobs/sha256", hexOf(layer.digest))));

@@ -4,7 +4,7 @@ import { type Archive, openArchive } from "./archive.ts";
 import type { ArchivedImage } from "./archived-image.ts";
 import { dockerArchiveImages } from "./docker-archive.ts";
 import { ociLayoutImages } from "./oci-layout.ts";
-import type { ImageParts } from "./parts.ts";
+import type { UnpackParts } from "./parts.ts";
 import { bringImage } from "./pull.ts";
 import { removeUnused, removeUnusedBlobs, storedFor } from "./sweep.ts";
 
@@ -14,7 +14,11 @@ import { removeUnused, removeUnusedBlobs, storedFor } from "./sweep.ts";
  *
  * @throws {Fault} notFound, corrupt, exhausted, unimplemented: with the path
  */
-export async function importImages(path: string, parts: ImageParts, signal: AbortSignal): Promise<ImageId[]> {
+export async function importImages(
+  path: string,
+  parts: UnpackParts,
+  signal: AbortSignal,
+): Promise<ImageId[]> {
   const { content } = parts.store;
   const unpackAt = content.ingestPath();
   try {
@@ -29,7 +33,7 @@ export async function importImages(path: string, parts: ImageParts, signal: Abor
   }
 }
 
-async function imagesIn(archive: Archive, parts: ImageParts, signal: AbortSignal): Promise<ArchivedImage[]> {
+async function imagesIn(archive: Archive, parts: UnpackParts, signal: AbortSignal): Promise<ArchivedImage[]> {
   if ((await archive.size("index.json")) !== undefined) return ociLayoutImages(archive, parts, signal);
   if ((await archive.size("manifest.json")) !== undefined) return dockerArchiveImages(archive, parts, signal);
   throw new Fault(
@@ -40,7 +44,7 @@ async function imagesIn(archive: Archive, parts: ImageParts, signal: AbortSignal
 
 async function bringArchived(
   images: readonly ArchivedImage[],
-  parts: ImageParts,
+  parts: UnpackParts,
   signal: AbortSignal,
 ): Promise<ImageId[]> {
   const { store } = parts;
@@ -69,7 +73,7 @@ async function bringArchived(
   return [...new Set(images.map(({ image }) => image.configDigest))];
 }
 
-async function forget(id: ImageId, parts: ImageParts): Promise<void> {
+async function forget(id: ImageId, parts: UnpackParts): Promise<void> {
   const record = parts.store.records.get(id);
   if (record === undefined) return;
   const unending = new AbortController().signal;

@@ -7,7 +7,7 @@ import type { SnapshotUsage } from "../snapshot/contract.ts";
 import type { LayerSource, UnpackedLayer } from "../snapshot/unpack-contract.ts";
 import { type Descriptor, layerCompression } from "../spec/oci-image.ts";
 import type { LayerStep } from "./contract.ts";
-import type { ImageParts } from "./parts.ts";
+import { layerKey, type UnpackParts } from "./parts.ts";
 import { ProgressWatch } from "./progress-watch.ts";
 
 /** One layer to be brought here, and the chain that it completes. */
@@ -32,13 +32,13 @@ export interface LayerJob {
  */
 export async function bringLayer(
   job: LayerJob,
-  parts: ImageParts,
+  parts: UnpackParts,
   report: (step: LayerStep) => void,
   signal: AbortSignal,
 ): Promise<SnapshotUsage> {
   const { work, settings, log } = parts;
   // Taken before anything is waited for: the parent was joined just before, by the same pull.
-  const parent = job.parent === undefined ? undefined : work.layers.peek(job.parent);
+  const parent = job.parent === undefined ? undefined : work.layers.peek(layerKey(job.parent, parts));
   parent?.catch(() => undefined);
   layerCompression(job.blob.mediaType);
   if (job.blob.size > settings.maxLayer) {
@@ -60,11 +60,11 @@ export async function bringLayer(
 async function bringOnce(
   job: LayerJob,
   parent: Promise<SnapshotUsage> | undefined,
-  parts: ImageParts,
+  parts: UnpackParts,
   report: (step: LayerStep) => void,
   signal: AbortSignal,
 ): Promise<SnapshotUsage> {
-  const { store, work } = parts;
+  const { store, work, snapshotter } = parts;
   const ingest = newIngest();
   const keepBlobAt =
     job.keepBlob && !(await hasBlob(job.blob, parts)) ? store.content.ingestPath() : undefined;
@@ -75,6 +75,7 @@ async function bringOnce(
       chainId: job.chainId,
       diffId: job.diffId,
       bootId: store.bootId,
+      snapshotter: snapshotter.name,
     });
     {
       using _slot = await work.slots.take(signal);
@@ -84,12 +85,12 @@ async function bringOnce(
     if (keepBlobAt !== undefined) await store.content.adopt(keepBlobAt, job.blob.digest);
     await store.fileLists.adopt(listFilesAt, job.diffId);
     if (parent !== undefined) await waitFor(parent, signal, `waiting for the layer below ${job.blob.digest}`);
-    const usage = await store.snapshotter.commitLayer(ingest, job.chainId, job.parent);
+    const usage = await snapshotter.commitLayer(ingest, job.chainId, job.parent);
     await store.ingests.delete(ingest);
     return usage;
   } catch (error) {
     for (const path of [keepBlobAt, listFilesAt]) if (path !== undefined) await store.content.drop(path);
-    await store.snapshotter.abortLayer(ingest);
+    await snapshotter.abortLayer(ingest);
     await store.ingests.delete(ingest);
     throw error;
   }
@@ -98,11 +99,11 @@ async function bringOnce(
 /** True if the snapshot is here. Whoever asks has pinned the chain: it stays then. */
 export async function isHere(
   chain: ChainId,
-  { store, work }: ImageParts,
+  { snapshotter, work }: UnpackParts,
   signal: AbortSignal,
 ): Promise<boolean> {
   using _chain = await work.digestLocks.hold(chain, signal);
-  return store.snapshotter.has(chain);
+  return snapshotter.has(chain);
 }
 
 function newIngest(): string {
@@ -110,25 +111,25 @@ function newIngest(): string {
 }
 
 /** What a committed snapshot takes. */
-export async function usageOf(chain: ChainId, { store }: ImageParts): Promise<SnapshotUsage> {
-  for (const record of store.records.values()) {
-    const layer = record.layers.find((one) => one.chainId === chain);
-    if (layer !== undefined) return layer.usage;
+export async function usageOf(chain: ChainId, { store, snapshotter }: UnpackParts): Promise<SnapshotUsage> {
+  for (const { layers, unpacked } of store.records.values()) {
+    const usage = unpacked[snapshotter.name]?.usages[layers.findIndex((one) => one.chainId === chain)];
+    if (usage !== undefined) return usage;
   }
   // To commit what is there already is no work: the answer is what was counted then.
-  return store.snapshotter.commitLayer(newIngest(), chain, undefined);
+  return snapshotter.commitLayer(newIngest(), chain, undefined);
 }
 
 async function unpack(
   job: LayerJob,
   ingest: string,
   beside: { readonly keepBlobAt: string | undefined; readonly listFilesAt: string },
-  parts: ImageParts,
+  parts: UnpackParts,
   report: (done: Bytes) => void,
   signal: AbortSignal,
 ): Promise<void> {
-  const { store, settings } = parts;
-  const directory = await store.snapshotter.prepareLayer(ingest);
+  const { store, settings, snapshotter } = parts;
+  const directory = await snapshotter.prepareLayer(ingest);
   let done = 0;
   const { digest, size, mediaType } = job.blob;
   using watch = new ProgressWatch(
@@ -168,7 +169,7 @@ async function* watched(chunks: AsyncIterable<Uint8Array>, watch: ProgressWatch)
   }
 }
 
-async function hasBlob(blob: Descriptor, { store, work }: ImageParts): Promise<boolean> {
+async function hasBlob(blob: Descriptor, { store, work }: UnpackParts): Promise<boolean> {
   using _blob = await work.digestLocks.hold(blob.digest, new AbortController().signal);
   return (await store.content.size(blob.digest)) === blob.size;
 }

@@ -2,7 +2,7 @@ import type { Bytes } from "../base/units.ts";
 import type { SnapshotUsage } from "../snapshot/contract.ts";
 import type { LayerProgress, LayerState, LayerStep, PullProgress } from "./contract.ts";
 import { bringLayer, isHere, type LayerJob, usageOf } from "./layer.ts";
-import type { ImageParts } from "./parts.ts";
+import { layerKey, type UnpackParts } from "./parts.ts";
 import { provideLayers } from "./provide.ts";
 import type { ImageSource, ResolvedImage } from "./resolve.ts";
 
@@ -19,7 +19,7 @@ const tellEvery = 100;
 export async function bringLayers(
   image: ResolvedImage,
   from: { readonly source: ImageSource; readonly keepBlobs: boolean },
-  parts: ImageParts,
+  parts: UnpackParts,
   progress: (step: PullProgress) => void,
   signal: AbortSignal,
 ): Promise<SnapshotUsage[]> {
@@ -30,7 +30,7 @@ export async function bringLayers(
   const missing = jobs.slice(here);
   for (const job of jobs.slice(0, here)) progress(layerProgress(job, "present", job.blob.size));
   for (const job of missing) progress(layerProgress(job, "waiting", 0));
-  const shared = missing.some((job) => parts.work.layers.has(job.chainId));
+  const shared = missing.some((job) => parts.work.layers.has(layerKey(job.chainId, parts)));
   const bring = () => bringAll(missing, parts, progress, signal);
   // What another pull began may fail for reasons of its own: its credential, its deadline.
   const brought = await bring().catch((error: unknown) => {
@@ -57,7 +57,11 @@ function jobsOf(
 }
 
 /** How many of the lowest layers are here: with a chain, all below it are. */
-async function countHere(jobs: readonly LayerJob[], parts: ImageParts, signal: AbortSignal): Promise<number> {
+async function countHere(
+  jobs: readonly LayerJob[],
+  parts: UnpackParts,
+  signal: AbortSignal,
+): Promise<number> {
   for (let count = jobs.length; count > 0; count--) {
     const top = jobs[count - 1];
     if (top !== undefined && (await isHere(top.chainId, parts, signal))) return count;
@@ -67,7 +71,7 @@ async function countHere(jobs: readonly LayerJob[], parts: ImageParts, signal: A
 
 async function bringAll(
   jobs: readonly LayerJob[],
-  parts: ImageParts,
+  parts: UnpackParts,
   progress: (step: PullProgress) => void,
   signal: AbortSignal,
 ): Promise<SnapshotUsage[]> {
@@ -85,7 +89,7 @@ async function bringAll(
     };
     try {
       const usage = await parts.work.layers.join(
-        job.chainId,
+        layerKey(job.chainId, parts),
         (report, aborted) => bringLayer(job, parts, report, aborted),
         tell,
         until,

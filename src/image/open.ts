@@ -7,7 +7,7 @@ import { BlobStore } from "../content/blob-store.ts";
 import { FileLists } from "../content/file-lists.ts";
 import type { Metadata } from "../metadata/contract.ts";
 import type { RegistryClient } from "../registry/client.ts";
-import type { Snapshotter } from "../snapshot/contract.ts";
+import type { Snapshotters } from "../snapshot/contract.ts";
 import type { LayerUnpacker } from "../snapshot/unpack-contract.ts";
 import type { PullObserver } from "./contract.ts";
 import { NodeImages } from "./images.ts";
@@ -27,7 +27,7 @@ export interface ImagesOptions {
   readonly metadata: Metadata;
   /** The directory of the blob store. */
   readonly content: string;
-  readonly snapshotter: Snapshotter;
+  readonly snapshotters: Snapshotters;
   readonly unpacker: LayerUnpacker;
   readonly users: ChainUsers;
   readonly bootId: BootId;
@@ -42,7 +42,7 @@ export interface ImagesOptions {
  * Opens the images of this node. Nothing is changed on disk but the blob store's frame: `recover` comes next.
  */
 export async function openImages(options: ImagesOptions): Promise<NodeImages> {
-  const { config, metadata, snapshotter, unpacker, users, bootId, log } = options;
+  const { config, metadata, snapshotters, unpacker, users, bootId, log } = options;
   const { pullProgressTimeout, maxConcurrentLayers } = config.registry;
   const { keepLayerBlobs, maxManifest, maxLayer, maxLayers, maxFiles } = config.image;
   const limits = { maxManifest, maxLayer, maxLayers, maxFiles, maxConcurrentLayers };
@@ -55,7 +55,7 @@ export async function openImages(options: ImagesOptions): Promise<NodeImages> {
       ),
       content: await BlobStore.open(options.content),
       fileLists: await FileLists.open(join(options.content, "files")),
-      snapshotter,
+      snapshotters,
       unpacker,
       users,
       bootId,

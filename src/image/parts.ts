@@ -6,7 +6,7 @@ import type { BlobStore } from "../content/blob-store.ts";
 import type { FileLists } from "../content/file-lists.ts";
 import type { RecordTable } from "../metadata/contract.ts";
 import type { RegistryClient } from "../registry/client.ts";
-import type { Snapshotter, SnapshotUsage } from "../snapshot/contract.ts";
+import type { Snapshotter, Snapshotters, SnapshotUsage } from "../snapshot/contract.ts";
 import type { LayerUnpacker } from "../snapshot/unpack-contract.ts";
 import type { Platform } from "../spec/oci-image.ts";
 import type { ImageRecord, LayerStep, PullObserver } from "./contract.ts";
@@ -52,7 +52,7 @@ interface ImageStore {
   readonly ingests: RecordTable<string, IngestRecord>;
   readonly content: BlobStore;
   readonly fileLists: FileLists;
-  readonly snapshotter: Snapshotter;
+  readonly snapshotters: Snapshotters;
   readonly unpacker: LayerUnpacker;
   readonly users: ChainUsers;
   readonly bootId: BootId;
@@ -66,8 +66,8 @@ interface ImageWork {
   readonly digestLocks: KeyedLocks<Digest>;
   /** Chains and blobs that something in flight counts on, though no record names them yet. */
   readonly pins: Pins<Digest>;
-  /** Layers in flight by chain; reports the bytes of the blob that are unpacked. */
-  readonly layers: SharedWork<ChainId, SnapshotUsage, LayerStep>;
+  /** Layers in flight by `layerKey`; reports the bytes of the blob that are unpacked. */
+  readonly layers: SharedWork<string, SnapshotUsage, LayerStep>;
   readonly slots: Slots;
 }
 
@@ -83,4 +83,24 @@ export interface ImageParts {
   /** Absent: nobody counts pulls. */
   readonly pulls?: PullObserver | undefined;
   readonly log: Logger;
+}
+
+/** What the operations on one snapshotter's layers work with. */
+export interface UnpackParts extends ImageParts {
+  readonly snapshotter: Snapshotter;
+}
+
+/** @throws {Fault} unavailable, notFound: as `Snapshotters.get` */
+export function partsIn(parts: ImageParts, snapshotter: string): UnpackParts {
+  return { ...parts, snapshotter: parts.store.snapshotters.get(snapshotter) };
+}
+
+/** For what is done in every snapshotter. */
+export function partsInEach(parts: ImageParts): UnpackParts[] {
+  return parts.store.snapshotters.all().map((snapshotter) => ({ ...parts, snapshotter }));
+}
+
+/** Names a layer that is brought into a snapshotter. */
+export function layerKey(chain: ChainId, { snapshotter }: UnpackParts): string {
+  return `${snapshotter.name} ${chain}`;
 }

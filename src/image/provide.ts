@@ -1,7 +1,7 @@
 import { throwIfEnded } from "../base/deadline.ts";
 import type { SnapshotUsage } from "../snapshot/contract.ts";
 import type { LayerJob } from "./layer.ts";
-import type { ImageParts } from "./parts.ts";
+import { layerKey, type UnpackParts } from "./parts.ts";
 import type { ImageSource, ResolvedImage } from "./resolve.ts";
 
 /**
@@ -15,16 +15,16 @@ export async function provideLayers(
   jobs: readonly LayerJob[],
   image: ResolvedImage,
   { reference }: ImageSource,
-  { store, work, log }: ImageParts,
+  parts: UnpackParts,
   signal: AbortSignal,
 ): Promise<SnapshotUsage[]> {
   const provided: SnapshotUsage[] = [];
-  const { snapshotter } = store;
+  const { snapshotter, work, log } = parts;
   if (snapshotter.provideLayer === undefined || reference === undefined) return provided;
   const blobs = jobs.map(({ blob }) => blob.digest);
   for (const [index, { chainId, parent, blob }] of jobs.entries()) {
     // Another pull is fetching it: nothing is spared any more.
-    if (work.layers.has(chainId)) break;
+    if (work.layers.has(layerKey(chainId, parts))) break;
     using _chain = await work.digestLocks.hold(chainId, signal);
     const from = blobs.slice(index);
     const offer = { chain: chainId, parent, blob, reference, manifest: image.manifest.digest, from };

@@ -4,8 +4,8 @@ import type { RemoteRepository } from "../registry/repository.ts";
 import { formatReference, type Reference, repositoryName } from "../spec/reference.ts";
 import type { ImageRecord, PullProgress, RegistryAuth } from "./contract.ts";
 import { bringLayers } from "./layers.ts";
-import type { ImageParts } from "./parts.ts";
-import { addNames, type ImageNames, isTrusted, newImageRecord, recordImage } from "./record.ts";
+import type { ImageParts, UnpackParts } from "./parts.ts";
+import { addNames, type ImageNames, isUnpacked, newImageRecord, recordImage } from "./record.ts";
 import { doubtfulChains, dropUntrusted } from "./recover.ts";
 import { type ImageSource, type ResolvedImage, resolveImage } from "./resolve.ts";
 import { removeUnused, removeUnusedBlobs } from "./sweep.ts";
@@ -19,7 +19,7 @@ import { removeUnused, removeUnusedBlobs } from "./sweep.ts";
 export async function pullImage(
   reference: Reference,
   auth: RegistryAuth | undefined,
-  parts: ImageParts,
+  parts: UnpackParts,
   progress: (step: PullProgress) => void,
   signal: AbortSignal,
 ): Promise<ImageRecord> {
@@ -54,11 +54,11 @@ export interface Bringing {
 export async function bringImage(
   image: ResolvedImage,
   from: Bringing,
-  parts: ImageParts,
+  parts: UnpackParts,
   progress: (step: PullProgress) => void,
   signal: AbortSignal,
 ): Promise<ImageRecord> {
-  const { store, work, settings } = parts;
+  const { store, snapshotter, work, settings } = parts;
   const chains = image.layers.map((layer) => layer.chainId);
   const blobs = [
     image.configDigest,
@@ -68,7 +68,11 @@ export async function bringImage(
   try {
     using _pins = work.pins.pin([...chains, ...blobs]);
     const present = store.records.get(image.configDigest);
-    if (present !== undefined && isTrusted(present, store.bootId) && from.keepBlobs !== true) {
+    if (
+      present !== undefined &&
+      isUnpacked(present, snapshotter.name, store.bootId) &&
+      from.keepBlobs !== true
+    ) {
       const named = await addNames(present.id, from.names, parts, signal);
       if (named !== undefined) return named;
     }
@@ -101,13 +105,14 @@ async function storeBlob(
 async function nameKnown(
   reference: Reference,
   digest: Digest,
-  parts: ImageParts,
+  parts: UnpackParts,
   signal: AbortSignal,
 ): Promise<ImageRecord | undefined> {
-  for (const record of parts.store.records.values()) {
+  const { store, snapshotter } = parts;
+  for (const record of store.records.values()) {
     const same =
       record.manifest.digest === digest || record.digests.some((name) => name.endsWith(`@${digest}`));
-    if (same && isTrusted(record, parts.store.bootId))
+    if (same && isUnpacked(record, snapshotter.name, store.bootId))
       return addNames(record.id, namesOf(reference, digest), parts, signal);
   }
   return undefined;
@@ -119,7 +124,8 @@ function namesOf(reference: Reference, root: Digest): ImageNames {
   return { tags, digests: [`${repositoryName(reference)}@${root}`] };
 }
 
-function registrySource(repository: RemoteRepository, reference: string): ImageSource {
+/** The layers of images in a registry. */
+export function registrySource(repository: RemoteRepository, reference: string): ImageSource {
   return {
     reference,
     small: async (blob, signal) =>
@@ -132,7 +138,7 @@ function registrySource(repository: RemoteRepository, reference: string): ImageS
 }
 
 /** @throws {Fault} wrongState when a layer from before a crash can't be replaced */
-async function refuseDoubtful(image: ResolvedImage, parts: ImageParts, signal: AbortSignal): Promise<void> {
+async function refuseDoubtful(image: ResolvedImage, parts: UnpackParts, signal: AbortSignal): Promise<void> {
   if (doubtfulChains(parts).size === 0) return;
   await dropUntrusted(parts, signal);
   const doubtful = doubtfulChains(parts);

@@ -2,7 +2,7 @@ import type { BootId, ImageId } from "../base/ids.ts";
 import { nowNanos } from "../base/units.ts";
 import type { SnapshotUsage } from "../snapshot/contract.ts";
 import type { ImageLayer, ImageRecord } from "./contract.ts";
-import type { ImageParts } from "./parts.ts";
+import type { ImageParts, UnpackParts } from "./parts.ts";
 import { withPin } from "./pinned.ts";
 import type { ResolvedImage } from "./resolve.ts";
 
@@ -17,12 +17,11 @@ export function newImageRecord(
   image: ResolvedImage,
   usages: readonly SnapshotUsage[],
   names: ImageNames,
-  { store, pinned }: ImageParts,
+  { store, snapshotter, pinned }: UnpackParts,
 ): ImageRecord {
-  const layers = image.layers.map(({ blob, diffId, chainId }, index): ImageLayer => {
+  const layers = image.layers.map(({ blob, diffId, chainId }): ImageLayer => {
     const { digest, size, mediaType } = blob;
-    const { bytes, inodes } = usages[index] ?? { bytes: 0, inodes: 0 };
-    return { diffId, chainId, blob: { digest, size, mediaType }, usage: { bytes, inodes } };
+    return { diffId, chainId, blob: { digest, size, mediaType } };
   });
   return {
     id: image.configDigest,
@@ -32,32 +31,46 @@ export function newImageRecord(
     config: image.config,
     ...(image.holdsCheckpoint ? { holdsCheckpoint: true } : {}),
     layers,
-    size: layers.reduce((sum, layer) => sum + layer.usage.bytes, image.configBytes.length),
+    size: usages.reduce((sum, { bytes }) => sum + bytes, image.configBytes.length),
     pulledAt: nowNanos(),
     pinned: pinned.has(names),
-    snapshotter: store.snapshotter.name,
-    durable: store.bootId,
+    unpacked: {
+      [snapshotter.name]: {
+        usages: usages.map(({ bytes, inodes }) => ({ bytes, inodes })),
+        durable: store.bootId,
+      },
+    },
   };
 }
 
-/** True if the record's layers can be relied on: synced, or written since this boot. */
+/** True if its layers in a snapshotter can be relied on: synced, or written since this boot. */
+export function isUnpacked({ unpacked }: ImageRecord, snapshotter: string, bootId: BootId): boolean {
+  const durable = unpacked[snapshotter]?.durable;
+  return durable === "synced" || durable === bootId;
+}
+
+/** True if there is a snapshotter in which its layers can be relied on. */
 export function isTrusted(record: ImageRecord, bootId: BootId): boolean {
-  return record.durable === "synced" || record.durable === bootId;
+  return Object.keys(record.unpacked).some((name) => isUnpacked(record, name, bootId));
 }
 
 /**
- * Commits an image's record, or adds its names to the one that is there; tags move here from other images.
+ * Commits an image's record, or adds its names and where it is unpacked to the one that is there; tags move here from other images.
  * The caller has pinned the image's layers.
  */
 export async function recordImage(
   image: ImageRecord,
-  parts: ImageParts,
+  parts: UnpackParts,
   signal: AbortSignal,
 ): Promise<ImageRecord> {
   using _records = await parts.work.recordLock.hold("records", signal);
-  const present = parts.store.records.get(image.id);
-  const usable = present !== undefined && isTrusted(present, parts.store.bootId);
-  return putNamed(usable ? present : image, image, parts);
+  const { records, bootId } = parts.store;
+  const present = records.get(image.id);
+  if (present === undefined) return putNamed(image, image, parts);
+  const isNew = !isUnpacked(present, parts.snapshotter.name, bootId);
+  const unpacked = isNew ? { ...present.unpacked, ...image.unpacked } : present.unpacked;
+  const known = isTrusted(present, bootId) ? present : image;
+  return putNamed(known.unpacked === unpacked ? known : { ...known, unpacked }, image, parts);
 }
 
 /** Adds names to an image that is here; undefined when it has gone meanwhile. */

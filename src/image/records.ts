@@ -11,6 +11,7 @@ export interface IngestRecord {
   readonly chainId: ChainId;
   readonly diffId: DiffId;
   readonly bootId: BootId;
+  readonly snapshotter: string;
 }
 
 const digestAs = <Kind extends Digest>() =>
@@ -19,6 +20,8 @@ const [digest, diffId, chainId] = [digestAs<Digest>(), digestAs<DiffId>(), diges
 const bytes = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 const bootId = v.custom<BootId>((value) => typeof value === "string", "is not text");
 const blob = v.object({ digest, mediaType: v.string(), size: bytes });
+const usage = v.object({ bytes, inodes: bytes });
+const durable = v.union([v.literal("synced"), bootId]);
 
 const imageRecord = v.object({
   id: digest,
@@ -27,19 +30,35 @@ const imageRecord = v.object({
   manifest: blob,
   config: imageConfigSchema,
   holdsCheckpoint: v.exactOptional(v.literal(true)),
-  layers: v.array(v.object({ diffId, chainId, blob, usage: v.object({ bytes, inodes: bytes }) })),
+  layers: v.array(v.object({ diffId, chainId, blob })),
   size: bytes,
   pulledAt: v.bigint(),
   pinned: v.boolean(),
-  snapshotter: v.string(),
-  durable: v.union([v.literal("synced"), bootId]),
+  unpacked: v.record(v.string(), v.object({ usages: v.array(usage), durable })),
 });
 
-const ingestRecord = v.object({ ingest: v.string(), chainId, diffId, bootId });
+/** Of a berth that had one snapshotter. */
+const formerRecord = v.object({
+  snapshotter: v.string(),
+  durable,
+  layers: v.array(v.object({ usage })),
+});
+
+const ingestRecord = v.object({
+  ingest: v.string(),
+  chainId,
+  diffId,
+  bootId,
+  snapshotter: v.optional(v.string(), "overlay"),
+});
 
 /** Reads a stored image record back. @throws when it isn't one */
 export function parseImageRecord(value: unknown): ImageRecord {
-  return v.parse(imageRecord, value);
+  const former = v.safeParse(formerRecord, value);
+  if (!former.success) return v.parse(imageRecord, value);
+  const { snapshotter, durable, layers } = former.output;
+  const unpacked = { [snapshotter]: { usages: layers.map((layer) => layer.usage), durable } };
+  return v.parse(imageRecord, { ...(value as object), unpacked });
 }
 
 /** Reads a stored ingest record back. @throws when it isn't one */

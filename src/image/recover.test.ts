@@ -24,10 +24,10 @@ test("after a power cut, what was not synced is gone and nothing else", { skip }
   server.add("fresh", "1", fresh);
   const first = await openTestNode({ syncDelay: 1 });
   await first.images.pull(`${server.host}/safe:1`, undefined, signal);
-  while (first.images.find(safe.id)?.durable !== "synced") await sleep(5);
+  while (first.images.find(safe.id)?.unpacked.overlay?.durable !== "synced") await sleep(5);
   const second = await first.crash("boot-1", {});
   await second.images.pull(`${server.host}/fresh:1`, undefined, signal);
-  assert.equal(second.images.find(fresh.id)?.durable, "boot-1");
+  assert.equal(second.images.find(fresh.id)?.unpacked.overlay?.durable, "boot-1");
   const top = chainIds(fresh.diffIds).at(-1);
   assert.ok(top);
   await second.snapshotter.prepareContainer(key("c1"), top);
@@ -57,7 +57,7 @@ test("a start in the same boot keeps everything, and drops what was half done", 
   await using again = await node.crash("boot-1");
   assert.deepEqual(await again.leftovers(), []);
   assert.ok(!existsSync(join(again.root, "content", "blobs", "sha256", "f".repeat(64))));
-  assert.equal(again.images.find(fresh.id)?.durable, "boot-1");
+  assert.equal(again.images.find(fresh.id)?.unpacked.overlay?.durable, "boot-1");
 });
 
 test("a removed image's layers stay as long as a container is on them", { skip }, async () => {

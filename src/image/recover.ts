@@ -1,64 +1,106 @@
 import type { ChainId } from "../base/ids.ts";
 import type { ImageRecord } from "./contract.ts";
-import type { ImageParts } from "./parts.ts";
-import { isTrusted } from "./record.ts";
+import { type ImageParts, partsInEach, type UnpackParts } from "./parts.ts";
+import { isUnpacked } from "./record.ts";
 import { sweepImages } from "./sweep.ts";
+
+/** An image that is no longer in a snapshotter. */
+export interface LostImage {
+  readonly record: ImageRecord;
+  /** Undefined when the settings no longer name it. */
+  readonly snapshotter: string | undefined;
+}
 
 /**
  * Puts right what the last daemon left, at start, before anything is pulled or created: layers that were
  * being unpacked are dropped, images that a power cut may have damaged are forgotten, and what lies on disk
  * without a record goes.
  *
- * @returns the images that were dropped because they were not durable yet when the host went down
+ * @returns the images that were dropped: not durable yet when the host went down, or in a snapshotter that is not used any more
  */
-export async function recoverImages(parts: ImageParts, signal: AbortSignal): Promise<ImageRecord[]> {
-  const { store } = parts;
-  for (const ingest of ingestsOf((await store.snapshotter.list()).ingests, parts)) {
-    await store.snapshotter.abortLayer(ingest);
-    await store.ingests.delete(ingest);
-  }
+export async function recoverImages(parts: ImageParts, signal: AbortSignal): Promise<LostImage[]> {
+  for (const each of partsInEach(parts)) await dropIngests(each);
   const dropped = await dropUntrusted(parts, signal);
   await sweepImages(parts, signal);
   return dropped;
 }
 
-function ingestsOf(listed: readonly string[], { store }: ImageParts): Set<string> {
-  return new Set([...listed, ...[...store.ingests.values()].map((record) => record.ingest)]);
+async function dropIngests({ store, snapshotter }: UnpackParts): Promise<void> {
+  const recorded = [...store.ingests.values()].filter((record) => record.snapshotter === snapshotter.name);
+  const { ingests } = await snapshotter.list();
+  for (const ingest of new Set([...ingests, ...recorded.map((record) => record.ingest)])) {
+    await snapshotter.abortLayer(ingest);
+    await store.ingests.delete(ingest);
+  }
 }
 
 /**
  * Drops every image of another boot that no sync has covered, with those of its layers that no synced image
  * has. The containers on them are of that boot, too: dead, and their writable layers lie on what can't be
- * relied on.
+ * relied on. What images have in a snapshotter that the settings no longer name is forgotten as well.
  *
  * An image of which a layer can't be removed keeps its record: it is shown to nobody, and tells its layers as
  * doubtful.
  */
-export async function dropUntrusted(parts: ImageParts, signal: AbortSignal): Promise<ImageRecord[]> {
-  const { store, log, work } = parts;
-  using _records = await work.recordLock.hold("records", signal);
-  const [untrusted, trusted]: [ImageRecord[], ImageRecord[]] = [[], []];
-  for (const record of store.records.values())
-    (isTrusted(record, store.bootId) ? trusted : untrusted).push(record);
+export async function dropUntrusted(parts: ImageParts, signal: AbortSignal): Promise<LostImage[]> {
+  using _records = await parts.work.recordLock.hold("records", signal);
+  const names = new Set([...parts.store.records.values()].flatMap(({ unpacked }) => Object.keys(unpacked)));
+  const lost: LostImage[] = [];
+  for (const name of names) {
+    const dropped = await dropIn(name, parts);
+    for (const record of dropped.records) {
+      await forget(record, name, dropped.why, parts);
+      lost.push({ record, snapshotter: dropped.why === "unused" ? undefined : name });
+    }
+  }
+  return lost;
+}
+
+/** What the records are to forget of a snapshotter: those that were dropped, or all. */
+async function dropIn(
+  name: string,
+  parts: ImageParts,
+): Promise<{ records: readonly ImageRecord[]; why: "damaged" | "unused" }> {
+  const { snapshotters, records, bootId } = parts.store;
+  const having = [...records.values()].filter(({ unpacked }) => unpacked[name] !== undefined);
+  if (!snapshotters.probes().some((probe) => probe.name === name)) return { records: having, why: "unused" };
+  const snapshotter = snapshotters.all().find((each) => each.name === name);
+  if (snapshotter === undefined) return { records: [], why: "damaged" }; // it may work again
+  const { trusted = [], untrusted = [] } = Object.groupBy(having, (record) =>
+    isUnpacked(record, name, bootId) ? "trusted" : "untrusted",
+  );
   const sound = new Set(trusted.flatMap(chainsOf));
   const doubtful = untrusted.flatMap(chainsOf).filter((chain) => !sound.has(chain));
-  const left = await removeAll(doubtful.reverse(), parts);
+  const left = await removeAll(doubtful.reverse(), { ...parts, snapshotter });
   const dropped = untrusted.filter((record) => !chainsOf(record).some((chain) => left.has(chain)));
-  for (const record of dropped) {
-    await store.records.delete(record.id);
-    log.warn(
-      { imageId: record.id, tags: record.tags },
-      "the host went down before this image was safely on disk: it is dropped, and can be pulled again",
-    );
-  }
-  return dropped;
+  return { records: dropped, why: "damaged" };
+}
+
+async function forget(
+  { id, tags }: ImageRecord,
+  snapshotter: string,
+  why: "damaged" | "unused",
+  { store, log }: ImageParts,
+): Promise<void> {
+  const record = store.records.get(id);
+  if (record === undefined) return;
+  const { [snapshotter]: _gone, ...unpacked } = record.unpacked;
+  if (Object.keys(unpacked).length === 0) await store.records.delete(id);
+  else await store.records.put(id, { ...record, unpacked });
+  log.warn(
+    { imageId: id, tags, snapshotter },
+    why === "damaged"
+      ? "the host went down before this image was safely on disk: it is dropped, and can be pulled again"
+      : "the settings no longer name the snapshotter that has this image: it is dropped, and can be pulled again",
+  );
 }
 
 /** Chains that are on disk, but may be damaged: those of the images that `dropUntrusted` could not drop. */
-export function doubtfulChains({ store }: ImageParts): Set<ChainId> {
+export function doubtfulChains({ store, snapshotter: { name } }: UnpackParts): Set<ChainId> {
   const chains = new Set<ChainId>();
   for (const record of store.records.values()) {
-    if (!isTrusted(record, store.bootId)) for (const chain of chainsOf(record)) chains.add(chain);
+    if (record.unpacked[name] === undefined || isUnpacked(record, name, store.bootId)) continue;
+    for (const chain of chainsOf(record)) chains.add(chain);
   }
   return chains;
 }
@@ -72,14 +114,17 @@ function chainsOf(record: ImageRecord): ChainId[] {
  *
  * @returns those that stay
  */
-async function removeAll(chains: readonly ChainId[], { store, log }: ImageParts): Promise<Set<ChainId>> {
+async function removeAll(
+  chains: readonly ChainId[],
+  { store, snapshotter, log }: UnpackParts,
+): Promise<Set<ChainId>> {
   const left = new Set(chains);
   for (let before = left.size + 1; left.size > 0 && left.size < before; ) {
     before = left.size;
     for (const chain of left) {
       try {
-        for (const key of store.users.snapshotsOn(chain)) await store.snapshotter.remove(key);
-        await store.snapshotter.remove(chain);
+        for (const key of store.users.snapshotsOn(chain)) await snapshotter.remove(key);
+        await snapshotter.remove(chain);
         left.delete(chain);
       } catch (err) {
         log.warn({ err, chain }, "a layer that may be damaged can't be removed yet");

@@ -2,7 +2,7 @@ import { Fault } from "../base/fault.ts";
 import type { ImageRecord } from "./contract.ts";
 import type { Durability } from "./durability.ts";
 import { findImage } from "./find.ts";
-import type { ImageParts } from "./parts.ts";
+import { type ImageParts, partsInEach } from "./parts.ts";
 import { removeUnused, removeUnusedBlobs, storedFor } from "./sweep.ts";
 
 /**
@@ -24,14 +24,17 @@ export async function removeImage(
   refuseUsed(found, reference, parts);
   // Layers that a container keeps will have no record to say after a power cut that they aren't safe.
   const kept = found.layers.some((layer) => store.users.inUse(layer.chainId));
-  if (kept && found.durable !== "synced") await durability.now();
+  const isSafe = Object.values(found.unpacked).every(({ durable }) => durable === "synced");
+  if (kept && !isSafe) await durability.now();
   {
     using _records = await work.recordLock.hold("records", signal);
     await store.records.delete(found.id);
   }
   // From here on it is removed, whoever still waits.
   const unending = new AbortController().signal;
-  await removeUnused(found.layers.map((layer) => layer.chainId).toReversed(), parts, unending);
+  const chains = found.layers.map((layer) => layer.chainId).toReversed();
+  for (const each of partsInEach(parts))
+    if (found.unpacked[each.snapshotter.name] !== undefined) await removeUnused(chains, each, unending);
   await removeUnusedBlobs(storedFor(found), parts);
   return found;
 }

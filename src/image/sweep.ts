@@ -1,17 +1,17 @@
 import { isFault } from "../base/fault.ts";
 import type { ChainId, Digest } from "../base/ids.ts";
 import type { ImageRecord } from "./contract.ts";
-import type { ImageParts } from "./parts.ts";
+import { type ImageParts, partsInEach, type UnpackParts } from "./parts.ts";
 
 /**
- * Removes those of `chains` that no image, no container and nothing in flight counts on. Goes over them again
+ * Removes those of `chains` from a snapshotter that no image, no container and nothing in flight counts on. Goes over them again
  * as long as one could be removed: a chain goes only after those on top of it.
  *
  * @param chains those on top first, as far as the caller knows
  */
 export async function removeUnused(
   chains: readonly ChainId[],
-  parts: ImageParts,
+  parts: UnpackParts,
   signal: AbortSignal,
 ): Promise<void> {
   let left = chains;
@@ -24,14 +24,12 @@ export async function removeUnused(
 }
 
 /** @returns false when it stands, because something lies on top of it */
-async function removeIfUnused(chain: ChainId, parts: ImageParts, signal: AbortSignal): Promise<boolean> {
-  const { store, work, log } = parts;
+async function removeIfUnused(chain: ChainId, parts: UnpackParts, signal: AbortSignal): Promise<boolean> {
+  const { store, snapshotter, work, log } = parts;
   using _chain = await work.digestLocks.hold(chain, signal);
-  const named = () =>
-    [...store.records.values()].some((record) => record.layers.some((layer) => layer.chainId === chain));
-  if (work.pins.has(chain) || store.users.inUse(chain) || named()) return true;
+  if (work.pins.has(chain) || store.users.inUse(chain) || namedChains(parts).has(chain)) return true;
   try {
-    await store.snapshotter.remove(chain);
+    await snapshotter.remove(chain);
     return true;
   } catch (error) {
     if (isFault(error, "wrongState")) return false;
@@ -68,27 +66,50 @@ export function blobsOf(record: ImageRecord): Digest[] {
   return [record.id, record.manifest.digest, ...record.layers.map((layer) => layer.blob.digest)];
 }
 
+/** The chains that images have in a snapshotter. */
+function namedChains({ store, snapshotter }: UnpackParts): Set<ChainId> {
+  const having = [...store.records.values()].filter(
+    ({ unpacked }) => unpacked[snapshotter.name] !== undefined,
+  );
+  return new Set(having.flatMap(({ layers }) => layers.map(({ chainId }) => chainId)));
+}
+
 /**
  * Removes whatever of images lies on disk without a record. Pulls may run meanwhile.
  *
  * @returns how many snapshots stay that no image names: containers are on them, or pulls bring them
  */
 export async function sweepImages(parts: ImageParts, signal: AbortSignal): Promise<number> {
-  const { store } = parts;
-  const { committed, ingests } = await store.snapshotter.list();
-  // Each is recorded before it is made, and forgotten after it is gone.
-  for (const ingest of ingests)
-    if (store.ingests.get(ingest) === undefined && !store.users.hasIngest(ingest))
-      await store.snapshotter.abortLayer(ingest);
-  await removeUnused(committed, parts, signal);
+  const { store, log } = parts;
+  let left = 0;
+  for (const each of partsInEach(parts)) {
+    try {
+      left += await sweepLayers(each, signal);
+    } catch (err) {
+      if (signal.aborted) throw err;
+      log.warn(
+        { err, snapshotter: each.snapshotter.name },
+        "what nobody needs of its layers is not removed yet",
+      );
+    }
+  }
   const blobs = await store.content.list();
   for (const { digest, path } of blobs) if (digest === undefined) await store.content.drop(path);
   await removeUnusedBlobs(
     [...blobs.flatMap(({ digest }) => digest ?? []), ...(await store.fileLists.list())],
     parts,
   );
-  const named = new Set(
-    [...store.records.values()].flatMap((record) => record.layers.map((layer) => layer.chainId)),
-  );
-  return (await store.snapshotter.list()).committed.filter((chain) => !named.has(chain)).length;
+  return left;
+}
+
+async function sweepLayers(parts: UnpackParts, signal: AbortSignal): Promise<number> {
+  const { store, snapshotter } = parts;
+  const { committed, ingests } = await snapshotter.list();
+  // Each is recorded before it is made, and forgotten after it is gone.
+  for (const ingest of ingests)
+    if (store.ingests.get(ingest) === undefined && !store.users.hasIngest(ingest))
+      await snapshotter.abortLayer(ingest);
+  await removeUnused(committed, parts, signal);
+  const named = namedChains(parts);
+  return (await snapshotter.list()).committed.filter((chain) => !named.has(chain)).length;
 }

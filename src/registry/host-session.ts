@@ -110,6 +110,7 @@ export class HostSession {
     const own = { ...foreign, ...this.host.headers };
     const proof: Record<string, string> =
       this.#authorization === undefined ? {} : { authorization: this.#authorization.reveal() };
+    const base = this.#base;
     const { url, isOwn } = this.#address(path);
     const request: HttpRequest = {
       method,
@@ -126,7 +127,8 @@ export class HostSession {
         origin: url.origin,
       };
     } catch (error) {
-      if (this.host.plainBase === undefined || this.#base === this.host.plainBase || !speaksNoTls(error))
+      // Another request may have found out meanwhile.
+      if (this.host.plainBase === undefined || base === this.host.plainBase || !speaksNoTls(error))
         throw error;
       this.#base = this.host.plainBase;
       return this.#send(method, path, asked, signal);

@@ -120,3 +120,25 @@ export interface Snapshotter {
   /** Flushes the snapshots' file system (syncfs), off the main thread. */
   sync(): Promise<void>;
 }
+
+/** A snapshotter of the settings, as it was found at the last look. */
+export interface SnapshotterProbe {
+  readonly name: string;
+  readonly directory: string;
+  /** Why it can't work here; absent: it works. */
+  readonly problem?: string;
+}
+
+/** The snapshotters of this node. */
+export interface Snapshotters {
+  /** That of pods whose handler has none of its own, and of images that are pulled for nobody. */
+  readonly usual: string;
+  /** That of a runtime handler's pods. */
+  nameFor(handler: string): string;
+  /** @throws {Fault} unavailable when it can't work here, saying why; notFound when the settings don't name it */
+  get(name: string): Snapshotter;
+  /** Those that work, and those that the settings named once and that hold something: these are only cleared away. */
+  all(): readonly Snapshotter[];
+  /** Every one that the settings name. */
+  probes(): readonly SnapshotterProbe[];
+}

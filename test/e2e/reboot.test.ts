@@ -48,7 +48,7 @@ describe("a start with another boot id", privileged, () => {
   function anotherBoot(): void {
     using database = new DatabaseSync(join(daemon.workspace.root, "berth.db"));
     database.exec(`
-      update record set value = json_set(value, '$.durable', 'another boot')
+      update record set value = json_set(value, '$.unpacked.overlay.durable', 'another boot')
         where kind = 'images' and value like '%lost/image%';
       update record set value = json_set(value, '$.bootId', 'another boot')
         where kind in ('pod_sandboxes', 'containers');`);

@@ -24,7 +24,7 @@ export async function* pullImageWithProgress(
   const left = new AbortController();
   const pull = transfer.pull(
     reference,
-    auth,
+    { auth },
     (step) => {
       unread.set(step.phase === "layer" ? step.digest : step.phase, step);
       news.resolve();

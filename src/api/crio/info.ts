@@ -3,7 +3,7 @@ import type { NodeParts } from "../parts.ts";
 /** CRI-O's GET /info, of which cAdvisor learns on which file system images and containers are. */
 export function crioInfo({ storage, facts }: Pick<NodeParts, "storage" | "facts">) {
   return {
-    storage_driver: storage.driver,
+    storage_driver: storage.snapshotters.usual,
     storage_image: storage.root, // without it, the kubelet complains that it finds no file system of containers
     storage_root: storage.root,
     cgroup_driver: facts.config.cgroup.driver,

@@ -3,11 +3,23 @@ import type { ImageStatusRequest, ImageStatusResponse } from "../../wire/gen/run
 import { decodeImageSpec } from "../convert/decode-container-config.ts";
 import { encodeImage } from "../convert/encode-image.ts";
 import { infoText } from "../convert/info.ts";
+import type { NodeParts } from "../parts.ts";
+import { snapshotterOf } from "../snapshotter-of.ts";
 
-/** RPC ImageStatus. An image that is not here is no error: the answer holds none. */
-export async function imageStatus(request: ImageStatusRequest, images: Images): Promise<ImageStatusResponse> {
-  const record = images.find(decodeImageSpec(request.image, "image").image);
-  if (record === undefined) return { image: undefined, info: {} };
+/**
+ * RPC ImageStatus. An image that is not here is no error: the answer holds none; nor is one that is not in the snapshotter of
+ * the runtime handler, where one is named: a kubelet pulls it then, with its credentials.
+ */
+export async function imageStatus(
+  request: ImageStatusRequest,
+  images: Images,
+  node: NodeParts,
+): Promise<ImageStatusResponse> {
+  const { image, runtimeHandler } = decodeImageSpec(request.image, "image");
+  const record = images.find(image);
+  const isWanted =
+    runtimeHandler === "" || record?.unpacked[snapshotterOf(runtimeHandler, node)] !== undefined;
+  if (record === undefined || !isWanted) return { image: undefined, info: {} };
   return {
     image: encodeImage(record),
     info: request.verbose ? { info: infoText(verboseInfo(record)) } : {},
@@ -16,14 +28,13 @@ export async function imageStatus(request: ImageStatusRequest, images: Images): 
 
 /** For `crictl inspecti` and `berth inspect`; `imageSpec` and `chainID` are where others have them, too. */
 function verboseInfo(record: ImageRecord): object {
-  const { config, manifest, layers, snapshotter, pulledAt, durable } = record;
+  const { config, manifest, layers, unpacked, pulledAt } = record;
   return {
     chainID: layers.at(-1)?.chainId ?? "",
     manifest,
     layers,
-    snapshotter,
+    unpacked,
     pulledAt,
-    durable,
     imageSpec: config,
   };
 }

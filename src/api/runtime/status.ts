@@ -24,7 +24,7 @@ export async function status(
   return {
     status: {
       conditions: [
-        runtimeCondition(node.runtime),
+        runtimeCondition(node),
         networkCondition(networkProblem),
         ...streamsCondition(streams.problem()),
       ],
@@ -43,14 +43,16 @@ export async function status(
 type Runtime = NodeParts["runtime"];
 type UserNamespaceProblems = Awaited<ReturnType<Runtime["userNamespaceProblems"]>>;
 
-function runtimeCondition(runtime: Runtime): RuntimeCondition {
+function runtimeCondition({ runtime, storage }: Pick<NodeParts, "runtime" | "storage">): RuntimeCondition {
   const problem = defaultProblem(runtime);
-  return {
-    type: "RuntimeReady",
-    status: problem === undefined,
-    reason: problem === undefined ? "" : "NoWorkingRuntime",
-    message: problem ?? "",
-  };
+  if (problem !== undefined)
+    return { type: "RuntimeReady", status: false, reason: "NoWorkingRuntime", message: problem };
+  const { snapshotters } = storage;
+  const name = snapshotters.nameFor(runtime.resolveHandler("").handler);
+  const why = snapshotters.probes().find((probe) => probe.name === name)?.problem;
+  if (why === undefined) return { type: "RuntimeReady", status: true, reason: "", message: "" };
+  const message = `the snapshotter ${name} can't work here: ${why}`;
+  return { type: "RuntimeReady", status: false, reason: "SnapshotterNotReady", message };
 }
 
 function networkCondition(problem: string | undefined): RuntimeCondition {
@@ -111,7 +113,7 @@ async function problemOf(status: () => Promise<string | undefined>): Promise<str
 }
 
 async function verboseInfo(
-  { facts, runtime, cdi }: NodeParts,
+  { facts, runtime, cdi, storage }: NodeParts,
   networkProblem: string | undefined,
   users: UserNamespaceProblems,
 ): Promise<Record<string, string>> {
@@ -125,6 +127,10 @@ async function verboseInfo(
         ...probe,
         userNamespaceProblem: users.get(probe.handler),
       })),
+    }),
+    snapshotters: infoText({
+      usual: storage.snapshotters.usual,
+      snapshotters: storage.snapshotters.probes(),
     }),
     network: infoText({ problem: networkProblem ?? null }),
     cdi: infoText({ directories: cdi.directories, devices: [...devices.keys()], problems }),

@@ -45,6 +45,8 @@ export class NodeInMemory {
   readonly events = new EventBus<LifecycleEvent>();
   /** The credentials of the last pull. */
   auth: RegistryAuth | undefined;
+  /** Where that was to be unpacked. */
+  snapshotter: string | undefined;
   cidrs: readonly string[] = [];
   /** Of every container's processes. */
   oomKills = 0;
@@ -68,12 +70,12 @@ export class NodeInMemory {
       containers: this.#containers(),
       images: this.#images(),
       transfer: {
-        pull: async (reference, auth, progress, signal) => {
+        pull: async (reference, options, progress, signal) => {
           progress({ phase: "resolving" });
           const layer = { phase: "layer", digest: "sha256:l" as Digest, total: 2 } as const;
           progress({ ...layer, state: "fetching", done: 1 });
           progress({ ...layer, state: "unpacking", done: 2 });
-          return this.#images().pull(reference, auth, signal);
+          return this.#images().pull(reference, options, signal);
         },
         import: async () => [...this.imageRecords.values()],
         export: async () => undefined,
@@ -103,7 +105,7 @@ export class NodeInMemory {
           id: newPodSandboxId(),
           config,
           runtimeHandler,
-          handler: "crun",
+          handler: runtimeHandler || "crun",
           createdAt: nowNanos(),
           bootId: boot,
           cgroup: "/berth/pod",
@@ -157,6 +159,7 @@ export class NodeInMemory {
           imageId: config.image.image as ImageId,
           imageRef: "r.example/busybox@sha256:1",
           parent: undefined,
+          snapshotter: "overlay",
           handler: "crun",
           createdAt: nowNanos(),
           bootId: boot,
@@ -199,12 +202,14 @@ export class NodeInMemory {
     return {
       find: (reference) => this.imageRecords.get(reference),
       list: () => new Set(this.imageRecords.values()),
-      pull: async (reference, auth) => {
-        this.auth = auth;
+      pull: async (reference, options) => {
+        this.auth = options?.auth;
+        this.snapshotter = options?.snapshotter;
         const record = this.imageRecords.get(reference);
         if (record === undefined) throw new Fault("unauthenticated", `pulling ${reference}: 401`);
         return record;
       },
+      unpackIn: async () => undefined,
       remove: async (reference) => void this.imageRecords.delete(reference),
     };
   }
@@ -235,7 +240,7 @@ export class NodeInMemory {
       cdi: new CdiDirectories([]),
       runtime: {
         probes: () => [probe],
-        resolveHandler: () => probe,
+        resolveHandler: (handler) => (handler === "" ? probe : { ...probe, handler }),
         userNamespaceProblems: async () => new Map([[probe.handler, undefined]]),
       },
       network: {
@@ -261,7 +266,11 @@ export class NodeInMemory {
         },
       },
       storage: {
-        driver: "overlay",
+        snapshotters: {
+          usual: "overlay",
+          nameFor: (handler) => (handler === "runsc" ? "native" : "overlay"),
+          probes: () => [{ name: "overlay", directory: "/root/snapshots/overlay" }],
+        },
         root: "/root/snapshots",
         writableLayer: (id) => `/root/snapshots/overlay/${id ?? "empty"}/diff`,
       },

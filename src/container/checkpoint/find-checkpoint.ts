@@ -5,7 +5,7 @@ import type { Bytes } from "../../base/units.ts";
 import type { Config } from "../../config/schema.ts";
 import { openPlainArchive } from "../../image/archive.ts";
 import type { ImageRecord, Images } from "../../image/contract.ts";
-import type { Snapshotter } from "../../snapshot/contract.ts";
+import type { Snapshotters } from "../../snapshot/contract.ts";
 import {
   type ContainerDump,
   parseContainerDump,
@@ -44,11 +44,8 @@ export function sourceOf({ image }: Pick<ContainerConfig, "image">): CheckpointS
  * @throws {Fault} wrongState while images are not to be restored; corrupt
  */
 export async function sourceInImage(
-  { holdsCheckpoint, id, tags: [name = id], layers: [layer, ...more] }: ImageRecord,
-  {
-    snapshotter,
-    config,
-  }: { snapshotter: Pick<Snapshotter, "layerDirectory">; config: Pick<Config, "checkpoint"> },
+  { holdsCheckpoint, id, tags: [name = id], layers: [layer, ...more], unpacked }: ImageRecord,
+  { snapshotters, config }: { snapshotters: Pick<Snapshotters, "all">; config: Pick<Config, "checkpoint"> },
 ): Promise<CheckpointSource | undefined> {
   if (!holdsCheckpoint) return undefined;
   if (!config.checkpoint.images)
@@ -57,6 +54,9 @@ export async function sourceInImage(
     });
   if (layer === undefined || more.length > 0)
     throw new Fault("corrupt", `image "${name}" holds a checkpoint, but not in one layer`);
+  const snapshotter = snapshotters.all().find((each) => unpacked[each.name] !== undefined);
+  if (snapshotter === undefined)
+    throw new Fault("unavailable", `no snapshotter that works here has the image "${name}"`);
   return { from: await snapshotter.layerDirectory(layer.chainId), prefix: "", layers: [layer.chainId] };
 }
 

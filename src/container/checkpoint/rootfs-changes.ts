@@ -11,7 +11,7 @@ import { archiveNames } from "./archive-names.ts";
  * deleted. Mount points are passed over: they are made anew.
  */
 export async function writeRootfsChanges(
-  { id }: ContainerRecord,
+  { id, snapshotter }: ContainerRecord,
   { mounts }: OciConfig,
   host: ContainerHost,
   signal: AbortSignal,
@@ -19,7 +19,7 @@ export async function writeRootfsChanges(
   const { work } = host.paths.checkpoint(id);
   const list = join(work, "changes");
   const except = mounts.map(({ destination }) => Buffer.from(destination.slice(1)).toString("latin1"));
-  await using changes = await host.snapshotter.changes(snapshotKey(id), { list, except });
+  await using changes = await host.snapshotters.get(snapshotter).changes(snapshotKey(id), { list, except });
   const { directory, deleted } = changes;
   const to = join(work, archiveNames.rootfsDiff);
   await packFiles({ directory, list, to, path: host.config.runtime.path }, host.processes, signal);

@@ -66,20 +66,21 @@ async function bringLog(
 
 /** Unpacks what the container had changed by the checkpoint. @returns the ingest that it is in */
 export async function unpackChanges(
-  { id }: ContainerRecord,
+  { id, snapshotter: name }: ContainerRecord,
   { from, prefix }: CheckpointOrigin,
   { host }: ContainerAttempt,
   signal: AbortSignal,
 ): Promise<string> {
   await using archive = await openPlainArchive(from, signal);
   const ingest = ingestOf(id);
-  await host.snapshotter.abortLayer(ingest);
+  const snapshotter = host.snapshotters.get(name);
+  await snapshotter.abortLayer(ingest);
   const { maxLayer, maxFiles } = host.config.image;
   await host.unpacker.unpackLayer(
     {
       source: changesLayer(archive, prefix, signal),
       mediaType: tarType,
-      directory: await host.snapshotter.prepareLayer(ingest),
+      directory: await snapshotter.prepareLayer(ingest),
       limits: { maxUnpacked: maxLayer, maxFiles },
     },
     signal,

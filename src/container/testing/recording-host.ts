@@ -16,7 +16,7 @@ import { RecordingMounts } from "../../linux/testing/recording-mounts.ts";
 import { RecordingProcesses } from "../../linux/testing/recording-processes.ts";
 import { openMetadata } from "../../metadata/open.ts";
 import type { ContainerRuntime, MonitoredContainer } from "../../runtime/contract.ts";
-import type { Snapshotter } from "../../snapshot/contract.ts";
+import type { Snapshotter, Snapshotters } from "../../snapshot/contract.ts";
 import type { LayerUnpacker } from "../../snapshot/unpack-contract.ts";
 import type { ContainerConfig } from "../../spec/cri/container-config.ts";
 import type { PodSandboxConfig } from "../../spec/cri/pod-sandbox-config.ts";
@@ -72,10 +72,13 @@ export class RecordingContainerHost implements AsyncDisposable {
           mounts: host.mounts,
           processes: new RecordingProcesses(),
           cgroups: host.cgroups,
-          snapshotter: host.#snapshotter(),
+          snapshotters: host.#snapshotters(),
           unpacker: {} as LayerUnpacker,
           runtime: host.#runtime(),
-          images: { find: (name) => (name === "busybox" || name === imageId ? image : undefined) } as Images,
+          images: {
+            find: (name) => (name === "busybox" || name === imageId ? image : undefined),
+            unpackIn: async () => undefined,
+          } as Partial<Images> as Images,
           spec: {
             build: async () => ({
               config: {} as OciConfig,
@@ -135,14 +138,15 @@ export class RecordingContainerHost implements AsyncDisposable {
     };
   }
 
-  #snapshotter(): Snapshotter {
+  #snapshotters(): Snapshotters {
     const snapshotter: Partial<Snapshotter> = {
       prepareContainer: async (key) => void this.snapshots.add(key),
       view: async (chain) => [{ type: "overlay", source: chain, options: [] }],
       mounts: async (key) => [{ type: "overlay", source: key, options: [] }],
       remove: async (key) => void this.snapshots.delete(key),
     };
-    return snapshotter as Snapshotter;
+    const get = () => snapshotter as Snapshotter;
+    return { usual: "overlay", nameFor: () => "overlay", get, all: () => [get()], probes: () => [] };
   }
 
   #runtime(): ContainerRuntime {

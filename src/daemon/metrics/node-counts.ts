@@ -12,7 +12,7 @@ const contentIntervalMs = 30_000;
 
 /** How much of everything there is, read when it is asked for. */
 export function nodeCounts(node: NodeParts): Family[] {
-  const { podSandboxes, containers, images, snapshotter, metadata } = node;
+  const { podSandboxes, containers, images, snapshotters, metadata } = node;
   const content = new UsageCache<"content">(() => images.contentUsage(), contentIntervalMs);
   return [
     new Gauge({ name: "berth_pods", help: "Pod sandboxes by state.", labels: ["state"] }, () =>
@@ -26,7 +26,7 @@ export function nodeCounts(node: NodeParts): Family[] {
     ]),
     new Gauge(
       { name: "berth_image_layer_bytes", help: "What all layers take, unpacked, each counted once." },
-      () => [[images.usage().bytes]],
+      () => [[snapshotters.probes().reduce((sum, { name }) => sum + images.usage(name).bytes, 0)]],
     ),
     new Gauge(
       {
@@ -35,11 +35,13 @@ export function nodeCounts(node: NodeParts): Family[] {
         labels: ["kind"],
       },
       async () => {
-        const { committed, containers: writable, ingests } = await snapshotter.list();
+        const lists = await Promise.all(snapshotters.all().map((each) => each.list()));
+        const count = (kind: "committed" | "containers" | "ingests") =>
+          lists.reduce((sum, list) => sum + list[kind].length, 0);
         return [
-          [committed.length, "layer"],
-          [writable.length, "container"],
-          [ingests.length, "ingest"],
+          [count("committed"), "layer"],
+          [count("containers"), "container"],
+          [count("ingests"), "ingest"],
         ];
       },
     ),

@@ -4,11 +4,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pino from "pino";
 import type { BootId, ChainId, SnapshotKey } from "../../base/ids.ts";
+import type { Config } from "../../config/schema.ts";
 import type { Metadata } from "../../metadata/contract.ts";
 import { openMetadata } from "../../metadata/open.ts";
 import { RegistryClient } from "../../registry/client.ts";
-import type { LayerOffer, Snapshotter, SnapshotUsage } from "../../snapshot/contract.ts";
-import { openSnapshotter } from "../../snapshot/open.ts";
+import type { LayerOffer, Snapshotter, Snapshotters, SnapshotUsage } from "../../snapshot/contract.ts";
+import { openSnapshotters } from "../../snapshot/snapshotters.ts";
 import type { LayerUnpacker } from "../../snapshot/unpack-contract.ts";
 import { openUnpacker } from "../../snapshot/unpacker.ts";
 import { SnapshotWorkers } from "../../snapshot/workers.ts";
@@ -24,6 +25,8 @@ export interface NodeSettings {
   readonly pullProgressTimeout?: number;
   readonly maxConcurrentLayers?: number;
   readonly syncDelay?: number;
+  /** The usual one first. */
+  readonly snapshotters?: readonly [string, ...string[]];
   /** Makes the snapshotter one that can get at layers by itself. */
   readonly provides?: (offer: LayerOffer, snapshotter: Snapshotter) => Promise<SnapshotUsage | undefined>;
 }
@@ -32,7 +35,9 @@ export interface NodeSettings {
 export interface TestNode extends AsyncDisposable {
   readonly root: string;
   readonly images: NodeImages;
+  /** The usual one. */
   readonly snapshotter: Snapshotter;
+  readonly snapshotters: Snapshotters;
   /** What "containers" use: put a chain here. */
   readonly containers: Map<SnapshotKey, ChainId>;
   /**
@@ -43,6 +48,8 @@ export interface TestNode extends AsyncDisposable {
   /** Names of what is left on disk besides images: ingests and unfinished blobs. */
   leftovers(): Promise<string[]>;
 }
+
+const log = pino({ level: process.env.BERTH_TEST_LOG ?? "silent" });
 
 /** Opens a node whose registries are configured in `<root>/certs.d`. */
 export function openTestNode(settings: NodeSettings = {}): Promise<TestNode> {
@@ -57,14 +64,18 @@ async function openAt(
 ): Promise<TestNode> {
   const metadata = await openMetadata(join(root, "berth.db"), { idle: 1000 });
   const workers = new SnapshotWorkers({ atMost: 2, idle: 200 });
-  const snapshotter = openSnapshotter("overlay", join(root, "snapshots"), workers);
+  const [usual, ...others] = settings.snapshotters ?? ["overlay"];
+  const handlers = Object.fromEntries(others.map((name) => [name, { snapshotter: name }]));
+  const named = { image: { snapshotter: usual }, runtime: { handlers } } as Pick<Config, "image" | "runtime">;
+  const snapshotters = await openSnapshotters(named, { root: join(root, "snapshots"), workers, log });
+  const snapshotter = snapshotters.get(usual);
   const { provides } = settings;
   if (provides !== undefined) snapshotter.provideLayer = (offer) => provides(offer, snapshotter);
   const unpacker = openUnpacker(workers, undefined);
   const images = await openNode(
     root,
     settings,
-    { metadata, snapshotter, unpacker, containers },
+    { metadata, snapshotters, unpacker, containers },
     bootId as BootId,
   );
   await images.recover(new AbortController().signal);
@@ -72,6 +83,7 @@ async function openAt(
     root,
     images,
     snapshotter,
+    snapshotters,
     containers,
     async crash(next, changed = settings) {
       await workers.close();
@@ -93,7 +105,7 @@ async function openAt(
 
 interface NodeBelow {
   readonly metadata: Metadata;
-  readonly snapshotter: Snapshotter;
+  readonly snapshotters: Snapshotters;
   readonly unpacker: LayerUnpacker;
   readonly containers: ReadonlyMap<SnapshotKey, ChainId>;
 }
@@ -104,7 +116,7 @@ function openNode(
   below: NodeBelow,
   bootId: BootId,
 ): Promise<NodeImages> {
-  const { metadata, snapshotter, unpacker, containers } = below;
+  const { metadata, snapshotters, unpacker, containers } = below;
   const pullProgressTimeout = settings.pullProgressTimeout ?? 20_000;
   const maxManifest = settings.maxManifest ?? 1 << 20;
   return openImages({
@@ -125,7 +137,7 @@ function openNode(
     },
     metadata,
     content: join(root, "content"),
-    snapshotter,
+    snapshotters,
     unpacker,
     users: {
       inUse: (chain) => [...containers.values()].includes(chain),
@@ -134,7 +146,7 @@ function openNode(
       snapshotsOn: (chain) => [...containers].flatMap(([key, parent]) => (parent === chain ? [key] : [])),
     },
     bootId,
-    log: pino({ level: process.env.BERTH_TEST_LOG ?? "silent" }),
+    log,
     registry: new RegistryClient({
       configPath: join(root, "certs.d"),
       maxManifest,

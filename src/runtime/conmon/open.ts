@@ -21,7 +21,7 @@ import { Handlers } from "./handlers.ts";
 import { kill } from "./kill.ts";
 import { takeBackNullDevice } from "./null-device.ts";
 import { openHandler } from "./open-handler.ts";
-import type { ConmonParts, RuntimeHost, SnapshotProbe } from "./parts.ts";
+import type { ConmonParts, RuntimeHost, SnapshotsOf } from "./parts.ts";
 import { reopenLog } from "./reopen-log.ts";
 import { start, state, update } from "./runtime-calls.ts";
 import { emptyScratch } from "./scratch.ts";
@@ -40,7 +40,7 @@ export async function openContainerRuntime(
   config: Pick<Config, "runtime" | "cgroup">,
   paths: Paths,
   host: RuntimeHost,
-  snapshots: SnapshotProbe,
+  snapshots: SnapshotsOf,
 ): Promise<ContainerRuntime> {
   const { conmon, path } = config.runtime;
   await mkdir(paths.exits, { recursive: true, mode: 0o700 });

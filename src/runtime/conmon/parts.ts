@@ -20,6 +20,9 @@ export interface RuntimeHost {
 /** The snapshots, as far as it matters whether containers in user namespaces can have them. */
 export type SnapshotProbe = Pick<Snapshotter, "directory" | "probe">;
 
+/** The snapshots of a handler's pods. @throws {Fault} unavailable when they can have none */
+export type SnapshotsOf = (handler: string) => SnapshotProbe;
+
 /** What the operations on containers work with. */
 export interface ConmonParts {
   readonly host: RuntimeHost;

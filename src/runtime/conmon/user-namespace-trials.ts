@@ -4,7 +4,7 @@ import { describeFault } from "../../base/fault.ts";
 import type { UserMappings } from "../../spec/cri/security.ts";
 import type { ContainerRuntime, HandlerProbe } from "../contract.ts";
 import type { Handler } from "./handlers.ts";
-import type { RuntimeHost, SnapshotProbe } from "./parts.ts";
+import type { RuntimeHost, SnapshotProbe, SnapshotsOf } from "./parts.ts";
 import { probeDeadline, type TrialPlace, tryOut } from "./trial.ts";
 
 /** Any ids will do: what is made with them is gone after the trial. */
@@ -14,7 +14,7 @@ const mappings: UserMappings = { uids: ids, gids: ids };
 /** Tries out every handler that works otherwise, in a user namespace that is there for the while; once. */
 export function userNamespaceTrials(
   opened: readonly { handler: Handler; probe: HandlerProbe }[],
-  snapshots: SnapshotProbe,
+  snapshots: SnapshotsOf,
   place: TrialPlace,
 ): ContainerRuntime["userNamespaceProblems"] {
   let tried: Promise<ReadonlyMap<string, string | undefined>> | undefined;
@@ -26,17 +26,21 @@ export function userNamespaceTrials(
 
 async function tryAll(
   opened: readonly { handler: Handler; probe: HandlerProbe }[],
-  snapshots: SnapshotProbe,
+  snapshots: SnapshotsOf,
   place: TrialPlace,
 ): Promise<ReadonlyMap<string, string | undefined>> {
   const { host, scratch } = place;
   const pins = join(scratch, "users");
   const namespace = join(pins, "user");
-  const common = await problemOfHost({ pins, namespace }, snapshots, place);
+  const common = await problemOfHost(pins, host);
   const signal = AbortSignal.timeout(probeDeadline);
+  const ofSnapshots = new Map<string, string | undefined>();
+  for (const { probe } of opened)
+    if (common === undefined)
+      ofSnapshots.set(probe.handler, await problemOfSnapshots(snapshots, probe.handler, namespace, place));
   const found = await Promise.all(
     opened.map(async ({ handler, probe }) => {
-      const before = probe.problem ?? common;
+      const before = probe.problem ?? common ?? ofSnapshots.get(probe.handler);
       return [probe.handler, before ?? (await problemOf(handler, namespace, place, signal))] as const;
     }),
   );
@@ -49,17 +53,27 @@ async function tryAll(
 }
 
 /** Why pods can have none on this host, whatever their runtime. Leaves the namespace pinned. */
-async function problemOfHost(
-  { pins, namespace }: { pins: string; namespace: string },
-  snapshots: SnapshotProbe,
+async function problemOfHost(directory: string, { namespaces }: RuntimeHost): Promise<string | undefined> {
+  try {
+    await namespaces.pin({ directory, kinds: [], hostname: "", sysctls: {}, users: mappings });
+    return undefined;
+  } catch (error) {
+    return describeFault(error);
+  }
+}
+
+/** Why a handler's pods can have none, because of their snapshots. */
+async function problemOfSnapshots(
+  snapshots: SnapshotsOf,
+  handler: string,
+  namespace: string,
   { host, scratch }: TrialPlace,
 ): Promise<string | undefined> {
   try {
-    await host.namespaces.pin({ directory: pins, kinds: [], hostname: "", sysctls: {}, users: mappings });
     const at = join(scratch, "snapshots");
     await mkdir(at, { mode: 0o700 });
     try {
-      return await problemWithSnapshots(at, namespace, snapshots, host);
+      return await problemWithSnapshots(at, namespace, snapshots(handler), host);
     } finally {
       await rmdir(at);
     }

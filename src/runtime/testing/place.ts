@@ -67,7 +67,7 @@ export async function openPlace(directory: string, cgroup: string, handler: stri
   const namespaces = hostNamespaces(thread, mounts);
   const host = { processes: hostProcesses(), launcher, files, cgroups, mounts, namespaces, log };
   const snapshots = { directory, probe: async () => undefined };
-  const runtime = await openContainerRuntime(testConfig(handler, cgroup), paths, host, snapshots);
+  const runtime = await openContainerRuntime(testConfig(handler, cgroup), paths, host, () => snapshots);
   await cgroups.create(`${cgroup}/monitors`);
   return { directory, cgroup, handler, paths, cgroups, runtime };
 }
@@ -78,6 +78,7 @@ export function testConfig(handler: string, cgroup: string): Pick<Config, "runti
     binary,
     args: [],
     privilegedWithoutHostDevices: false,
+    snapshotter: "",
   });
   return {
     runtime: {

@@ -1,0 +1,56 @@
+import { during, Fault } from "../base/fault.ts";
+import type { ImageId } from "../base/ids.ts";
+import { parseReference } from "../spec/reference.ts";
+import type { ImageRecord } from "./contract.ts";
+import type { UnpackParts } from "./parts.ts";
+import { bringImage, registrySource } from "./pull.ts";
+import { isUnpacked } from "./record.ts";
+import type { ImageSource, ResolvedImage } from "./resolve.ts";
+
+/**
+ * Unpacks an image that is here in another snapshotter, too. Blobs that were dropped after unpacking are fetched again,
+ * without a credential.
+ *
+ * @throws {Fault} notFound when the image is gone, or a blob can't be had
+ */
+export async function unpackIn(id: ImageId, parts: UnpackParts, signal: AbortSignal): Promise<void> {
+  const { store, snapshotter, settings } = parts;
+  const record = store.records.get(id);
+  if (record === undefined) throw new Fault("notFound", `image ${id} is not on this node any more`);
+  if (isUnpacked(record, snapshotter.name, store.bootId)) return;
+  try {
+    const image: ResolvedImage = {
+      manifest: record.manifest,
+      manifestBytes: await store.content.read(record.manifest.digest, settings.maxManifest),
+      configDigest: id,
+      configBytes: await store.content.read(id, settings.maxManifest),
+      config: record.config,
+      holdsCheckpoint: record.holdsCheckpoint === true,
+      layers: record.layers,
+    };
+    const { tags, digests } = record;
+    const from = { source: await sourceOf(record, parts), names: { tags, digests } };
+    await bringImage(image, from, parts, () => undefined, signal);
+  } catch (error) {
+    const name = record.tags[0] ?? record.digests[0] ?? id;
+    throw during(
+      `bringing image "${name}" into the snapshotter ${snapshotter.name}`,
+      error,
+      "a pull for a pod of this runtime handler brings it, with that pull's credentials",
+    );
+  }
+}
+
+/** An image without a name has its blobs here, or can't be had. */
+async function sourceOf({ digests, tags }: ImageRecord, { registry }: UnpackParts): Promise<ImageSource> {
+  const name = digests[0] ?? tags[0];
+  if (name !== undefined)
+    return registrySource(await registry.repository(parseReference(name), undefined), name);
+  const lost = () => {
+    throw new Fault(
+      "notFound",
+      "a blob was dropped once it was unpacked, and the image has no name to fetch it by",
+    );
+  };
+  return { small: lost, layer: lost };
+}

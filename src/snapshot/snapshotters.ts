@@ -1,0 +1,154 @@
+import { readdir } from "node:fs/promises";
+import { join } from "node:path";
+import type { Logger } from "pino";
+import { describeFault, Fault } from "../base/fault.ts";
+import type { Config } from "../config/schema.ts";
+import type { Snapshotter, SnapshotterProbe, Snapshotters } from "./contract.ts";
+import { directoryKinds, openSnapshotter } from "./open.ts";
+import type { SnapshotWorkers } from "./workers.ts";
+
+/** What snapshotters are opened with. */
+export interface SnapshottersPlace {
+  /** Holds a directory for each of them. */
+  readonly root: string;
+  readonly workers: SnapshotWorkers;
+  readonly log: Logger;
+}
+
+type SnapshotterConfig = Pick<Config, "image" | "runtime">;
+
+interface Opened {
+  readonly snapshotter: Snapshotter;
+  problem: string | undefined;
+}
+
+/**
+ * Opens every snapshotter that the settings name, and tries each out; and those that they named once, as far as it takes no
+ * settings to open them, so that what lies in them can be cleared away.
+ *
+ * Where overlay is the usual one and can't work, the one that copies takes its place.
+ */
+export async function openSnapshotters(
+  config: SnapshotterConfig,
+  place: SnapshottersPlace,
+): Promise<NodeSnapshotters> {
+  const opened = new Map<string, Opened>();
+  const open = async (name: string) => {
+    const snapshotter = openSnapshotter(name, join(place.root, name), place.workers);
+    const problem = await problemOf(snapshotter);
+    tell(snapshotter.name, problem, place.log);
+    opened.set(name, { snapshotter, problem });
+    return problem;
+  };
+  let usual = config.image.snapshotter;
+  const problem = await open(usual);
+  if (usual === "overlay" && problem !== undefined && (await open("native")) === undefined) {
+    usual = "native";
+    place.log.warn("overlay can't work here: layers are copied instead, which takes more time and space");
+  }
+  const ofHandlers = Object.entries(config.runtime.handlers).map(
+    ([handler, { snapshotter }]) => [handler, snapshotter || usual] as const,
+  );
+  for (const [, name] of ofHandlers) if (!opened.has(name)) await open(name);
+  const former = await openFormer(new Set(opened.keys()), place);
+  return new NodeSnapshotters({ usual, byHandler: new Map(ofHandlers), opened, former, log: place.log });
+}
+
+/** Those that hold something, and that the settings name no more. */
+async function openFormer(
+  named: ReadonlySet<string>,
+  { root, workers, log }: SnapshottersPlace,
+): Promise<Snapshotter[]> {
+  const former: Snapshotter[] = [];
+  for (const name of await readdir(root).catch(() => [])) {
+    if (named.has(name)) continue;
+    if (!(name in directoryKinds)) {
+      log.warn(
+        { snapshotter: name },
+        "the settings no longer name this snapshotter; berth doctor --leaks tells what lies in it",
+      );
+      continue;
+    }
+    const snapshotter = openSnapshotter(name, join(root, name), workers);
+    const problem = await problemOf(snapshotter);
+    log.info(
+      { snapshotter: name, problem },
+      "the settings no longer name this snapshotter: what nobody needs of it is removed",
+    );
+    if (problem === undefined) former.push(snapshotter);
+  }
+  return former;
+}
+
+async function problemOf(snapshotter: Snapshotter): Promise<string | undefined> {
+  return await snapshotter.probe().catch(describeFault);
+}
+
+function tell(snapshotter: string, problem: string | undefined, log: Logger): void {
+  if (problem === undefined) log.info({ snapshotter }, "snapshotter works");
+  else log.error({ snapshotter, problem }, "snapshotter can't work here");
+}
+
+interface Found {
+  readonly usual: string;
+  readonly byHandler: ReadonlyMap<string, string>;
+  readonly opened: ReadonlyMap<string, Opened>;
+  readonly former: readonly Snapshotter[];
+  readonly log: Logger;
+}
+
+/** The snapshotters of this node. */
+export class NodeSnapshotters implements Snapshotters {
+  readonly usual: string;
+  readonly #found: Found;
+
+  constructor(found: Found) {
+    this.usual = found.usual;
+    this.#found = found;
+  }
+
+  nameFor(handler: string): string {
+    return this.#found.byHandler.get(handler) ?? this.usual;
+  }
+
+  get(name: string): Snapshotter {
+    const { opened, former } = this.#found;
+    const found = opened.get(name);
+    const snapshotter = found?.snapshotter ?? former.find((each) => each.name === name);
+    if (snapshotter === undefined) {
+      throw new Fault("notFound", `the settings name no snapshotter "${name}"`, {
+        hint: `there are ${[...opened.keys()].join(", ")}: image.snapshotter, runtime.handlers.<name>.snapshotter`,
+      });
+    }
+    if (found?.problem !== undefined)
+      throw new Fault("unavailable", `the snapshotter ${name} can't work here: ${found.problem}`);
+    return snapshotter;
+  }
+
+  all(): readonly Snapshotter[] {
+    const { opened, former } = this.#found;
+    const working = [...opened.values()].filter(({ problem }) => problem === undefined);
+    return [...working.map(({ snapshotter }) => snapshotter), ...former];
+  }
+
+  probes(): readonly SnapshotterProbe[] {
+    return [...this.#found.opened.values()].map(({ snapshotter: { name, directory }, problem }) => ({
+      name,
+      directory,
+      ...(problem === undefined ? {} : { problem }),
+    }));
+  }
+
+  /** Tries those again that could not work. @returns whether one can now */
+  async retry(): Promise<boolean> {
+    let better = false;
+    for (const each of this.#found.opened.values()) {
+      if (each.problem === undefined) continue;
+      const before = each.problem;
+      each.problem = await problemOf(each.snapshotter);
+      if (each.problem !== before) tell(each.snapshotter.name, each.problem, this.#found.log);
+      better ||= each.problem === undefined;
+    }
+    return better;
+  }
+}
