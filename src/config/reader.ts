@@ -110,6 +110,20 @@ export function listOf<T>(item: Reader<T>): Reader<T[]> {
   };
 }
 
+/** A table whose keys are names of the operator's choosing. */
+export function tableOf<T>(item: Reader<T>): Reader<Record<string, T>> {
+  return {
+    expected: `a table, each value of it ${item.expected}`,
+    read: (value) => {
+      if (typeof value !== "object" || value === null || Array.isArray(value) || value instanceof Date)
+        return undefined;
+      const entries = Object.entries(value).map(([key, each]) => [key, item.read(each)] as const);
+      if (entries.some(([, each]) => each === undefined)) return undefined;
+      return Object.fromEntries(entries) as Record<string, T>;
+    },
+  };
+}
+
 const rlimitKeys = ["type", "soft", "hard"];
 
 /** Of a process (getrlimit(2)): `RLIMIT_` may be left out; -1 is no limit. */

@@ -71,6 +71,14 @@ export interface Config {
     credentialsFile: string;
     /** Docker's config.json, containers' auth.json: asked after that, in order. */
     authFiles: string[];
+    /** Where names without a registry are looked for, in order. */
+    searchRegistries: string[];
+    /** "enforcing": what could be in several registries is refused. */
+    shortNameMode: "permissive" | "enforcing";
+    /** The repository that a short name stands for, whatever `searchRegistries` says. */
+    aliases: Record<string, string>;
+    /** Registries, and beginnings of names, from which nothing is pulled. */
+    blocked: string[];
     pullProgressTimeout: Ms;
     maxConcurrentLayers: number;
   };

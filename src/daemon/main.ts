@@ -7,7 +7,7 @@ import { type RunningDaemon, startDaemon } from "./start.ts";
 
 /**
  * Runs the daemon until it is told to end (TERM or INT). Containers run on. HUP has it read anew what can change while it runs:
- * the log's level and the pinned images.
+ * the log's level, the pinned images, and how registries are reached.
  *
  * @param reread the settings as they are now
  * @throws {Fault} wrongState when another daemon has the same directories; invalid for settings that can't work
@@ -44,7 +44,7 @@ async function changeSettings(
     await daemon?.change(config);
     log.info(
       shown,
-      "HUP: the log's level and the pinned images are set; other settings are read at a start only",
+      "HUP: the log's level, the pinned images and how registries are reached are set; other settings are read at a start only",
     );
     log.level = level;
   } catch (error) {

@@ -36,6 +36,7 @@ import { connectToPod } from "../pod/connect.ts";
 import type { PodSandboxes } from "../pod/contract.ts";
 import type { PodBook, PodParts } from "../pod/parts.ts";
 import { openPodSandboxes } from "../pod/sandboxes.ts";
+import type { RegistryClient } from "../registry/client.ts";
 import { openContainerRuntime } from "../runtime/conmon/open.ts";
 import type { ContainerRuntime } from "../runtime/contract.ts";
 import { type NodeSnapshotters, openSnapshotters } from "../snapshot/snapshotters.ts";
@@ -84,6 +85,7 @@ export interface NodeParts extends AsyncDisposable {
   readonly network: PodNetwork;
   readonly cdi: CdiDirectories;
   readonly snapshotters: NodeSnapshotters;
+  readonly registry: RegistryClient;
   readonly images: NodeImages;
   readonly events: EventBus<LifecycleEvent>;
   readonly podParts: PodParts;
@@ -127,6 +129,7 @@ export async function openNode(
   const events = new EventBus<LifecycleEvent>();
   const shared = { events, faults, undoDeadline: config.deadline.undo, bootId, log };
   const containerBook = openContainerBook(metadata, shared);
+  const registry = openRegistry(config, host.processes);
   const images = opened.adopt(
     await openImages({
       config,
@@ -138,7 +141,7 @@ export async function openNode(
       pulls: watch.pulls,
       log,
       users: usersOfChains(containerBook),
-      registry: openRegistry(config, host.processes),
+      registry,
     }),
     (open) => open.close(),
   );
@@ -181,6 +184,7 @@ export async function openNode(
     network,
     cdi,
     snapshotters,
+    registry,
     images,
     events,
     podParts,

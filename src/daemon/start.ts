@@ -16,6 +16,7 @@ import { watchExits } from "./exits.ts";
 import { releaseWhenResting } from "./idle-memory.ts";
 import type { Metrics } from "./metrics/open.ts";
 import { nobodyWatches } from "./node-watch.ts";
+import { registryRules } from "./open-registry.ts";
 import { type NodeParts, openNode } from "./plugins.ts";
 import { sweepStrays } from "./sweep.ts";
 
@@ -71,7 +72,10 @@ export async function startDaemon(config: Config, log: Logger): Promise<RunningD
   opened.use(releaseWhenResting());
   const all = opened.move();
   return {
-    change: ({ image }) => node.images.pin(image.pinned),
+    async change(changed) {
+      node.registry.change(registryRules(changed, node.host.processes));
+      await node.images.pin(changed.image.pinned);
+    },
     [Symbol.asyncDispose]: () => all.disposeAsync(),
   };
 }

@@ -46,10 +46,10 @@ export async function exportImages(
 }
 
 /** Each image once, under the tags that were asked for; by id or digest: under all that it has. */
-function gather(references: readonly string[], { store }: ImageParts): Exported[] {
+function gather(references: readonly string[], { store, registry }: ImageParts): Exported[] {
   const tags = new Map<string, Set<string>>();
   for (const reference of references) {
-    const record = findImage(reference, store.records, store.bootId);
+    const record = findImage(reference, store.records, store.bootId, registry.candidates);
     if (record === undefined) throw new Fault("notFound", `image "${reference}" is not on this node`);
     const asked = record.tags.filter((tag) => sameName(tag, reference));
     const all = tags.get(record.id) ?? new Set();
@@ -157,7 +157,7 @@ async function layerBytes(
       `layer ${blob.digest} was dropped once it was unpacked, and the image has no name to fetch it by`,
     );
   }
-  const repository = await registry.repository(parseReference(name));
+  const repository = await registry.repository(parseReference(name), undefined);
   return again(repository.blob(blob, signal), blob.digest);
 }
 

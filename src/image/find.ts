@@ -2,14 +2,15 @@ import { Fault } from "../base/fault.ts";
 import type { BootId, ImageId } from "../base/ids.ts";
 import { findByPrefix } from "../base/prefix.ts";
 import type { RecordTable } from "../metadata/contract.ts";
-import { formatReference, parseReference } from "../spec/reference.ts";
+import { formatReference, parseReference, type Reference } from "../spec/reference.ts";
 import type { ImageRecord } from "./contract.ts";
 import { isTrusted } from "./record.ts";
 
 /**
  * Finds an image by its id (with or without `sha256:`), a tag, a digest reference, or the beginning of its
- * id.
+ * id. Of what a short name may mean, the first that is here counts.
  *
+ * @param meant what a name may mean, in the order in which it would be pulled
  * @throws {Fault} invalid for what is neither a reference nor an id, and for an id's beginning that several
  * have
  */
@@ -17,17 +18,18 @@ export function findImage(
   reference: string,
   records: RecordTable<ImageId, ImageRecord>,
   bootId: BootId,
+  meant: (name: string) => readonly Reference[] = (name) => [parseReference(name)],
 ): ImageRecord | undefined {
   if (reference === "") throw new Fault("invalid", "the image reference is empty");
   const hex = /^(?:sha256:)?([0-9a-f]{1,64})$/.exec(reference)?.[1];
   const images = () => trustedImages(records, bootId);
   if (hex?.length === 64) return first(images(), (record) => record.id === `sha256:${hex}`);
-  const name =
-    hex !== undefined && reference.startsWith("sha256:")
-      ? undefined
-      : formatReference(parseReference(reference));
-  const named = name === undefined ? undefined : newest(images(), name);
-  if (named !== undefined || hex === undefined) return named;
+  const isId = hex !== undefined && reference.startsWith("sha256:");
+  for (const name of isId ? [] : meant(reference)) {
+    const named = newest(images(), formatReference(name));
+    if (named !== undefined) return named;
+  }
+  if (hex === undefined) return undefined;
   const byHex = [...images()].map((record) => ({ id: record.id.slice("sha256:".length), record }));
   return findByPrefix(
     "image",

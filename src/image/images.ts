@@ -1,7 +1,7 @@
 import type { ImageId } from "../base/ids.ts";
 import type { Bytes } from "../base/units.ts";
 import { credentialFingerprint, readCredential } from "../registry/credential.ts";
-import { formatReference, parseReference } from "../spec/reference.ts";
+import { formatReference } from "../spec/reference.ts";
 import type { ImageRecord, Images, PullOptions, PullProgress } from "./contract.ts";
 import { Durability } from "./durability.ts";
 import { exportImages } from "./export.ts";
@@ -15,6 +15,7 @@ import { applyPins } from "./record.ts";
 import { type LostImage, recoverImages } from "./recover.ts";
 import { removeImage } from "./remove.ts";
 import { SharedWork } from "./shared-work.ts";
+import { chooseName } from "./short-names.ts";
 import { sweepImages } from "./sweep.ts";
 import { unpackIn } from "./unpack-in.ts";
 
@@ -59,7 +60,7 @@ export class NodeImages implements Images {
 
   find(reference: string): ImageRecord | undefined {
     const { records, bootId } = this.#parts.store;
-    return findImage(reference, records, bootId);
+    return findImage(reference, records, bootId, this.#parts.registry.candidates);
   }
 
   list(): Iterable<ImageRecord> {
@@ -79,16 +80,17 @@ export class NodeImages implements Images {
 
   /** As `pull`, and tells `progress` how far it is. */
   async pullTelling(
-    reference: string,
+    name: string,
     options: PullOptions | undefined,
     progress: (step: PullProgress) => void,
     signal: AbortSignal,
   ): Promise<ImageRecord> {
-    const parsed = parseReference(reference);
     const { snapshotters } = this.#parts.store;
     const { auth, snapshotter = snapshotters.usual } = options ?? {};
     const parts = partsIn(this.#parts, snapshotter);
-    const key = `${formatReference(parsed)} ${snapshotter} ${credentialFingerprint(readCredential(auth))}`;
+    const candidates = this.#parts.registry.candidates(name);
+    const shown = candidates.map(formatReference).join();
+    const key = `${shown} ${snapshotter} ${credentialFingerprint(readCredential(auth))}`;
     const begin = async (report: (step: PullProgress) => void, aborted: AbortSignal) => {
       const until = AbortSignal.any([aborted, this.#closing.signal]);
       const phases = new PhaseTimes();
@@ -98,14 +100,18 @@ export class NodeImages implements Images {
         watch?.told(step);
         report(step);
       };
-      const record = await pullImage(parsed, auth, parts, tell, until).catch((error: unknown) => {
+      const pull = async () => {
+        const { reference, auth: own } = await chooseName(candidates, auth, parts, until);
+        return { reference, record: await pullImage(reference, own, parts, tell, until) };
+      };
+      const { reference, record } = await pull().catch((error: unknown) => {
         watch?.failed(error);
         throw error;
       });
       const timeline = phases.end();
       watch?.succeeded(record, timeline);
       const { id: imageId, size } = record;
-      this.#parts.log.info({ image: formatReference(parsed), imageId, size, timeline }, "image is pulled");
+      this.#parts.log.info({ image: formatReference(reference), imageId, size, timeline }, "image is pulled");
       await this.#index.update();
       this.#durability.soon();
       return record;

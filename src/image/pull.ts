@@ -25,7 +25,7 @@ export async function pullImage(
 ): Promise<ImageRecord> {
   try {
     progress({ phase: "resolving" });
-    const repository = await parts.registry.repository(reference, { given: auth });
+    const repository = await parts.registry.repository(reference, auth);
     const named = reference.digest ?? reference.tag ?? "latest";
     const digest = await repository.resolve(named, signal);
     const here = digest === undefined ? undefined : await nameKnown(reference, digest, parts, signal);

@@ -19,7 +19,7 @@ export async function removeImage(
   signal: AbortSignal,
 ): Promise<ImageRecord | undefined> {
   const { store, work } = parts;
-  const found = findImage(reference, store.records, store.bootId);
+  const found = findImage(reference, store.records, store.bootId, parts.registry.candidates);
   if (found === undefined) return undefined;
   refuseUsed(found, reference, parts);
   // Layers that a container keeps will have no record to say after a power cut that they aren't safe.

@@ -1,7 +1,10 @@
+import { Fault } from "../base/fault.ts";
 import type { Bytes, Ms } from "../base/units.ts";
-import type { Reference } from "../spec/reference.ts";
+import { ruleFor } from "../spec/blocked.ts";
+import { formatReference, type Reference } from "../spec/reference.ts";
 import type { RegistryHost } from "../spec/registry-host.ts";
 import { readRegistryHosts } from "../spec/registry-hosts-file.ts";
+import { candidatesOf, type ShortNames, usualShortNames } from "../spec/short-names.ts";
 import { type BackOff, defaultBackOff } from "./back-off.ts";
 import { type Credential, type GivenCredential, readCredential } from "./credential.ts";
 import type { CredentialSources, FoundCredential } from "./credential-sources.ts";
@@ -11,11 +14,19 @@ import { TokenCache } from "./tokens.ts";
 import type { Tell } from "./trace.ts";
 import { Transport } from "./transport.ts";
 
-export interface RegistryOptions {
+/** What may change while the client is used. */
+export interface RegistryRules {
   /** Where `<host>/hosts.toml` lie. Read anew for each pull. */
   readonly configPath: string;
   /** Where credentials are looked for that no call gives; absent: nowhere. */
   readonly credentials?: CredentialSources;
+  /** What names without a registry mean; absent: what Docker's users expect. */
+  readonly shortNames?: ShortNames;
+  /** Names that are refused, as `ruleFor` reads them. */
+  readonly blocked?: readonly string[];
+}
+
+export interface RegistryOptions extends RegistryRules {
   /** Of a manifest, an index or a config. */
   readonly maxManifest: Bytes;
   /**
@@ -28,35 +39,46 @@ export interface RegistryOptions {
   readonly proxyEnv?: NodeJS.ProcessEnv;
 }
 
-/** What is asked of registries, and how. */
-export interface Asking {
-  /** What the caller gave: for the registry itself, not for its mirrors. */
-  readonly given?: GivenCredential | undefined;
-  /** Is told of each step. */
-  readonly tell?: Tell | undefined;
-}
-
 /** Reads from registries and writes to them (OCI distribution spec v1.1). */
 export class RegistryClient {
-  readonly #options: RegistryOptions;
+  readonly #options: Omit<RegistryOptions, keyof RegistryRules>;
+  #rules: RegistryRules;
   readonly #transport: Transport;
   readonly #tokens = new TokenCache();
   readonly #stall: Ms;
 
   constructor(options: RegistryOptions) {
     this.#options = options;
+    this.#rules = options;
     this.#stall = options.stall ?? 20_000;
     this.#transport = new Transport(this.#stall, options.proxyEnv);
   }
 
+  /** Other rules hold for what is asked from now on. */
+  change(rules: RegistryRules): void {
+    this.#rules = rules;
+  }
+
+  /** What a name may mean, in the order in which it is to be tried. @throws {Fault} invalid, as `candidatesOf` does */
+  readonly candidates = (name: string): readonly Reference[] =>
+    candidatesOf(name, this.#rules.shortNames ?? usualShortNames);
+
   /**
    * The repository that `reference` names, at every host that serves it.
    *
-   * @throws {Fault} invalid for a malformed hosts.toml or credential
+   * @param given what the caller gave: for the registry itself, not for its mirrors
+   * @param tell is told of each step
+   * @throws {Fault} invalid for a malformed hosts.toml or credential; forbidden when it is blocked
    */
-  async repository(reference: Reference, { given, tell }: Asking = {}): Promise<RemoteRepository> {
+  async repository(
+    reference: Reference,
+    given: GivenCredential | undefined,
+    tell?: Tell,
+  ): Promise<RemoteRepository> {
     const credential = readCredential(given);
-    const { configPath, backOff = defaultBackOff, maxManifest } = this.#options;
+    const { backOff = defaultBackOff, maxManifest } = this.#options;
+    const { configPath } = this.#rules;
+    this.#refuseBlocked(reference);
     const { hosts, from } = await readRegistryHosts(configPath, reference.host);
     tell?.({ kind: "hosts", from, hosts });
     const parts = { transport: this.#transport, tokens: this.#tokens, stall: this.#stall, tell };
@@ -77,6 +99,14 @@ export class RegistryClient {
     this.#transport.close();
   }
 
+  #refuseBlocked(reference: Reference): void {
+    const rule = ruleFor(reference, this.#rules.blocked ?? []);
+    if (rule === undefined) return;
+    throw new Fault("forbidden", `${formatReference(reference)} is blocked by the rule "${rule}"`, {
+      hint: "the rules are in registry.blocked",
+    });
+  }
+
   /**
    * Whose credential a host gets: the registry that the reference names gets the caller's, or the node's own for that name; a
    * mirror only what the node has for the mirror itself.
@@ -95,7 +125,7 @@ export class RegistryClient {
   }
 
   async #stored(registry: string, repository: string, signal: AbortSignal): Promise<FoundCredential> {
-    return (await this.#options.credentials?.find(registry, repository, signal)) ?? nothing;
+    return (await this.#rules.credentials?.find(registry, repository, signal)) ?? nothing;
   }
 }
 

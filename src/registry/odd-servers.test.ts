@@ -212,7 +212,7 @@ test("a proxy is used as the environment says, and its password told to nobody",
     backOff: { tries: 1, first: 1, longest: 1, longestAsked: 1 },
     proxyEnv: { HTTPS_PROXY: `http://me:s3cret@127.0.0.1:${port}` },
   });
-  const remote = await proxied.repository(parseReference("registry.invalid/app:1"));
+  const remote = await proxied.repository(parseReference("registry.invalid/app:1"), undefined);
   const story = await fails(remote.manifest("1", signal), "unavailable", /502/);
   assert.doesNotMatch(story, /s3cret/);
   assert.deepEqual(asked, ["CONNECT registry.invalid:443 HTTP/1.1"]);

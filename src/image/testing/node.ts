@@ -13,6 +13,7 @@ import { openSnapshotters } from "../../snapshot/snapshotters.ts";
 import type { LayerUnpacker } from "../../snapshot/unpack-contract.ts";
 import { openUnpacker } from "../../snapshot/unpacker.ts";
 import { SnapshotWorkers } from "../../snapshot/workers.ts";
+import type { ShortNames } from "../../spec/short-names.ts";
 import type { NodeImages } from "../images.ts";
 import { openImages } from "../open.ts";
 
@@ -27,6 +28,8 @@ export interface NodeSettings {
   readonly syncDelay?: number;
   /** The usual one first. */
   readonly snapshotters?: readonly [string, ...string[]];
+  readonly shortNames?: ShortNames;
+  readonly blocked?: readonly string[];
   /** Makes the snapshotter one that can get at layers by itself. */
   readonly provides?: (offer: LayerOffer, snapshotter: Snapshotter) => Promise<SnapshotUsage | undefined>;
 }
@@ -149,6 +152,8 @@ function openNode(
     log,
     registry: new RegistryClient({
       configPath: join(root, "certs.d"),
+      ...(settings.shortNames === undefined ? {} : { shortNames: settings.shortNames }),
+      ...(settings.blocked === undefined ? {} : { blocked: settings.blocked }),
       maxManifest,
       stall: Math.min(20_000, Math.ceil(pullProgressTimeout / 3)),
       backOff: { tries: 3, first: 20, longest: 100, longestAsked: 3_000 },

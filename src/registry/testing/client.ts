@@ -33,7 +33,7 @@ export class TestClient implements Disposable {
   }
 
   repository(reference: string, credential?: GivenCredential): Promise<RemoteRepository> {
-    return this.client.repository(parseReference(reference), { given: credential });
+    return this.client.repository(parseReference(reference), credential);
   }
 
   [Symbol.dispose](): void {
