@@ -108,7 +108,7 @@ test("mirrors are asked in order, then the registry; the error names each", { sk
   const story = await fails(
     remote.manifest("2", signal),
     "unavailable",
-    /all of 3 hosts/,
+    /none of 3 hosts gave it/,
     /not mine/,
     /127\.0\.0\.1:1.*ECONNREFUSED/,
   );

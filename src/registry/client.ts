@@ -8,6 +8,7 @@ import { candidatesOf, type ShortNames, usualShortNames } from "../spec/short-na
 import { type BackOff, defaultBackOff } from "./back-off.ts";
 import { type Credential, type GivenCredential, readCredential } from "./credential.ts";
 import type { CredentialSources, FoundCredential } from "./credential-sources.ts";
+import { type HealthLimits, HostHealth } from "./host-health.ts";
 import { type CredentialLookup, HostSession } from "./host-session.ts";
 import { RemoteRepository } from "./repository.ts";
 import { TokenCache } from "./tokens.ts";
@@ -35,6 +36,7 @@ export interface RegistryOptions extends RegistryRules {
    */
   readonly stall?: Ms;
   readonly backOff?: BackOff;
+  readonly health?: HealthLimits;
   /** Environment in which HTTPS_PROXY, HTTP_PROXY and NO_PROXY are looked up; none unless given. */
   readonly proxyEnv?: NodeJS.ProcessEnv;
 }
@@ -45,11 +47,14 @@ export class RegistryClient {
   #rules: RegistryRules;
   readonly #transport: Transport;
   readonly #tokens = new TokenCache();
+  /** How the hosts have done so far. */
+  readonly health: HostHealth;
   readonly #stall: Ms;
 
   constructor(options: RegistryOptions) {
     this.#options = options;
     this.#rules = options;
+    this.health = new HostHealth(options.health);
     this.#stall = options.stall ?? 20_000;
     this.#transport = new Transport(this.#stall, options.proxyEnv);
   }
@@ -89,6 +94,7 @@ export class RegistryClient {
     return new RemoteRepository(reference, sessions, {
       stall: this.#stall,
       backOff,
+      health: this.health,
       maxManifest,
       configPath,
     });

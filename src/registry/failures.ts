@@ -1,24 +1,28 @@
 import { describeFault, Fault, type FaultKind, faultKind } from "../base/fault.ts";
 import { Refused } from "./answer.ts";
 import type { FoundCredential } from "./credential-sources.ts";
+import type { HostSession } from "./host-session.ts";
 import { ConnectionLost } from "./transport.ts";
 
 /** What one host had to say. */
 export interface HostFailure {
-  readonly session: { readonly name: string; readonly found: FoundCredential | undefined };
+  readonly session: Pick<HostSession, "name" | "found" | "host">;
   readonly error: unknown;
+  /** It was not even asked. */
+  readonly isSkipped?: true;
 }
 
 /**
- * The error when every host failed: names each and what it said, and what to do. The kind is that of the last
- * one: the registry itself, after its mirrors.
+ * The error when every host failed: names each and what it said, and what to do. The kind is that of the registry itself, or
+ * of the last mirror that was asked.
  */
 export function noHostServes(
   doing: string,
   failures: readonly HostFailure[],
   settings: { readonly configPath: string },
 ): Fault {
-  const last = failures.at(-1);
+  const asked = failures.filter(({ isSkipped }) => isSkipped !== true);
+  const last = asked.findLast(({ session }) => session.host.isRegistry) ?? asked.at(-1) ?? failures.at(-1);
   if (last === undefined) {
     return new Fault("invalid", `${doing}: no host is configured that may be asked for it`, {
       hint: `capabilities in ${settings.configPath}/<host>/hosts.toml`,
@@ -34,7 +38,7 @@ export function noHostServes(
     .join("; ");
   return new Fault(
     kind,
-    `${doing}: all of ${failures.length} hosts failed: ${story}`,
+    `${doing}: none of ${failures.length} hosts gave it: ${story}`,
     hint === undefined ? {} : { hint },
   );
 }

@@ -10,7 +10,9 @@ import { type BackOff, retrying } from "./back-off.ts";
 import { blobFrom } from "./blob-stream.ts";
 import { readBody } from "./body.ts";
 import { type HostFailure, noHostServes } from "./failures.ts";
+import type { HostHealth } from "./host-health.ts";
 import type { HostSession } from "./host-session.ts";
+import { hostTurns } from "./host-turns.ts";
 import { drain } from "./redirect.ts";
 
 /** A manifest or an index as a registry gave it; its bytes have the digest. */
@@ -24,6 +26,7 @@ export interface FetchedManifest {
 export interface RepositorySettings {
   readonly stall: Ms;
   readonly backOff: BackOff;
+  readonly health: HostHealth;
   readonly maxManifest: Bytes;
   readonly configPath: string;
 }
@@ -129,10 +132,13 @@ export class RemoteRepository {
     let done = 0;
     const gave = new Set<HostSession>();
     this.#gave.set(blob.digest, gave);
-    for (const [session, backOff] of this.#able("pull")) {
+    const { health } = this.#settings;
+    for (const [session, backOff] of hostTurns(this.#able("pull"), this.#settings, failures)) {
+      const { base } = session.host;
       if (this.#wrong.get(blob.digest)?.has(session) === true) {
         const error = new Fault("corrupt", `what came of ${blob.digest} was not what the digest says`);
         failures.push({ session, error });
+        health.left(base);
         continue;
       }
       try {
@@ -141,10 +147,14 @@ export class RemoteRepository {
           done += chunk.length;
           yield chunk;
         }
+        health.answered(base);
         return;
       } catch (error) {
+        health.failed(base, error, signal);
         throwIfEnded(signal, `fetching ${this.#shown(blob.digest)}`);
         failures.push({ session, error });
+      } finally {
+        health.left(base);
       }
     }
     throw noHostServes(`fetching ${this.#shown(blob.digest)}`, failures, this.#settings);
@@ -160,7 +170,7 @@ export class RemoteRepository {
     const wrong = (this.#wrong.get(digest) ?? new Set()).union(gave);
     this.#wrong.set(digest, wrong);
     this.#gave.delete(digest);
-    return gave.size > 0 && this.#able("pull").some(([session]) => !wrong.has(session));
+    return gave.size > 0 && this.#able("pull").some((session) => !wrong.has(session));
   }
 
   /**
@@ -176,9 +186,11 @@ export class RemoteRepository {
     attempt: (session: HostSession) => Promise<T>,
   ): Promise<T> {
     const failures: HostFailure[] = [];
-    for (const [session, backOff] of this.#able(capability)) {
+    const { health } = this.#settings;
+    for (const [session, backOff] of hostTurns(this.#able(capability), this.#settings, failures)) {
       try {
-        return await retrying(() => attempt(session), backOff, signal);
+        const watched = () => health.watch(session.host.base, signal, () => attempt(session));
+        return await retrying(watched, backOff, signal);
       } catch (error) {
         throwIfEnded(signal, doing);
         failures.push({ session, error });
@@ -187,14 +199,8 @@ export class RemoteRepository {
     throw noHostServes(doing, failures, this.#settings);
   }
 
-  /**
-   * The hosts to ask, in order. While there is another one to ask, one that fails is not asked many times.
-   */
-  #able(capability: HostCapability): [HostSession, BackOff][] {
-    const able = this.#sessions.filter((session) => session.host.capabilities.has(capability));
-    const { backOff } = this.#settings;
-    const hasty = { ...backOff, tries: Math.min(2, backOff.tries), longestAsked: backOff.longest };
-    return able.map((session, index) => [session, index === able.length - 1 ? backOff : hasty]);
+  #able(capability: HostCapability): HostSession[] {
+    return this.#sessions.filter((session) => session.host.capabilities.has(capability));
   }
 
   #shown(named: string): string {

@@ -1,5 +1,6 @@
 import type { Family } from "../../metrics/family.ts";
 import { Gauge, type Reading } from "../../metrics/gauge.ts";
+import type { HostHealth, HostState } from "../../registry/host-health.ts";
 import { UsageCache } from "../../stats/usage-cache.ts";
 import type { NodeParts } from "../plugins.ts";
 
@@ -12,7 +13,7 @@ const contentIntervalMs = 30_000;
 
 /** How much of everything there is, read when it is asked for. */
 export function nodeCounts(node: NodeParts): Family[] {
-  const { podSandboxes, containers, images, snapshotters, metadata } = node;
+  const { podSandboxes, containers, images, snapshotters, metadata, registry } = node;
   const content = new UsageCache<"content">(() => images.contentUsage(), contentIntervalMs);
   return [
     new Gauge({ name: "berth_pods", help: "Pod sandboxes by state.", labels: ["state"] }, () =>
@@ -53,12 +54,48 @@ export function nodeCounts(node: NodeParts): Family[] {
       const counted = content.get("content");
       return counted === undefined ? [] : [[counted.bytes]];
     }),
+    ...registryHosts(registry.health),
     new Gauge(
       {
         name: "berth_damaged_records",
         help: "Records that could not be read at the start and were set aside.",
       },
       () => [[metadata.setAside.length]],
+    ),
+  ];
+}
+
+/** As many series as there are hosts that were asked, a few hundred at most. */
+function registryHosts(health: HostHealth): Family[] {
+  const each = (read: (state: HostState) => number) => () =>
+    health.states().map((state): Reading => [read(state), state.base]);
+  const labels = ["host"];
+  return [
+    new Gauge(
+      {
+        name: "berth_registry_requests_total",
+        help: "Requests to a registry's host that came to an end.",
+        labels,
+      },
+      each(({ asked }) => asked),
+      "counter",
+    ),
+    new Gauge(
+      {
+        name: "berth_registry_failures_total",
+        help: "Those that failed for the host's sake: no connection, no TLS, silence, errors of its own.",
+        labels,
+      },
+      each(({ failed }) => failed),
+      "counter",
+    ),
+    new Gauge(
+      {
+        name: "berth_registry_host_resting",
+        help: "1 while a host is passed over for having failed again and again.",
+        labels,
+      },
+      each(({ restsFor }) => (restsFor === undefined ? 0 : 1)),
     ),
   ];
 }
