@@ -86,6 +86,8 @@ export interface Config {
     /** One of `snapshotterNames`. */
     snapshotter: string;
     keepLayerBlobs: boolean;
+    /** For the next pull of the same image; 0: nothing is kept. */
+    keepUnfinished: Ms;
     /** Of images that are kept however long nobody uses them: `name`, `beginning*`, `*part*`. */
     pinned: string[];
     maxManifest: Bytes;

@@ -114,6 +114,7 @@ export const settings = section<Config>({
   image: section<Config["image"]>({
     snapshotter: setting(read.text, "overlay"),
     keepLayerBlobs: setting(read.flag, false),
+    keepUnfinished: setting(read.duration, 3600 * second),
     pinned: setting(read.listOf(read.imagePattern), []),
     maxManifest: setting(read.size, 4 * mebibyte),
     maxLayer: setting(read.size, 64 * 2 ** 30),

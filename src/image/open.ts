@@ -15,7 +15,7 @@ import type { ChainUsers, ImageParts } from "./parts.ts";
 import { PinnedImages } from "./pinned.ts";
 import { Pins } from "./pins.ts";
 import { hostPlatforms } from "./platform.ts";
-import { parseImageRecord, parseIngestRecord } from "./records.ts";
+import { parseImageRecord, parseIngestRecord, parseLeaseRecord } from "./records.ts";
 import { SharedWork } from "./shared-work.ts";
 import { Slots } from "./slots.ts";
 
@@ -44,7 +44,7 @@ export interface ImagesOptions {
 export async function openImages(options: ImagesOptions): Promise<NodeImages> {
   const { config, metadata, snapshotters, unpacker, users, bootId, log } = options;
   const { pullProgressTimeout, maxConcurrentLayers } = config.registry;
-  const { keepLayerBlobs, maxManifest, maxLayer, maxLayers, maxFiles } = config.image;
+  const { keepLayerBlobs, keepUnfinished, maxManifest, maxLayer, maxLayers, maxFiles } = config.image;
   const limits = { maxManifest, maxLayer, maxLayers, maxFiles, maxConcurrentLayers };
   const parts: ImageParts = {
     store: {
@@ -53,6 +53,7 @@ export async function openImages(options: ImagesOptions): Promise<NodeImages> {
         "image_ingests",
         parseIngestRecord,
       ),
+      leases: metadata.table<ImageId, ReturnType<typeof parseLeaseRecord>>("image_leases", parseLeaseRecord),
       content: await BlobStore.open(options.content),
       fileLists: await FileLists.open(join(options.content, "files")),
       snapshotters,
@@ -67,7 +68,13 @@ export async function openImages(options: ImagesOptions): Promise<NodeImages> {
       layers: new SharedWork("bringing a layer"),
       slots: new Slots(maxConcurrentLayers),
     },
-    settings: { ...limits, keepLayerBlobs, pullProgressTimeout, syncDelay: options.syncDelay ?? 1_000 },
+    settings: {
+      ...limits,
+      keepLayerBlobs,
+      keepUnfinished,
+      pullProgressTimeout,
+      syncDelay: options.syncDelay ?? 1_000,
+    },
     pinned: new PinnedImages(config.image.pinned),
     registry: options.registry,
     platforms: hostPlatforms(),

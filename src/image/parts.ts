@@ -12,7 +12,7 @@ import type { Platform } from "../spec/oci-image.ts";
 import type { ImageRecord, LayerStep, PullObserver } from "./contract.ts";
 import type { PinnedImages } from "./pinned.ts";
 import type { Pins } from "./pins.ts";
-import type { IngestRecord } from "./records.ts";
+import type { IngestRecord, LeaseRecord } from "./records.ts";
 import type { SharedWork } from "./shared-work.ts";
 import type { Slots } from "./slots.ts";
 
@@ -41,6 +41,8 @@ export interface ImageSettings {
   readonly maxConcurrentLayers: number;
   /** A layer that gets no further for so long ends its pull. */
   readonly pullProgressTimeout: Ms;
+  /** How long what an unfinished pull has brought is kept for the next one; 0: not at all. */
+  readonly keepUnfinished: Ms;
   /** From a pull's end to the sync that makes it durable. */
   readonly syncDelay: Ms;
 }
@@ -50,6 +52,8 @@ interface ImageStore {
   readonly records: RecordTable<ImageId, ImageRecord>;
   /** Layers that are being unpacked: recorded before their directory exists. */
   readonly ingests: RecordTable<string, IngestRecord>;
+  /** By the image that is being pulled. */
+  readonly leases: RecordTable<ImageId, LeaseRecord>;
   readonly content: BlobStore;
   readonly fileLists: FileLists;
   readonly snapshotters: Snapshotters;

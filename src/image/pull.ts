@@ -4,6 +4,7 @@ import type { RemoteRepository } from "../registry/repository.ts";
 import { formatReference, type Reference, repositoryName } from "../spec/reference.ts";
 import type { ImageRecord, PullProgress, RegistryAuth } from "./contract.ts";
 import { bringLayers } from "./layers.ts";
+import { endLease, holdLease } from "./leases.ts";
 import type { ImageParts, UnpackParts } from "./parts.ts";
 import { addNames, type ImageNames, isUnpacked, newImageRecord, recordImage } from "./record.ts";
 import { doubtfulChains, dropUntrusted } from "./recover.ts";
@@ -14,7 +15,7 @@ import { removeUnused, removeUnusedBlobs } from "./sweep.ts";
  * Pulls an image: resolve, manifest for this host, config, every missing layer at once, record. The registry
  * is asked even for what is here: whether this credential may have it, and what the tag stands for now.
  *
- * @throws {Fault} what failed, with the reference; nothing is left of it then
+ * @throws {Fault} what failed, with the reference; what it has brought waits for the next pull for a while
  */
 export async function pullImage(
   reference: Reference,
@@ -34,7 +35,13 @@ export async function pullImage(
     const source = registrySource(repository, formatReference(reference));
     const descriptor = { digest: root, mediaType, size: bytes.length };
     const image = await resolveImage({ descriptor, bytes }, source, parts, signal);
-    return await bringImage(image, { source, names: namesOf(reference, root) }, parts, progress, signal);
+    return await bringImage(
+      image,
+      { source, names: namesOf(reference, root), resumable: true },
+      parts,
+      progress,
+      signal,
+    );
   } catch (error) {
     throw during(`pulling ${formatReference(reference)}`, error);
   }
@@ -44,12 +51,14 @@ export async function pullImage(
 export interface Bringing {
   readonly source: ImageSource;
   readonly names: ImageNames;
+  /** Another pull may go on where this one was cut off. */
+  readonly resumable?: boolean;
   /** Keeps the layers' blobs whatever the settings say. */
   readonly keepBlobs?: boolean;
 }
 
 /**
- * Brings a resolved image's layers and records it. Nothing is left when it throws.
+ * Brings a resolved image's layers and records it. Nothing is left when it throws, but what a lease holds.
  */
 export async function bringImage(
   image: ResolvedImage,
@@ -77,13 +86,17 @@ export async function bringImage(
       if (named !== undefined) return named;
     }
     await refuseDoubtful(image, parts, signal);
+    if (from.resumable) await holdLease(image, from.names, parts); // recorded first
     await storeBlob(image.manifest.digest, image.manifestBytes, parts, signal);
     await storeBlob(image.configDigest, image.configBytes, parts, signal);
     const layers = { source: from.source, keepBlobs: from.keepBlobs ?? settings.keepLayerBlobs };
     const usages = await bringLayers(image, layers, parts, progress, signal);
     progress({ phase: "committing" });
-    return await recordImage(newImageRecord(image, usages, from.names, parts), parts, signal);
+    const record = await recordImage(newImageRecord(image, usages, from.names, parts), parts, signal);
+    await endLease(image.configDigest, undefined, parts);
+    return record;
   } catch (error) {
+    await endLease(image.configDigest, error, parts);
     await removeUnused(chains.toReversed(), parts, new AbortController().signal);
     await removeUnusedBlobs(blobs, parts);
     throw error;

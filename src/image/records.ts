@@ -1,5 +1,6 @@
 import * as v from "valibot";
-import type { BootId, ChainId, DiffId, Digest } from "../base/ids.ts";
+import type { BootId, ChainId, DiffId, Digest, ImageId } from "../base/ids.ts";
+import type { UnixNanos } from "../base/units.ts";
 import { isDigest } from "../spec/digest.ts";
 import { imageConfigSchema } from "../spec/oci-image.ts";
 import type { ImageRecord } from "./contract.ts";
@@ -12,6 +13,23 @@ export interface IngestRecord {
   readonly diffId: DiffId;
   readonly bootId: BootId;
   readonly snapshotter: string;
+}
+
+/**
+ * Holds what a pull has brought, from before it brings anything until its image is recorded: whatever cuts it off, the
+ * next pull goes on from there. One that is not taken up again ends at its time.
+ */
+export interface LeaseRecord {
+  /** The image that is being pulled. */
+  readonly id: ImageId;
+  /** What it is to be called, for people. */
+  readonly names: readonly string[];
+  readonly chains: readonly ChainId[];
+  /** Of blobs, and of the lists of layers' files. */
+  readonly digests: readonly Digest[];
+  /** What was brought in another boot may not have reached the disk. */
+  readonly bootId: BootId;
+  readonly until: UnixNanos;
 }
 
 const digestAs = <Kind extends Digest>() =>
@@ -52,6 +70,15 @@ const ingestRecord = v.object({
   snapshotter: v.optional(v.string(), "overlay"),
 });
 
+const leaseRecord = v.object({
+  id: digest,
+  names: v.array(v.string()),
+  chains: v.array(chainId),
+  digests: v.array(digest),
+  bootId,
+  until: v.bigint(),
+});
+
 /** Reads a stored image record back. @throws when it isn't one */
 export function parseImageRecord(value: unknown): ImageRecord {
   const former = v.safeParse(formerRecord, value);
@@ -64,4 +91,9 @@ export function parseImageRecord(value: unknown): ImageRecord {
 /** Reads a stored ingest record back. @throws when it isn't one */
 export function parseIngestRecord(value: unknown): IngestRecord {
   return v.parse(ingestRecord, value);
+}
+
+/** Reads a stored lease back. @throws when it isn't one */
+export function parseLeaseRecord(value: unknown): LeaseRecord {
+  return v.parse(leaseRecord, value);
 }

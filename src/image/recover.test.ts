@@ -89,3 +89,45 @@ test("a removed image's layers stay as long as a container is on them", { skip }
   await node.images.sweep(signal);
   assert.deepEqual((await node.snapshotter.list()).committed, []);
 });
+
+test("what a pull had brought when it was cut off waits for the next one, in the same boot, for its time", {
+  skip,
+}, async () => {
+  await using server = await startImageServer();
+  server.add("fresh", "1", fresh);
+  const [lower = "", upper = ""] = fresh.layers.map(({ digest }) => digest);
+  const name = `${server.host}/fresh:1`;
+  const kept = { keepUnfinished: 60_000 };
+  let node = await openTestNode(kept);
+  const [lowest] = chainIds(fresh.diffIds);
+  /** A pull that does not get its upper layer. */
+  async function cutOff(): Promise<void> {
+    server.odd = ({ path }, response) => path.includes(upper) && response.writeHead(404).end() !== undefined;
+    await assert.rejects(node.images.pull(name, undefined, signal));
+    server.odd = () => false;
+  }
+  await cutOff();
+  assert.deepEqual((await node.snapshotter.list()).committed, [lowest], "a failed pull");
+  await node.images.sweep(signal);
+  node = await node.crash("boot-1");
+  await node.images.pull(name, undefined, signal);
+  assert.equal(server.count(lower), 1, "it is not fetched again");
+  await node.images.remove(name, signal);
+  assert.deepEqual(
+    (await node.snapshotter.list()).committed,
+    [],
+    "with the image recorded, nothing else holds it",
+  );
+
+  await cutOff();
+  node = await node.crash("boot-2");
+  assert.deepEqual((await node.snapshotter.list()).committed, [], "of another boot");
+  await cutOff();
+  node = await node.crash("boot-2", { keepUnfinished: 1 });
+  await cutOff();
+  await sleep(5);
+  await node.images.sweep(signal);
+  assert.deepEqual((await node.snapshotter.list()).committed, [], "its time is over");
+  assert.deepEqual(await node.leftovers(), []);
+  await node[Symbol.asyncDispose]();
+});

@@ -1,6 +1,7 @@
 import { isFault } from "../base/fault.ts";
 import type { ChainId, Digest } from "../base/ids.ts";
 import type { ImageRecord } from "./contract.ts";
+import { dropOldLeases, leaseOn } from "./leases.ts";
 import { type ImageParts, partsInEach, type UnpackParts } from "./parts.ts";
 
 /**
@@ -27,7 +28,8 @@ export async function removeUnused(
 async function removeIfUnused(chain: ChainId, parts: UnpackParts, signal: AbortSignal): Promise<boolean> {
   const { store, snapshotter, work, log } = parts;
   using _chain = await work.digestLocks.hold(chain, signal);
-  if (work.pins.has(chain) || store.users.inUse(chain) || namedChains(parts).has(chain)) return true;
+  if (work.pins.has(chain) || store.users.inUse(chain)) return true;
+  if (namedChains(parts).has(chain) || leaseOn(chain, parts) !== undefined) return true;
   try {
     await snapshotter.remove(chain);
     return true;
@@ -42,15 +44,13 @@ async function removeIfUnused(chain: ChainId, parts: UnpackParts, signal: AbortS
 }
 
 /** Removes the blobs and the lists of files of `digests` that no image and nothing in flight counts on. */
-export async function removeUnusedBlobs(
-  digests: Iterable<Digest>,
-  { store, work }: ImageParts,
-): Promise<void> {
+export async function removeUnusedBlobs(digests: Iterable<Digest>, parts: ImageParts): Promise<void> {
+  const { store, work } = parts;
   const unending = new AbortController().signal;
   for (const digest of digests) {
     using _blob = await work.digestLocks.hold(digest, unending);
     const needed = [...store.records.values()].some((record) => storedFor(record).includes(digest));
-    if (needed || work.pins.has(digest)) continue;
+    if (needed || work.pins.has(digest) || leaseOn(digest, parts) !== undefined) continue;
     await store.content.delete(digest);
     await store.fileLists.delete(digest);
   }
@@ -82,6 +82,7 @@ function namedChains({ store, snapshotter }: UnpackParts): Set<ChainId> {
 export async function sweepImages(parts: ImageParts, signal: AbortSignal): Promise<number> {
   const { store, log } = parts;
   let left = 0;
+  await dropOldLeases(parts);
   for (const each of partsInEach(parts)) {
     try {
       left += await sweepLayers(each, signal);

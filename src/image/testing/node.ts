@@ -20,6 +20,7 @@ import { openImages } from "../open.ts";
 /** What a test changes of a node. */
 export interface NodeSettings {
   readonly keepLayerBlobs?: boolean;
+  readonly keepUnfinished?: number;
   readonly pinned?: readonly string[];
   readonly maxManifest?: number;
   readonly maxLayer?: number;
@@ -131,6 +132,7 @@ function openNode(
       image: {
         snapshotter: "overlay",
         keepLayerBlobs: settings.keepLayerBlobs ?? false,
+        keepUnfinished: settings.keepUnfinished ?? 0,
         pinned: [...(settings.pinned ?? [])],
         maxManifest,
         maxLayer: settings.maxLayer ?? 1 << 28,
