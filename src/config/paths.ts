@@ -19,6 +19,8 @@ export interface Paths {
   readonly containers: string;
   /** conmon writes `<container id>` here, holding the exit code, when a container exits. */
   readonly exits: string;
+  /** Where layers are mounted for as long as they are compared. */
+  readonly checks: string;
   /** What runtimes need for a moment; emptied at a start. */
   readonly scratch: string;
   pod(id: PodSandboxId): PodPaths;
@@ -80,6 +82,7 @@ export function pathsOf(config: Pick<Config, "root" | "state" | "grpc">): Paths 
     pods,
     containers,
     exits,
+    checks: join(state, "checks"),
     scratch: join(state, "scratch"),
     pod(id) {
       const directory = join(pods, id);

@@ -101,9 +101,14 @@ export class BlobStore {
   async put(bytes: Uint8Array): Promise<Digest> {
     const digest = digestOf(bytes);
     if ((await this.size(digest)) === bytes.length) return digest;
-    const path = this.ingestPath();
-    await this.#whole(path, digest, () => writeFile(path, bytes, { mode: 0o600, flag: "wx" }));
+    await this.replace(bytes);
     return digest;
+  }
+
+  /** Stores a small blob in the place of one that may be damaged. */
+  async replace(bytes: Uint8Array): Promise<void> {
+    const path = this.ingestPath();
+    await this.#whole(path, digestOf(bytes), () => writeFile(path, bytes, { mode: 0o600, flag: "wx" }));
   }
 
   /**

@@ -112,6 +112,9 @@ export async function openNode(
   const host = await openHost(opened.use(new HostThread(HOST_THREAD_IDLE_MS)), bootId);
   const { mounts, cgroups, namespaces } = host;
   const workers = new SnapshotWorkers({ atMost: UNPACKING_THREADS, idle: THREAD_IDLE_MS });
+  // Comparing may take long: it must not be in the way of pulls.
+  const comparers = new SnapshotWorkers({ atMost: 1, idle: THREAD_IDLE_MS });
+  opened.defer(() => comparers.close());
   const snapshotters = await openSnapshotters(config, { root: paths.snapshots, workers, log });
   const snapshotsOf = (handler: string) => snapshotters.get(snapshotters.nameFor(handler));
   const runtime = watch.runtime(await openContainerRuntime(config, paths, { ...host, log }, snapshotsOf));
@@ -142,6 +145,11 @@ export async function openNode(
       log,
       users: usersOfChains(containerBook),
       registry,
+      checking: {
+        mounts,
+        directory: paths.checks,
+        compare: (request) => comparers.run("compare", request),
+      },
     }),
     (open) => open.close(),
   );

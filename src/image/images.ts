@@ -18,6 +18,8 @@ import { SharedWork } from "./shared-work.ts";
 import { chooseName } from "./short-names.ts";
 import { sweepImages } from "./sweep.ts";
 import { unpackIn } from "./unpack-in.ts";
+import type { VerifyOptions } from "./verify/contract.ts";
+import { type Verified, verifyImages } from "./verify/verify.ts";
 
 const sweepDelay = 1_000;
 
@@ -149,6 +151,21 @@ export class NodeImages implements Images {
    */
   async export(references: readonly string[], path: string, signal: AbortSignal): Promise<void> {
     await exportImages(references, path, this.#parts, AbortSignal.any([signal, this.#closing.signal]));
+  }
+
+  /**
+   * Compares what images have on disk with what it should be, one part after the other, and brings anew what is damaged
+   * where that is asked for.
+   *
+   * @param references which images; empty: all
+   * @throws {Fault} notFound for an image that is not here
+   */
+  verify(
+    references: readonly string[],
+    options: VerifyOptions,
+    signal: AbortSignal,
+  ): AsyncGenerator<Verified> {
+    return verifyImages(references, options, this.#parts, AbortSignal.any([signal, this.#closing.signal]));
   }
 
   /** Removes whatever of images lies on disk and nothing needs. */

@@ -1,6 +1,7 @@
 import { isFault } from "../base/fault.ts";
 import type { Digest, ImageId } from "../base/ids.ts";
 import { nowNanos, type UnixNanos } from "../base/units.ts";
+import type { ImageRecord } from "./contract.ts";
 import type { ImageParts } from "./parts.ts";
 import type { ImageNames } from "./record.ts";
 import type { LeaseRecord } from "./records.ts";
@@ -8,17 +9,26 @@ import type { ResolvedImage } from "./resolve.ts";
 
 /** Begins or renews the lease of an image that is to be pulled. */
 export async function holdLease(image: ResolvedImage, names: ImageNames, parts: ImageParts): Promise<void> {
+  await hold({ ...image, id: image.configDigest }, names, parts);
+}
+
+/** Holds what is left of an image that is not whole any more, as if its pull had been cut off. */
+export async function leaseRest(record: ImageRecord, parts: ImageParts): Promise<void> {
+  await hold(record, record, parts);
+}
+
+async function hold(
+  { id, manifest, layers }: Pick<ImageRecord, "id" | "manifest" | "layers">,
+  { tags, digests }: ImageNames,
+  parts: ImageParts,
+): Promise<void> {
   const { store, settings } = parts;
   if (settings.keepUnfinished === 0) return;
-  await store.leases.put(image.configDigest, {
-    id: image.configDigest,
-    names: [...names.tags, ...names.digests],
-    chains: image.layers.map(({ chainId }) => chainId),
-    digests: [
-      image.configDigest,
-      image.manifest.digest,
-      ...image.layers.flatMap(({ blob, diffId }) => [blob.digest, diffId]),
-    ],
+  await store.leases.put(id, {
+    id,
+    names: [...tags, ...digests],
+    chains: layers.map(({ chainId }) => chainId),
+    digests: [id, manifest.digest, ...layers.flatMap(({ blob, diffId }) => [blob.digest, diffId])],
     bootId: store.bootId,
     until: expiry(parts),
   });

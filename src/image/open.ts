@@ -11,7 +11,7 @@ import type { Snapshotters } from "../snapshot/contract.ts";
 import type { LayerUnpacker } from "../snapshot/unpack-contract.ts";
 import type { PullObserver } from "./contract.ts";
 import { NodeImages } from "./images.ts";
-import type { ChainUsers, ImageParts } from "./parts.ts";
+import type { ChainUsers, ImageParts, LayerChecking } from "./parts.ts";
 import { PinnedImages } from "./pinned.ts";
 import { Pins } from "./pins.ts";
 import { hostPlatforms } from "./platform.ts";
@@ -30,6 +30,7 @@ export interface ImagesOptions {
   readonly snapshotters: Snapshotters;
   readonly unpacker: LayerUnpacker;
   readonly users: ChainUsers;
+  readonly checking: LayerChecking;
   readonly bootId: BootId;
   readonly pulls?: PullObserver | undefined;
   readonly log: Logger;
@@ -78,6 +79,7 @@ export async function openImages(options: ImagesOptions): Promise<NodeImages> {
     pinned: new PinnedImages(config.image.pinned),
     registry: options.registry,
     platforms: hostPlatforms(),
+    checking: options.checking,
     pulls: options.pulls,
     log,
   };

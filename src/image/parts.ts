@@ -4,9 +4,11 @@ import type { KeyedLocks } from "../base/lock.ts";
 import type { Bytes, Ms } from "../base/units.ts";
 import type { BlobStore } from "../content/blob-store.ts";
 import type { FileLists } from "../content/file-lists.ts";
+import type { Mounts } from "../linux/contract.ts";
 import type { RecordTable } from "../metadata/contract.ts";
 import type { RegistryClient } from "../registry/client.ts";
 import type { Snapshotter, Snapshotters, SnapshotUsage } from "../snapshot/contract.ts";
+import type { CompareRequest, Comparison } from "../snapshot/files/compare.ts";
 import type { LayerUnpacker } from "../snapshot/unpack-contract.ts";
 import type { Platform } from "../spec/oci-image.ts";
 import type { ImageRecord, LayerStep, PullObserver } from "./contract.ts";
@@ -75,6 +77,15 @@ interface ImageWork {
   readonly slots: Slots;
 }
 
+/** What layers that are mounted for a moment are compared with. */
+export interface LayerChecking {
+  readonly mounts: Mounts;
+  /** Where they are mounted. */
+  readonly directory: string;
+  /** Takes its time, on a thread of its own. */
+  compare(request: CompareRequest): Promise<Comparison>;
+}
+
 /** Everything that the operations on images work with. */
 export interface ImageParts {
   readonly store: ImageStore;
@@ -84,6 +95,7 @@ export interface ImageParts {
   readonly pinned: PinnedImages;
   readonly registry: RegistryClient;
   readonly platforms: readonly Platform[];
+  readonly checking: LayerChecking;
   /** Absent: nobody counts pulls. */
   readonly pulls?: PullObserver | undefined;
   readonly log: Logger;

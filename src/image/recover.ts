@@ -1,5 +1,6 @@
 import type { ChainId } from "../base/ids.ts";
 import type { ImageRecord } from "./contract.ts";
+import { leaseRest } from "./leases.ts";
 import { type ImageParts, partsInEach, type UnpackParts } from "./parts.ts";
 import { isUnpacked } from "./record.ts";
 import { sweepImages } from "./sweep.ts";
@@ -16,11 +17,18 @@ export interface LostImage {
  * being unpacked are dropped, images that a power cut may have damaged are forgotten, and what lies on disk
  * without a record goes.
  *
- * @returns the images that were dropped: not durable yet when the host went down, or in a snapshotter that is not used any more
+ * @returns the images that were dropped: not durable yet when the host went down, not whole any more, or in a snapshotter
+ * that is not used any more
  */
 export async function recoverImages(parts: ImageParts, signal: AbortSignal): Promise<LostImage[]> {
+  const { mounts, directory } = parts.checking;
+  for (const { target } of await mounts.below(directory)) await mounts.unmount(target);
   for (const each of partsInEach(parts)) await dropIngests(each);
   const dropped = await dropUntrusted(parts, signal);
+  for (const each of partsInEach(parts)) {
+    const { name: snapshotter } = each.snapshotter;
+    dropped.push(...(await dropIncomplete(each, signal)).map((record) => ({ record, snapshotter })));
+  }
   await sweepImages(parts, signal);
   return dropped;
 }
@@ -79,7 +87,7 @@ async function dropIn(
 async function forget(
   { id, tags }: ImageRecord,
   snapshotter: string,
-  why: "damaged" | "unused",
+  why: keyof typeof reasons,
   { store, log }: ImageParts,
 ): Promise<void> {
   const record = store.records.get(id);
@@ -89,10 +97,33 @@ async function forget(
   else await store.records.put(id, { ...record, unpacked });
   log.warn(
     { imageId: id, tags, snapshotter },
-    why === "damaged"
-      ? "the host went down before this image was safely on disk: it is dropped, and can be pulled again"
-      : "the settings no longer name the snapshotter that has this image: it is dropped, and can be pulled again",
+    `${reasons[why]}: the image is dropped, and can be pulled again`,
   );
+}
+
+const reasons = {
+  damaged: "the host went down before this image was safely on disk",
+  unused: "the settings no longer name the snapshotter that has this image",
+  incomplete: "a layer of this image is not on disk any more",
+} as const;
+
+/**
+ * Drops images of which a layer is not in its snapshotter any more: taken away by hand, by a repair of the file system, or
+ * in a repair of the layer that did not get through. Their other layers wait for the next pull for a while.
+ */
+export async function dropIncomplete(parts: UnpackParts, signal: AbortSignal): Promise<ImageRecord[]> {
+  const { store, snapshotter, work } = parts;
+  using _records = await work.recordLock.hold("records", signal);
+  const there = new Set((await snapshotter.list()).committed);
+  const incomplete = [...store.records.values()].filter(
+    (record) =>
+      record.unpacked[snapshotter.name] !== undefined && !chainsOf(record).every((chain) => there.has(chain)),
+  );
+  for (const record of incomplete) {
+    await leaseRest(record, parts);
+    await forget(record, snapshotter.name, "incomplete", parts);
+  }
+  return incomplete;
 }
 
 /** Chains that are on disk, but may be damaged: those of the images that `dropUntrusted` could not drop. */

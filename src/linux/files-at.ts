@@ -22,6 +22,7 @@ const AT_REMOVEDIR = 0x200;
 const AT_SYMLINK_FOLLOW = 0x400;
 const AT_EMPTY_PATH = 0x1000;
 const RENAME_NOREPLACE = 1;
+const RENAME_EXCHANGE = 2;
 
 // All of these are synchronous and meant for worker threads. The kernel resolves every part of a name but the
 // last, links included: a caller that handles foreign names passes single parts and a directory from
@@ -74,6 +75,12 @@ export function unlinkAt(directory: number, name: PathBytes): void {
 /** unlinkat(2) of an empty directory. */
 export function rmdirAt(directory: number, name: PathBytes): void {
   check(calls.unlinkat(directory, cString(name), AT_REMOVEDIR), "unlinkat", shown(name));
+}
+
+/** Has two absolute paths change places at once (renameat2(2)). Both must be there. */
+export function exchange(one: string, other: string): void {
+  const result = calls.renameat2(AT_FDCWD, cString(one), AT_FDCWD, cString(other), RENAME_EXCHANGE);
+  check(result, "renameat2", `${one} and ${other}`);
 }
 
 /** renameat2(2); with `replace` false it fails with EEXIST rather than replace what is there. */

@@ -83,6 +83,12 @@ export interface Snapshotter {
   prepareLayer(ingest: string): Promise<string>;
   /** Makes the unpacked `ingest` the snapshot `chain` on top of `parent`. Succeeds if `chain` is there already. */
   commitLayer(ingest: string, chain: ChainId, parent: ChainId | undefined): Promise<SnapshotUsage>;
+  /**
+   * Puts the unpacked `ingest` in the place of a committed snapshot, at once; what is on top of that one stays. What was there
+   * is the ingest then. Absent: layers can't be exchanged below others.
+   * @throws {Fault} notFound; wrongState when a container is on it
+   */
+  replaceLayer?(ingest: string, chain: ChainId): Promise<void>;
   /** Drops an ingest, whatever is in it. Succeeds if it is not there. */
   abortLayer(ingest: string): Promise<void>;
   /** True if the committed snapshot is there. */

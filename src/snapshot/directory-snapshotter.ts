@@ -35,6 +35,8 @@ export interface DirectoryKind {
   ): Promise<void>;
   /** Makes them of a settled layer's tree, which may be moved away. */
   adopt(directory: string, tree: string, workers: SnapshotWorkers): Promise<void>;
+  /** A layer's directory holds its own files alone: it can be exchanged below others. */
+  readonly ownFilesOnly: boolean;
   /** In a user namespace a container's own files lie on disk with the image's ids, too, and are shown with others. */
   readonly mapsOwn: boolean;
   mounts(directory: string, trees: readonly string[]): SnapshotMount[];
@@ -51,6 +53,7 @@ const structure = "snapshots";
 
 export class DirectorySnapshotter implements Snapshotter {
   readonly name: string;
+  readonly replaceLayer?: (ingest: string, chain: ChainId) => Promise<void>;
   readonly #kind: DirectoryKind;
   readonly #store: SnapshotStore;
   readonly #workers: SnapshotWorkers;
@@ -61,6 +64,7 @@ export class DirectorySnapshotter implements Snapshotter {
     this.#kind = kind;
     this.#store = new SnapshotStore(root, workers);
     this.#workers = workers;
+    if (kind.ownFilesOnly) this.replaceLayer = (ingest, chain) => this.#replaceLayer(ingest, chain);
   }
 
   get directory(): string {
@@ -85,6 +89,14 @@ export class DirectorySnapshotter implements Snapshotter {
     }
     await this.abortLayer(ingest);
     return (await this.#store.get(chain)).record.usage;
+  }
+
+  async #replaceLayer(ingest: string, chain: ChainId): Promise<void> {
+    const { name, record } = await this.#store.get(chain);
+    await this.#settle(ingest, record.stack.slice(1));
+    using _structure = await this.#alone();
+    await this.#refuseContainers(chain, name);
+    await this.#store.exchangeLayer(ingest, name, record);
   }
 
   async abortLayer(ingest: string): Promise<void> {
@@ -204,10 +216,17 @@ export class DirectorySnapshotter implements Snapshotter {
     for (const [other, { stack, chain: child }] of await this.#store.layers())
       if (other !== name && stack.includes(name))
         throw new Fault("wrongState", `snapshot ${chain} can't be removed: ${child} is on top of it`);
+    await this.#refuseContainers(chain, name);
+  }
+
+  async #refuseContainers(chain: ChainId, name: string): Promise<void> {
     for (const key of (await this.#store.names("c")) as SnapshotKey[]) {
       const record = await this.#store.getContainer(key).catch(() => undefined);
       if (record?.stack.includes(name) === true)
-        throw new Fault("wrongState", `snapshot ${chain} can't be removed: container ${key} is on top of it`);
+        throw new Fault(
+          "wrongState",
+          `snapshot ${chain} must stay as it is: container ${key} is on top of it`,
+        );
     }
   }
 

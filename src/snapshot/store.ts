@@ -3,6 +3,7 @@ import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promise
 import { join } from "node:path";
 import { during, Fault } from "../base/fault.ts";
 import type { ChainId, SnapshotKey } from "../base/ids.ts";
+import { exchange } from "../linux/files-at.ts";
 import { errnoOf, systemFault } from "../linux/libc.ts";
 import { hostMounts } from "../linux/mounts.ts";
 import type { SnapshotUsage } from "./contract.ts";
@@ -170,6 +171,18 @@ export class SnapshotStore {
       if ((await this.find(chain)) !== undefined) return false;
     }
     throw new Fault("internal", `no name is left for snapshot ${chain}`);
+  }
+
+  /** Has a settled ingest and a layer change places: the layer's record and what is on top of it stay. */
+  async exchangeLayer(ingest: string, name: string, record: LayerRecord): Promise<void> {
+    const from = this.ingest(ingest);
+    await rm(notesPath(from), { force: true });
+    await writeFile(join(from, recordFile), JSON.stringify(record), { mode: 0o600 });
+    try {
+      exchange(from, this.layer(name));
+    } catch (error) {
+      throw systemFault(`putting a layer in the place of ${this.layer(name)}`, error);
+    }
   }
 
   /** Makes a container's directory, not in place yet; `fill` puts into it what the container starts with. */

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import pino from "pino";
 import type { BootId, ChainId, SnapshotKey } from "../../base/ids.ts";
 import type { Config } from "../../config/schema.ts";
+import { hostMounts } from "../../linux/mounts.ts";
 import type { Metadata } from "../../metadata/contract.ts";
 import { openMetadata } from "../../metadata/open.ts";
 import { RegistryClient } from "../../registry/client.ts";
@@ -79,7 +80,7 @@ async function openAt(
   const images = await openNode(
     root,
     settings,
-    { metadata, snapshotters, unpacker, containers },
+    { metadata, snapshotters, unpacker, workers, containers },
     bootId as BootId,
   );
   await images.recover(new AbortController().signal);
@@ -111,6 +112,7 @@ interface NodeBelow {
   readonly metadata: Metadata;
   readonly snapshotters: Snapshotters;
   readonly unpacker: LayerUnpacker;
+  readonly workers: SnapshotWorkers;
   readonly containers: ReadonlyMap<SnapshotKey, ChainId>;
 }
 
@@ -120,7 +122,7 @@ function openNode(
   below: NodeBelow,
   bootId: BootId,
 ): Promise<NodeImages> {
-  const { metadata, snapshotters, unpacker, containers } = below;
+  const { metadata, snapshotters, unpacker, workers, containers } = below;
   const pullProgressTimeout = settings.pullProgressTimeout ?? 20_000;
   const maxManifest = settings.maxManifest ?? 1 << 20;
   return openImages({
@@ -149,6 +151,11 @@ function openNode(
       hasIngest: () => false,
       usersOf: () => [],
       snapshotsOn: (chain) => [...containers].flatMap(([key, parent]) => (parent === chain ? [key] : [])),
+    },
+    checking: {
+      mounts: hostMounts(),
+      directory: join(root, "checks"),
+      compare: (request) => workers.run("compare", request),
     },
     bootId,
     log,

@@ -11,6 +11,7 @@ const treeOfContainer = (directory: string) => join(directory, "d");
  */
 export const nativeKind: DirectoryKind = {
   name: "native",
+  ownFilesOnly: false,
   mapsOwn: true,
   probe: async (root, mapped) => (mapped === undefined ? undefined : await probeMapped(root, mapped)),
   own: treeOfContainer,

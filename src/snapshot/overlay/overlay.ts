@@ -23,6 +23,7 @@ export const overlayKind: DirectoryKind = {
   name: "overlay",
   probe,
   own: upperOf,
+  ownFilesOnly: true,
   mapsOwn: false,
 
   fill: (directory, trees, _workers, users) => fill(directory, trees, users),

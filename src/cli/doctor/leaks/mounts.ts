@@ -8,7 +8,7 @@ import { type Records, unaccounted } from "./records.ts";
 
 /** Mounts below berth's directories, pinned namespaces among them, that belong to nothing. */
 export function leakedMounts(config: Config, records: Records): Leak[] {
-  const { pods, containers, keptNetns, cni } = pathsOf(config);
+  const { pods, containers, checks, keptNetns, cni } = pathsOf(config);
   const mounts = parseMountinfo(readFileSync("/proc/self/mountinfo"));
   const below = [config.state, join(config.root, "snapshots")].flatMap((directory) =>
     mountsBelow(mounts, directory),
@@ -17,6 +17,7 @@ export function leakedMounts(config: Config, records: Records): Leak[] {
     const kept = firstName(keptNetns, target);
     // Its attachment is what doctor tells of, and goes together with it.
     if (kept !== undefined && existsSync(join(cni, "abandoned", `${kept}.json`))) return [];
+    if (firstName(checks, target) !== undefined) return []; // passing by: see `passing.ts`
     const id = firstName(pods, target) ?? firstName(containers, target);
     // The state directory may itself be a mount: a tmpfs of its own, or bound onto itself for its propagation.
     if (id === undefined && (target === config.state || target === pods || target === containers)) return [];

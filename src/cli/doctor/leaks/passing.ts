@@ -16,11 +16,12 @@ const takenAway = "a daemon that starts takes it away";
  * probes of runtimes, their scratch. While a daemon serves, all of that is its own.
  */
 export async function leakedPassing(config: Config): Promise<Leak[]> {
-  const { socket, scratch } = pathsOf(config);
+  const { socket, scratch, checks } = pathsOf(config);
   if ((await connectionError(socket)) === undefined) return [];
   return [
     ...leakedGroups(config),
     ...leakedProbes(config),
+    ...below(checks, "where a layer was compared with what it should be"),
     ...below(scratch, "what an OCI runtime needed for a moment"),
   ];
 }

@@ -1,0 +1,20 @@
+import { Fault } from "../../base/fault.ts";
+import { parseReference } from "../../spec/reference.ts";
+import type { ImageRecord, RegistryAuth } from "../contract.ts";
+import type { ImageParts } from "../parts.ts";
+import { registrySource } from "../pull.ts";
+import type { ImageSource } from "../resolve.ts";
+
+/** Where an image's blobs can be had again. @throws {Fault} notFound for one that has no name */
+export async function repairSource(
+  { digests, tags }: ImageRecord,
+  auth: RegistryAuth | undefined,
+  { registry }: ImageParts,
+): Promise<ImageSource> {
+  const name = digests[0] ?? tags[0];
+  if (name === undefined)
+    throw new Fault("notFound", "the image has no name to fetch it by", {
+      hint: "import it again, or remove it",
+    });
+  return registrySource(await registry.repository(parseReference(name), auth), name);
+}

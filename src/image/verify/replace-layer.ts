@@ -1,0 +1,38 @@
+import { randomBytes } from "node:crypto";
+import { Fault } from "../../base/fault.ts";
+import type { ImageLayer } from "../contract.ts";
+import type { UnpackParts } from "../parts.ts";
+
+/** Unpacks a layer from its blob in the store, and puts it in the place of what is there, at once. */
+export async function replaceLayer(
+  { blob, chainId, diffId }: ImageLayer,
+  parts: UnpackParts,
+  signal: AbortSignal,
+): Promise<void> {
+  const { store, snapshotter, settings } = parts;
+  const ingest = randomBytes(16).toString("hex");
+  const listFilesAt = store.content.ingestPath();
+  const { bootId } = store;
+  await store.ingests.put(ingest, { ingest, chainId, diffId, bootId, snapshotter: snapshotter.name });
+  try {
+    const unpacked = await store.unpacker.unpackLayer(
+      {
+        source: { file: store.content.pathOf(blob.digest) },
+        mediaType: blob.mediaType,
+        directory: await snapshotter.prepareLayer(ingest),
+        limits: { maxUnpacked: settings.maxLayer, maxFiles: settings.maxFiles },
+        listFilesAt,
+      },
+      signal,
+    );
+    if (unpacked.diffId !== diffId)
+      throw new Fault("corrupt", `its blob unpacks to ${unpacked.diffId}, not to ${diffId}`);
+    await store.fileLists.adopt(listFilesAt, diffId);
+    await snapshotter.replaceLayer?.(ingest, chainId);
+    await snapshotter.sync();
+  } finally {
+    await store.content.drop(listFilesAt);
+    await snapshotter.abortLayer(ingest);
+    await store.ingests.delete(ingest);
+  }
+}
