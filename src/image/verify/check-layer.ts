@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { throwIfEnded } from "../../base/deadline.ts";
 import { describeFault, isFault } from "../../base/fault.ts";
 import type { ChainId } from "../../base/ids.ts";
-import type { Comparison } from "../../snapshot/files/compare.ts";
+import type { Comparison } from "../../snapshot/compare-contract.ts";
 import type { ImageLayer } from "../contract.ts";
 import type { UnpackParts } from "../parts.ts";
 import type { VerifiedPart } from "./contract.ts";

@@ -1,39 +1,12 @@
 import { type BigIntStats, constants, lstatSync, readFileSync, readlinkSync, readSync } from "node:fs";
 import { zstdDecompressSync } from "node:zlib";
-import type { Bytes } from "../../base/units.ts";
 import { pathBytes, within } from "../../linux/byte-path.ts";
 import { errnoOf, systemFault } from "../../linux/libc.ts";
 import { O_PATH, type OwnedFd, openBeneath, openDirectory, pathAt } from "../../linux/open-beneath.ts";
+import type { CompareRequest, Comparison, FileDifference } from "../compare-contract.ts";
 import { type LayerPath, nameOf, parentOf } from "../names.ts";
 import { checksum } from "./checksum.ts";
 import { type FileOwner, type ListedFile, parseListedFile } from "./listed-file.ts";
-
-/** What to compare. */
-export interface CompareRequest {
-  /** Where the layer is mounted, with those below it. */
-  readonly root: string;
-  /** The list that was written when the layer was unpacked. */
-  readonly list: string;
-  /** How many differences are told at most. */
-  readonly most: number;
-}
-
-/** Something that is not as the layer brought it. */
-export interface FileDifference {
-  readonly path: LayerPath;
-  /** `has another content`, `is missing`, … */
-  readonly what: string;
-}
-
-/** How a layer's files compare. */
-export interface Comparison {
-  readonly files: number;
-  /** Read of files. */
-  readonly bytes: Bytes;
-  readonly differences: readonly FileDifference[];
-  /** Beyond those in `differences`. */
-  readonly more: number;
-}
 
 const readAtOnce = 262_144;
 const readable = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;

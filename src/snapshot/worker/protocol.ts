@@ -1,8 +1,8 @@
 import { Fault, type FaultKind, faultKind } from "../../base/fault.ts";
 import type { Bytes } from "../../base/units.ts";
 import type { ListChangesRequest } from "../changes/list-changes.ts";
+import type { CompareRequest, Comparison } from "../compare-contract.ts";
 import type { SnapshotUsage } from "../contract.ts";
-import type { CompareRequest, Comparison } from "../files/compare.ts";
 import type { LayerPath } from "../names.ts";
 import type { UnpackJob } from "../unpack/unpack.ts";
 import type { UnpackedLayer } from "../unpack-contract.ts";
