@@ -2,7 +2,7 @@ import { isAbsolute } from "node:path";
 import { maxSocketPath, parseListenAddress } from "./listen-address.ts";
 import type { Origins } from "./merge.ts";
 import type { Config } from "./schema.ts";
-import { knownSnapshotters } from "./snapshotter-names.ts";
+import { isOwnSnapshotter, knownSnapshotters } from "./snapshotter-names.ts";
 
 /** What is wrong with settings that are sound one by one; a line each, naming where the setting came from. */
 export function checkConfig(config: Config, origins: Origins): string[] {
@@ -52,8 +52,16 @@ export function checkConfig(config: Config, origins: Origins): string[] {
   return problems;
 }
 
-function checkSnapshotters({ image, runtime }: Config, refuse: (key: string, why: string) => void): void {
-  const known = knownSnapshotters();
+function checkSnapshotters(config: Config, refuse: (key: string, why: string) => void): void {
+  const { image, runtime, remoteSnapshotters } = config;
+  for (const [name, { address }] of Object.entries(remoteSnapshotters)) {
+    const key = `remoteSnapshotters.${name}.address`;
+    if (isOwnSnapshotter(name))
+      refuse(key, `is for another name: berth has a snapshotter ${name} of its own`);
+    if (!/^(?:unix:\/\/)?\//.test(address))
+      refuse(key, "must be a socket: an absolute path, or unix:// and one");
+  }
+  const known = knownSnapshotters(config);
   const check = (key: string, name: string) => {
     if (!known.includes(name))
       refuse(key, `is "${name}", which is no snapshotter; there are ${known.join(", ")}`);

@@ -109,6 +109,18 @@ test("settings that contradict one another are refused", (t) => {
     refusal(t, "[runtime.handlers.crun]\nsnapshotter = 'x'"),
     /runtime\.handlers\.crun\.snapshotter is "x", which is no snapshotter/,
   );
+  const remote = "[image]\nsnapshotter = 'stargz'\n[remoteSnapshotters.stargz]\n";
+  assert.match(refusal(t, remote), /remoteSnapshotters\.stargz\.address must be a socket/);
+  assert.match(
+    refusal(t, "[remoteSnapshotters.overlay]\naddress = '/run/x'"),
+    /remoteSnapshotters\.overlay\.address is for another name: berth has a snapshotter overlay/,
+  );
+  const named = write(t, { "config.toml": `${remote}address = '/run/stargz.sock'` });
+  assert.deepEqual(loadConfig({ config: named }, {}).config.remoteSnapshotters.stargz, {
+    address: "/run/stargz.sock",
+    namespace: "k8s.io",
+    deadline: 60_000,
+  });
   assert.match(refusal(t, "root = '/x'\nstate = '/x/run'"), /must not lie in one another/);
   assert.match(refusal(t, `[grpc]\nsocket = '/${"x".repeat(107)}'`), /at most 107 bytes/);
   const long = `[kubelet]\ncrioSocket = '/${"x".repeat(103)}'`;

@@ -83,7 +83,7 @@ export interface Config {
     maxConcurrentLayers: number;
   };
   image: {
-    /** One of `snapshotterNames`. */
+    /** One of `knownSnapshotters`. */
     snapshotter: string;
     keepLayerBlobs: boolean;
     /** For the next pull of the same image; 0: nothing is kept. */
@@ -95,6 +95,8 @@ export interface Config {
     maxLayers: number;
     maxFiles: number;
   };
+  /** Snapshotters in processes of their own, by the names that `image.snapshotter` and handlers give. */
+  remoteSnapshotters: Record<string, RemoteSnapshotterConfig>;
   container: {
     rlimits: { type: string; soft: number; hard: number }[];
     capabilities: string[];
@@ -113,6 +115,16 @@ export interface Config {
     images: boolean;
   };
   deadline: { runPod: Ms; stopPod: Ms; createContainer: Ms; startContainer: Ms; checkpoint: Ms; undo: Ms };
+}
+
+/** A server of containerd's snapshots API. */
+export interface RemoteSnapshotterConfig {
+  /** Of a unix socket: an absolute path, or `unix://…`. */
+  address: string;
+  /** containerd's namespace, in which its snapshots are made. */
+  namespace: string;
+  /** For each call. */
+  deadline: Ms;
 }
 
 export interface RuntimeHandlerConfig {

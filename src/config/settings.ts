@@ -1,5 +1,5 @@
 import * as read from "./reader.ts";
-import type { Config, RuntimeHandlerConfig } from "./schema.ts";
+import type { Config, RemoteSnapshotterConfig, RuntimeHandlerConfig } from "./schema.ts";
 
 /** One setting: what it takes, and what it is when nobody sets it. */
 export interface Setting<T> {
@@ -47,6 +47,12 @@ const handler = (name: string): Section<RuntimeHandlerConfig> =>
     privilegedWithoutHostDevices: setting(read.flag, false),
     snapshotter: setting(read.text, ""),
   });
+
+const remoteSnapshotter = section<RemoteSnapshotterConfig>({
+  address: setting(read.text, ""),
+  namespace: setting(read.text, "k8s.io"),
+  deadline: setting(read.duration, 60 * second),
+});
 
 /**
  * Every setting there is. `packaging/config.toml` explains each to operators; a test holds the two together.
@@ -121,6 +127,7 @@ export const settings = section<Config>({
     maxLayers: setting(read.wholeNumber(1), 256),
     maxFiles: setting(read.wholeNumber(1), 2_000_000),
   }),
+  remoteSnapshotters: { kind: "named", section: () => remoteSnapshotter, names: [] },
   container: section<Config["container"]>({
     rlimits: setting(read.listOf(read.rlimit), [{ type: "RLIMIT_NOFILE", soft: 1_048_576, hard: 1_048_576 }]),
     capabilities: setting(read.listOf(read.capability), [

@@ -2,6 +2,7 @@ import { readdir, rm, rmdir } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { throwIfEnded } from "../base/deadline.ts";
 import type { ContainerId, PodSandboxId, SnapshotKey } from "../base/ids.ts";
+import type { Snapshotter } from "../snapshot/contract.ts";
 import type { NodeParts } from "./plugins.ts";
 
 /** How long the kernel may take to let go of a cgroup whose last process was just killed. */
@@ -92,16 +93,30 @@ async function sweepCgroups(node: NodeParts, signal: AbortSignal): Promise<void>
 
 async function sweepSnapshots(node: NodeParts, signal: AbortSignal): Promise<void> {
   for (const snapshotter of node.snapshotters.all()) {
-    const { containers } = await snapshotter.list();
-    for (const key of containers as SnapshotKey[]) {
-      const record = node.containerParts.book.records.get(key as string as ContainerId);
-      if (record?.snapshotter === snapshotter.name) continue;
-      throwIfEnded(signal, "sweeping snapshots");
-      const stray = { container: key, snapshotter: snapshotter.name };
-      node.log.warn(stray, "removing a container's snapshot that no record knows");
-      node.watch.stray("snapshot");
-      await snapshotter.remove(key);
+    try {
+      await sweepSnapshotsOf(snapshotter, node, signal);
+    } catch (err) {
+      if (signal.aborted) throw err;
+      // One in a process of its own may be away for a while: that keeps nothing else from being swept.
+      node.log.warn({ err, snapshotter: snapshotter.name }, "containers' snapshots are not swept yet");
     }
+  }
+}
+
+async function sweepSnapshotsOf(
+  snapshotter: Snapshotter,
+  node: NodeParts,
+  signal: AbortSignal,
+): Promise<void> {
+  const { containers } = await snapshotter.list();
+  for (const key of containers as SnapshotKey[]) {
+    const record = node.containerParts.book.records.get(key as string as ContainerId);
+    if (record?.snapshotter === snapshotter.name) continue;
+    throwIfEnded(signal, "sweeping snapshots");
+    const stray = { container: key, snapshotter: snapshotter.name };
+    node.log.warn(stray, "removing a container's snapshot that no record knows");
+    node.watch.stray("snapshot");
+    await snapshotter.remove(key);
   }
 }
 

@@ -1,4 +1,5 @@
 import { throwIfEnded } from "../base/deadline.ts";
+import { isFault } from "../base/fault.ts";
 import type { SnapshotUsage } from "../snapshot/contract.ts";
 import type { LayerJob } from "./layer.ts";
 import { layerKey, type UnpackParts } from "./parts.ts";
@@ -34,6 +35,7 @@ export async function provideLayers(
       provided.push(usage);
     } catch (err) {
       throwIfEnded(signal, "providing a layer");
+      if (isFault(err, "unavailable", "deadline")) throw err; // nor could it commit what is fetched
       log.warn(
         { err, layer: blob.digest, snapshotter: snapshotter.name },
         "a layer is not provided; it is fetched",

@@ -23,14 +23,30 @@ export interface LostImage {
 export async function recoverImages(parts: ImageParts, signal: AbortSignal): Promise<LostImage[]> {
   const { mounts, directory } = parts.checking;
   for (const { target } of await mounts.below(directory)) await mounts.unmount(target);
-  for (const each of partsInEach(parts)) await dropIngests(each);
+  await inEach(parts, signal, dropIngests);
   const dropped = await dropUntrusted(parts, signal);
-  for (const each of partsInEach(parts)) {
+  await inEach(parts, signal, async (each) => {
     const { name: snapshotter } = each.snapshotter;
     dropped.push(...(await dropIncomplete(each, signal)).map((record) => ({ record, snapshotter })));
-  }
+  });
   await sweepImages(parts, signal);
   return dropped;
+}
+
+/** A snapshotter that fails, as one in a process of its own may, keeps neither the others nor the daemon from starting. */
+async function inEach(
+  parts: ImageParts,
+  signal: AbortSignal,
+  act: (parts: UnpackParts) => Promise<void>,
+): Promise<void> {
+  for (const each of partsInEach(parts)) {
+    try {
+      await act(each);
+    } catch (err) {
+      if (signal.aborted) throw err;
+      parts.log.warn({ err, snapshotter: each.snapshotter.name }, "its images are not put right yet");
+    }
+  }
 }
 
 async function dropIngests({ store, snapshotter }: UnpackParts): Promise<void> {
@@ -114,11 +130,13 @@ const reasons = {
 export async function dropIncomplete(parts: UnpackParts, signal: AbortSignal): Promise<ImageRecord[]> {
   const { store, snapshotter, work } = parts;
   using _records = await work.recordLock.hold("records", signal);
-  const there = new Set((await snapshotter.list()).committed);
-  const incomplete = [...store.records.values()].filter(
-    (record) =>
-      record.unpacked[snapshotter.name] !== undefined && !chainsOf(record).every((chain) => there.has(chain)),
+  const having = [...store.records.values()].filter(
+    (record) => record.unpacked[snapshotter.name] !== undefined,
   );
+  const missing = new Set(having.flatMap(chainsOf)).difference(new Set((await snapshotter.list()).committed));
+  // What somebody else committed is not listed.
+  for (const chain of missing) if (await snapshotter.has(chain)) missing.delete(chain);
+  const incomplete = having.filter((record) => chainsOf(record).some((chain) => missing.has(chain)));
   for (const record of incomplete) {
     await leaseRest(record, parts);
     await forget(record, snapshotter.name, "incomplete", parts);

@@ -5,6 +5,7 @@ import { describeFault, Fault } from "../base/fault.ts";
 import type { Config } from "../config/schema.ts";
 import type { Snapshotter, SnapshotterProbe, Snapshotters } from "./contract.ts";
 import { directoryKinds, openSnapshotter } from "./open.ts";
+import { RemoteSnapshotter } from "./remote/remote-snapshotter.ts";
 import type { SnapshotWorkers } from "./workers.ts";
 
 /** What snapshotters are opened with. */
@@ -15,7 +16,7 @@ export interface SnapshottersPlace {
   readonly log: Logger;
 }
 
-type SnapshotterConfig = Pick<Config, "image" | "runtime">;
+type SnapshotterConfig = Pick<Config, "image" | "runtime" | "remoteSnapshotters">;
 
 interface Opened {
   readonly snapshotter: Snapshotter;
@@ -34,7 +35,7 @@ export async function openSnapshotters(
 ): Promise<NodeSnapshotters> {
   const opened = new Map<string, Opened>();
   const open = async (name: string) => {
-    const snapshotter = openSnapshotter(name, join(place.root, name), place.workers);
+    const snapshotter = openNamed(name, config, place);
     const problem = await problemOf(snapshotter);
     tell(snapshotter.name, problem, place.log);
     opened.set(name, { snapshotter, problem });
@@ -52,6 +53,17 @@ export async function openSnapshotters(
   for (const [, name] of ofHandlers) if (!opened.has(name)) await open(name);
   const former = await openFormer(new Set(opened.keys()), place);
   return new NodeSnapshotters({ usual, byHandler: new Map(ofHandlers), opened, former, log: place.log });
+}
+
+function openNamed(
+  name: string,
+  { remoteSnapshotters }: SnapshotterConfig,
+  { root, workers }: SnapshottersPlace,
+): Snapshotter {
+  const directory = join(root, name);
+  const remote = remoteSnapshotters[name];
+  if (remote === undefined) return openSnapshotter(name, directory, workers);
+  return new RemoteSnapshotter({ name, ...remote }, directory, workers);
 }
 
 /** Those that hold something, and that the settings name no more. */

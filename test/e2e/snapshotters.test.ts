@@ -1,4 +1,12 @@
+import { SnapshotsServer } from "../../src/snapshot/testing/snapshots-server.ts";
 import { privileged } from "../harness/privileged.ts";
 import { snapshotterPods } from "../harness/snapshotter-pods.ts";
 
 snapshotterPods("native", privileged.skip ?? false, () => ({ name: "native", mapsUsers: true }));
+
+snapshotterPods("of containerd, by its API", privileged.skip ?? false, async () => {
+  const server = SnapshotsServer.containerd();
+  await server.start();
+  const config = `[remoteSnapshotters.overlayfs]\naddress = "${server.socket}"\n`;
+  return { name: "overlayfs", config, mapsUsers: false, close: () => server[Symbol.asyncDispose]() };
+});

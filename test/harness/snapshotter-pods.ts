@@ -12,6 +12,8 @@ export interface TriedSnapshotter {
   readonly name: string;
   /** What it needs in the daemon's configuration. */
   readonly config?: string;
+  /** Takes away what `open` made, after the last test. */
+  readonly close?: () => Promise<void>;
   /** Whether its snapshots can be shown with the ids of a user namespace. */
   readonly mapsUsers: boolean;
 }
@@ -24,13 +26,17 @@ const forever = "trap 'exit 3' TERM; echo up; while :; do sleep 0.1; done";
  *
  * @param open makes what the snapshotter needs, before the first test
  */
-export function snapshotterPods(where: string, skip: string | false, open: () => TriedSnapshotter): void {
+export function snapshotterPods(
+  where: string,
+  skip: string | false,
+  open: () => TriedSnapshotter | Promise<TriedSnapshotter>,
+): void {
   describe(`pods of a handler with the snapshotter ${where}`, { skip }, () => {
     let tried: TriedSnapshotter;
     let daemon: TestDaemon;
 
     before(async () => {
-      tried = open();
+      tried = await open();
       const ofHandler = `[runtime.handlers.${handler}]\nbinary = "crun"\nsnapshotter = "${tried.name}"\n`;
       daemon = await TestDaemon.start({ extraConfig: `${ofHandler}${tried.config ?? ""}` });
       await importBusybox(daemon);
@@ -42,6 +48,7 @@ export function snapshotterPods(where: string, skip: string | false, open: () =>
         await assertNoLeaks(daemon);
       } finally {
         await daemon?.close();
+        await tried?.close?.();
       }
     });
 

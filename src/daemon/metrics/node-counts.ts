@@ -1,6 +1,8 @@
+import { deadlineIn, waitFor } from "../../base/deadline.ts";
 import type { Family } from "../../metrics/family.ts";
 import { Gauge, type Reading } from "../../metrics/gauge.ts";
 import type { HostHealth, HostState } from "../../registry/host-health.ts";
+import type { Snapshotter } from "../../snapshot/contract.ts";
 import { UsageCache } from "../../stats/usage-cache.ts";
 import type { NodeParts } from "../plugins.ts";
 
@@ -10,6 +12,8 @@ const containerStates = [
 ];
 /** How old the count of the stored blobs may be; counting goes on in the background. */
 const contentIntervalMs = 30_000;
+
+const listDeadlineMs = 2_000;
 
 /** How much of everything there is, read when it is asked for. */
 export function nodeCounts(node: NodeParts): Family[] {
@@ -36,7 +40,7 @@ export function nodeCounts(node: NodeParts): Family[] {
         labels: ["kind"],
       },
       async () => {
-        const lists = await Promise.all(snapshotters.all().map((each) => each.list()));
+        const lists = await Promise.all(snapshotters.all().map(listWithin));
         const count = (kind: "committed" | "containers" | "ingests") =>
           lists.reduce((sum, list) => sum + list[kind].length, 0);
         return [
@@ -98,6 +102,16 @@ function registryHosts(health: HostHealth): Family[] {
       each(({ restsFor }) => (restsFor === undefined ? 0 : 1)),
     ),
   ];
+}
+
+/** What it holds; nothing of one in a process of its own that does not answer soon: the others are told of all the same. */
+async function listWithin(snapshotter: Snapshotter): ReturnType<Snapshotter["list"]> {
+  using deadline = deadlineIn(listDeadlineMs);
+  return await waitFor(snapshotter.list(), deadline.signal, "listing snapshots").catch(() => ({
+    committed: [],
+    containers: [],
+    ingests: [],
+  }));
 }
 
 function countStates(

@@ -30,6 +30,7 @@ export interface NodeSettings {
   readonly syncDelay?: number;
   /** The usual one first. */
   readonly snapshotters?: readonly [string, ...string[]];
+  readonly remoteSnapshotters?: Config["remoteSnapshotters"];
   readonly shortNames?: ShortNames;
   readonly blocked?: readonly string[];
   /** Makes the snapshotter one that can get at layers by itself. */
@@ -71,7 +72,11 @@ async function openAt(
   const workers = new SnapshotWorkers({ atMost: 2, idle: 200 });
   const [usual, ...others] = settings.snapshotters ?? ["overlay"];
   const handlers = Object.fromEntries(others.map((name) => [name, { snapshotter: name }]));
-  const named = { image: { snapshotter: usual }, runtime: { handlers } } as Pick<Config, "image" | "runtime">;
+  const { remoteSnapshotters = {} } = settings;
+  const image = { snapshotter: usual };
+  const named = { image, runtime: { handlers }, remoteSnapshotters } as Parameters<
+    typeof openSnapshotters
+  >[0];
   const snapshotters = await openSnapshotters(named, { root: join(root, "snapshots"), workers, log });
   const snapshotter = snapshotters.get(usual);
   const { provides } = settings;
