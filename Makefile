@@ -3,16 +3,23 @@
 # make dist   installs the command below PREFIX (/usr/local), without the sources
 # make bench  berth beside Debian's containerd; BENCH="--quick …" hands options on (docs/benchmarks.md)
 # make test   everything that CI runs; test-full adds the long loops; conformance runs critest,
-#             kubelet a real kubelet
+#             kubelet a real kubelet; test-guest what needs another kernel, in a QEMU guest (docs/guest.md), and
+#             guest-shell gives a shell in one
 SHELL := /bin/sh
 .DELETE_ON_ERROR:
-.PHONY: install dist install-test check unit e2e test test-full conformance kubelet bench run stop clean
+.PHONY: install dist install-test install-guest check unit e2e test test-full test-guest guest-shell \
+  guest-node-packages guest-test-packages conformance kubelet bench run stop clean
 
 # What berth needs on a node, and what its tests need besides.
 RUN_PACKAGES := crun runc conmon containernetworking-plugins iptables isal busybox-static \
-  golang-github-containers-common catatonit iproute2 util-linux curl ca-certificates
+  golang-github-containers-common catatonit iproute2 util-linux curl ca-certificates libatomic1
 TEST_PACKAGES := containerd docker-registry skopeo umoci apache2-utils openssl criu nginx-light attr libcap2-bin socat \
   xfsprogs btrfs-progs e2fsprogs faketime tinyproxy-bin prometheus zsh fish python3-kubernetes
+# What else a guest needs to be a node for every test, and what its machine needs on this side.
+GUEST_SYSTEM_PACKAGES := dmsetup thin-provisioning-tools zfs-fuse xfsprogs btrfs-progs e2fsprogs attr socat
+GUEST_PACKAGES := qemu-system-x86 mmdebstrap e2fsprogs
+# The suites that need another kernel than the one at hand.
+GUEST_TESTS := src/snapshot/overlay/overlay.test.ts
 NPM_PACKAGES := $(if $(shell command -v npm),,nodejs npm)
 KUBECTL_PACKAGE := $(if $(shell command -v kubectl),,kubernetes-client)
 
@@ -35,6 +42,10 @@ dist: install
 install-test:
 	@packaging/dev/install-packages.sh $(RUN_PACKAGES) $(TEST_PACKAGES) $(NPM_PACKAGES) $(KUBECTL_PACKAGE)
 	@$(MAKE) --no-print-directory --silent $(BUNDLE)
+
+install-guest:
+	@packaging/dev/install-packages.sh $(GUEST_PACKAGES) $(NPM_PACKAGES)
+	@$(MAKE) --no-print-directory --silent $(STAMP)
 
 $(STAMP): package-lock.json
 	npm ci
@@ -67,6 +78,19 @@ conformance: install-test
 # KUBELET is the path of a kubelet that was built elsewhere; GATES, as in EventedPLEG=true, are its feature gates.
 kubelet: install-test
 	@RUNTIME="$(RUNTIME)" GATES="$(GATES)" KUBELET_LOG="$(LOG)" test/kubelet/run.sh "$(KUBELET)"
+
+# For test/guest, which asks what to install in there.
+guest-node-packages:
+	@echo $(RUN_PACKAGES) $(GUEST_SYSTEM_PACKAGES)
+guest-test-packages:
+	@echo $(RUN_PACKAGES) $(GUEST_SYSTEM_PACKAGES) $(TEST_PACKAGES) kubernetes-client
+
+test-guest: install-guest
+	@$(NODE) --disable-warning=ExperimentalWarning test/guest/run.ts $(GUEST) -- \
+	  node --test --test-concurrency=2 $(GUEST_TESTS)
+
+guest-shell: install-guest
+	@$(NODE) --disable-warning=ExperimentalWarning test/guest/run.ts --shell $(GUEST)
 
 bench: install-test
 	@$(NODE) --disable-warning=ExperimentalWarning bench/compare.ts $(BENCH)
