@@ -6,7 +6,15 @@ import type { Containers } from "../container/contract.ts";
 import type { ContainerRecord } from "../container/state.ts";
 import type { EventBus } from "../events/bus.ts";
 import type { LifecycleEvent } from "../events/lifecycle.ts";
-import type { ImageRecord, Images, PullOptions, PullProgress } from "../image/contract.ts";
+import type {
+  ImageRecord,
+  Images,
+  PullOptions,
+  PullProgress,
+  PushedImage,
+  PushProgress,
+  RegistryAuth,
+} from "../image/contract.ts";
 import type { SetAside } from "../metadata/contract.ts";
 import type { PodNetwork } from "../network/contract.ts";
 import type { PodSandboxes } from "../pod/contract.ts";
@@ -82,7 +90,7 @@ export interface Figures {
   readonly metrics: MetricReadings;
 }
 
-/** What pulls with progress, imports and exports images, for berth's own API. */
+/** What brings images here, takes them elsewhere and names them, for berth's own API. */
 export interface ImageTransfer {
   pull(
     reference: string,
@@ -92,8 +100,23 @@ export interface ImageTransfer {
   ): Promise<ImageRecord>;
   /** `path`: an OCI layout (directory or tar) or a docker archive. @throws {Fault} notFound, corrupt, exhausted */
   import(path: string, signal: AbortSignal): Promise<readonly ImageRecord[]>;
-  /** Writes an OCI layout as a tar. @throws {Fault} notFound, alreadyExists */
-  export(references: readonly string[], path: string, signal: AbortSignal): Promise<void>;
+  /** An OCI layout as a tar. @throws {Fault} notFound, and what a registry says */
+  export(references: readonly string[], signal: AbortSignal): AsyncIterable<Uint8Array>;
+  /** @throws {Fault} notFound, invalid, and what the registry says */
+  push(
+    push: {
+      readonly image: string;
+      /** Undefined: as `image` says. */
+      readonly destination: string | undefined;
+      readonly auth: RegistryAuth | undefined;
+    },
+    progress: (step: PushProgress) => void,
+    signal: AbortSignal,
+  ): Promise<PushedImage>;
+  /** @throws {Fault} notFound, invalid */
+  tag(image: string, name: string, signal: AbortSignal): Promise<void>;
+  /** @throws {Fault} notFound, invalid */
+  untag(name: string, signal: AbortSignal): Promise<void>;
 }
 
 /** What the daemon knows of itself and of its host. */

@@ -22,7 +22,8 @@ test("images: list, status, pull by id, remove", async () => {
   assert.equal((await collect(client.images.streamImages({})))[0]?.images.length, 2);
   const { image: first, info } = await client.images.imageStatus({ image: spec("busybox:1"), verbose: true });
   assert.deepEqual([first?.uid, first?.username, first?.size], [{ value: 0n }, "", 42n]);
-  assert.equal(JSON.parse(info.info ?? "").imageSpec.os, "linux");
+  const { imageSpec } = JSON.parse(info.info ?? "");
+  assert.deepEqual([imageSpec.os, imageSpec.history[0].created_by], ["linux", "COPY all of it"]);
   const named = await client.images.imageStatus({ image: spec("sha256:abc") });
   assert.deepEqual([named.image?.uid, named.image?.username], [undefined, "nobody"]);
   assert.equal((await client.images.imageStatus({ image: spec("other") })).image, undefined);
@@ -98,7 +99,7 @@ test("checkpoints: fields that are missing, or that nobody knows, are named", as
   await refused(runtime.restorePod({ checkpointPath: "a.tar" }), "invalid", /^checkpoint_path: /);
 });
 
-test("berth's own API: info, pull with progress, import", async () => {
+test("berth's own API: info, pull and push with progress, import, export, names", async () => {
   client.node.imageRecords.set("busybox:1", imageRecord(""));
   const info = await client.berth.info({});
   assert.deepEqual(
@@ -113,7 +114,21 @@ test("berth's own API: info, pull with progress, import", async () => {
   await refused(collect(client.berth.pullImage({ reference: "other:1" })), "unauthenticated", /401/);
   assert.equal((await client.berth.import({ path: "/x.tar" })).images.length, 1);
   await refused(client.berth.import({ path: "x.tar" }), "invalid", /^path: /);
-  await refused(client.berth.export({ path: "/x.tar" }), "invalid", /^references: missing$/);
+  const pieces = await collect(client.berth.export({ references: ["busybox:1"] }));
+  assert.equal(Buffer.concat(pieces.map(({ data }) => data)).toString(), "a tar");
+  await refused(collect(client.berth.export({})), "invalid", /^references: missing$/);
+  const pushed = await collect(client.berth.pushImage({ image: "busybox:1", destination: "r.example/b:1" }));
+  assert.deepEqual(
+    pushed.map(({ step }) => step?.$case),
+    ["layer", "committing", "pushed"],
+  );
+  await refused(collect(client.berth.pushImage({})), "invalid", /^image: missing$/);
+  await client.berth.tag({ image: "busybox:1", name: "mine:1" });
+  assert.ok(client.node.imageRecords.has("mine:1"));
+  await client.berth.untag({ name: "mine:1" });
+  assert.ok(!client.node.imageRecords.has("mine:1"));
+  await refused(client.berth.tag({ image: "busybox:1" }), "invalid", /^name: missing$/);
+  await refused(client.berth.untag({}), "invalid", /^name: missing$/);
 });
 
 test("bytes that are no request are refused as one that is invalid", async () => {

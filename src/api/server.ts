@@ -7,6 +7,8 @@ import { exportImages } from "./berth/export.ts";
 import { importImages } from "./berth/import.ts";
 import { info } from "./berth/info.ts";
 import { pullImageWithProgress } from "./berth/pull-image.ts";
+import { pushImageWithProgress } from "./berth/push-image.ts";
+import { tagImage, untagImage } from "./berth/tag.ts";
 import { imageFsInfo } from "./images/image-fs-info.ts";
 import { imageStatus } from "./images/image-status.ts";
 import { listImages, streamImages } from "./images/list-images.ts";
@@ -43,6 +45,9 @@ function berthHandlers({ transfer, node, containers, streams }: ApiParts): Handl
     pullImage: (request, signal) => pullImageWithProgress(request, transfer, signal),
     import: (request, signal) => importImages(request, transfer, signal),
     export: (request, signal) => exportImages(request, transfer, signal),
+    pushImage: (request, signal) => pushImageWithProgress(request, transfer, signal),
+    tag: (request, signal) => tagImage(request, transfer, signal),
+    untag: (request, signal) => untagImage(request, transfer, signal),
     copyFrom: (request) => copyFrom(request, containers, streams),
     copyTo: (request) => copyTo(request, containers, streams),
   };

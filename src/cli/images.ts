@@ -1,10 +1,13 @@
 import type { Image } from "../wire/gen/runtime.v1.ts";
 import type { Define } from "./context.ts";
 import { addManual } from "./help/manual.ts";
+import { readTree, treeDocument } from "./image/read-tree.ts";
+import { fineTree, plainTree, treeText } from "./image/tree-text.ts";
 import { addConnection, addOutput, type OutputOptions, repeated } from "./options.ts";
 import { facts } from "./output/facts.ts";
 import { print } from "./output/print.ts";
 import { table } from "./output/table.ts";
+import { hasUtf8 } from "./output/terminal.ts";
 import { shortId, size } from "./output/units.ts";
 import { parsePattern } from "./select.ts";
 import { UsageError } from "./usage-error.ts";
@@ -16,14 +19,20 @@ interface ImagesOptions extends OutputOptions {
   readonly pinned?: boolean;
   readonly trunc: boolean;
   readonly filter?: string[];
+  readonly tree?: boolean;
 }
 
 /** `berth images`: the images on this node, by name. */
 export const defineImages: Define = (command, context) => {
   addManual(command, {
-    description: "Lists the images on this node by name, one line for each name.",
+    description:
+      "Lists the images on this node by name, one line for each name.\n\n" +
+      "With --tree they are shown by the layers that they share: a line for each image, below one for what it has in common " +
+      "with others. SIZE is all that it has on disk, OWN what its line adds to those above, LAYERS how many layers that is; " +
+      "the sum of OWN is what all of them take together.",
     examples: [
       ["berth images nginx", "Images with nginx in a name."],
+      ["berth images --tree", "By what they share, with sizes and the containers that use them."],
       ["berth images --digests", "With the digests of their manifests."],
       ["berth images -q -f dangling=true", "The ids of images that have no name."],
     ],
@@ -35,12 +44,15 @@ export const defineImages: Define = (command, context) => {
     .option("--no-trunc", "show ids whole")
     .option("--digests", "show the digests of manifests, too")
     .option("--pinned", "show whether they are pinned, too: a kubelet does not remove those")
+    .option("--tree", "by the layers that they share")
     .option(
       "-f, --filter <condition>",
       "dangling=true or false (with or without a name); reference=PATTERN, a regular expression for names (repeatable)",
       repeated,
     )
     .action(async (text: string | undefined, options: ImagesOptions) => {
+      if (options.tree && (options.quiet || options.verbose || options.digests || options.pinned))
+        throw new UsageError("--tree shows neither ids alone nor --verbose, --digests or --pinned");
       const filters = (options.filter ?? []).map(parseFilter);
       const runtime = await context.connect(command);
       const { images } = await runtime.images.listImages({});
@@ -48,7 +60,11 @@ export const defineImages: Define = (command, context) => {
         .filter((image) => text === undefined || names(image).some((name) => name.includes(text)))
         .filter((image) => filters.every((fits) => fits(image)))
         .sort((one, other) => (names(one)[0] ?? "").localeCompare(names(other)[0] ?? ""));
-      if (options.quiet) process.stdout.write(shown.map((image) => `${image.id}\n`).join(""));
+      if (options.tree) {
+        const tree = await readTree(runtime, shown);
+        const style = hasUtf8(process.env) ? fineTree : plainTree;
+        print(options.output, treeDocument(tree), () => treeText(tree, style, options.trunc));
+      } else if (options.quiet) process.stdout.write(shown.map((image) => `${image.id}\n`).join(""));
       else {
         print(options.output, { images: shown }, () =>
           options.verbose ? shown.map(imageFacts).join("\n") : imageTable(shown, options),

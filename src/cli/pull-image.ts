@@ -2,12 +2,14 @@ import { readFileSync } from "node:fs";
 import type { Command } from "commander";
 import { during, Fault, isFault } from "../base/fault.ts";
 import type { Ms } from "../base/units.ts";
-import { BerthService } from "../wire/gen/berth.v1.ts";
+import { BerthService, type PullImageProgress } from "../wire/gen/berth.v1.ts";
 import { AuthConfig, ImageSpec, type PodSandboxConfig } from "../wire/gen/runtime.v1.ts";
 import type { Runtime } from "./context.ts";
 import { size } from "./output/units.ts";
-import { PullProgress } from "./pull/progress.ts";
-import { quietShow, showPull } from "./pull/show.ts";
+import { followTransfer } from "./transfer/follow.ts";
+import { TransferProgress } from "./transfer/progress.ts";
+import { quietShow, showTransfer } from "./transfer/show.ts";
+import { pullWords } from "./transfer/words.ts";
 import { UsageError } from "./usage-error.ts";
 
 /** What is pulled, and with what. */
@@ -51,7 +53,7 @@ async function pullTelling(
   { quiet, signal }: PullWatch,
 ): Promise<string | undefined> {
   const startedAt = performance.now();
-  const progress = new PullProgress();
+  const progress = new TransferProgress();
   const steps = runtime
     .calls(BerthService)
     .pullImage({ reference, auth }, { signal })
@@ -62,21 +64,18 @@ async function pullTelling(
     throw error;
   });
   if (first === undefined) return undefined;
-  let id: string | undefined;
+  let last: PullImageProgress | undefined;
   {
-    using show = quiet ? quietShow : showPull(reference, progress);
-    for (let next = first; !next.done; next = await steps.next()) {
-      progress.take(next.value, performance.now());
-      show.moved();
-      if (next.value.step?.$case === "image") id = next.value.step.value.id;
-    }
+    using show = quiet ? quietShow : showTransfer(pullWords, reference, progress);
+    last = await followTransfer(first, steps, progress, show);
   }
-  if (id === undefined) throw new Fault("internal", "the daemon ended its answer before the image was there");
+  if (last?.step?.$case !== "image")
+    throw new Fault("internal", "the daemon ended its answer before the image was there");
   if (!quiet) tellEnd(progress, startedAt);
-  return id;
+  return last.step.value.id;
 }
 
-function tellEnd(progress: PullProgress, startedAt: Ms): void {
+function tellEnd(progress: TransferProgress, startedAt: Ms): void {
   const { layers, total } = progress.view(performance.now());
   const what =
     layers.length === 0 ? "the image is up to date" : `pulled ${size(total)} in ${secondsSince(startedAt)} s`;
@@ -97,7 +96,7 @@ async function pullSilently(
   const spec = ImageSpec.create({ image, annotations });
   let id: string;
   {
-    using _show = quiet ? quietShow : showPull(image, undefined);
+    using _show = quiet ? quietShow : showTransfer(pullWords, image, undefined);
     id = (await runtime.images.pullImage({ image: spec, auth, sandboxConfig }, { signal })).imageRef;
   }
   if (!quiet) process.stderr.write(`pulled in ${secondsSince(startedAt)} s\n`);

@@ -21,7 +21,10 @@ export function apiParts(node: NodeParts): ApiParts {
       pull: (reference, options, progress, signal) =>
         images.pullTelling(reference, options, progress, signal),
       import: (path, signal) => images.import(path, signal),
-      export: (references, path, signal) => images.export(references, path, signal),
+      export: (references, signal) => images.export(references, signal),
+      push: (push, progress, signal) => images.push(push, progress, signal),
+      tag: (image, name, signal) => images.tag(image, name, signal),
+      untag: (name, signal) => images.untag(name, signal),
     },
     events: node.events,
     streams: node.streams,

@@ -1,7 +1,7 @@
 import type { BootId, ChainId, DiffId, Digest, ImageId } from "../base/ids.ts";
 import type { StepTime } from "../base/steps.ts";
 import type { Bytes, UnixNanos } from "../base/units.ts";
-import type { ImageConfig } from "../spec/oci-image.ts";
+import type { HistoryEntry, ImageConfig } from "../spec/oci-image.ts";
 
 /** One layer of an image, as unpacked. */
 export interface ImageLayer {
@@ -80,6 +80,30 @@ export interface LayerProgress {
 /** What a pull is doing, for logs and progress bars. */
 export type PullProgress = { readonly phase: "resolving" } | LayerProgress | { readonly phase: "committing" };
 
+/** Where a blob stands in a push. "present": the registry had it; "mounted": it took it from another repository of its own. */
+export type PushState = "waiting" | "pushing" | "done" | "present" | "mounted";
+
+/** What a push is doing: its layers, and the config as one more, are all told of before the first byte goes. */
+export type PushProgress =
+  | {
+      readonly phase: "layer";
+      readonly digest: Digest;
+      readonly state: PushState;
+      readonly done: Bytes;
+      readonly total: Bytes;
+    }
+  | { readonly phase: "committing" };
+
+/** What stands at the registry after a push. */
+export interface PushedImage {
+  /** By digest. */
+  readonly reference: string;
+  /** The manifest's. */
+  readonly digest: Digest;
+  /** The image is known by another digest, too: that of an index, whose other platforms are not here. */
+  readonly byAnother: boolean;
+}
+
 /** Follows one pull. */
 export interface PullWatch {
   told(step: PullProgress): void;
@@ -113,6 +137,8 @@ export interface Images {
    * @throws {Fault} unavailable for a snapshotter that can't work; notFound when the image is gone, or a blob can't be had
    */
   unpackIn(id: ImageId, snapshotter: string, signal: AbortSignal): Promise<void>;
+  /** How an image was made, the first step first; empty where it doesn't say. */
+  history(image: ImageRecord): Promise<readonly HistoryEntry[]>;
   /**
    * Removes the image with all its references, whichever of them names it (CRI RemoveImage). Succeeds if it
    * is not here.

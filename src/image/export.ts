@@ -1,13 +1,11 @@
-import { createHash } from "node:crypto";
-import { type FileHandle, open, rm } from "node:fs/promises";
-import { during, Fault } from "../base/fault.ts";
 import type { Digest } from "../base/ids.ts";
-import { digestFromHex, hexOf } from "../spec/digest.ts";
+import { hexOf } from "../spec/digest.ts";
 import { mediaTypes } from "../spec/oci-image.ts";
 import { parseReference } from "../spec/reference.ts";
 import { tarEnd, tarHeader, tarPadding } from "../wire/tar/write.ts";
-import type { ImageLayer, ImageRecord } from "./contract.ts";
-import { findImage } from "./find.ts";
+import type { ImageRecord } from "./contract.ts";
+import { requireImage } from "./find.ts";
+import { layerBytes } from "./layer-bytes.ts";
 import type { ImageParts } from "./parts.ts";
 import { blobsOf } from "./sweep.ts";
 
@@ -17,40 +15,26 @@ interface Exported {
 }
 
 /**
- * Writes images to a new tar: an OCI image layout with the manifest.json of docker beside it. Blobs that were
- * dropped after unpacking are fetched again, without a credential.
+ * Images as a tar: an OCI image layout with the manifest.json of docker beside it. Blobs that were dropped after unpacking
+ * are fetched again, without a credential.
  *
- * @throws {Fault} notFound (an image, or a blob that can't be fetched again), alreadyExists, exhausted
+ * @throws {Fault} notFound for an image, before anything comes; what `layerBytes` throws
  */
-export async function exportImages(
+export async function* exportImages(
   references: readonly string[],
-  path: string,
   parts: ImageParts,
   signal: AbortSignal,
-): Promise<void> {
+): AsyncGenerator<Uint8Array, void, undefined> {
   const images = gather(references, parts);
   using _pins = parts.work.pins.pin(images.flatMap(({ record }) => blobsOf(record)));
-  const file = await open(path, "wx", 0o600).catch((cause: NodeJS.ErrnoException) => {
-    throw new Fault(cause.code === "EEXIST" ? "alreadyExists" : "invalid", `${path} can't be made`, {
-      cause,
-    });
-  });
-  try {
-    await writeArchive(file, images, parts, signal);
-    await file.close();
-  } catch (error) {
-    await file.close().catch(() => undefined);
-    await rm(path, { force: true });
-    throw during(`exporting to ${path}`, error);
-  }
+  yield* archive(images, parts, signal);
 }
 
 /** Each image once, under the tags that were asked for; by id or digest: under all that it has. */
 function gather(references: readonly string[], { store, registry }: ImageParts): Exported[] {
   const tags = new Map<string, Set<string>>();
   for (const reference of references) {
-    const record = findImage(reference, store.records, store.bootId, registry.candidates);
-    if (record === undefined) throw new Fault("notFound", `image "${reference}" is not on this node`);
+    const record = requireImage(reference, { store, registry });
     const asked = record.tags.filter((tag) => sameName(tag, reference));
     const all = tags.get(record.id) ?? new Set();
     for (const tag of asked.length > 0 ? asked : record.tags) all.add(tag);
@@ -71,34 +55,27 @@ function sameName(tag: string, reference: string): boolean {
   }
 }
 
-async function writeArchive(
-  file: FileHandle,
+async function* archive(
   images: readonly Exported[],
   parts: ImageParts,
   signal: AbortSignal,
-): Promise<void> {
+): AsyncGenerator<Uint8Array, void, undefined> {
   const written = new Set<Digest>();
+  const isNew = (digest: Digest) => !written.has(digest) && written.add(digest) !== undefined;
   for (const { record } of images) {
-    for (const digest of [record.manifest.digest, record.id]) {
-      if (written.has(digest)) continue;
-      written.add(digest);
-      const bytes = await parts.store.content.read(digest, parts.settings.maxManifest);
-      await writeFile(file, blobPath(digest), bytes);
-    }
-    for (const layer of record.layers) {
-      if (written.has(layer.blob.digest)) continue;
-      written.add(layer.blob.digest);
-      await writeLayer(file, record, layer, parts, signal);
+    for (const digest of [record.manifest.digest, record.id].filter(isNew))
+      yield file(blobPath(digest), await parts.store.content.read(digest, parts.settings.maxManifest));
+    for (const { blob } of record.layers.filter(({ blob }) => isNew(blob.digest))) {
+      yield tarHeader({ name: blobPath(blob.digest), size: blob.size });
+      yield* layerBytes(record, blob, parts, () => undefined, signal);
+      yield tarPadding(blob.size);
     }
   }
-  await writeFile(file, "oci-layout", json({ imageLayoutVersion: "1.0.0" }));
-  await writeFile(
-    file,
-    "index.json",
-    json({ schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests: descriptors(images) }),
-  );
-  await writeFile(file, "manifest.json", json(images.map(dockerEntry)));
-  await file.appendFile(tarEnd);
+  yield file("oci-layout", json({ imageLayoutVersion: "1.0.0" }));
+  const index = { schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests: descriptors(images) };
+  yield file("index.json", json(index));
+  yield file("manifest.json", json(images.map(dockerEntry)));
+  yield tarEnd;
 }
 
 function descriptors(images: readonly Exported[]): object[] {
@@ -122,61 +99,8 @@ function dockerEntry({ record, tags }: Exported): object {
   };
 }
 
-async function writeLayer(
-  file: FileHandle,
-  record: ImageRecord,
-  { blob }: ImageLayer,
-  parts: ImageParts,
-  signal: AbortSignal,
-): Promise<void> {
-  await file.appendFile(tarHeader({ name: blobPath(blob.digest), size: blob.size }));
-  const hash = createHash("sha256");
-  let size = 0;
-  for await (const chunk of await layerBytes(record, blob, parts, signal)) {
-    hash.update(chunk);
-    size += chunk.length;
-    await file.appendFile(chunk);
-  }
-  if (size !== blob.size || digestFromHex(hash.digest("hex")) !== blob.digest) {
-    throw new Fault("corrupt", `what came for layer ${blob.digest} is not what the manifest names`);
-  }
-  await file.appendFile(tarPadding(size));
-}
-
-async function layerBytes(
-  record: ImageRecord,
-  blob: ImageLayer["blob"],
-  { store, registry }: ImageParts,
-  signal: AbortSignal,
-): Promise<AsyncIterable<Uint8Array>> {
-  if ((await store.content.size(blob.digest)) === blob.size) return store.content.stream(blob.digest, signal);
-  const name = record.digests[0] ?? record.tags[0];
-  if (name === undefined) {
-    throw new Fault(
-      "notFound",
-      `layer ${blob.digest} was dropped once it was unpacked, and the image has no name to fetch it by`,
-    );
-  }
-  const repository = await registry.repository(parseReference(name), undefined);
-  return again(repository.blob(blob, signal), blob.digest);
-}
-
-async function* again(chunks: AsyncIterable<Uint8Array>, digest: Digest): AsyncGenerator<Uint8Array> {
-  try {
-    yield* chunks;
-  } catch (error) {
-    throw during(
-      `layer ${digest} was dropped once it was unpacked, and can't be fetched again`,
-      error,
-      "to keep blobs, set image.keepLayerBlobs, or import the image",
-    );
-  }
-}
-
-async function writeFile(file: FileHandle, name: string, bytes: Uint8Array): Promise<void> {
-  await file.appendFile(
-    Buffer.concat([tarHeader({ name, size: bytes.length }), bytes, tarPadding(bytes.length)]),
-  );
+function file(name: string, bytes: Uint8Array): Uint8Array {
+  return Buffer.concat([tarHeader({ name, size: bytes.length }), bytes, tarPadding(bytes.length)]);
 }
 
 function blobPath(digest: Digest): string {

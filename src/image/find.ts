@@ -4,6 +4,7 @@ import { findByPrefix } from "../base/prefix.ts";
 import type { RecordTable } from "../metadata/contract.ts";
 import { formatReference, parseReference, type Reference } from "../spec/reference.ts";
 import type { ImageRecord } from "./contract.ts";
+import type { ImageParts } from "./parts.ts";
 import { isTrusted } from "./record.ts";
 
 /**
@@ -37,6 +38,22 @@ export function findImage(
     () => undefined,
     () => byHex,
   )?.record;
+}
+
+/** As `findImage`. @throws {Fault} notFound; invalid, as that */
+export function requireImage(
+  reference: string,
+  { store, registry }: Pick<ImageParts, "store" | "registry">,
+): ImageRecord {
+  const record = findImage(reference, store.records, store.bootId, registry.candidates);
+  if (record === undefined) throw notHere(reference);
+  return record;
+}
+
+export function notHere(reference: string): Fault {
+  return new Fault("notFound", `image "${reference}" is not on this node`, {
+    hint: "`berth images` lists them",
+  });
 }
 
 /** Every image that can be relied on. */

@@ -1,22 +1,33 @@
 import type { ImageId } from "../base/ids.ts";
 import type { Bytes } from "../base/units.ts";
 import { credentialFingerprint, readCredential } from "../registry/credential.ts";
+import type { HistoryEntry } from "../spec/oci-image.ts";
 import { formatReference } from "../spec/reference.ts";
-import type { ImageRecord, Images, PullOptions, PullProgress } from "./contract.ts";
+import type {
+  ImageRecord,
+  Images,
+  PullOptions,
+  PullProgress,
+  PushedImage,
+  PushProgress,
+} from "./contract.ts";
 import { Durability } from "./durability.ts";
 import { exportImages } from "./export.ts";
 import { findImage, trustedImages } from "./find.ts";
+import { imageHistory } from "./history.ts";
 import { importImages } from "./import.ts";
 import { LayoutIndex } from "./layout-index.ts";
 import { type ImageParts, partsIn } from "./parts.ts";
 import { PhaseTimes } from "./phase-times.ts";
 import { pullImage } from "./pull.ts";
+import { type Push, pushImage } from "./push.ts";
 import { applyPins } from "./record.ts";
 import { type LostImage, recoverImages } from "./recover.ts";
 import { removeImage } from "./remove.ts";
 import { SharedWork } from "./shared-work.ts";
 import { chooseName } from "./short-names.ts";
 import { sweepImages } from "./sweep.ts";
+import { tagImage, untagImage } from "./tag.ts";
 import { unpackIn } from "./unpack-in.ts";
 import type { VerifyOptions } from "./verify/contract.ts";
 import { type Verified, verifyImages } from "./verify/verify.ts";
@@ -144,13 +155,39 @@ export class NodeImages implements Images {
   }
 
   /**
-   * Writes images as a tar to the absolute `path`, an OCI layout that docker loads, too.
+   * Images as a tar: an OCI layout that docker loads, too.
    *
-   * @throws {Fault} notFound for an image, or for a layer's blob that was dropped and can't be fetched again;
-   * alreadyExists when there is something at `path`
+   * @throws {Fault} notFound for an image, before anything comes; what a registry said where a layer's blob was dropped and
+   * can't be fetched again
    */
-  async export(references: readonly string[], path: string, signal: AbortSignal): Promise<void> {
-    await exportImages(references, path, this.#parts, AbortSignal.any([signal, this.#closing.signal]));
+  export(references: readonly string[], signal: AbortSignal): AsyncIterable<Uint8Array> {
+    return exportImages(references, this.#parts, AbortSignal.any([signal, this.#closing.signal]));
+  }
+
+  /** @throws {Fault} notFound; invalid; what the registry said */
+  async push(push: Push, progress: (step: PushProgress) => void, signal: AbortSignal): Promise<PushedImage> {
+    const until = AbortSignal.any([signal, this.#closing.signal]);
+    const pushed = await pushImage(push, this.#parts, progress, until);
+    this.#parts.log.info({ image: pushed.reference, digest: pushed.digest }, "image is pushed");
+    return pushed;
+  }
+
+  /** Gives an image one more name, which another may have had. @throws {Fault} notFound, invalid */
+  async tag(image: string, name: string, signal: AbortSignal): Promise<void> {
+    const { id, tags } = await tagImage(image, name, this.#parts, signal);
+    this.#parts.log.info({ imageId: id, tags }, "image is tagged");
+    await this.#index.update();
+  }
+
+  /** Takes a name from the image that has it, which stays. @throws {Fault} notFound, invalid */
+  async untag(name: string, signal: AbortSignal): Promise<void> {
+    await untagImage(name, this.#parts, signal);
+    this.#parts.log.info({ image: name }, "image is untagged");
+    await this.#index.update();
+  }
+
+  history(image: ImageRecord): Promise<readonly HistoryEntry[]> {
+    return imageHistory(image, this.#parts);
   }
 
   /**

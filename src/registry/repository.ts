@@ -13,6 +13,7 @@ import { type HostFailure, noHostServes } from "./failures.ts";
 import type { HostHealth } from "./host-health.ts";
 import type { HostSession } from "./host-session.ts";
 import { hostTurns } from "./host-turns.ts";
+import { PushRepository } from "./push-repository.ts";
 import { drain } from "./redirect.ts";
 
 /** A manifest or an index as a registry gave it; its bytes have the digest. */
@@ -197,6 +198,14 @@ export class RemoteRepository {
       }
     }
     throw noHostServes(doing, failures, this.#settings);
+  }
+
+  /** What is pushed goes to the first host that takes it. @throws {Fault} invalid when none is configured to */
+  forPush(): PushRepository {
+    const [session] = this.#able("push");
+    if (session === undefined)
+      throw noHostServes(`pushing to ${repositoryName(this.#reference)}`, [], this.#settings);
+    return new PushRepository(this.#reference, session, this.#settings);
   }
 
   #able(capability: HostCapability): HostSession[] {

@@ -77,6 +77,17 @@ export interface ImageConfig extends Platform {
   readonly rootfs: { readonly type: "layers"; readonly diff_ids: readonly DiffId[] };
 }
 
+/** One step in the making of an image (OCI image spec, config: history), by the field names of its JSON. */
+export interface HistoryEntry {
+  /** RFC 3339. */
+  readonly created?: string | undefined;
+  readonly created_by?: string | undefined;
+  readonly author?: string | undefined;
+  readonly comment?: string | undefined;
+  /** It made no layer. */
+  readonly empty_layer?: boolean | undefined;
+}
+
 /** Layers before their packing: OCI's, its non-distributable ones, Docker's, and its foreign ones. */
 const layerTypes = [
   mediaTypes.ociLayer,
@@ -239,6 +250,26 @@ function isGeneric(mediaType: string): boolean {
  */
 export function parseImageConfig(bytes: Uint8Array): ImageConfig {
   return parseAs(imageConfigSchema, parseJson(bytes, "image config"), "image config");
+}
+
+const historyBody = v.object({
+  history: v.nullish(
+    v.array(
+      v.object({
+        created: optionalText,
+        created_by: optionalText,
+        author: optionalText,
+        comment: optionalText,
+        empty_layer: v.nullish(v.boolean(), false),
+      }),
+    ),
+    [],
+  ),
+});
+
+/** What an image's config says of its making, the first step first. @throws {Fault} corrupt */
+export function parseHistory(bytes: Uint8Array): HistoryEntry[] {
+  return parseAs(historyBody, parseJson(bytes, "image config"), "image config").history;
 }
 
 /**

@@ -207,19 +207,6 @@ describe("the berth command", privileged, () => {
     }
   });
 
-  test("images, export, rmi, import: the same image comes back", async () => {
-    const before = await berth("images");
-    assert.match(before, /^test\.berth\.example\/busybox\s+1\s+[0-9a-f]{13}\s+\S+MB$/m);
-    const archive = join(daemon.workspace.directory, "exported.tar");
-    await berth("export", busyboxImage, "--file", archive);
-    assert.ok(existsSync(archive));
-    await berth("rmi", busyboxImage);
-    assert.equal(await berth("images", "-q"), "");
-    assert.equal(await berth("import", archive), `${busyboxImage}\n`);
-    assert.equal(await berth("images"), before);
-    assert.equal(await berth("run", "--rm", busyboxImage, "cat", "/www/index.html"), "hello from berth\n");
-  });
-
   test("info and version; JSON and YAML hold the same", async () => {
     assert.match(await berth("version"), /^runtime\s+berth /m);
     assert.match(await berth("info"), /^RuntimeReady\s+yes$/m);

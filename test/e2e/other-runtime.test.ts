@@ -151,11 +151,22 @@ describe("the berth command on Debian's containerd", privileged, () => {
     );
   });
 
+  test("history and the tree of images tell what this runtime does", async () => {
+    assert.match(await berth("history", busyboxImage), /^LAYER .*\n[0-9a-f]{13} +ADD busybox\n$/);
+    const tree = await berth("images", "--tree");
+    assert.match(tree, /^\(shared by 2\) +1$/m);
+    assert.match(tree, new RegExp(`(├─|\\|-) ${busyboxImage} +[0-9a-f]{13} +\\S+MB +0B +0 +1$`, "m"));
+  });
+
   test("what this runtime does not have is told as such", async () => {
     for (const [name, args, call] of [
       ["events", [], "GetContainerEvents"],
       ["runtime-config", [], "RuntimeConfig"],
-      ["import", ["/no.tar"], "Import"],
+      ["load", ["/no.tar"], "Import"],
+      ["save", [busyboxImage], "Export"],
+      ["push", [busyboxImage], "PushImage"],
+      ["tag", [busyboxImage, "x"], "Tag"],
+      ["untag", [busyboxImage], "Untag"],
     ] as const) {
       const { code, stderr } = await command(name, ...args);
       assert.equal(code, 1);

@@ -43,7 +43,12 @@ export class TestContainerd {
         layers: [busyboxLayer()],
         config: { Cmd: ["sleep", "1000000"] },
       });
-      await containerd.#import({ name: busyboxImage, layers: [busyboxLayer()], config: { Cmd: ["sh"] } });
+      await containerd.#import({
+        name: busyboxImage,
+        layers: [busyboxLayer()],
+        config: { Cmd: ["sh"] },
+        history: [{ created_by: "ADD busybox" }],
+      });
     } catch (error) {
       await containerd.close();
       throw error;

@@ -19,6 +19,8 @@ export interface ImageRecipe {
     readonly Labels?: Readonly<Record<string, string>>;
     readonly Volumes?: Readonly<Record<string, object>>;
   };
+  /** The steps of its making (OCI image spec, config: history). */
+  readonly history?: readonly { readonly created_by: string; readonly empty_layer?: boolean }[];
 }
 
 const defaultPath = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -42,6 +44,7 @@ export async function writeOciArchive(recipe: ImageRecipe, path: string): Promis
     created: "1970-01-01T00:00:00Z",
     config: { Env: [defaultPath], ...recipe.config },
     rootfs: { type: "layers", diff_ids: layers.map(({ diffId }) => diffId) },
+    ...(recipe.history === undefined ? {} : { history: recipe.history }),
   });
   const manifest = blob(blobs, mediaTypes.manifest, {
     schemaVersion: 2,

@@ -4,11 +4,9 @@ import { decodeAuth } from "../convert/decode-auth.ts";
 import { encodeImage } from "../convert/encode-image.ts";
 import { requireText } from "../convert/field.ts";
 import type { ImageTransfer } from "../parts.ts";
+import { latestSteps } from "./latest-steps.ts";
 
-/**
- * RPC PullImage of berth's own API: the pull's progress, then the image. A reader that is slow gets the latest state
- * of each layer, not all that were.
- */
+/** RPC PullImage of berth's own API: the pull's progress, then the image. */
 export async function* pullImageWithProgress(
   request: PullImageRequest,
   transfer: ImageTransfer,
@@ -16,39 +14,17 @@ export async function* pullImageWithProgress(
 ): AsyncGenerator<PullImageProgress> {
   const reference = requireText(request.reference, "reference");
   const auth = decodeAuth(request.auth, reference);
-  // By layer, or by phase: a later step of the same one takes the place of one that is still unread.
-  const unread = new Map<string, PullProgress>([["resolving", { phase: "resolving" }]]);
-  let news = Promise.withResolvers<void>();
-  // Told at once: a pull that another began has left that phase behind.
-  news.resolve();
-  const left = new AbortController();
-  const pull = transfer.pull(
-    reference,
-    { auth },
-    (step) => {
-      unread.set(step.phase === "layer" ? step.digest : step.phase, step);
-      news.resolve();
+  const record = yield* latestSteps(
+    // Told at once: a pull that another began has left that phase behind.
+    [{ phase: "resolving" }],
+    (tell, until) => transfer.pull(reference, { auth }, tell, until),
+    {
+      keyOf: (step: PullProgress) => (step.phase === "layer" ? step.digest : step.phase),
+      encode: encodeProgress,
     },
-    AbortSignal.any([signal, left.signal]),
+    signal,
   );
-  let over = false;
-  const end = () => {
-    over = true;
-    news.resolve();
-  };
-  pull.then(end, end);
-  try {
-    while (!over) {
-      await news.promise;
-      news = Promise.withResolvers();
-      const steps = [...unread.values()];
-      unread.clear();
-      for (const step of steps) yield encodeProgress(step);
-    }
-    yield { step: { $case: "image", value: encodeImage(await pull) } };
-  } finally {
-    left.abort();
-  }
+  yield { step: { $case: "image", value: encodeImage(record) } };
 }
 
 const layerStates: Readonly<Record<LayerProgress["state"], LayerState>> = {

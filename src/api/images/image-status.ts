@@ -22,12 +22,12 @@ export async function imageStatus(
   if (record === undefined || !isWanted) return { image: undefined, info: {} };
   return {
     image: encodeImage(record),
-    info: request.verbose ? { info: infoText(verboseInfo(record)) } : {},
+    info: request.verbose ? { info: infoText(await verboseInfo(record, images)) } : {},
   };
 }
 
 /** For `crictl inspecti` and `berth inspect`; `imageSpec` and `chainID` are where others have them, too. */
-function verboseInfo(record: ImageRecord): object {
+async function verboseInfo(record: ImageRecord, images: Images): Promise<object> {
   const { config, manifest, layers, unpacked, pulledAt } = record;
   return {
     chainID: layers.at(-1)?.chainId ?? "",
@@ -35,6 +35,6 @@ function verboseInfo(record: ImageRecord): object {
     layers,
     unpacked,
     pulledAt,
-    imageSpec: config,
+    imageSpec: { ...config, history: await images.history(record) },
   };
 }

@@ -78,7 +78,20 @@ export class NodeInMemory {
           return this.#images().pull(reference, options, signal);
         },
         import: async () => [...this.imageRecords.values()],
-        export: async () => undefined,
+        export: async function* () {
+          yield* [Buffer.from("a "), Buffer.from("tar")];
+        },
+        push: async ({ image, destination = image }, progress) => {
+          const layer = { phase: "layer", digest: "sha256:l" as Digest, total: 2 } as const;
+          progress({ ...layer, state: "mounted", done: 2 });
+          progress({ phase: "committing" });
+          return { reference: destination, digest: "sha256:m" as Digest, byAnother: false };
+        },
+        tag: async (image, name) => {
+          const record = this.imageRecords.get(image);
+          if (record !== undefined) this.imageRecords.set(name, record);
+        },
+        untag: async (name) => void this.imageRecords.delete(name),
       },
       events: this.events,
       streams: { urlFor: ({ kind, id }) => `http://127.0.0.1:1/${kind}/${id}`, problem: () => undefined },
@@ -210,6 +223,7 @@ export class NodeInMemory {
         return record;
       },
       unpackIn: async () => undefined,
+      history: async () => [{ created_by: "COPY all of it", empty_layer: false }],
       remove: async (reference) => void this.imageRecords.delete(reference),
     };
   }

@@ -29,7 +29,7 @@ function typed(shell: string, lines: readonly string[]): Promise<string> {
 }
 
 const cases: readonly [words: string[], offered: string[]][] = [
-  [["lo"], ["logs"]],
+  [["lo"], ["logs", "load"]],
   [["--end"], ["--endpoint"]],
   [["config", "sh"], ["show"]],
   [["help", "ver"], ["version"]],
@@ -43,10 +43,10 @@ const cases: readonly [words: string[], offered: string[]][] = [
   [["ps", "-ao", "y"], ["yaml"]],
   [["ps", "--output=ya"], ["--output=yaml"]],
   [["ps", "--nothing=ya"], []],
-  [["--config", "ps", "imp"], ["import"]],
+  [["--config", "ps", "hist"], ["history"]],
   [["--config=x", "run", "--pull", "n"], ["never"]],
   [["serve", "--root", ""], [":files"]],
-  [["import", "a.tar", ""], [":files"]],
+  [["load", "a.tar", ""], [":files"]],
   [["cp", "./no/such", "/tm"], [":files"]],
   [["run", "image", "--pu"], []],
   [["exec", "web", "ls", "--co"], []],
@@ -83,7 +83,7 @@ test("zsh completes at a tab", async () => {
 });
 
 test("fish completes, with descriptions", async () => {
-  const script = 'berth completion fish | source; complete -C "berth lo"; complete -C "berth ps --output=j"';
+  const script = 'berth completion fish | source; complete -C "berth log"; complete -C "berth ps --output=j"';
   const { stdout } = await run("fish", ["--no-config", "-c", script], { env });
   assert.equal(stdout, "logs\tshow what a container wrote\n--output=json\n");
 });

@@ -27,6 +27,11 @@ export function terminalOf(stream: OutputStream, env: NodeJS.ProcessEnv = proces
   return { colours: mayPaint(watched, env), columns: watched ? width : undefined };
 }
 
+/** True where the locale has UTF-8 (locale(7)). */
+export function hasUtf8(env: NodeJS.ProcessEnv): boolean {
+  return /utf-?8/i.test(env.LC_ALL || env.LC_CTYPE || env.LANG || "");
+}
+
 function mayPaint(watched: boolean, env: NodeJS.ProcessEnv): boolean {
   const isSet = (name: string) => env[name] !== undefined && env[name] !== "";
   if (isSet("NO_COLOR")) return false;

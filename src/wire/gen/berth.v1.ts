@@ -17,6 +17,8 @@ export const LayerState = {
   LAYER_DONE: 3,
   LAYER_PRESENT: 4,
   LAYER_UNPACKED: 5,
+  LAYER_PUSHING: 6,
+  LAYER_MOUNTED: 7,
 } as const;
 
 export type LayerState = typeof LayerState[keyof typeof LayerState];
@@ -28,6 +30,8 @@ export namespace LayerState {
   export type LAYER_DONE = typeof LayerState.LAYER_DONE;
   export type LAYER_PRESENT = typeof LayerState.LAYER_PRESENT;
   export type LAYER_UNPACKED = typeof LayerState.LAYER_UNPACKED;
+  export type LAYER_PUSHING = typeof LayerState.LAYER_PUSHING;
+  export type LAYER_MOUNTED = typeof LayerState.LAYER_MOUNTED;
 }
 
 export interface InfoRequest {
@@ -67,7 +71,7 @@ export interface PullImageRequest {
 export interface PullImageProgress {
   step:
     | { $case: "resolving"; value: PullImageProgress_Resolving }
-    | { $case: "layer"; value: PullImageProgress_Layer }
+    | { $case: "layer"; value: LayerProgress }
     | { $case: "committing"; value: PullImageProgress_Committing }
     | { $case: "image"; value: Image }
     | undefined;
@@ -76,14 +80,14 @@ export interface PullImageProgress {
 export interface PullImageProgress_Resolving {
 }
 
-export interface PullImageProgress_Layer {
+export interface PullImageProgress_Committing {
+}
+
+export interface LayerProgress {
   digest: string;
   doneBytes: bigint;
   totalBytes: bigint;
   state: LayerState;
-}
-
-export interface PullImageProgress_Committing {
 }
 
 export interface ImportRequest {
@@ -96,10 +100,47 @@ export interface ImportResponse {
 
 export interface ExportRequest {
   references: string[];
-  path: string;
 }
 
 export interface ExportResponse {
+  data: Uint8Array;
+}
+
+export interface PushImageRequest {
+  image: string;
+  destination: string;
+  auth: AuthConfig | undefined;
+}
+
+export interface PushImageProgress {
+  step: { $case: "layer"; value: LayerProgress } | { $case: "committing"; value: PushImageProgress_Committing } | {
+    $case: "pushed";
+    value: PushImageProgress_Pushed;
+  } | undefined;
+}
+
+export interface PushImageProgress_Committing {
+}
+
+export interface PushImageProgress_Pushed {
+  reference: string;
+  digest: string;
+  byAnother: boolean;
+}
+
+export interface TagRequest {
+  image: string;
+  name: string;
+}
+
+export interface TagResponse {
+}
+
+export interface UntagRequest {
+  name: string;
+}
+
+export interface UntagResponse {
 }
 
 export interface CopyFromRequest {
@@ -588,7 +629,7 @@ export const PullImageProgress: MessageFns<PullImageProgress> = {
         PullImageProgress_Resolving.encode(message.step.value, writer.uint32(10).fork()).join();
         break;
       case "layer":
-        PullImageProgress_Layer.encode(message.step.value, writer.uint32(18).fork()).join();
+        LayerProgress.encode(message.step.value, writer.uint32(18).fork()).join();
         break;
       case "committing":
         PullImageProgress_Committing.encode(message.step.value, writer.uint32(26).fork()).join();
@@ -626,7 +667,7 @@ export const PullImageProgress: MessageFns<PullImageProgress> = {
               break;
             }
 
-            message.step = { $case: "layer", value: PullImageProgress_Layer.decode(reader, reader.uint32()) };
+            message.step = { $case: "layer", value: LayerProgress.decode(reader, reader.uint32()) };
             continue;
           }
           case 3: {
@@ -671,7 +712,7 @@ export const PullImageProgress: MessageFns<PullImageProgress> = {
       }
       case "layer": {
         if (object.step?.value !== undefined && object.step?.value !== null) {
-          message.step = { $case: "layer", value: PullImageProgress_Layer.fromPartial(object.step.value) };
+          message.step = { $case: "layer", value: LayerProgress.fromPartial(object.step.value) };
         }
         break;
       }
@@ -735,12 +776,55 @@ export const PullImageProgress_Resolving: MessageFns<PullImageProgress_Resolving
   },
 };
 
-function createBasePullImageProgress_Layer(): PullImageProgress_Layer {
+function createBasePullImageProgress_Committing(): PullImageProgress_Committing {
+  return {};
+}
+
+export const PullImageProgress_Committing: MessageFns<PullImageProgress_Committing> = {
+  encode(_: PullImageProgress_Committing, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PullImageProgress_Committing {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePullImageProgress_Committing();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<PullImageProgress_Committing>): PullImageProgress_Committing {
+    return PullImageProgress_Committing.fromPartial(base ?? {});
+  },
+  fromPartial(_: DeepPartial<PullImageProgress_Committing>): PullImageProgress_Committing {
+    const message = createBasePullImageProgress_Committing();
+    return message;
+  },
+};
+
+function createBaseLayerProgress(): LayerProgress {
   return { digest: "", doneBytes: 0n, totalBytes: 0n, state: 0 };
 }
 
-export const PullImageProgress_Layer: MessageFns<PullImageProgress_Layer> = {
-  encode(message: PullImageProgress_Layer, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+export const LayerProgress: MessageFns<LayerProgress> = {
+  encode(message: LayerProgress, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.digest !== "") {
       writer.uint32(10).string(message.digest);
     }
@@ -762,7 +846,7 @@ export const PullImageProgress_Layer: MessageFns<PullImageProgress_Layer> = {
     return writer;
   },
 
-  decode(input: BinaryReader | Uint8Array, length?: number): PullImageProgress_Layer {
+  decode(input: BinaryReader | Uint8Array, length?: number): LayerProgress {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
     const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
     if (previousRecursionDepth >= 100) {
@@ -771,7 +855,7 @@ export const PullImageProgress_Layer: MessageFns<PullImageProgress_Layer> = {
     (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBasePullImageProgress_Layer();
+      const message = createBaseLayerProgress();
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
@@ -819,60 +903,17 @@ export const PullImageProgress_Layer: MessageFns<PullImageProgress_Layer> = {
     }
   },
 
-  create(base?: DeepPartial<PullImageProgress_Layer>): PullImageProgress_Layer {
-    return PullImageProgress_Layer.fromPartial(base ?? {});
+  create(base?: DeepPartial<LayerProgress>): LayerProgress {
+    return LayerProgress.fromPartial(base ?? {});
   },
-  fromPartial(object: DeepPartial<PullImageProgress_Layer>): PullImageProgress_Layer {
-    const message = createBasePullImageProgress_Layer();
+  fromPartial(object: DeepPartial<LayerProgress>): LayerProgress {
+    const message = createBaseLayerProgress();
     message.digest = object.digest ?? "";
     message.doneBytes = (object.doneBytes !== undefined && object.doneBytes !== null) ? BigInt(object.doneBytes) : 0n;
     message.totalBytes = (object.totalBytes !== undefined && object.totalBytes !== null)
       ? BigInt(object.totalBytes)
       : 0n;
     message.state = object.state ?? 0;
-    return message;
-  },
-};
-
-function createBasePullImageProgress_Committing(): PullImageProgress_Committing {
-  return {};
-}
-
-export const PullImageProgress_Committing: MessageFns<PullImageProgress_Committing> = {
-  encode(_: PullImageProgress_Committing, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    return writer;
-  },
-
-  decode(input: BinaryReader | Uint8Array, length?: number): PullImageProgress_Committing {
-    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
-      const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBasePullImageProgress_Committing();
-      while (reader.pos < end) {
-        const tag = reader.uint32();
-        switch (tag >>> 3) {
-        }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        reader.skip(tag & 7);
-      }
-      return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
-  },
-
-  create(base?: DeepPartial<PullImageProgress_Committing>): PullImageProgress_Committing {
-    return PullImageProgress_Committing.fromPartial(base ?? {});
-  },
-  fromPartial(_: DeepPartial<PullImageProgress_Committing>): PullImageProgress_Committing {
-    const message = createBasePullImageProgress_Committing();
     return message;
   },
 };
@@ -988,16 +1029,13 @@ export const ImportResponse: MessageFns<ImportResponse> = {
 };
 
 function createBaseExportRequest(): ExportRequest {
-  return { references: [], path: "" };
+  return { references: [] };
 }
 
 export const ExportRequest: MessageFns<ExportRequest> = {
   encode(message: ExportRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     for (const v of message.references) {
       writer.uint32(10).string(v!);
-    }
-    if (message.path !== "") {
-      writer.uint32(18).string(message.path);
     }
     return writer;
   },
@@ -1023,14 +1061,6 @@ export const ExportRequest: MessageFns<ExportRequest> = {
             message.references.push(reader.string());
             continue;
           }
-          case 2: {
-            if (tag !== 18) {
-              break;
-            }
-
-            message.path = reader.string();
-            continue;
-          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1049,17 +1079,19 @@ export const ExportRequest: MessageFns<ExportRequest> = {
   fromPartial(object: DeepPartial<ExportRequest>): ExportRequest {
     const message = createBaseExportRequest();
     message.references = object.references?.map((e) => e) || [];
-    message.path = object.path ?? "";
     return message;
   },
 };
 
 function createBaseExportResponse(): ExportResponse {
-  return {};
+  return { data: new Uint8Array(0) };
 }
 
 export const ExportResponse: MessageFns<ExportResponse> = {
-  encode(_: ExportResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+  encode(message: ExportResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.data.length !== 0) {
+      writer.uint32(10).bytes(message.data);
+    }
     return writer;
   },
 
@@ -1076,6 +1108,14 @@ export const ExportResponse: MessageFns<ExportResponse> = {
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.data = reader.bytes();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1091,8 +1131,518 @@ export const ExportResponse: MessageFns<ExportResponse> = {
   create(base?: DeepPartial<ExportResponse>): ExportResponse {
     return ExportResponse.fromPartial(base ?? {});
   },
-  fromPartial(_: DeepPartial<ExportResponse>): ExportResponse {
+  fromPartial(object: DeepPartial<ExportResponse>): ExportResponse {
     const message = createBaseExportResponse();
+    message.data = object.data ?? new Uint8Array(0);
+    return message;
+  },
+};
+
+function createBasePushImageRequest(): PushImageRequest {
+  return { image: "", destination: "", auth: undefined };
+}
+
+export const PushImageRequest: MessageFns<PushImageRequest> = {
+  encode(message: PushImageRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.image !== "") {
+      writer.uint32(10).string(message.image);
+    }
+    if (message.destination !== "") {
+      writer.uint32(18).string(message.destination);
+    }
+    if (message.auth !== undefined) {
+      AuthConfig.encode(message.auth, writer.uint32(26).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PushImageRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePushImageRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.image = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.destination = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.auth = AuthConfig.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<PushImageRequest>): PushImageRequest {
+    return PushImageRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<PushImageRequest>): PushImageRequest {
+    const message = createBasePushImageRequest();
+    message.image = object.image ?? "";
+    message.destination = object.destination ?? "";
+    message.auth = (object.auth !== undefined && object.auth !== null)
+      ? AuthConfig.fromPartial(object.auth)
+      : undefined;
+    return message;
+  },
+};
+
+function createBasePushImageProgress(): PushImageProgress {
+  return { step: undefined };
+}
+
+export const PushImageProgress: MessageFns<PushImageProgress> = {
+  encode(message: PushImageProgress, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    switch (message.step?.$case) {
+      case "layer":
+        LayerProgress.encode(message.step.value, writer.uint32(10).fork()).join();
+        break;
+      case "committing":
+        PushImageProgress_Committing.encode(message.step.value, writer.uint32(18).fork()).join();
+        break;
+      case "pushed":
+        PushImageProgress_Pushed.encode(message.step.value, writer.uint32(26).fork()).join();
+        break;
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PushImageProgress {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePushImageProgress();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.step = { $case: "layer", value: LayerProgress.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.step = { $case: "committing", value: PushImageProgress_Committing.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.step = { $case: "pushed", value: PushImageProgress_Pushed.decode(reader, reader.uint32()) };
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<PushImageProgress>): PushImageProgress {
+    return PushImageProgress.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<PushImageProgress>): PushImageProgress {
+    const message = createBasePushImageProgress();
+    switch (object.step?.$case) {
+      case "layer": {
+        if (object.step?.value !== undefined && object.step?.value !== null) {
+          message.step = { $case: "layer", value: LayerProgress.fromPartial(object.step.value) };
+        }
+        break;
+      }
+      case "committing": {
+        if (object.step?.value !== undefined && object.step?.value !== null) {
+          message.step = { $case: "committing", value: PushImageProgress_Committing.fromPartial(object.step.value) };
+        }
+        break;
+      }
+      case "pushed": {
+        if (object.step?.value !== undefined && object.step?.value !== null) {
+          message.step = { $case: "pushed", value: PushImageProgress_Pushed.fromPartial(object.step.value) };
+        }
+        break;
+      }
+    }
+    return message;
+  },
+};
+
+function createBasePushImageProgress_Committing(): PushImageProgress_Committing {
+  return {};
+}
+
+export const PushImageProgress_Committing: MessageFns<PushImageProgress_Committing> = {
+  encode(_: PushImageProgress_Committing, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PushImageProgress_Committing {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePushImageProgress_Committing();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<PushImageProgress_Committing>): PushImageProgress_Committing {
+    return PushImageProgress_Committing.fromPartial(base ?? {});
+  },
+  fromPartial(_: DeepPartial<PushImageProgress_Committing>): PushImageProgress_Committing {
+    const message = createBasePushImageProgress_Committing();
+    return message;
+  },
+};
+
+function createBasePushImageProgress_Pushed(): PushImageProgress_Pushed {
+  return { reference: "", digest: "", byAnother: false };
+}
+
+export const PushImageProgress_Pushed: MessageFns<PushImageProgress_Pushed> = {
+  encode(message: PushImageProgress_Pushed, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.reference !== "") {
+      writer.uint32(10).string(message.reference);
+    }
+    if (message.digest !== "") {
+      writer.uint32(18).string(message.digest);
+    }
+    if (message.byAnother !== false) {
+      writer.uint32(24).bool(message.byAnother);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PushImageProgress_Pushed {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePushImageProgress_Pushed();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.reference = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.digest = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.byAnother = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<PushImageProgress_Pushed>): PushImageProgress_Pushed {
+    return PushImageProgress_Pushed.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<PushImageProgress_Pushed>): PushImageProgress_Pushed {
+    const message = createBasePushImageProgress_Pushed();
+    message.reference = object.reference ?? "";
+    message.digest = object.digest ?? "";
+    message.byAnother = object.byAnother ?? false;
+    return message;
+  },
+};
+
+function createBaseTagRequest(): TagRequest {
+  return { image: "", name: "" };
+}
+
+export const TagRequest: MessageFns<TagRequest> = {
+  encode(message: TagRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.image !== "") {
+      writer.uint32(10).string(message.image);
+    }
+    if (message.name !== "") {
+      writer.uint32(18).string(message.name);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TagRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTagRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.image = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<TagRequest>): TagRequest {
+    return TagRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<TagRequest>): TagRequest {
+    const message = createBaseTagRequest();
+    message.image = object.image ?? "";
+    message.name = object.name ?? "";
+    return message;
+  },
+};
+
+function createBaseTagResponse(): TagResponse {
+  return {};
+}
+
+export const TagResponse: MessageFns<TagResponse> = {
+  encode(_: TagResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TagResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTagResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<TagResponse>): TagResponse {
+    return TagResponse.fromPartial(base ?? {});
+  },
+  fromPartial(_: DeepPartial<TagResponse>): TagResponse {
+    const message = createBaseTagResponse();
+    return message;
+  },
+};
+
+function createBaseUntagRequest(): UntagRequest {
+  return { name: "" };
+}
+
+export const UntagRequest: MessageFns<UntagRequest> = {
+  encode(message: UntagRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UntagRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUntagRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<UntagRequest>): UntagRequest {
+    return UntagRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<UntagRequest>): UntagRequest {
+    const message = createBaseUntagRequest();
+    message.name = object.name ?? "";
+    return message;
+  },
+};
+
+function createBaseUntagResponse(): UntagResponse {
+  return {};
+}
+
+export const UntagResponse: MessageFns<UntagResponse> = {
+  encode(_: UntagResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UntagResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUntagResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<UntagResponse>): UntagResponse {
+    return UntagResponse.fromPartial(base ?? {});
+  },
+  fromPartial(_: DeepPartial<UntagResponse>): UntagResponse {
+    const message = createBaseUntagResponse();
     return message;
   },
 };
@@ -1354,11 +1904,38 @@ export const BerthService = {
   export: {
     path: "/berth.v1.Berth/Export" as const,
     requestStream: false as const,
-    responseStream: false as const,
+    responseStream: true as const,
     requestSerialize: (value: ExportRequest): Buffer => Buffer.from(ExportRequest.encode(value).finish()),
     requestDeserialize: (value: Buffer): ExportRequest => ExportRequest.decode(value),
     responseSerialize: (value: ExportResponse): Buffer => Buffer.from(ExportResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ExportResponse => ExportResponse.decode(value),
+  },
+  pushImage: {
+    path: "/berth.v1.Berth/PushImage" as const,
+    requestStream: false as const,
+    responseStream: true as const,
+    requestSerialize: (value: PushImageRequest): Buffer => Buffer.from(PushImageRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): PushImageRequest => PushImageRequest.decode(value),
+    responseSerialize: (value: PushImageProgress): Buffer => Buffer.from(PushImageProgress.encode(value).finish()),
+    responseDeserialize: (value: Buffer): PushImageProgress => PushImageProgress.decode(value),
+  },
+  tag: {
+    path: "/berth.v1.Berth/Tag" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: TagRequest): Buffer => Buffer.from(TagRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): TagRequest => TagRequest.decode(value),
+    responseSerialize: (value: TagResponse): Buffer => Buffer.from(TagResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): TagResponse => TagResponse.decode(value),
+  },
+  untag: {
+    path: "/berth.v1.Berth/Untag" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: UntagRequest): Buffer => Buffer.from(UntagRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): UntagRequest => UntagRequest.decode(value),
+    responseSerialize: (value: UntagResponse): Buffer => Buffer.from(UntagResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): UntagResponse => UntagResponse.decode(value),
   },
   copyFrom: {
     path: "/berth.v1.Berth/CopyFrom" as const,
@@ -1384,7 +1961,10 @@ export interface BerthServer extends UntypedServiceImplementation {
   info: handleUnaryCall<InfoRequest, InfoResponse>;
   pullImage: handleServerStreamingCall<PullImageRequest, PullImageProgress>;
   import: handleUnaryCall<ImportRequest, ImportResponse>;
-  export: handleUnaryCall<ExportRequest, ExportResponse>;
+  export: handleServerStreamingCall<ExportRequest, ExportResponse>;
+  pushImage: handleServerStreamingCall<PushImageRequest, PushImageProgress>;
+  tag: handleUnaryCall<TagRequest, TagResponse>;
+  untag: handleUnaryCall<UntagRequest, UntagResponse>;
   copyFrom: handleUnaryCall<CopyFromRequest, CopyResponse>;
   copyTo: handleUnaryCall<CopyToRequest, CopyResponse>;
 }

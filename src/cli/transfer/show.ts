@@ -2,32 +2,41 @@ import type { Ms } from "../../base/units.ts";
 import { LiveText } from "../output/live-text.ts";
 import { printable } from "../output/table.ts";
 import { terminalOf } from "../output/terminal.ts";
-import { barStyle, pullBars } from "./bars.ts";
-import { PullLines } from "./lines.ts";
-import type { PullProgress } from "./progress.ts";
+import { barStyle, transferBars } from "./bars.ts";
+import { TransferLines } from "./lines.ts";
+import type { TransferProgress } from "./progress.ts";
+import type { TransferWords } from "./words.ts";
 
 const redrawEvery: Ms = 100;
 const lookEvery: Ms = 1_000;
 
-/** Shows a pull on standard error until it is disposed of. */
-export interface PullShow extends Disposable {
+/** Shows a pull or push on standard error until it is disposed of. */
+export interface TransferShow extends Disposable {
   /** Something was told. */
   moved(): void;
 }
 
 /** No show at all: what scripts want. */
-export const quietShow: PullShow = { moved: () => undefined, [Symbol.dispose]: () => undefined };
+export const quietShow: TransferShow = { moved: () => undefined, [Symbol.dispose]: () => undefined };
 
 /**
  * Bars on a terminal, sparse lines elsewhere. `progress` is undefined for a runtime that tells nothing before the end:
  * then there is only the time that it has taken.
  */
-export function showPull(reference: string, progress: PullProgress | undefined): PullShow {
+export function showTransfer(
+  words: TransferWords,
+  reference: string,
+  progress: TransferProgress | undefined,
+): TransferShow {
   const name = printable(reference);
-  return process.stderr.isTTY ? barShow(name, progress) : lineShow(name, progress);
+  return process.stderr.isTTY ? barShow(words, name, progress) : lineShow(words, name, progress);
 }
 
-function barShow(reference: string, progress: PullProgress | undefined): PullShow {
+function barShow(
+  words: TransferWords,
+  reference: string,
+  progress: TransferProgress | undefined,
+): TransferShow {
   const live = new LiveText(process.stderr);
   const startedAt = performance.now();
   const bars = barStyle(process.env);
@@ -36,8 +45,8 @@ function barShow(reference: string, progress: PullProgress | undefined): PullSho
     const screen = { ...terminalOf(process.stderr), room: live.room };
     live.draw(
       progress === undefined
-        ? [`pulling ${reference}  ${Math.floor((now - startedAt) / 1000)} s`]
-        : pullBars(reference, progress.view(now), screen, bars),
+        ? [`${words.doing} ${reference}  ${Math.floor((now - startedAt) / 1000)} s`]
+        : transferBars(reference, progress.view(now), screen, bars, words),
     );
   };
   draw();
@@ -52,9 +61,13 @@ function barShow(reference: string, progress: PullProgress | undefined): PullSho
   };
 }
 
-function lineShow(reference: string, progress: PullProgress | undefined): PullShow {
-  process.stderr.write(`pulling ${reference}\n`);
-  const lines = new PullLines(performance.now());
+function lineShow(
+  words: TransferWords,
+  reference: string,
+  progress: TransferProgress | undefined,
+): TransferShow {
+  process.stderr.write(`${words.doing} ${reference}\n`);
+  const lines = new TransferLines(words, performance.now());
   const tell = () => {
     const now = performance.now();
     for (const line of progress === undefined ? [] : lines.lines(progress.view(now), now)) {

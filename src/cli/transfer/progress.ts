@@ -1,7 +1,7 @@
 import type { Bytes, Ms } from "../../base/units.ts";
-import { LayerState, type PullImageProgress } from "../../wire/gen/berth.v1.ts";
+import { LayerState, type PullImageProgress, type PushImageProgress } from "../../wire/gen/berth.v1.ts";
 
-/** What is known of one layer of an image that is being pulled. */
+/** What is known of one layer of an image that is being pulled or pushed. */
 export interface LayerView {
   readonly digest: string;
   readonly state: LayerState;
@@ -11,11 +11,11 @@ export interface LayerView {
   readonly rate: number;
 }
 
-/** How far a pull is. */
-export interface PullView {
+/** How far a pull or push is. */
+export interface TransferView {
   readonly phase: "resolving" | "layers" | "committing" | "done";
   readonly layers: readonly LayerView[];
-  /** Of the layers that were not here before. */
+  /** Of the layers that were not there before. */
   readonly done: Bytes;
   readonly total: Bytes;
   readonly rate: number;
@@ -37,19 +37,29 @@ class Meter {
     const [first] = this.#points;
     const last = this.#points.at(-1);
     if (first === undefined || last === undefined || now - first.at < 100) return 0;
-    return ((last.bytes - first.bytes) / (now - first.at)) * 1000;
+    // A push goes back to where the registry says that a connection broke.
+    return (Math.max(0, last.bytes - first.bytes) / (now - first.at)) * 1000;
   }
 }
 
-/** Gathers what the daemon tells of a pull; `view` says how far it is. Times are given, so that nothing here waits. */
-export class PullProgress {
-  #phase: PullView["phase"] = "resolving";
+/** Layers in these states need no bytes. */
+const isThere = (state: LayerState) =>
+  state === LayerState.LAYER_PRESENT || state === LayerState.LAYER_MOUNTED;
+const isMoving = (state: LayerState) =>
+  state === LayerState.LAYER_FETCHING || state === LayerState.LAYER_PUSHING;
+
+/**
+ * Gathers what the daemon tells of a pull or a push; `view` says how far it is. Times are given, so that nothing here
+ * waits.
+ */
+export class TransferProgress {
+  #phase: TransferView["phase"] = "resolving";
   readonly #layers = new Map<string, { state: LayerState; done: Bytes; total: Bytes; meter: Meter }>();
   readonly #meter = new Meter();
 
-  take({ step }: PullImageProgress, at: Ms): void {
+  take({ step }: PullImageProgress | PushImageProgress, at: Ms): void {
     if (step?.$case === "committing") this.#phase = "committing";
-    if (step?.$case === "image") this.#phase = "done";
+    if (step?.$case === "image" || step?.$case === "pushed") this.#phase = "done";
     if (step?.$case !== "layer") return;
     this.#phase = "layers";
     const { digest, state, doneBytes, totalBytes } = step.value;
@@ -60,14 +70,14 @@ export class PullProgress {
     this.#meter.add(at, this.#sum("done"));
   }
 
-  view(now: Ms): PullView {
+  view(now: Ms): TransferView {
     const layers = [...this.#layers].map(
       ([digest, { state, done, total, meter }]): LayerView => ({
         digest,
         state,
         done,
         total,
-        rate: state === LayerState.LAYER_FETCHING ? meter.rate(now) : 0,
+        rate: isMoving(state) ? meter.rate(now) : 0,
       }),
     );
     return {
@@ -82,7 +92,7 @@ export class PullProgress {
   #sum(field: "done" | "total"): Bytes {
     let sum = 0;
     for (const layer of this.#layers.values()) {
-      if (layer.state !== LayerState.LAYER_PRESENT) sum += layer[field];
+      if (!isThere(layer.state)) sum += layer[field];
     }
     return sum;
   }
