@@ -33,7 +33,7 @@ test("images: list, status, pull by id, remove", async () => {
   await client.images.removeImage({ image: spec("busybox:1") });
 });
 
-test("an image is pulled for the handler that is named, or for that of the pod that it is for", async () => {
+test("an image is pulled for the handler that is named or has the pod that it is for, and for that pod's namespace", async () => {
   const image = cri.ImageSpec.create({ image: "busybox:2" });
   client.node.imageRecords.set("busybox:2", imageRecord("0:0"));
   const pulledFor = async (runtimeHandler: string, sandboxConfig?: cri.PodSandboxConfig) => {
@@ -49,6 +49,7 @@ test("an image is pulled for the handler that is named, or for that of the pod t
   assert.equal(await pulledFor("", pod("1")), "native");
   assert.equal(await pulledFor("", pod("2")), "overlay");
   assert.equal(await pulledFor("", pod("3")), "overlay");
+  assert.equal(client.node.namespace, "shop");
   const isThere = async (runtimeHandler: string) =>
     (await client.images.imageStatus({ image: { ...image, runtimeHandler } })).image !== undefined;
   assert.deepEqual([await isThere(""), await isThere("crun"), await isThere("runsc")], [true, true, false]);

@@ -26,7 +26,14 @@ const codeOfKind: Readonly<Record<FaultKind, status>> = {
 const wordOfReason: Readonly<Record<FaultReason, string>> = {
   imageVolume: "ImageVolumeMountFailed",
   recursiveReadOnly: "RROUnsupported",
+  signatureValidation: "SignatureValidationFailed",
 };
+
+/**
+ * Reasons that the kubelet knows by the beginning of a pull's error, before which it writes every code but UNKNOWN
+ * (cri-client, PullImage).
+ */
+const codeless: readonly FaultReason[] = ["signatureValidation"];
 
 /** How loud a failure is: loudest where an operator has something to do, quiet where asking was the way to find out. */
 const levelOfKind: Readonly<Record<FaultKind, Level>> = {
@@ -76,8 +83,9 @@ export function loggingEdge(log: Logger, observer: CallObserver | undefined): Ca
         message,
       );
       const reason = faultReason(error);
-      const told = reason === undefined ? message : `${wordOfReason[reason]}: ${message}`;
-      return { code: codeOfKind[kind], message: told };
+      if (reason === undefined) return { code: codeOfKind[kind], message };
+      const code = codeless.includes(reason) ? status.UNKNOWN : codeOfKind[kind];
+      return { code, message: `${wordOfReason[reason]}: ${message}` };
     },
   };
 }

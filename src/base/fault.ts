@@ -15,7 +15,7 @@ export type FaultKind =
   | "internal";
 
 /** Failures that callers count or tell apart beyond their kind; the edge says it in their own word (`api/status.ts`). */
-export type FaultReason = "imageVolume" | "recursiveReadOnly";
+export type FaultReason = "imageVolume" | "recursiveReadOnly" | "signatureValidation";
 
 /**
  * The one error type that crosses module borders.

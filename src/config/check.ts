@@ -34,6 +34,12 @@ export function checkConfig(config: Config, origins: Origins): string[] {
     }
   }
   checkStreaming(streaming, refuse);
+  for (const [key, path] of [
+    ["policy.file", config.policy.file],
+    ["policy.verifiers.directory", config.policy.verifiers.directory],
+  ] as const) {
+    if (path !== "" && !isAbsolute(path)) refuse(key, `must be an absolute path: ${path}`);
+  }
   if (!Object.hasOwn(runtime.handlers, runtime.default)) {
     const names = Object.keys(runtime.handlers);
     refuse("runtime.default", `is "${runtime.default}", which is no handler; there are ${names.join(", ")}`);

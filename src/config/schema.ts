@@ -97,6 +97,18 @@ export interface Config {
   };
   /** Snapshotters in processes of their own, by the names that `image.snapshotter` and handlers give. */
   remoteSnapshotters: Record<string, RemoteSnapshotterConfig>;
+  /** Which images may be used. */
+  policy: {
+    /** Of the node; empty: the usual one, when it is there. */
+    file: string;
+    /** Where `<namespace>.json` takes the place of the node's. */
+    namespaceDirectory: string;
+    /** Says where simple signatures lie. */
+    registriesDirectory: string;
+    gpgv: string;
+    /** Empty: the usual directory, when it is there. */
+    verifiers: { directory: string; max: number; timeout: Ms };
+  };
   container: {
     rlimits: { type: string; soft: number; hard: number }[];
     capabilities: string[];

@@ -128,6 +128,17 @@ export const settings = section<Config>({
     maxFiles: setting(read.wholeNumber(1), 2_000_000),
   }),
   remoteSnapshotters: { kind: "named", section: () => remoteSnapshotter, names: [] },
+  policy: section<Config["policy"]>({
+    file: setting(read.text, ""),
+    namespaceDirectory: setting(read.absolutePath, "/etc/berth/policies"),
+    registriesDirectory: setting(read.absolutePath, "/etc/containers/registries.d"),
+    gpgv: setting(read.text, "gpgv"),
+    verifiers: section<Config["policy"]["verifiers"]>({
+      directory: setting(read.text, ""),
+      max: setting(read.wholeNumber(1), 10),
+      timeout: setting(read.duration, 10 * second),
+    }),
+  }),
   container: section<Config["container"]>({
     rlimits: setting(read.listOf(read.rlimit), [{ type: "RLIMIT_NOFILE", soft: 1_048_576, hard: 1_048_576 }]),
     capabilities: setting(read.listOf(read.capability), [

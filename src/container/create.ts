@@ -9,6 +9,7 @@ import { publishLifecycle } from "../events/lifecycle.ts";
 import type { ImageRecord } from "../image/contract.ts";
 import type { ContainerConfig } from "../spec/cri/container-config.ts";
 import { parseSignal } from "../spec/signal.ts";
+import { requireAllowedImages } from "./allowed-images.ts";
 import { requireCheckpoints } from "./checkpoint/checkpoint.ts";
 import {
   type CheckpointSource,
@@ -120,9 +121,11 @@ async function createAnew(
   signal: AbortSignal,
 ): Promise<ContainerId> {
   const { book, host } = parts;
-  const source = given ?? (await sourceInImage(requireImage(config, host), host));
+  const own = given === undefined ? requireImage(config, host) : undefined;
+  const source = given ?? (own && (await sourceInImage(own, host)));
   if (source !== undefined) await requireCheckpoints(pod, host);
   const checkpoint = source && (await findCheckpoint(source, host.images, signal));
+  await requireAllowedImages(config, { own, checkpoint }, pod, host.images, signal);
   const snapshotter = host.snapshotters.nameFor(pod.handler);
   await bringImages(config, checkpoint?.image, { host, snapshotter }, signal);
   const image = checkpoint?.image ?? requireImage(config, host);

@@ -36,6 +36,8 @@ import { connectToPod } from "../pod/connect.ts";
 import type { PodSandboxes } from "../pod/contract.ts";
 import type { PodBook, PodParts } from "../pod/parts.ts";
 import { openPodSandboxes } from "../pod/sandboxes.ts";
+import { openAdmission } from "../policy/admission.ts";
+import type { ImageAdmission } from "../policy/contract.ts";
 import type { RegistryClient } from "../registry/client.ts";
 import { openContainerRuntime } from "../runtime/conmon/open.ts";
 import type { ContainerRuntime } from "../runtime/contract.ts";
@@ -141,6 +143,7 @@ export async function openNode(
       snapshotters,
       unpacker,
       bootId,
+      admission: imageAdmission(config, paths, host.processes),
       pulls: watch.pulls,
       log,
       users: usersOfChains(containerBook),
@@ -202,6 +205,18 @@ export async function openNode(
     streams,
     [Symbol.asyncDispose]: () => all.disposeAsync(),
   };
+}
+
+/** What says which images may be used. */
+function imageAdmission(config: Config, paths: Paths, processes: Processes): ImageAdmission {
+  const { policy: settings, runtime } = config;
+  const { path } = runtime;
+  return openAdmission({
+    settings,
+    gpg: { processes, path, gpgv: settings.gpgv, scratch: paths.scratch },
+    lookaside: { registriesDirectory: settings.registriesDirectory, proxyEnv: process.env },
+    verifying: { processes, path, settings: settings.verifiers },
+  });
 }
 
 /** The kernel's ports. Calls that would block the daemon are made on `thread`. */

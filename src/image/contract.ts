@@ -1,6 +1,7 @@
 import type { BootId, ChainId, DiffId, Digest, ImageId } from "../base/ids.ts";
 import type { StepTime } from "../base/steps.ts";
 import type { Bytes, UnixNanos } from "../base/units.ts";
+import type { ImageSignature } from "../policy/contract.ts";
 import type { HistoryEntry, ImageConfig } from "../spec/oci-image.ts";
 
 /** One layer of an image, as unpacked. */
@@ -33,6 +34,8 @@ export interface ImageRecord {
   /** It is no image to be run, but a container's checkpoint: an archive, unpacked. */
   readonly holdsCheckpoint?: true;
   readonly layers: readonly ImageLayer[];
+  /** Absent when no rules held for it. */
+  readonly signed?: SignedManifests;
   /** Config and layers, as they were unpacked first. */
   readonly size: Bytes;
   readonly pulledAt: UnixNanos;
@@ -40,6 +43,14 @@ export interface ImageRecord {
   readonly pinned: boolean;
   /** By the snapshotter's name. Never empty. */
   readonly unpacked: Readonly<Record<string, UnpackedImage>>;
+}
+
+/** What an image may be judged by when other rules hold than those that it was pulled under. */
+export interface SignedManifests {
+  /** The manifests and indexes that led to the image. */
+  readonly digests: readonly Digest[];
+  /** Those that were found of them, not verified. */
+  readonly signatures: readonly ImageSignature[];
 }
 
 /** What the kubelet or the command gives for one pull. Never logged. */
@@ -57,6 +68,8 @@ export interface PullOptions {
   readonly auth?: RegistryAuth | undefined;
   /** Where it is unpacked; absent: in the usual one. */
   readonly snapshotter?: string | undefined;
+  /** The Kubernetes namespace that it is for, whose rules hold; absent or empty: the node's. */
+  readonly namespace?: string;
 }
 
 /**
@@ -139,6 +152,13 @@ export interface Images {
   unpackIn(id: ImageId, snapshotter: string, signal: AbortSignal): Promise<void>;
   /** How an image was made, the first step first; empty where it doesn't say. */
   history(image: ImageRecord): Promise<readonly HistoryEntry[]>;
+  /**
+   * For an image that is here, before it is used: other rules may hold for this namespace, or by now, than when it came.
+   *
+   * @param named what the image was asked for by: a reference or its id
+   * @throws {Fault} forbidden, naming the rule; invalid for malformed rules
+   */
+  requireAllowed(image: ImageRecord, named: string, namespace: string, signal: AbortSignal): Promise<void>;
   /**
    * Removes the image with all its references, whichever of them names it (CRI RemoveImage). Succeeds if it
    * is not here.

@@ -1,8 +1,10 @@
 import type { ImageId } from "../base/ids.ts";
 import type { Bytes } from "../base/units.ts";
+import type { AdmissionReport } from "../policy/contract.ts";
 import { credentialFingerprint, readCredential } from "../registry/credential.ts";
 import type { HistoryEntry } from "../spec/oci-image.ts";
 import { formatReference } from "../spec/reference.ts";
+import { requireAllowed, testAdmission } from "./admit.ts";
 import type {
   ImageRecord,
   Images,
@@ -91,6 +93,15 @@ export class NodeImages implements Images {
     this.#durability.soon();
   }
 
+  requireAllowed(image: ImageRecord, named: string, namespace: string, signal: AbortSignal): Promise<void> {
+    return requireAllowed(image, { named, namespace }, this.#parts, signal);
+  }
+
+  /** What the rules say of an image at its registry. Nothing is kept of it. */
+  testAdmission(reference: string, options: PullOptions, signal: AbortSignal): Promise<AdmissionReport> {
+    return testAdmission(reference, options, this.#parts, signal);
+  }
+
   /** As `pull`, and tells `progress` how far it is. */
   async pullTelling(
     name: string,
@@ -99,11 +110,13 @@ export class NodeImages implements Images {
     signal: AbortSignal,
   ): Promise<ImageRecord> {
     const { snapshotters } = this.#parts.store;
-    const { auth, snapshotter = snapshotters.usual } = options ?? {};
+    const { auth, snapshotter = snapshotters.usual, namespace = "" } = options ?? {};
+    const rules = await this.#parts.admission?.rules(namespace);
     const parts = partsIn(this.#parts, snapshotter);
     const candidates = this.#parts.registry.candidates(name);
     const shown = candidates.map(formatReference).join();
-    const key = `${shown} ${snapshotter} ${credentialFingerprint(readCredential(auth))}`;
+    const credential = credentialFingerprint(readCredential(auth));
+    const key = [shown, snapshotter, credential, rules?.key].join(" ");
     const begin = async (report: (step: PullProgress) => void, aborted: AbortSignal) => {
       const until = AbortSignal.any([aborted, this.#closing.signal]);
       const phases = new PhaseTimes();
@@ -115,7 +128,7 @@ export class NodeImages implements Images {
       };
       const pull = async () => {
         const { reference, auth: own } = await chooseName(candidates, auth, parts, until);
-        return { reference, record: await pullImage(reference, own, parts, tell, until) };
+        return { reference, record: await pullImage({ reference, auth: own, rules }, parts, tell, until) };
       };
       const { reference, record } = await pull().catch((error: unknown) => {
         watch?.failed(error);

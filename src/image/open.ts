@@ -6,6 +6,7 @@ import type { Config } from "../config/schema.ts";
 import { BlobStore } from "../content/blob-store.ts";
 import { FileLists } from "../content/file-lists.ts";
 import type { Metadata } from "../metadata/contract.ts";
+import type { ImageAdmission } from "../policy/contract.ts";
 import type { RegistryClient } from "../registry/client.ts";
 import type { Snapshotters } from "../snapshot/contract.ts";
 import type { LayerUnpacker } from "../snapshot/unpack-contract.ts";
@@ -32,6 +33,8 @@ export interface ImagesOptions {
   readonly users: ChainUsers;
   readonly checking: LayerChecking;
   readonly bootId: BootId;
+  /** Says which images may be used; absent: any. */
+  readonly admission?: ImageAdmission;
   readonly pulls?: PullObserver | undefined;
   readonly log: Logger;
   /** Closed with the images. */
@@ -80,6 +83,7 @@ export async function openImages(options: ImagesOptions): Promise<NodeImages> {
     registry: options.registry,
     platforms: hostPlatforms(),
     checking: options.checking,
+    admission: options.admission,
     pulls: options.pulls,
     log,
   };

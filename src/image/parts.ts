@@ -6,6 +6,7 @@ import type { BlobStore } from "../content/blob-store.ts";
 import type { FileLists } from "../content/file-lists.ts";
 import type { Mounts } from "../linux/contract.ts";
 import type { RecordTable } from "../metadata/contract.ts";
+import type { ImageAdmission } from "../policy/contract.ts";
 import type { RegistryClient } from "../registry/client.ts";
 import type { CompareRequest, Comparison } from "../snapshot/compare-contract.ts";
 import type { Snapshotter, Snapshotters, SnapshotUsage } from "../snapshot/contract.ts";
@@ -96,6 +97,8 @@ export interface ImageParts {
   readonly registry: RegistryClient;
   readonly platforms: readonly Platform[];
   readonly checking: LayerChecking;
+  /** Absent: any image may be used. */
+  readonly admission?: ImageAdmission | undefined;
   /** Absent: nobody counts pulls. */
   readonly pulls?: PullObserver | undefined;
   readonly log: Logger;

@@ -1,47 +1,51 @@
 import { during, Fault } from "../base/fault.ts";
 import type { Digest } from "../base/ids.ts";
-import type { RemoteRepository } from "../registry/repository.ts";
+import type { AdmissionRules } from "../policy/contract.ts";
 import { formatReference, type Reference, repositoryName } from "../spec/reference.ts";
+import { admitFound } from "./admit.ts";
 import type { ImageRecord, PullProgress, RegistryAuth } from "./contract.ts";
+import { findAtRegistry } from "./find-at-registry.ts";
 import { bringLayers } from "./layers.ts";
 import { endLease, holdLease } from "./leases.ts";
 import type { ImageParts, UnpackParts } from "./parts.ts";
 import { addNames, type ImageNames, isUnpacked, newImageRecord, recordImage } from "./record.ts";
 import { doubtfulChains, dropUntrusted } from "./recover.ts";
-import { type ImageSource, type ResolvedImage, resolveImage } from "./resolve.ts";
+import type { ImageSource, ResolvedImage } from "./resolve.ts";
 import { removeUnused, removeUnusedBlobs } from "./sweep.ts";
 
+/** What is pulled, with whose credential, and by which rules. */
+export interface RuledPull {
+  readonly reference: Reference;
+  readonly auth: RegistryAuth | undefined;
+  readonly rules: AdmissionRules | undefined;
+}
+
 /**
- * Pulls an image: resolve, manifest for this host, config, every missing layer at once, record. The registry
- * is asked even for what is here: whether this credential may have it, and what the tag stands for now.
+ * Pulls an image: resolve, manifest for this host, config, signatures where rules want them, every missing layer at once,
+ * record. The registry is asked even for what is here: whether this credential may have it, and what the tag stands for now.
  *
  * @throws {Fault} what failed, with the reference; what it has brought waits for the next pull for a while
  */
 export async function pullImage(
-  reference: Reference,
-  auth: RegistryAuth | undefined,
+  { reference, auth, rules }: RuledPull,
   parts: UnpackParts,
   progress: (step: PullProgress) => void,
   signal: AbortSignal,
 ): Promise<ImageRecord> {
   try {
     progress({ phase: "resolving" });
+    rules?.requireName(reference);
     const repository = await parts.registry.repository(reference, auth);
-    const named = reference.digest ?? reference.tag ?? "latest";
-    const digest = await repository.resolve(named, signal);
-    const here = digest === undefined ? undefined : await nameKnown(reference, digest, parts, signal);
-    if (here !== undefined) return here;
-    const { mediaType, bytes, digest: root } = await repository.manifest(digest ?? named, signal);
-    const source = registrySource(repository, formatReference(reference));
-    const descriptor = { digest: root, mediaType, size: bytes.length };
-    const image = await resolveImage({ descriptor, bytes }, source, parts, signal);
-    return await bringImage(
-      image,
-      { source, names: namesOf(reference, root), resumable: true },
-      parts,
-      progress,
-      signal,
-    );
+    const digest = await repository.resolve(reference.digest ?? reference.tag ?? "latest", signal);
+    if (digest !== undefined && rules === undefined) {
+      const here = await nameKnown(reference, digest, parts, signal);
+      if (here !== undefined) return here;
+    }
+    const found = await findAtRegistry(reference, { repository, digest }, parts, signal);
+    const signed = rules && (await admitFound(reference, found, rules, signal));
+    const names = { ...namesOf(reference, found.root.digest), ...(signed === undefined ? {} : { signed }) };
+    const bringing = { source: found.source, names, resumable: true };
+    return await bringImage(found.image, bringing, parts, progress, signal);
   } catch (error) {
     throw during(`pulling ${formatReference(reference)}`, error);
   }
@@ -135,19 +139,6 @@ async function nameKnown(
 function namesOf(reference: Reference, root: Digest): ImageNames {
   const tags = reference.digest === undefined ? [formatReference(reference)] : [];
   return { tags, digests: [`${repositoryName(reference)}@${root}`] };
-}
-
-/** The layers of images in a registry. */
-export function registrySource(repository: RemoteRepository, reference: string): ImageSource {
-  return {
-    reference,
-    small: async (blob, signal) =>
-      /manifest|index/.test(blob.mediaType)
-        ? (await repository.manifest(blob.digest, signal)).bytes
-        : repository.smallBlob(blob, signal),
-    layer: (blob, signal) => repository.blob(blob, signal),
-    distrust: (digest) => repository.distrust(digest),
-  };
 }
 
 /** @throws {Fault} wrongState when a layer from before a crash can't be replaced */

@@ -1,15 +1,17 @@
 import type { BootId, ImageId } from "../base/ids.ts";
 import { nowNanos } from "../base/units.ts";
 import type { SnapshotUsage } from "../snapshot/contract.ts";
-import type { ImageLayer, ImageRecord } from "./contract.ts";
+import type { ImageLayer, ImageRecord, SignedManifests } from "./contract.ts";
 import type { ImageParts, UnpackParts } from "./parts.ts";
 import { withPin } from "./pinned.ts";
 import type { ResolvedImage } from "./resolve.ts";
+import { mergeSigned } from "./signed.ts";
 
-/** The names under which an image is to be found. */
+/** The names under which an image is to be found, and what was found of it by them. */
 export interface ImageNames {
   readonly tags: readonly string[];
   readonly digests: readonly string[];
+  readonly signed?: SignedManifests;
 }
 
 /** The record of an image whose layers are all here. */
@@ -31,6 +33,7 @@ export function newImageRecord(
     config: image.config,
     ...(image.holdsCheckpoint ? { holdsCheckpoint: true } : {}),
     layers,
+    ...(names.signed === undefined ? {} : { signed: names.signed }),
     size: usages.reduce((sum, { bytes }) => sum + bytes, image.configBytes.length),
     pulledAt: nowNanos(),
     pinned: pinned.has(names),
@@ -93,8 +96,11 @@ async function putNamed(
 ): Promise<ImageRecord> {
   const tags = [...new Set([...record.tags, ...names.tags])].sort();
   const digests = [...new Set([...record.digests, ...names.digests])].sort();
-  const grown = tags.length > record.tags.length || digests.length > record.digests.length;
-  const named = grown ? withPin({ ...record, tags, digests }, pinned) : record;
+  const signed = mergeSigned(record.signed, names.signed);
+  const grown =
+    tags.length > record.tags.length || digests.length > record.digests.length || signed !== record.signed;
+  const known = signed === undefined ? {} : { signed };
+  const named = grown ? withPin({ ...record, tags, digests, ...known }, pinned) : record;
   // The new holder of a tag first: at no time has nobody the tag.
   if (store.records.get(record.id) !== named) await store.records.put(named.id, named);
   for (const other of [...store.records.values()]) {

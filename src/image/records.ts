@@ -41,6 +41,13 @@ const blob = v.object({ digest, mediaType: v.string(), size: bytes });
 const usage = v.object({ bytes, inodes: bytes });
 const durable = v.union([v.literal("synced"), bootId]);
 
+const signature = v.object({
+  kind: v.picklist(["simple", "sigstore"]),
+  place: v.string(),
+  content: v.string(),
+  annotations: v.record(v.string(), v.string()),
+});
+
 const imageRecord = v.object({
   id: digest,
   tags: v.array(v.string()),
@@ -49,6 +56,7 @@ const imageRecord = v.object({
   config: imageConfigSchema,
   holdsCheckpoint: v.exactOptional(v.literal(true)),
   layers: v.array(v.object({ diffId, chainId, blob })),
+  signed: v.exactOptional(v.object({ digests: v.array(digest), signatures: v.array(signature) })),
   size: bytes,
   pulledAt: v.bigint(),
   pinned: v.boolean(),

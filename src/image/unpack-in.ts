@@ -2,8 +2,9 @@ import { during, Fault } from "../base/fault.ts";
 import type { ImageId } from "../base/ids.ts";
 import { parseReference } from "../spec/reference.ts";
 import type { ImageRecord } from "./contract.ts";
+import { registrySource } from "./find-at-registry.ts";
 import type { UnpackParts } from "./parts.ts";
-import { bringImage, registrySource } from "./pull.ts";
+import { bringImage } from "./pull.ts";
 import { isUnpacked } from "./record.ts";
 import type { ImageSource, ResolvedImage } from "./resolve.ts";
 

@@ -3,7 +3,7 @@ import { Fault, isFault } from "../base/fault.ts";
 import type { Digest } from "../base/ids.ts";
 import type { Bytes, Ms } from "../base/units.ts";
 import { digestOf, isDigest } from "../spec/digest.ts";
-import { type Descriptor, mediaTypes } from "../spec/oci-image.ts";
+import { type Descriptor, mediaTypes, parseManifest } from "../spec/oci-image.ts";
 import { type Reference, repositoryName } from "../spec/reference.ts";
 import type { HostCapability } from "../spec/registry-host.ts";
 import { type BackOff, retrying } from "./back-off.ts";
@@ -102,6 +102,35 @@ export class RemoteRepository {
         bytes,
       };
     });
+  }
+
+  /**
+   * What refers to the manifest `digest` (distribution spec v1.1, Listing Referrers): signatures, and whatever else is
+   * attached. Of a registry that keeps no such list, what its clients wrote into the tag that stands in for it.
+   *
+   * @throws {Fault} as `manifest` does
+   */
+  async referrers(digest: Digest, signal: AbortSignal): Promise<readonly Descriptor[]> {
+    const doing = `listing what refers to ${this.#shown(digest)}`;
+    const { maxManifest, stall } = this.#settings;
+    const list = async () =>
+      this.atAnyHost(doing, "resolve", signal, async (session) => {
+        const headers = { accept: mediaTypes.ociIndex };
+        const { answer, url } = await session.ask("GET", `referrers/${digest}`, { headers }, signal);
+        return readBody(answer, url, maxManifest, stall, signal);
+      });
+    const bytes = await list().catch(async (error: unknown) => {
+      if (!isFault(error, "notFound", "internal")) throw error;
+      const byTag = this.manifest(digest.replace(":", "-"), signal);
+      return byTag
+        .then(({ bytes }) => bytes)
+        .catch((cause: unknown) => {
+          if (isFault(cause, "notFound")) return undefined;
+          throw cause;
+        });
+    });
+    const index = bytes && parseManifest(bytes, mediaTypes.ociIndex);
+    return index?.kind === "index" ? index.manifests : [];
   }
 
   /** Fetches a whole small blob: an image's config. @throws {Fault} as `manifest` does */

@@ -29,6 +29,8 @@ export interface Descriptor {
   readonly digest: Digest;
   readonly size: Bytes;
   readonly platform?: Platform | undefined;
+  /** Of an artifact that is no image: what it is. */
+  readonly artifactType?: string | undefined;
   readonly annotations?: Readonly<Record<string, string>> | undefined;
 }
 
@@ -136,6 +138,7 @@ const descriptor = v.object({
     v.nullish(platform),
     v.transform((value) => value ?? undefined),
   ),
+  artifactType: optionalText,
   annotations: optionalTextMap,
 });
 

@@ -15,7 +15,8 @@ export async function pullImage(
   const { image: reference, runtimeHandler } = decodeImageSpec(request.image, "image");
   const auth = decodeAuth(request.auth, reference);
   const snapshotter = snapshotterOf(runtimeHandler || handlerOfPod(request, parts), parts.node);
-  const record = await images.pull(reference, { auth, snapshotter }, signal);
+  const namespace = request.sandboxConfig?.metadata?.namespace ?? "";
+  const record = await images.pull(reference, { auth, snapshotter, namespace }, signal);
   return { imageRef: record.id };
 }
 

@@ -47,6 +47,8 @@ export class NodeInMemory {
   auth: RegistryAuth | undefined;
   /** Where that was to be unpacked. */
   snapshotter: string | undefined;
+  /** Whom it was for. */
+  namespace: string | undefined;
   cidrs: readonly string[] = [];
   /** Of every container's processes. */
   oomKills = 0;
@@ -218,12 +220,14 @@ export class NodeInMemory {
       pull: async (reference, options) => {
         this.auth = options?.auth;
         this.snapshotter = options?.snapshotter;
+        this.namespace = options?.namespace;
         const record = this.imageRecords.get(reference);
         if (record === undefined) throw new Fault("unauthenticated", `pulling ${reference}: 401`);
         return record;
       },
       unpackIn: async () => undefined,
       history: async () => [{ created_by: "COPY all of it", empty_layer: false }],
+      requireAllowed: async () => undefined,
       remove: async (reference) => void this.imageRecords.delete(reference),
     };
   }

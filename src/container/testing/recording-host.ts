@@ -78,6 +78,7 @@ export class RecordingContainerHost implements AsyncDisposable {
           images: {
             find: (name) => (name === "busybox" || name === imageId ? image : undefined),
             unpackIn: async () => undefined,
+            requireAllowed: async () => undefined,
           } as Partial<Images> as Images,
           spec: {
             build: async () => ({
@@ -127,7 +128,11 @@ export class RecordingContainerHost implements AsyncDisposable {
   #pod(): ContainerPod {
     return {
       id: podId,
-      config: { logDirectory: "", security: { namespaces: {} } } as PodSandboxConfig,
+      config: {
+        metadata: { name: "pod", namespace: "default", uid: "1", attempt: 0 },
+        logDirectory: "",
+        security: { namespaces: {} },
+      } as PodSandboxConfig,
       refuses: this.podRefuses,
       handler: "crun",
       cgroup: "/berth/pod",

@@ -8,6 +8,7 @@ import type { Config } from "../../config/schema.ts";
 import { hostMounts } from "../../linux/mounts.ts";
 import type { Metadata } from "../../metadata/contract.ts";
 import { openMetadata } from "../../metadata/open.ts";
+import type { ImageAdmission } from "../../policy/contract.ts";
 import { RegistryClient } from "../../registry/client.ts";
 import type { LayerOffer, Snapshotter, Snapshotters, SnapshotUsage } from "../../snapshot/contract.ts";
 import { openSnapshotters } from "../../snapshot/snapshotters.ts";
@@ -33,6 +34,7 @@ export interface NodeSettings {
   readonly remoteSnapshotters?: Config["remoteSnapshotters"];
   readonly shortNames?: ShortNames;
   readonly blocked?: readonly string[];
+  readonly admission?: ImageAdmission;
   /** Makes the snapshotter one that can get at layers by itself. */
   readonly provides?: (offer: LayerOffer, snapshotter: Snapshotter) => Promise<SnapshotUsage | undefined>;
 }
@@ -164,6 +166,7 @@ function openNode(
     },
     bootId,
     log,
+    ...(settings.admission === undefined ? {} : { admission: settings.admission }),
     registry: new RegistryClient({
       configPath: join(root, "certs.d"),
       ...(settings.shortNames === undefined ? {} : { shortNames: settings.shortNames }),

@@ -1,8 +1,8 @@
 import { Fault } from "../../base/fault.ts";
 import { parseReference } from "../../spec/reference.ts";
 import type { ImageRecord, RegistryAuth } from "../contract.ts";
+import { registrySource } from "../find-at-registry.ts";
 import type { ImageParts } from "../parts.ts";
-import { registrySource } from "../pull.ts";
 import type { ImageSource } from "../resolve.ts";
 
 /** Where an image's blobs can be had again. @throws {Fault} notFound for one that has no name */

@@ -1,0 +1,50 @@
+import type { Digest } from "../base/ids.ts";
+import type { RemoteRepository } from "../registry/repository.ts";
+import { type Descriptor, mediaTypes } from "../spec/oci-image.ts";
+import { formatReference, type Reference } from "../spec/reference.ts";
+import type { ImageParts } from "./parts.ts";
+import { type ImageSource, type ResolvedImage, resolveImage } from "./resolve.ts";
+
+/** An image as a registry has it, but for its layers. */
+export interface RegistryImage {
+  readonly repository: RemoteRepository;
+  readonly source: ImageSource;
+  /** What the reference stands for: a manifest or an index. */
+  readonly root: Pick<Descriptor, "digest" | "mediaType" | "size">;
+  readonly image: ResolvedImage;
+}
+
+/**
+ * Goes from a reference to the image for this host.
+ *
+ * @param digest what the reference stands for, where that was asked already
+ * @throws {Fault} as `resolveImage` does, and what the registry says
+ */
+export async function findAtRegistry(
+  reference: Reference,
+  { repository, digest }: { readonly repository: RemoteRepository; readonly digest: Digest | undefined },
+  parts: ImageParts,
+  signal: AbortSignal,
+): Promise<RegistryImage> {
+  const found = await repository.manifest(digest ?? reference.digest ?? reference.tag ?? "latest", signal);
+  const { mediaType, bytes } = found;
+  const source = registrySource(repository, formatReference(reference));
+  const descriptor = { digest: found.digest, mediaType, size: bytes.length };
+  const image = await resolveImage({ descriptor, bytes }, source, parts, signal);
+  const isImage = image.manifest.digest === found.digest;
+  const type = mediaType ?? (isImage ? image.manifest.mediaType : mediaTypes.ociIndex);
+  return { repository, source, root: { ...descriptor, mediaType: type }, image };
+}
+
+/** The layers of images in a registry. */
+export function registrySource(repository: RemoteRepository, reference: string): ImageSource {
+  return {
+    reference,
+    small: async (blob, signal) =>
+      /manifest|index/.test(blob.mediaType)
+        ? (await repository.manifest(blob.digest, signal)).bytes
+        : repository.smallBlob(blob, signal),
+    layer: (blob, signal) => repository.blob(blob, signal),
+    distrust: (digest) => repository.distrust(digest),
+  };
+}

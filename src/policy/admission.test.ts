@@ -1,0 +1,392 @@
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { describeFault, type FaultKind, faultReason, isFault } from "../base/fault.ts";
+import { openTestNode, type TestNode } from "../image/testing/node.ts";
+import { hostProcesses } from "../linux/processes.ts";
+import { missingRegistry, startRegistry, type TestRegistry } from "../registry/testing/docker-registry.ts";
+import { makeImage, pushImage, pushManifest, randomLayer } from "../registry/testing/made-image.ts";
+import { mediaTypes } from "../spec/oci-image.ts";
+import { openAdmission } from "./admission.ts";
+import {
+  attach,
+  claim,
+  ecKey,
+  type GpgSigner,
+  gpgSigner,
+  type SigningKey,
+  sigstoreLayer,
+} from "./testing/signer.ts";
+
+const signal = new AbortController().signal;
+const root = process.getuid?.() === 0 ? undefined : "needs root: overlay snapshots";
+if (root !== undefined) console.error(`!!! SKIPPED: ${root}`);
+const skip = root ?? missingRegistry();
+
+const image = makeImage([randomLayer("base", 5_000, 1)]);
+const key = ecKey();
+
+describe("which images may be used", { skip }, () => {
+  let registry: TestRegistry;
+  let gpg: GpgSigner;
+
+  before(async () => {
+    registry = await startRegistry();
+    gpg = gpgSigner();
+  });
+
+  after(async () => {
+    gpg?.[Symbol.dispose]();
+    await registry?.[Symbol.asyncDispose]();
+  });
+
+  /** A node whose policies lie in a directory of its own. */
+  async function openPolicyNode(): Promise<PolicyNode> {
+    const directory = mkdtempSync(join(tmpdir(), "berth-policy-"));
+    const at = (name: string) => join(directory, name);
+    const write = (name: string, content: unknown, mode = 0o644) => {
+      mkdirSync(dirname(at(name)), { recursive: true });
+      writeFileSync(at(name), typeof content === "string" ? content : JSON.stringify(content), { mode });
+      return at(name);
+    };
+    write("policy.json", { default: [{ type: "insecureAcceptAnything" }] });
+    mkdirSync(at("verifiers"));
+    const processes = hostProcesses();
+    const path = process.env.PATH ?? "";
+    const verifiers = { directory: at("verifiers"), max: 2, timeout: 2_000 };
+    const registriesDirectory = at("registries.d");
+    write("registries.d/default.yaml", `default-docker:\n  lookaside: file://${at("lookaside")}\n`);
+    const admission = openAdmission({
+      settings: {
+        file: at("policy.json"),
+        namespaceDirectory: at("namespaces"),
+        registriesDirectory,
+        gpgv: "gpgv",
+        verifiers,
+      },
+      gpg: { processes, gpgv: "gpgv", path, scratch: at("scratch") },
+      lookaside: { registriesDirectory, proxyEnv: undefined },
+      verifying: { processes, path, settings: verifiers },
+    });
+    const node = await openTestNode({ admission });
+    return {
+      ...node,
+      at,
+      write,
+      pull: (name, namespace = "") => node.images.pull(name, { namespace }, signal),
+      async [Symbol.asyncDispose]() {
+        await node[Symbol.asyncDispose]();
+        rmSync(directory, { recursive: true, force: true });
+      },
+    };
+  }
+
+  const scoped = (scope: string, ...requirements: object[]) => ({
+    default: [{ type: "reject" }],
+    transports: { docker: { [scope]: requirements } },
+  });
+  const sigstoreSigned = (by: SigningKey, more: object = {}) => ({
+    type: "sigstoreSigned",
+    keyData: Buffer.from(by.pem).toString("base64"),
+    ...more,
+  });
+  /** Pushes the image and cosign's signature of it. */
+  async function pushSigned(repository: string, by = key, how: "tag" | "referrer" = "tag"): Promise<string> {
+    await pushImage(registry, repository, image, ["1"]);
+    const name = `${registry.host}/${repository}:1`;
+    await attach(
+      registry,
+      repository,
+      image.manifest.digest,
+      [sigstoreLayer(claim(image.manifest.digest, name), by)],
+      how,
+    );
+    return name;
+  }
+
+  test("a name that the policy rejects is refused before any host is asked, by its rule", async () => {
+    await using node = await openPolicyNode();
+    node.write(
+      "policy.json",
+      scoped("*.berth.example", { type: "insecureAcceptAnything" }, { type: "reject" }),
+    );
+    const refused = await fails(node.pull("quay.berth.example/a/b:1"), "forbidden", [
+      `the policy ${node.at("policy.json")} refuses quay.berth.example/a/b:1`,
+      'by transports.docker["*.berth.example"][1] (reject): no image is accepted',
+    ]);
+    assert.equal(faultReason(refused), "signatureValidation");
+    await fails(node.pull("elsewhere.example/a:1"), "forbidden", ["by default[0] (reject)"]);
+  });
+
+  test("an image that nobody signed is refused with every place that was looked at, and nothing of it is kept", async () => {
+    await using node = await openPolicyNode();
+    await pushImage(registry, "unsigned", image, ["1"]);
+    node.write("policy.json", scoped(registry.host, sigstoreSigned(key)));
+    const name = `${registry.host}/unsigned`;
+    await fails(node.pull(`${name}:1`), "forbidden", [
+      `transports.docker["${registry.host}"][0] (sigstoreSigned): there is no sigstore signature of it`,
+      `${name}:${image.manifest.digest.replace(":", "-")}.sig`,
+      `referrers of ${name}@${image.manifest.digest}`,
+    ]);
+    assert.deepEqual([...node.images.list()], []);
+    assert.deepEqual(await node.leftovers(), []);
+  });
+
+  for (const how of ["tag", "referrer"] as const) {
+    test(`a signature by cosign's format, attached by ${how}, lets an image in`, async () => {
+      await using node = await openPolicyNode();
+      const name = await pushSigned(`signed-by-${how}`, key, how);
+      node.write("policy.json", scoped(name, sigstoreSigned(key)));
+      const record = await node.pull(name);
+      assert.deepEqual(record.signed?.digests, [image.manifest.digest]);
+      assert.deepEqual(
+        record.signed?.signatures.map(({ kind }) => kind),
+        ["sigstore"],
+      );
+    });
+  }
+
+  test("a signature by another key, for another image, or by another name counts for nothing", async () => {
+    await using node = await openPolicyNode();
+    const name = await pushSigned("wrong");
+    const other = makeImage([randomLayer("other", 500, 2)]);
+    node.write("policy.json", scoped(registry.host, sigstoreSigned(ecKey())));
+    await fails(node.pull(name), "forbidden", ["was not made with the key in transports.docker"]);
+
+    await pushImage(registry, "wrong", other, ["2"]);
+    const stolen = sigstoreLayer(claim(image.manifest.digest, `${registry.host}/wrong:2`), key);
+    await attach(registry, "wrong", other.manifest.digest, [stolen]);
+    node.write("policy.json", scoped(registry.host, sigstoreSigned(key)));
+    const named = `${registry.host}/wrong:2`;
+    await fails(node.pull(named), "forbidden", [
+      `it is for "${image.manifest.digest}", not for ${other.manifest.digest}`,
+    ]);
+
+    await pushImage(registry, "wrong", image, ["3"]);
+    const wrongTag = [`it is for the name "${name}", which does not count for`, "(matchRepoDigestOrExact)"];
+    await fails(node.pull(`${registry.host}/wrong:3`), "forbidden", wrongTag);
+    await node.pull(`${registry.host}/wrong@${image.manifest.digest}`);
+    node.write(
+      "policy.json",
+      scoped(registry.host, sigstoreSigned(key, { signedIdentity: { type: "matchRepository" } })),
+    );
+    await node.pull(`${registry.host}/wrong:3`);
+  });
+
+  test("of an index, its own signature counts as well as that of the manifest for this host", async () => {
+    await using node = await openPolicyNode();
+    const platform = { architecture: process.arch === "arm64" ? "arm64" : "amd64", os: "linux" };
+    const bytes = Buffer.from(
+      JSON.stringify({
+        schemaVersion: 2,
+        mediaType: mediaTypes.ociIndex,
+        manifests: [{ ...image.manifest, platform }],
+      }),
+    );
+    for (const signed of ["index", "manifest"] as const) {
+      const repository = `multi-${signed}`;
+      await pushImage(registry, repository, image, ["plain"]);
+      const index = await pushManifest(registry, repository, "1", mediaTypes.ociIndex, bytes);
+      const name = `${registry.host}/${repository}:1`;
+      const subject = signed === "index" ? index.digest : image.manifest.digest;
+      node.write("policy.json", scoped(registry.host, sigstoreSigned(key)));
+      await fails(node.pull(name), "forbidden", ["there is no sigstore signature of it"]);
+      await attach(registry, repository, subject, [sigstoreLayer(claim(subject, name), key)]);
+      const record = await node.pull(name);
+      assert.deepEqual(record.signed?.digests, [index.digest, image.manifest.digest]);
+    }
+  });
+
+  test("all requirements must be met, each by a signature of its own", async () => {
+    await using node = await openPolicyNode();
+    const second = ecKey();
+    const name = `${registry.host}/two:1`;
+    await pushImage(registry, "two", image, ["1"]);
+    const payload = claim(image.manifest.digest, name);
+    node.write("policy.json", scoped(name, sigstoreSigned(key), sigstoreSigned(second)));
+    await attach(registry, "two", image.manifest.digest, [sigstoreLayer(payload, key)]);
+    await fails(node.pull(name), "forbidden", [`transports.docker["${name}"][1] (sigstoreSigned): `]);
+    await attach(registry, "two", image.manifest.digest, [
+      sigstoreLayer(payload, key),
+      sigstoreLayer(payload, second),
+    ]);
+    await node.pull(name);
+  });
+
+  test("simple signing: what skopeo signed with GPG is judged as skopeo judges it", async () => {
+    await using node = await openPolicyNode();
+    await pushImage(registry, "plain", image, ["1"]);
+    const plain = `${registry.host}/plain:1`;
+    const signed = `${registry.host}/gpg/signed:1`;
+    const signing = ["--registries.d", node.at("registries.d"), "copy", "-q", "--sign-by", gpg.fingerprint];
+    const insecure = ["--src-tls-verify=false", "--dest-tls-verify=false"];
+    execFileSync("skopeo", [...signing, ...insecure, `docker://${plain}`, `docker://${signed}`], {
+      env: { ...process.env, GNUPGHOME: gpg.home },
+    });
+    using stranger = gpgSigner();
+    const signedBy = { type: "signedBy", keyType: "GPGKeys" };
+    const own = node.write("own.asc", gpg.publicKey);
+    const other = node.write("other.asc", stranger.publicKey);
+    const binary = execFileSync("gpg", ["--homedir", gpg.home, "--batch", "--quiet", "--export"]);
+    const remapped = { type: "remapIdentity", prefix: registry.host, signedPrefix: "elsewhere.example" };
+    const cases: [object, boolean][] = [
+      [{ ...signedBy, keyPath: own }, true],
+      [{ ...signedBy, keyData: binary.toString("base64") }, true],
+      [{ ...signedBy, keyPaths: [other, own] }, true],
+      [{ ...signedBy, keyPath: other }, false],
+      [{ ...signedBy, keyPath: node.at("missing") }, false],
+      [{ ...signedBy, keyPath: own, signedIdentity: { type: "matchExact" } }, true],
+      [{ ...signedBy, keyPath: own, signedIdentity: remapped }, false],
+      [
+        { ...signedBy, keyPath: own, signedIdentity: { type: "exactReference", dockerReference: plain } },
+        false,
+      ],
+    ];
+    for (const [requirement, accepted] of cases) {
+      const file = node.write("policy.json", scoped(registry.host, requirement));
+      const bySkopeo = skopeoAccepts(signed, file, node.at("registries.d"), node.at("copy"));
+      const byBerth = await isAllowed(node, signed);
+      assert.deepEqual([bySkopeo, byBerth], [accepted, accepted], JSON.stringify(requirement));
+    }
+    const file = node.write("policy.json", scoped(registry.host, { ...signedBy, keyPath: own }));
+    assert.equal(skopeoAccepts(plain, file, node.at("registries.d"), node.at("copy")), false);
+    await fails(node.pull(plain), "forbidden", [
+      `there is no simple signing signature of it; looked at ${node.at("lookaside")}/plain@sha256=`,
+    ]);
+    node.write("policy.json", scoped(registry.host, { ...signedBy, keyPath: other }));
+    await fails(node.pull(signed), "forbidden", ["gpgv does not accept it", "No public key"]);
+    node.write("policy.json", scoped(registry.host, { ...signedBy, keyPath: node.at("missing") }));
+    await fails(node.pull(signed), "invalid", [
+      `the key ${node.at("missing")} of transports.docker`,
+      "can't be read",
+    ]);
+  });
+
+  test("a namespace's own policy takes the place of the node's, also for what is here already", async () => {
+    await using node = await openPolicyNode();
+    const name = await pushSigned("tenants/app");
+    node.write("policy.json", scoped(name, { type: "insecureAcceptAnything" }));
+    node.write("namespaces/strict.json", scoped(registry.host, sigstoreSigned(key)));
+    node.write("namespaces/closed.json", { default: [{ type: "reject" }] });
+    const record = await node.pull(name, "free");
+    assert.equal(record.signed?.signatures.length, 1, "what another namespace wants is kept");
+    await fails(node.pull(name, "closed"), "forbidden", ["namespaces/closed.json refuses"]);
+    await node.images.requireAllowed(record, name, "free", signal);
+    await node.images.requireAllowed(record, name, "strict", signal);
+    await node.images.requireAllowed(record, record.id, "strict", signal);
+    await fails(node.images.requireAllowed(record, name, "closed", signal), "forbidden", [
+      `image ${name} is on this node, but may not be used: the policy ${node.at("namespaces/closed.json")}`,
+    ]);
+    await fails(node.images.requireAllowed(record, name, "../strict", signal), "invalid", [
+      "is not the name of a namespace",
+    ]);
+  });
+
+  test("signatures that came after the image are looked for at its registry", async () => {
+    await using node = await openPolicyNode();
+    await pushImage(registry, "later", image, ["1"]);
+    const name = `${registry.host}/later:1`;
+    const record = await node.pull(name);
+    assert.equal(record.signed?.signatures.length, 0);
+    node.write("policy.json", scoped(registry.host, sigstoreSigned(key)));
+    await fails(node.images.requireAllowed(record, name, "", signal), "forbidden", [
+      "there is no sigstore signature of it",
+    ]);
+    await pushSigned("later");
+    await node.images.requireAllowed(record, name, "", signal);
+    assert.equal(node.images.find(name)?.signed?.signatures.length, 1);
+  });
+
+  test("a policy that is missing or malformed refuses every image, and says where", async () => {
+    await using node = await openPolicyNode();
+    const name = await pushSigned("any");
+    const file = node.write(
+      "policy.json",
+      '{"default": [{"type": "insecureAcceptAnything", "keypath": "/k"}]}',
+    );
+    await fails(node.pull(name), "invalid", [
+      `the policy ${file} is malformed: default[0].keypath: is not known`,
+    ]);
+    rmSync(file);
+    await fails(node.pull(name), "invalid", [`the signature policy ${file} is not there`, "policy.file"]);
+  });
+
+  test("verifiers are asked with containerd's arguments, and one that refuses, fails or hangs is enough", async () => {
+    await using node = await openPolicyNode();
+    const name = await pushSigned("verified");
+    const log = node.at("asked");
+    node.write("verifiers/10-log", `#!/bin/sh\nprintf '%s ' "$@" >${log}; cat >>${log}; echo fine\n`, 0o755);
+    await node.pull(name);
+    const descriptor = {
+      mediaType: image.manifest.mediaType,
+      digest: image.manifest.digest,
+      size: image.manifest.size,
+    };
+    assert.equal(
+      execFileSync("cat", [log]).toString(),
+      `-name ${name} -digest ${image.manifest.digest} -stdin-media-type application/vnd.oci.descriptor.v1+json ` +
+        JSON.stringify(descriptor),
+    );
+    const refusals: [string, string, number][] = [
+      ["#!/bin/sh\necho 'not today'; exit 3\n", "exits with 3: not today", 0o755],
+      ["#!/bin/sh\nkill -9 $$\n", "was ended by SIGKILL", 0o755],
+      ["#!/bin/sh\nexec sleep 60\n", "gives no answer within 2000 ms", 0o755],
+      ["no program", "can't be run", 0o644],
+    ];
+    for (const [script, why, mode] of refusals) {
+      rmSync(node.at("verifiers/20-no"), { force: true });
+      node.write("verifiers/20-no", script, mode);
+      await fails(node.pull(name), "forbidden", [
+        `the image verifier ${node.at("verifiers/20-no")} refuses ${name}: ${why}`,
+      ]);
+    }
+    node.write("verifiers/30-more", "");
+    await fails(node.pull(name), "invalid", ["has 3 image verifiers", "policy.verifiers.max, now 2"]);
+  });
+});
+
+interface PolicyNode extends TestNode {
+  at(name: string): string;
+  /** @returns the path */
+  write(name: string, content: unknown, mode?: number): string;
+  pull(name: string, namespace?: string): ReturnType<TestNode["images"]["pull"]>;
+}
+
+async function fails(work: Promise<unknown>, kind: FaultKind, parts: readonly string[]): Promise<unknown> {
+  const error = await work.then(
+    () => assert.fail("it succeeded"),
+    (thrown: unknown) => thrown,
+  );
+  const said = describeFault(error);
+  assert.ok(isFault(error, kind), `${kind}: ${said}`);
+  for (const part of parts) assert.ok(said.includes(part), `${JSON.stringify(part)} is not in: ${said}`);
+  return error;
+}
+
+async function isAllowed(node: PolicyNode, name: string): Promise<boolean> {
+  return node.images.testAdmission(name, {}, signal).then(
+    ({ allowed }) => allowed,
+    () => false,
+  );
+}
+
+function skopeoAccepts(name: string, policy: string, registriesDirectory: string, to: string): boolean {
+  const global = ["--policy", policy, "--registries.d", registriesDirectory];
+  try {
+    execFileSync(
+      "skopeo",
+      [...global, "copy", "-q", "--src-tls-verify=false", `docker://${name}`, `dir:${to}`],
+      {
+        stdio: "ignore",
+      },
+    );
+    return true;
+  } catch {
+    return false;
+  } finally {
+    rmSync(to, { recursive: true, force: true });
+  }
+}
