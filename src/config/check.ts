@@ -59,7 +59,10 @@ export function checkConfig(config: Config, origins: Origins): string[] {
 }
 
 function checkSnapshotters(config: Config, refuse: (key: string, why: string) => void): void {
-  const { image, runtime, remoteSnapshotters } = config;
+  const { image, runtime, remoteSnapshotters, snapshotters } = config;
+  const { directory } = snapshotters.btrfs;
+  if (directory !== "" && !isAbsolute(directory))
+    refuse("snapshotters.btrfs.directory", `must be an absolute path: ${directory}`);
   for (const [name, { address }] of Object.entries(remoteSnapshotters)) {
     const key = `remoteSnapshotters.${name}.address`;
     if (isOwnSnapshotter(name))

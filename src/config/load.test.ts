@@ -104,7 +104,10 @@ test("a wrong value is refused with what was expected, and every mistake is told
 
 test("settings that contradict one another are refused", (t) => {
   assert.match(refusal(t, "[runtime]\ndefault = 'rucn'"), /no handler; there are crun, runc/);
-  assert.match(refusal(t, "[image]\nsnapshotter = 'overlayfs'"), /no snapshotter; there are overlay, native/);
+  assert.match(
+    refusal(t, "[image]\nsnapshotter = 'overlayfs'"),
+    /no snapshotter; there are overlay, native, btrfs/,
+  );
   assert.match(
     refusal(t, "[runtime.handlers.crun]\nsnapshotter = 'x'"),
     /runtime\.handlers\.crun\.snapshotter is "x", which is no snapshotter/,

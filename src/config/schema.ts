@@ -95,6 +95,10 @@ export interface Config {
     maxLayers: number;
     maxFiles: number;
   };
+  /** What those of berth's own need that take more than a directory below `root`. */
+  snapshotters: {
+    btrfs: { /** On btrfs; empty: `snapshots/btrfs` below `root`. */ directory: string };
+  };
   /** Snapshotters in processes of their own, by the names that `image.snapshotter` and handlers give. */
   remoteSnapshotters: Record<string, RemoteSnapshotterConfig>;
   /** Which images may be used. */

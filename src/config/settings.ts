@@ -127,6 +127,9 @@ export const settings = section<Config>({
     maxLayers: setting(read.wholeNumber(1), 256),
     maxFiles: setting(read.wholeNumber(1), 2_000_000),
   }),
+  snapshotters: section<Config["snapshotters"]>({
+    btrfs: section<Config["snapshotters"]["btrfs"]>({ directory: setting(read.text, "") }),
+  }),
   remoteSnapshotters: { kind: "named", section: () => remoteSnapshotter, names: [] },
   policy: section<Config["policy"]>({
     file: setting(read.text, ""),

@@ -85,7 +85,7 @@ export class DirectorySnapshotter implements Snapshotter {
     if (before === undefined) {
       const usage = await this.#settle(ingest, await this.#stackOf(parent));
       using _structure = await this.#alone();
-      if (await this.#store.nameLayer(ingest, chain, parent, usage)) return usage;
+      if (await this.#store.nameLayer(ingest, { chain, parent, usage })) return usage;
     }
     await this.abortLayer(ingest);
     return (await this.#store.get(chain)).record.usage;
@@ -95,7 +95,7 @@ export class DirectorySnapshotter implements Snapshotter {
     const { name, record } = await this.#store.get(chain);
     await this.#settle(ingest, record.stack.slice(1));
     using _structure = await this.#alone();
-    await this.#refuseContainers(chain, name);
+    await this.#store.refuseContainers({ name, record });
     await this.#store.exchangeLayer(ingest, name, record);
   }
 
@@ -111,21 +111,13 @@ export class DirectorySnapshotter implements Snapshotter {
 
   async prepareContainer(key: SnapshotKey, parent: ChainId | undefined, users?: UserRanges): Promise<void> {
     await this.#store.ready();
-    const present = await this.#store.getContainer(key).catch(unlessMissing);
-    if (present === undefined) {
-      const stack = await this.#stackOf(parent);
-      const trees = this.#store.trees(stack);
-      const ids = this.#kind.mapsOwn ? undefined : users;
-      await this.#newContainer(key, { parent, stack }, (directory) =>
-        this.#kind.fill(directory, trees, this.#workers, ids),
-      );
-      return;
-    }
-    if (present.parent !== parent)
-      throw new Fault(
-        "alreadyExists",
-        `the snapshot ${key} is there already, on another image: ${present.parent}`,
-      );
+    if (await this.#store.hasContainer(key, parent)) return;
+    const stack = await this.#stackOf(parent);
+    const trees = this.#store.trees(stack);
+    const ids = this.#kind.mapsOwn ? undefined : users;
+    await this.#newContainer(key, { parent, stack }, (directory) =>
+      this.#kind.fill(directory, trees, this.#workers, ids),
+    );
   }
 
   async prepareChanged(key: SnapshotKey, parent: ChainId | undefined, ingest: string): Promise<void> {
@@ -194,40 +186,17 @@ export class DirectorySnapshotter implements Snapshotter {
     using _structure = await this.#alone();
     const found = await this.#store.find(chain);
     if (found === undefined) return undefined;
-    await this.#refuseIfUsed(chain, found.name);
+    await this.#store.refuseIfUsed(found);
     return this.#store.takeOut(this.#store.layer(found.name));
   }
 
-  async list(): Promise<{ committed: ChainId[]; containers: SnapshotKey[]; ingests: string[] }> {
-    const layers = await this.#store.layers();
-    return {
-      committed: [...layers.values()].map(({ chain }) => chain),
-      containers: (await this.#store.names("c")) as SnapshotKey[],
-      ingests: await this.#store.names("i"),
-    };
+  list(): ReturnType<Snapshotter["list"]> {
+    return this.#store.list();
   }
 
   async sync(): Promise<void> {
     await this.#store.ready();
     await syncFileSystem(this.#store.root);
-  }
-
-  async #refuseIfUsed(chain: ChainId, name: string): Promise<void> {
-    for (const [other, { stack, chain: child }] of await this.#store.layers())
-      if (other !== name && stack.includes(name))
-        throw new Fault("wrongState", `snapshot ${chain} can't be removed: ${child} is on top of it`);
-    await this.#refuseContainers(chain, name);
-  }
-
-  async #refuseContainers(chain: ChainId, name: string): Promise<void> {
-    for (const key of (await this.#store.names("c")) as SnapshotKey[]) {
-      const record = await this.#store.getContainer(key).catch(() => undefined);
-      if (record?.stack.includes(name) === true)
-        throw new Fault(
-          "wrongState",
-          `snapshot ${chain} must stay as it is: container ${key} is on top of it`,
-        );
-    }
   }
 
   async #stackOf(parent: ChainId | undefined): Promise<readonly string[]> {
@@ -255,9 +224,4 @@ export class DirectorySnapshotter implements Snapshotter {
   #alone(): Promise<Disposable> {
     return this.#locks.hold(structure, new AbortController().signal);
   }
-}
-
-function unlessMissing(error: unknown): undefined {
-  if (error instanceof Fault && error.kind === "notFound") return undefined;
-  throw error;
 }

@@ -16,7 +16,7 @@ export interface SnapshottersPlace {
   readonly log: Logger;
 }
 
-type SnapshotterConfig = Pick<Config, "image" | "runtime" | "remoteSnapshotters">;
+type SnapshotterConfig = Pick<Config, "image" | "runtime" | "snapshotters" | "remoteSnapshotters">;
 
 interface Opened {
   readonly snapshotter: Snapshotter;
@@ -51,24 +51,25 @@ export async function openSnapshotters(
     ([handler, { snapshotter }]) => [handler, snapshotter || usual] as const,
   );
   for (const [, name] of ofHandlers) if (!opened.has(name)) await open(name);
-  const former = await openFormer(new Set(opened.keys()), place);
+  const former = await openFormer(new Set(opened.keys()), config, place);
   return new NodeSnapshotters({ usual, byHandler: new Map(ofHandlers), opened, former, log: place.log });
 }
 
 function openNamed(
   name: string,
-  { remoteSnapshotters }: SnapshotterConfig,
+  { snapshotters, remoteSnapshotters }: SnapshotterConfig,
   { root, workers }: SnapshottersPlace,
 ): Snapshotter {
   const directory = join(root, name);
   const remote = remoteSnapshotters[name];
-  if (remote === undefined) return openSnapshotter(name, directory, workers);
+  if (remote === undefined) return openSnapshotter(name, directory, workers, snapshotters);
   return new RemoteSnapshotter({ name, ...remote }, directory, workers);
 }
 
 /** Those that hold something, and that the settings name no more. */
 async function openFormer(
   named: ReadonlySet<string>,
+  { snapshotters }: SnapshotterConfig,
   { root, workers, log }: SnapshottersPlace,
 ): Promise<Snapshotter[]> {
   const former: Snapshotter[] = [];
@@ -81,7 +82,7 @@ async function openFormer(
       );
       continue;
     }
-    const snapshotter = openSnapshotter(name, join(root, name), workers);
+    const snapshotter = openSnapshotter(name, join(root, name), workers, snapshotters);
     const problem = await problemOf(snapshotter);
     log.info(
       { snapshotter: name, problem },

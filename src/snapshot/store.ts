@@ -17,12 +17,21 @@ export interface LayerRecord {
   /** The directories (in `l/`) of this layer and all below it, the uppermost first. */
   readonly stack: readonly string[];
   readonly usage: SnapshotUsage;
+  /** Where its tree is, when that is not beside this. */
+  readonly volume?: string;
+}
+
+/** A layer and its directory in `l/`. */
+interface NamedLayer {
+  readonly name: string;
+  readonly record: LayerRecord;
 }
 
 /** What is written beside a container's own files. */
 export interface ContainerRecord {
   readonly parent: ChainId | undefined;
   readonly stack: readonly string[];
+  readonly volume?: string;
 }
 
 /** For overlays that want one layer more; named as a writable layer, for who looks into one that nothing is in. */
@@ -124,7 +133,7 @@ export class SnapshotStore {
     return readdir(join(this.root, of));
   }
 
-  async find(chain: ChainId): Promise<{ name: string; record: LayerRecord } | undefined> {
+  async find(chain: ChainId): Promise<NamedLayer | undefined> {
     for (const name of shortNames(chain)) {
       const record = await this.#read<LayerRecord>(this.layer(name));
       if (record?.chain === chain) return { name, record };
@@ -133,7 +142,7 @@ export class SnapshotStore {
   }
 
   /** @throws {Fault} notFound */
-  async get(chain: ChainId): Promise<{ name: string; record: LayerRecord }> {
+  async get(chain: ChainId): Promise<NamedLayer> {
     const found = await this.find(chain);
     if (found === undefined) throw new Fault("notFound", `there is no snapshot ${chain}`);
     return found;
@@ -149,6 +158,47 @@ export class SnapshotStore {
     throw new Fault("notFound", `there is no snapshot ${key}`);
   }
 
+  /** True if a container's snapshot is there. @throws {Fault} alreadyExists when it is on another image */
+  async hasContainer(key: SnapshotKey, parent: ChainId | undefined): Promise<boolean> {
+    const present = await this.getContainer(key).catch(unlessMissing);
+    if (present !== undefined && present.parent !== parent)
+      throw new Fault(
+        "alreadyExists",
+        `the snapshot ${key} is there already, on another image: ${present.parent}`,
+      );
+    return present !== undefined;
+  }
+
+  async list(): Promise<{ committed: ChainId[]; containers: SnapshotKey[]; ingests: string[] }> {
+    const layers = await this.layers();
+    return {
+      committed: [...layers.values()].map(({ chain }) => chain),
+      containers: (await this.names("c")) as SnapshotKey[],
+      ingests: await this.names("i"),
+    };
+  }
+
+  /** @throws {Fault} wrongState when something is on top of the layer */
+  async refuseIfUsed(layer: NamedLayer): Promise<void> {
+    const { name, record } = layer;
+    for (const [other, { stack, chain }] of await this.layers())
+      if (other !== name && stack.includes(name))
+        throw new Fault("wrongState", `snapshot ${record.chain} can't be removed: ${chain} is on top of it`);
+    await this.refuseContainers(layer);
+  }
+
+  /** @throws {Fault} wrongState when a container is on top of the layer, or of one that is */
+  async refuseContainers({ name, record: { chain } }: NamedLayer): Promise<void> {
+    for (const key of (await this.names("c")) as SnapshotKey[]) {
+      const container = await this.getContainer(key).catch(() => undefined);
+      if (container?.stack.includes(name) === true)
+        throw new Fault(
+          "wrongState",
+          `snapshot ${chain} must stay as it is: container ${key} is on top of it`,
+        );
+    }
+  }
+
   /** Undefined when it is not there, or not whole. */
   async #read<T>(directory: string): Promise<T | undefined> {
     try {
@@ -160,12 +210,12 @@ export class SnapshotStore {
   }
 
   /** Gives a settled ingest its name as a layer. False when another commit of the same chain was first. */
-  async nameLayer(ingest: string, chain: ChainId, parent: ChainId | undefined, usage: SnapshotUsage) {
+  async nameLayer(ingest: string, { chain, parent, ...rest }: Omit<LayerRecord, "stack">): Promise<boolean> {
     const from = this.ingest(ingest);
     const below = parent === undefined ? [] : (await this.get(parent)).record.stack;
     await rm(notesPath(from), { force: true });
     for (const name of shortNames(chain)) {
-      const record: LayerRecord = { chain, parent, stack: [name, ...below], usage };
+      const record: LayerRecord = { chain, parent, stack: [name, ...below], ...rest };
       await writeFile(join(from, recordFile), JSON.stringify(record), { mode: 0o600 });
       if (await renamed(from, this.layer(name))) return true;
       if ((await this.find(chain)) !== undefined) return false;
@@ -200,9 +250,11 @@ export class SnapshotStore {
     }
   }
 
-  /** Gives it its name; what is there already stays. */
-  async nameContainer(made: string, key: SnapshotKey): Promise<void> {
-    if (!(await renamed(made, this.container(key)))) await this.removeNow(made);
+  /** Gives it its name. False when something has it: that stays. */
+  async nameContainer(made: string, key: SnapshotKey): Promise<boolean> {
+    if (await renamed(made, this.container(key))) return true;
+    await this.removeNow(made);
+    return false;
   }
 
   /** Takes a directory out of its place at once, and removes it. Succeeds when it is not there. */
@@ -231,6 +283,11 @@ export class SnapshotStore {
     // What can't be removed now is tried again at the next start.
     this.#workers.run("remove", { directory }).catch(() => undefined);
   }
+}
+
+function unlessMissing(error: unknown): undefined {
+  if (error instanceof Fault && error.kind === "notFound") return undefined;
+  throw error;
 }
 
 /** False when something has the name. */

@@ -1,3 +1,4 @@
+import { LoopDisk, noDisk } from "../../src/snapshot/testing/loop-disk.ts";
 import { SnapshotsServer } from "../../src/snapshot/testing/snapshots-server.ts";
 import { privileged } from "../harness/privileged.ts";
 import { snapshotterPods } from "../harness/snapshotter-pods.ts";
@@ -9,4 +10,10 @@ snapshotterPods("of containerd, by its API", privileged.skip ?? false, async () 
   await server.start();
   const config = `[remoteSnapshotters.overlayfs]\naddress = "${server.socket}"\n`;
   return { name: "overlayfs", config, mapsUsers: false, close: () => server[Symbol.asyncDispose]() };
+});
+
+snapshotterPods("btrfs", noDisk("btrfs") ?? false, async () => {
+  const disk = new LoopDisk("btrfs");
+  const config = `[snapshotters.btrfs]\ndirectory = "${disk.directory}/snapshots"\n`;
+  return { name: "btrfs", config, mapsUsers: true, close: async () => disk[Symbol.dispose]() };
 });

@@ -12,6 +12,7 @@ import type { ImageAdmission } from "../../policy/contract.ts";
 import { RegistryClient } from "../../registry/client.ts";
 import type { LayerOffer, Snapshotter, Snapshotters, SnapshotUsage } from "../../snapshot/contract.ts";
 import { openSnapshotters } from "../../snapshot/snapshotters.ts";
+import { usualSettings } from "../../snapshot/testing/fixture.ts";
 import type { LayerUnpacker } from "../../snapshot/unpack-contract.ts";
 import { openUnpacker } from "../../snapshot/unpacker.ts";
 import { SnapshotWorkers } from "../../snapshot/workers.ts";
@@ -76,9 +77,12 @@ async function openAt(
   const handlers = Object.fromEntries(others.map((name) => [name, { snapshotter: name }]));
   const { remoteSnapshotters = {} } = settings;
   const image = { snapshotter: usual };
-  const named = { image, runtime: { handlers }, remoteSnapshotters } as Parameters<
-    typeof openSnapshotters
-  >[0];
+  const named = {
+    image,
+    runtime: { handlers },
+    snapshotters: usualSettings,
+    remoteSnapshotters,
+  } as Parameters<typeof openSnapshotters>[0];
   const snapshotters = await openSnapshotters(named, { root: join(root, "snapshots"), workers, log });
   const snapshotter = snapshotters.get(usual);
   const { provides } = settings;

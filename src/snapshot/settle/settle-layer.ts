@@ -7,11 +7,12 @@ import { joinPath, type LayerPath, nameOf, parentOf } from "../names.ts";
 import { readNotes, treeOf } from "../notes.ts";
 import { copyNode } from "../tree/copy.ts";
 import { usageOf } from "../tree/usage.ts";
-import type { SettleRequest } from "../worker/protocol.ts";
+import type { ApplyRequest, SettleRequest } from "../worker/protocol.ts";
+import { applyOnto } from "./apply-onto.ts";
 import { markForOverlay } from "./mark-for-overlay.ts";
 import { mergeOntoParent } from "./merge-onto-parent.ts";
 import { OwnLayer } from "./own-layer.ts";
-import { overlayLayer, resolveDirectory, wholeTree } from "./stack.ts";
+import { overlayLayer, resolveDirectory, type StackLayer, wholeTree } from "./stack.ts";
 
 /**
  * Puts right what an unpacked layer took for granted from the layers below, and puts its tree in the shape in which
@@ -20,16 +21,32 @@ import { overlayLayer, resolveDirectory, wholeTree } from "./stack.ts";
  * @throws {Fault} invalid: a hard link to what is nowhere, a path through a file; exhausted
  */
 export function settleLayer({ kind, directory, lowers }: SettleRequest): SnapshotUsage {
-  const tree = treeOf(directory);
-  const layers = lowers.map(kind === "overlay" ? overlayLayer : wholeTree);
-  const own = new OwnLayer(tree, readNotes(directory), layers);
-  settleImplicit(own);
-  for (const link of own.links) makeLink(own, link.path, link.target);
+  const own = settle(directory, lowers.map(kind === "overlay" ? overlayLayer : wholeTree));
   if (kind === "overlay") markForOverlay(own);
   else own.restoreTimes();
   const parent = lowers[0];
   if (kind === "native" && parent !== undefined) mergeOntoParent(own, parent, directory);
-  return usageOf(tree);
+  return usageOf(own.tree);
+}
+
+/**
+ * Puts an unpacked layer onto the tree of its parent, of which this is a copy.
+ *
+ * @returns what the layer's own files take
+ * @throws {Fault} as `settleLayer`
+ */
+export function applyLayer({ directory, onto, isEmpty }: ApplyRequest): SnapshotUsage {
+  const own = settle(directory, isEmpty ? [] : [wholeTree(onto)]);
+  own.restoreTimes();
+  applyOnto(own, onto);
+  return usageOf(own.tree);
+}
+
+function settle(directory: string, lowers: readonly StackLayer[]): OwnLayer {
+  const own = new OwnLayer(treeOf(directory), readNotes(directory), lowers);
+  settleImplicit(own);
+  for (const link of own.links) makeLink(own, link.path, link.target);
+  return own;
 }
 
 /**

@@ -60,7 +60,7 @@ function change(root: string): void {
 }
 
 /** What every snapshotter tells of a container's changes, and makes of them again. */
-export function changesSuite(tried: Tried): void {
+export function changesSuite(tried: Tried, ready: () => string | undefined = () => undefined): void {
   describe(`${nameOf(tried)}: what a container has changed`, { skip: asRoot }, () => {
     async function packed(fixture: SnapshotFixture, key: SnapshotKey, except: readonly string[]) {
       const list = join(fixture.directory, fixture.newName());
@@ -88,7 +88,7 @@ export function changesSuite(tried: Tried): void {
     }
 
     it("is listed, and made anew on the same image: equal in all, and it goes on from there", async () => {
-      await using fixture = new SnapshotFixture(tried);
+      await using fixture = new SnapshotFixture(tried, ready());
       assert.equal(await fixture.snapshots.probe(), undefined);
       const chain = await fixture.stack(...image);
       const key = fixture.newKey();
@@ -108,7 +108,7 @@ export function changesSuite(tried: Tried): void {
     });
 
     it("passes over mount points, and works without an image", async () => {
-      await using fixture = new SnapshotFixture(tried);
+      await using fixture = new SnapshotFixture(tried, ready());
       await fixture.snapshots.probe();
       const key = fixture.newKey();
       await fixture.snapshots.prepareContainer(key, undefined);

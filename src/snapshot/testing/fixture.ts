@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { ChainId, SnapshotKey } from "../../base/ids.ts";
+import { loadConfig } from "../../config/load.ts";
 import { hostMounts } from "../../linux/mounts.ts";
 import type { SnapshotMount, Snapshotter } from "../contract.ts";
 import { openSnapshotter } from "../open.ts";
@@ -12,6 +13,9 @@ import { SnapshotWorkers } from "../workers.ts";
 import { buildTar, type TestEntry } from "./build-tar.ts";
 
 export const asRoot = process.getuid?.() === 0 ? false : "NOT RUN: snapshots need root";
+
+/** Of snapshotters, when nobody sets them. */
+export const usualSettings = loadConfig({}, {}).config.snapshotters;
 
 /** For tests that take minutes. */
 export const inFull = asRoot || (process.env.BERTH_TEST_FULL === "1" ? false : "only by make test-full");
@@ -23,6 +27,7 @@ export const generous = { maxUnpacked: 8_589_934_592, maxFiles: 1_000_000 };
 export type Tried =
   | "overlay"
   | "native"
+  | "btrfs"
   | {
       readonly name: string;
       readonly open: (directory: string, workers: SnapshotWorkers) => Snapshotter;
@@ -52,7 +57,7 @@ export class SnapshotFixture {
   reopened(): Snapshotter {
     const directory = join(this.directory, "snapshots");
     return typeof this.#tried === "string"
-      ? openSnapshotter(this.#tried, directory, this.workers)
+      ? openSnapshotter(this.#tried, directory, this.workers, usualSettings)
       : this.#tried.open(directory, this.workers);
   }
 
@@ -128,8 +133,21 @@ export class SnapshotFixture {
 
   async [Symbol.asyncDispose](): Promise<void> {
     for (const target of this.#mounted.toReversed()) await this.unmount(target);
+    if ((await this.snapshots.probe()) === undefined) await removeAll(this.snapshots);
     await this.workers.close();
     rmSync(this.directory, { recursive: true, force: true });
+  }
+}
+
+/** Removes every snapshot, children first. */
+async function removeAll(snapshots: Snapshotter): Promise<void> {
+  const { committed, containers } = await snapshots.list();
+  for (const key of containers) await snapshots.remove(key);
+  for (let left = committed; left.length > 0; ) {
+    const stay: ChainId[] = [];
+    for (const chain of left) await snapshots.remove(chain).catch(() => stay.push(chain));
+    if (stay.length === left.length) throw new Error(`snapshots can't be removed: ${stay.join(", ")}`);
+    left = stay;
   }
 }
 

@@ -7,14 +7,14 @@ import { HostThread } from "../../linux/host-thread.ts";
 import { hostMounts } from "../../linux/mounts.ts";
 import { hostNamespaces } from "../../linux/namespaces.ts";
 import type { TestEntry } from "./build-tar.ts";
-import { asRoot, SnapshotFixture } from "./fixture.ts";
+import { asRoot, nameOf, SnapshotFixture, type Tried } from "./fixture.ts";
 
 const mounts = hostMounts();
 
 /** What every snapshotter does for containers with a user namespace. */
-export function mappedSuite(name: "overlay" | "native"): void {
-  describe(`${name} in user namespaces`, { skip: asRoot }, () => {
-    const fixture = new SnapshotFixture(name);
+export function mappedSuite(name: Tried, ready: () => string | undefined = () => undefined): void {
+  describe(`${nameOf(name)} in user namespaces`, { skip: asRoot }, () => {
+    let fixture: SnapshotFixture;
     const thread = new HostThread(60_000);
     const namespaces = hostNamespaces(thread, mounts);
     const users = (hostId: number): UserRanges => ({
@@ -56,6 +56,7 @@ export function mappedSuite(name: "overlay" | "native"): void {
     }
 
     before(async () => {
+      fixture = new SnapshotFixture(name, ready());
       assert.equal(await fixture.snapshots.probe(), undefined);
     });
     after(async () => {

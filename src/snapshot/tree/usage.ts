@@ -29,6 +29,18 @@ export function usageOf(root: string): SnapshotUsage {
   return count.usage;
 }
 
+/**
+ * The same of what differs from the tree that this one began with, as a snapshot that keeps inodes' numbers: what was changed
+ * has another time of change.
+ *
+ * @throws {SystemCallError}
+ */
+export function usageBeyond(root: string, from: string): SnapshotUsage {
+  const count = new Count(Number.POSITIVE_INFINITY, from);
+  count.tree(root);
+  return count.usage;
+}
+
 /** The same of a tree of `most` names or fewer; undefined for one that has more. @throws {SystemCallError} */
 export function usageOfSmall(root: string, most: number): SnapshotUsage | undefined {
   const count = new Count(most);
@@ -41,9 +53,11 @@ class Count {
   #inodes = 0;
   /** How many names may still be looked at. */
   #left: number;
+  readonly #from: string | undefined;
 
-  constructor(most: number) {
+  constructor(most: number, from?: string) {
     this.#left = most;
+    this.#from = from;
   }
 
   get usage(): SnapshotUsage {
@@ -52,11 +66,12 @@ class Count {
 
   /** False when it holds more names than may be looked at. */
   tree(root: string): boolean {
-    return this.add(lstatSync(root, { bigint: true })) && walk(openDirectory(root), this);
+    return this.add("", lstatSync(root, { bigint: true })) && walk(openDirectory(root), this);
   }
 
-  add(stat: BigIntStats): boolean {
+  add(path: LayerPath, stat: BigIntStats): boolean {
     if (--this.#left < 0) return false;
+    if (this.#isAsBefore(path, stat)) return true;
     if (stat.nlink > 1n && !stat.isDirectory()) {
       if (this.#seen.has(stat.ino)) return true;
       this.#seen.add(stat.ino);
@@ -65,18 +80,28 @@ class Count {
     this.#inodes++;
     return true;
   }
+
+  /** Wherever links in the older tree lead, another file is not taken for this one. */
+  #isAsBefore(path: LayerPath, { ino, ctimeNs, size }: BigIntStats): boolean {
+    if (this.#from === undefined) return false;
+    const before = lstatSync(within(this.#from, path), { bigint: true, throwIfNoEntry: false });
+    return before !== undefined && before.ino === ino && before.ctimeNs === ctimeNs && before.size === size;
+  }
 }
 
 function walk(root: OwnedFd, count: Count): boolean {
-  const waiting: { start: Start; path: LayerPath }[] = [{ start: { fd: root, left: 1 }, path: "." }];
+  /** `path` is from the start, `whole` from the root. */
+  const waiting: { start: Start; path: LayerPath; whole: LayerPath }[] = [
+    { start: { fd: root, left: 1 }, path: ".", whole: "" },
+  ];
   try {
     for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
-      const { start, path } = next;
+      const { start, path, whole } = next;
       const directory = openIfThere(start.fd.fd, path);
       if (directory !== undefined) {
         const long = path.length > longPath;
         const from: Start = long ? { fd: directory, left: 0 } : start;
-        const inside = countNames(directory.fd, count);
+        const inside = countNames(directory.fd, whole, count);
         if (inside === undefined) {
           directory[Symbol.dispose]();
           start.fd[Symbol.dispose]();
@@ -84,7 +109,8 @@ function walk(root: OwnedFd, count: Count): boolean {
         }
         for (const inner of inside) {
           from.left++;
-          waiting.push({ start: from, path: long || path === "." ? inner : joinPath(path, inner) });
+          const below = long || path === "." ? inner : joinPath(path, inner);
+          waiting.push({ start: from, path: below, whole: joinPath(whole, inner) });
         }
         if (!long || from.left === 0) directory[Symbol.dispose]();
       }
@@ -97,12 +123,12 @@ function walk(root: OwnedFd, count: Count): boolean {
 }
 
 /** Counts what is in a directory; gives the names of the directories among it. Undefined when that was too much. */
-function countNames(directory: number, count: Count): string[] | undefined {
+function countNames(directory: number, whole: LayerPath, count: Count): string[] | undefined {
   const directories: string[] = [];
   for (const name of namesAt(directory)) {
     const stat = lstatSync(within(pathAt(directory), name), { bigint: true, throwIfNoEntry: false });
     if (stat === undefined) continue;
-    if (!count.add(stat)) return undefined;
+    if (!count.add(joinPath(whole, name), stat)) return undefined;
     if (stat.isDirectory()) directories.push(name);
   }
   return directories;

@@ -19,6 +19,10 @@ export interface Tasks {
   move: { takes: { readonly from: string; readonly to: string }; gives: undefined };
   /** Puts an unpacked ingest in the shape in which it is mounted. */
   settle: { takes: SettleRequest; gives: SnapshotUsage };
+  /** Puts an unpacked ingest onto a whole tree. */
+  apply: { takes: ApplyRequest; gives: SnapshotUsage };
+  /** Counts what is in a tree that is not as in the one that it began with. */
+  "usage beyond": { takes: { readonly directory: string; readonly from: string }; gives: SnapshotUsage };
   /** Lists where a container differs from its image. */
   changes: { takes: ListChangesRequest; gives: readonly LayerPath[] };
   /** Compares a mounted layer with the list of its files. */
@@ -33,6 +37,15 @@ export interface SettleRequest {
   readonly directory: string;
   /** The trees of the layers below, the nearest first; of native, the parent's whole tree. */
   readonly lowers: readonly string[];
+}
+
+export interface ApplyRequest {
+  /** The ingest. */
+  readonly directory: string;
+  /** A copy of the parent's tree. */
+  readonly onto: string;
+  /** There is no parent. */
+  readonly isEmpty: boolean;
 }
 
 /** Where the worker finds a layer's blob: a file's path, or a ring into which it is written as it comes. */

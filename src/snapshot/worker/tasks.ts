@@ -2,11 +2,11 @@ import { Fault } from "../../base/fault.ts";
 import { systemFault } from "../../linux/libc.ts";
 import { listChanges } from "../changes/list-changes.ts";
 import { compareFiles } from "../files/compare.ts";
-import { settleLayer } from "../settle/settle-layer.ts";
+import { applyLayer, settleLayer } from "../settle/settle-layer.ts";
 import { copyTree } from "../tree/copy.ts";
 import { moveInto } from "../tree/move-into.ts";
 import { removeTree } from "../tree/remove.ts";
-import { usageOf } from "../tree/usage.ts";
+import { usageBeyond, usageOf } from "../tree/usage.ts";
 import type { TaskName, Tasks } from "./protocol.ts";
 
 type TaskTable = { readonly [Name in TaskName]: (takes: Tasks[Name]["takes"]) => Tasks[Name]["gives"] };
@@ -26,6 +26,8 @@ const tasks: TaskTable = {
     return undefined;
   },
   settle: (request) => settleLayer(request),
+  apply: (request) => applyLayer(request),
+  "usage beyond": ({ directory, from }) => usageBeyond(directory, from),
   changes: (request) => listChanges(request),
   compare: (request) => compareFiles(request),
 };
