@@ -13,7 +13,8 @@ SHELL := /bin/sh
 # What berth needs on a node, and what its tests need besides.
 RUN_PACKAGES := crun runc conmon containernetworking-plugins iptables isal busybox-static \
   golang-github-containers-common catatonit iproute2 util-linux curl ca-certificates libatomic1
-TEST_PACKAGES := containerd docker-registry skopeo gpg gpg-agent gpgv umoci apache2-utils openssl criu nginx-light attr libcap2-bin socat \
+TEST_PACKAGES := containerd docker-registry skopeo umoci podman buildah gpg gpg-agent gpgv apache2-utils openssl criu \
+  nginx-light attr libcap2-bin socat \
   xfsprogs btrfs-progs e2fsprogs faketime tinyproxy-bin prometheus zsh fish python3-kubernetes
 # What else a guest needs to be a node for every test, and what its machine needs on this side.
 GUEST_SYSTEM_PACKAGES := dmsetup thin-provisioning-tools zfs-fuse xfsprogs btrfs-progs e2fsprogs attr socat

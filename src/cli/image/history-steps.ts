@@ -11,16 +11,23 @@ export interface HistoryStep {
   readonly bytes?: number;
 }
 
-/** The steps of the history, the first one first, each with its layer. Layers that no step tells of follow. */
+/**
+ * The steps of the history, the first one first, each with its layer. Layers that no step tells of come first: what was built on
+ * an image without a history tells of its own.
+ */
 export function historySteps({ layers, history }: ImageInfo): HistoryStep[] {
-  const left = [...layers];
+  const untold = Math.max(0, layers.length - history.filter(({ isEmpty }) => !isEmpty).length);
+  const first = layers
+    .slice(0, untold)
+    .map((layer) => ({ createdBy: "", comment: "", ...layerFields(layer) }));
+  const left = layers.slice(untold);
   const steps = history.map(({ created, createdBy, comment, isEmpty }) => ({
     ...(created === undefined ? {} : { created }),
     createdBy,
     comment,
     ...layerFields(isEmpty ? undefined : left.shift()),
   }));
-  return [...steps, ...left.map((layer) => ({ createdBy: "", comment: "", ...layerFields(layer) }))];
+  return [...first, ...steps];
 }
 
 function layerFields(layer: LayerInfo | undefined): Pick<HistoryStep, "layer" | "bytes"> {

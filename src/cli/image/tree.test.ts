@@ -76,10 +76,10 @@ test("the steps of a history have the layers that they made", () => {
   };
   const steps = historySteps(readImageInfo({ info: JSON.stringify(info) }));
   assert.deepEqual(steps, [
-    { created: "2024-01-01T00:00:00Z", createdBy: "ADD rootfs", comment: "", layer: digest("1"), bytes: 5 },
+    { createdBy: "", comment: "", layer: digest("1"), bytes: 5 },
+    { created: "2024-01-01T00:00:00Z", createdBy: "ADD rootfs", comment: "", layer: digest("b") },
     { createdBy: "ENV A=b", comment: "buildkit" },
-    { createdBy: "COPY . .", comment: "", layer: digest("b") },
-    { createdBy: "", comment: "", layer: digest("c") },
+    { createdBy: "COPY . .", comment: "", layer: digest("c") },
   ]);
   for (const odd of [
     "",
