@@ -19,6 +19,7 @@ import type { SetAside } from "../metadata/contract.ts";
 import type { PodNetwork } from "../network/contract.ts";
 import type { PodSandboxes } from "../pod/contract.ts";
 import type { PodSandboxRecord } from "../pod/state.ts";
+import type { AdmissionReport } from "../policy/contract.ts";
 import type { ContainerRuntime } from "../runtime/contract.ts";
 import type { Snapshotters } from "../snapshot/contract.ts";
 import type { CdiDirectories } from "../spec/cdi/directories.ts";
@@ -115,6 +116,8 @@ export interface ImageTransfer {
   ): Promise<PushedImage>;
   /** @throws {Fault} notFound, invalid */
   tag(image: string, name: string, signal: AbortSignal): Promise<void>;
+  /** What the rules say of an image at its registry. @throws {Fault} invalid for malformed rules, and what the registry says */
+  testAdmission(reference: string, options: PullOptions, signal: AbortSignal): Promise<AdmissionReport>;
   /** @throws {Fault} notFound, invalid */
   untag(name: string, signal: AbortSignal): Promise<void>;
 }

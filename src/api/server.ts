@@ -9,6 +9,7 @@ import { info } from "./berth/info.ts";
 import { pullImageWithProgress } from "./berth/pull-image.ts";
 import { pushImageWithProgress } from "./berth/push-image.ts";
 import { tagImage, untagImage } from "./berth/tag.ts";
+import { testPolicy } from "./berth/test-policy.ts";
 import { imageFsInfo } from "./images/image-fs-info.ts";
 import { imageStatus } from "./images/image-status.ts";
 import { listImages, streamImages } from "./images/list-images.ts";
@@ -48,6 +49,7 @@ function berthHandlers({ transfer, node, containers, streams }: ApiParts): Handl
     pushImage: (request, signal) => pushImageWithProgress(request, transfer, signal),
     tag: (request, signal) => tagImage(request, transfer, signal),
     untag: (request, signal) => untagImage(request, transfer, signal),
+    testPolicy: (request, signal) => testPolicy(request, transfer, signal),
     copyFrom: (request) => copyFrom(request, containers, streams),
     copyTo: (request) => copyTo(request, containers, streams),
   };

@@ -187,6 +187,12 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import("./load.ts")).defineLoad,
   },
   {
+    name: "policy",
+    about: "say whether an image may be used",
+    group: "Images",
+    load: async () => (await import("./policy.ts")).definePolicy,
+  },
+  {
     name: "serve",
     about: "run the daemon in the foreground",
     group: "Daemon and node",

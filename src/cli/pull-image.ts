@@ -3,7 +3,7 @@ import type { Command } from "commander";
 import { during, Fault, isFault } from "../base/fault.ts";
 import type { Ms } from "../base/units.ts";
 import { BerthService, type PullImageProgress } from "../wire/gen/berth.v1.ts";
-import { AuthConfig, ImageSpec, type PodSandboxConfig } from "../wire/gen/runtime.v1.ts";
+import { AuthConfig, ImageSpec, PodSandboxConfig } from "../wire/gen/runtime.v1.ts";
 import type { Runtime } from "./context.ts";
 import { size } from "./output/units.ts";
 import { followTransfer } from "./transfer/follow.ts";
@@ -16,8 +16,11 @@ import { UsageError } from "./usage-error.ts";
 export interface PullRequest {
   readonly image: string;
   readonly auth?: AuthConfig | undefined;
+  /** The Kubernetes namespace whose policy holds. */
+  readonly namespace?: string | undefined;
   /** For runtimes that heed them; berth has no use for them. */
   readonly annotations?: Readonly<Record<string, string>>;
+  /** Of the pod that it is for. */
   readonly sandboxConfig?: PodSandboxConfig | undefined;
 }
 
@@ -49,14 +52,14 @@ export async function pullImage(runtime: Runtime, request: PullRequest, watch: P
 /** By berth's own call, whose errors say what was pulled. @returns undefined when the runtime does not have it */
 async function pullTelling(
   runtime: Runtime,
-  { image: reference, auth }: PullRequest,
+  { image: reference, auth, namespace = "" }: PullRequest,
   { quiet, signal }: PullWatch,
 ): Promise<string | undefined> {
   const startedAt = performance.now();
   const progress = new TransferProgress();
   const steps = runtime
     .calls(BerthService)
-    .pullImage({ reference, auth }, { signal })
+    .pullImage({ reference, auth, namespace }, { signal })
     [Symbol.asyncIterator]();
   // Whoever does not know the call says so before anything is shown.
   const first = await steps.next().catch((error: unknown) => {
@@ -89,11 +92,14 @@ function secondsSince(startedAt: Ms): string {
 /** By the CRI's call, which tells nothing before its end. */
 async function pullSilently(
   runtime: Runtime,
-  { image, auth, annotations = {}, sandboxConfig }: PullRequest,
+  { image, auth, annotations = {}, namespace, sandboxConfig: given }: PullRequest,
   { quiet, signal }: PullWatch,
 ): Promise<string> {
   const startedAt = performance.now();
   const spec = ImageSpec.create({ image, annotations });
+  const metadata = { name: "", uid: "", namespace: namespace ?? "", attempt: 0 };
+  const sandboxConfig =
+    given ?? (namespace === undefined ? undefined : PodSandboxConfig.create({ metadata }));
   let id: string;
   {
     using _show = quiet ? quietShow : showTransfer(pullWords, image, undefined);

@@ -3,11 +3,13 @@ import type { Define } from "./context.ts";
 import { addManual } from "./help/manual.ts";
 import { addConnection, pairs, parseDuration, repeated } from "./options.ts";
 import { addCredentials, authFrom, type CredentialOptions, pullImage } from "./pull-image.ts";
+import { UsageError } from "./usage-error.ts";
 
 interface PullOptions extends CredentialOptions {
   readonly quiet?: boolean;
   readonly pullTimeout?: number;
   readonly annotation?: string[];
+  readonly namespace?: string;
   readonly podConfig?: string;
 }
 
@@ -31,12 +33,16 @@ export const definePull: Define = (command, context) => {
     .option("-q, --quiet", "only print the id")
     .option("--pull-timeout <duration>", "give up after this time", parseDuration)
     .option("-a, --annotation <key=value>", "annotation for runtimes that heed them (repeatable)", repeated)
-    .option("--pod-config <file>", "configuration of a pod for runtimes that heed it (JSON or YAML)")
+    .option("--namespace <name>", "Kubernetes namespace whose policy holds (docs/policy.md)")
+    .option("--pod-config <file>", "configuration of the pod that it is for (JSON or YAML)")
     .action(async (image: string, options: PullOptions) => {
       const annotations = options.annotation === undefined ? {} : { annotations: pairs(options.annotation) };
       const file = options.podConfig;
       const sandboxConfig = file === undefined ? undefined : await readPodSandboxConfig(file);
-      const request = { image, auth: authFrom(options), sandboxConfig, ...annotations };
+      const { namespace } = options;
+      if (namespace !== undefined && sandboxConfig !== undefined)
+        throw new UsageError("a pod's configuration names its namespace: leave out --namespace");
+      const request = { image, auth: authFrom(options), namespace, sandboxConfig, ...annotations };
       const runtime = await context.connect(command);
       const interrupted = context.interrupted();
       const signal =

@@ -90,7 +90,7 @@ export async function ensureImage(
   if (options.pull === "never") {
     throw new Fault("notFound", `image ${image} is not on this node, and --pull is never`);
   }
-  await pullImage(runtime, { image, auth: authFrom(options) }, { signal });
+  await pullImage(runtime, { image, auth: authFrom(options), namespace: "default" }, { signal });
 }
 
 /** @returns the pod's id */

@@ -20,6 +20,7 @@ export function apiParts(node: NodeParts): ApiParts {
     transfer: {
       pull: (reference, options, progress, signal) =>
         images.pullTelling(reference, options, progress, signal),
+      testAdmission: (reference, options, signal) => images.testAdmission(reference, options, signal),
       import: (path, signal) => images.import(path, signal),
       export: (references, signal) => images.export(references, signal),
       push: (push, progress, signal) => images.push(push, progress, signal),

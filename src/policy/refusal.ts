@@ -14,5 +14,8 @@ export function refusalOf({
     unmet === undefined
       ? `the image verifier ${verifier?.name} refuses ${image}: ${verifier?.reason}`
       : `the policy ${policy?.file} refuses ${image} by ${unmet.path} (${unmet.type}): ${unmet.reason}`;
-  return new Fault("forbidden", story, { reason: "signatureValidation" });
+  return new Fault("forbidden", story, {
+    reason: "signatureValidation",
+    hint: `berth policy test ${image} shows all that led there`,
+  });
 }

@@ -166,9 +166,14 @@ export class TestDaemon {
     this.#connection = undefined;
   }
 
-  /** Runs the `berth` command against this daemon, where the daemon runs. */
+  /**
+   * Runs the `berth` command against this daemon, where the daemon runs.
+   *
+   * @param args first the command's name, of a part of one with that: `policy test`
+   */
   command(...args: readonly string[]): Promise<CommandResult> {
-    return this.inside(this.#program, args[0] ?? "", "--config", this.workspace.configFile, ...args.slice(1));
+    const [name = "", ...more] = args;
+    return this.inside(this.#program, ...name.split(" "), "--config", this.workspace.configFile, ...more);
   }
 
   /** Puts a command line into the daemon's mount namespace. */

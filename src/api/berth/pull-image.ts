@@ -17,7 +17,7 @@ export async function* pullImageWithProgress(
   const record = yield* latestSteps(
     // Told at once: a pull that another began has left that phase behind.
     [{ phase: "resolving" }],
-    (tell, until) => transfer.pull(reference, { auth }, tell, until),
+    (tell, until) => transfer.pull(reference, { auth, namespace: request.namespace }, tell, until),
     {
       keyOf: (step: PullProgress) => (step.phase === "layer" ? step.digest : step.phase),
       encode: encodeProgress,

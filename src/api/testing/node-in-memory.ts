@@ -79,6 +79,17 @@ export class NodeInMemory {
           progress({ ...layer, state: "unpacking", done: 2 });
           return this.#images().pull(reference, options, signal);
         },
+        testAdmission: async (image, { namespace }) => ({
+          image,
+          allowed: false,
+          policy: { file: "/p.json", because: `of the namespace ${namespace}`, path: "default" },
+          requirements: [
+            { path: "default[0]", type: "reject", accepted: false, reason: "no image is accepted" },
+          ],
+          lookedAt: [{ place: "there", found: 2, note: "" }],
+          signatures: [],
+          verifiers: [],
+        }),
         import: async () => [...this.imageRecords.values()],
         export: async function* () {
           yield* [Buffer.from("a "), Buffer.from("tar")];

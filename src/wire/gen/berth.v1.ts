@@ -66,6 +66,7 @@ export interface SetAside {
 export interface PullImageRequest {
   reference: string;
   auth: AuthConfig | undefined;
+  namespace: string;
 }
 
 export interface PullImageProgress {
@@ -158,6 +159,46 @@ export interface CopyToRequest {
 
 export interface CopyResponse {
   url: string;
+}
+
+export interface TestPolicyRequest {
+  reference: string;
+  namespace: string;
+  auth: AuthConfig | undefined;
+}
+
+export interface TestPolicyResponse {
+  image: string;
+  allowed: boolean;
+  policy: AppliedPolicy | undefined;
+  requirements: RequirementResult[];
+  lookedAt: LookedAt[];
+  verifiers: VerifierResult[];
+}
+
+export interface AppliedPolicy {
+  file: string;
+  because: string;
+  path: string;
+}
+
+export interface RequirementResult {
+  path: string;
+  type: string;
+  accepted: boolean;
+  reason: string;
+}
+
+export interface LookedAt {
+  place: string;
+  found: number;
+  note: string;
+}
+
+export interface VerifierResult {
+  name: string;
+  accepted: boolean;
+  reason: string;
 }
 
 function createBaseInfoRequest(): InfoRequest {
@@ -550,7 +591,7 @@ export const SetAside: MessageFns<SetAside> = {
 };
 
 function createBasePullImageRequest(): PullImageRequest {
-  return { reference: "", auth: undefined };
+  return { reference: "", auth: undefined, namespace: "" };
 }
 
 export const PullImageRequest: MessageFns<PullImageRequest> = {
@@ -560,6 +601,9 @@ export const PullImageRequest: MessageFns<PullImageRequest> = {
     }
     if (message.auth !== undefined) {
       AuthConfig.encode(message.auth, writer.uint32(18).fork()).join();
+    }
+    if (message.namespace !== "") {
+      writer.uint32(26).string(message.namespace);
     }
     return writer;
   },
@@ -593,6 +637,14 @@ export const PullImageRequest: MessageFns<PullImageRequest> = {
             message.auth = AuthConfig.decode(reader, reader.uint32());
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.namespace = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -614,6 +666,7 @@ export const PullImageRequest: MessageFns<PullImageRequest> = {
     message.auth = (object.auth !== undefined && object.auth !== null)
       ? AuthConfig.fromPartial(object.auth)
       : undefined;
+    message.namespace = object.namespace ?? "";
     return message;
   },
 };
@@ -1872,6 +1925,532 @@ export const CopyResponse: MessageFns<CopyResponse> = {
   },
 };
 
+function createBaseTestPolicyRequest(): TestPolicyRequest {
+  return { reference: "", namespace: "", auth: undefined };
+}
+
+export const TestPolicyRequest: MessageFns<TestPolicyRequest> = {
+  encode(message: TestPolicyRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.reference !== "") {
+      writer.uint32(10).string(message.reference);
+    }
+    if (message.namespace !== "") {
+      writer.uint32(18).string(message.namespace);
+    }
+    if (message.auth !== undefined) {
+      AuthConfig.encode(message.auth, writer.uint32(26).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TestPolicyRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTestPolicyRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.reference = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.namespace = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.auth = AuthConfig.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<TestPolicyRequest>): TestPolicyRequest {
+    return TestPolicyRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<TestPolicyRequest>): TestPolicyRequest {
+    const message = createBaseTestPolicyRequest();
+    message.reference = object.reference ?? "";
+    message.namespace = object.namespace ?? "";
+    message.auth = (object.auth !== undefined && object.auth !== null)
+      ? AuthConfig.fromPartial(object.auth)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseTestPolicyResponse(): TestPolicyResponse {
+  return { image: "", allowed: false, policy: undefined, requirements: [], lookedAt: [], verifiers: [] };
+}
+
+export const TestPolicyResponse: MessageFns<TestPolicyResponse> = {
+  encode(message: TestPolicyResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.image !== "") {
+      writer.uint32(10).string(message.image);
+    }
+    if (message.allowed !== false) {
+      writer.uint32(16).bool(message.allowed);
+    }
+    if (message.policy !== undefined) {
+      AppliedPolicy.encode(message.policy, writer.uint32(26).fork()).join();
+    }
+    for (const v of message.requirements) {
+      RequirementResult.encode(v!, writer.uint32(34).fork()).join();
+    }
+    for (const v of message.lookedAt) {
+      LookedAt.encode(v!, writer.uint32(42).fork()).join();
+    }
+    for (const v of message.verifiers) {
+      VerifierResult.encode(v!, writer.uint32(50).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TestPolicyResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTestPolicyResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.image = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.allowed = reader.bool();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.policy = AppliedPolicy.decode(reader, reader.uint32());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.requirements.push(RequirementResult.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.lookedAt.push(LookedAt.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.verifiers.push(VerifierResult.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<TestPolicyResponse>): TestPolicyResponse {
+    return TestPolicyResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<TestPolicyResponse>): TestPolicyResponse {
+    const message = createBaseTestPolicyResponse();
+    message.image = object.image ?? "";
+    message.allowed = object.allowed ?? false;
+    message.policy = (object.policy !== undefined && object.policy !== null)
+      ? AppliedPolicy.fromPartial(object.policy)
+      : undefined;
+    message.requirements = object.requirements?.map((e) => RequirementResult.fromPartial(e)) || [];
+    message.lookedAt = object.lookedAt?.map((e) => LookedAt.fromPartial(e)) || [];
+    message.verifiers = object.verifiers?.map((e) => VerifierResult.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseAppliedPolicy(): AppliedPolicy {
+  return { file: "", because: "", path: "" };
+}
+
+export const AppliedPolicy: MessageFns<AppliedPolicy> = {
+  encode(message: AppliedPolicy, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.file !== "") {
+      writer.uint32(10).string(message.file);
+    }
+    if (message.because !== "") {
+      writer.uint32(18).string(message.because);
+    }
+    if (message.path !== "") {
+      writer.uint32(26).string(message.path);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AppliedPolicy {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAppliedPolicy();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.file = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.because = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.path = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<AppliedPolicy>): AppliedPolicy {
+    return AppliedPolicy.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<AppliedPolicy>): AppliedPolicy {
+    const message = createBaseAppliedPolicy();
+    message.file = object.file ?? "";
+    message.because = object.because ?? "";
+    message.path = object.path ?? "";
+    return message;
+  },
+};
+
+function createBaseRequirementResult(): RequirementResult {
+  return { path: "", type: "", accepted: false, reason: "" };
+}
+
+export const RequirementResult: MessageFns<RequirementResult> = {
+  encode(message: RequirementResult, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.path !== "") {
+      writer.uint32(10).string(message.path);
+    }
+    if (message.type !== "") {
+      writer.uint32(18).string(message.type);
+    }
+    if (message.accepted !== false) {
+      writer.uint32(24).bool(message.accepted);
+    }
+    if (message.reason !== "") {
+      writer.uint32(34).string(message.reason);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RequirementResult {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRequirementResult();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.path = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.type = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.accepted = reader.bool();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<RequirementResult>): RequirementResult {
+    return RequirementResult.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RequirementResult>): RequirementResult {
+    const message = createBaseRequirementResult();
+    message.path = object.path ?? "";
+    message.type = object.type ?? "";
+    message.accepted = object.accepted ?? false;
+    message.reason = object.reason ?? "";
+    return message;
+  },
+};
+
+function createBaseLookedAt(): LookedAt {
+  return { place: "", found: 0, note: "" };
+}
+
+export const LookedAt: MessageFns<LookedAt> = {
+  encode(message: LookedAt, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.place !== "") {
+      writer.uint32(10).string(message.place);
+    }
+    if (message.found !== 0) {
+      writer.uint32(16).uint32(message.found);
+    }
+    if (message.note !== "") {
+      writer.uint32(26).string(message.note);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LookedAt {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLookedAt();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.place = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.found = reader.uint32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.note = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<LookedAt>): LookedAt {
+    return LookedAt.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<LookedAt>): LookedAt {
+    const message = createBaseLookedAt();
+    message.place = object.place ?? "";
+    message.found = object.found ?? 0;
+    message.note = object.note ?? "";
+    return message;
+  },
+};
+
+function createBaseVerifierResult(): VerifierResult {
+  return { name: "", accepted: false, reason: "" };
+}
+
+export const VerifierResult: MessageFns<VerifierResult> = {
+  encode(message: VerifierResult, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.accepted !== false) {
+      writer.uint32(16).bool(message.accepted);
+    }
+    if (message.reason !== "") {
+      writer.uint32(26).string(message.reason);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): VerifierResult {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseVerifierResult();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.accepted = reader.bool();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<VerifierResult>): VerifierResult {
+    return VerifierResult.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<VerifierResult>): VerifierResult {
+    const message = createBaseVerifierResult();
+    message.name = object.name ?? "";
+    message.accepted = object.accepted ?? false;
+    message.reason = object.reason ?? "";
+    return message;
+  },
+};
+
 export type BerthService = typeof BerthService;
 export const BerthService = {
   info: {
@@ -1937,6 +2516,15 @@ export const BerthService = {
     responseSerialize: (value: UntagResponse): Buffer => Buffer.from(UntagResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): UntagResponse => UntagResponse.decode(value),
   },
+  testPolicy: {
+    path: "/berth.v1.Berth/TestPolicy" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: TestPolicyRequest): Buffer => Buffer.from(TestPolicyRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): TestPolicyRequest => TestPolicyRequest.decode(value),
+    responseSerialize: (value: TestPolicyResponse): Buffer => Buffer.from(TestPolicyResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): TestPolicyResponse => TestPolicyResponse.decode(value),
+  },
   copyFrom: {
     path: "/berth.v1.Berth/CopyFrom" as const,
     requestStream: false as const,
@@ -1965,6 +2553,7 @@ export interface BerthServer extends UntypedServiceImplementation {
   pushImage: handleServerStreamingCall<PushImageRequest, PushImageProgress>;
   tag: handleUnaryCall<TagRequest, TagResponse>;
   untag: handleUnaryCall<UntagRequest, UntagResponse>;
+  testPolicy: handleUnaryCall<TestPolicyRequest, TestPolicyResponse>;
   copyFrom: handleUnaryCall<CopyFromRequest, CopyResponse>;
   copyTo: handleUnaryCall<CopyToRequest, CopyResponse>;
 }
