@@ -3,12 +3,12 @@
 # make dist   installs the command below PREFIX (/usr/local), without the sources
 # make bench  berth beside Debian's containerd; BENCH="--quick …" hands options on (docs/benchmarks.md)
 # make test   everything that CI runs; test-full adds the long loops; conformance runs critest,
-#             kubelet a real kubelet; test-guest what needs another kernel, in a QEMU guest (docs/guest.md), and
-#             guest-shell gives a shell in one
+#             kubelet a real kubelet, stargz a real stargz-snapshotter; test-guest what needs another kernel, in a QEMU
+#             guest (docs/guest.md), and guest-shell gives a shell in one
 SHELL := /bin/sh
 .DELETE_ON_ERROR:
 .PHONY: install dist install-test install-guest check unit e2e test test-full test-guest guest-shell \
-  guest-node-packages guest-test-packages conformance kubelet bench run stop clean
+  guest-node-packages guest-test-packages conformance kubelet stargz bench run stop clean
 
 # What berth needs on a node, and what its tests need besides.
 RUN_PACKAGES := crun runc conmon containernetworking-plugins iptables isal busybox-static \
@@ -79,6 +79,11 @@ conformance: install-test
 # KUBELET is the path of a kubelet that was built elsewhere; GATES, as in EventedPLEG=true, are its feature gates.
 kubelet: install-test
 	@RUNTIME="$(RUNTIME)" GATES="$(GATES)" KUBELET_LOG="$(LOG)" test/kubelet/run.sh "$(KUBELET)"
+
+# STARGZ is the path of a containerd-stargz-grpc that was built elsewhere: no package of Debian's has it.
+stargz: install-test
+	@test -x "$(STARGZ)" || { echo "make stargz STARGZ=/path/to/containerd-stargz-grpc" >&2; exit 2; }
+	@BERTH_TEST_STARGZ="$(STARGZ)" $(NODE) --test src/snapshot/remote/*.test.ts test/e2e/lazy-images.test.ts
 
 # For test/guest, which asks what to install in there.
 guest-node-packages:

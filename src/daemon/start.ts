@@ -130,19 +130,24 @@ async function pullAgain(dropped: readonly LostImage[], node: NodeParts, signal:
   }
 }
 
-/** Tries snapshotters again that could not work, as long as there are such; what was left in one is put right when it works. */
+/** Tries snapshotters again that could not work; what was left in one is put right when it works. */
 function retrySnapshotters(node: NodeParts, signal: AbortSignal, log: Logger): Disposable {
-  let trying = Promise.resolve();
+  let isTrying = false;
   const retry = async () => {
     if (!(await node.snapshotters.retry()) || signal.aborted) return;
     const dropped = await node.images.recover(signal);
     await pullAgain(dropped, node, signal);
   };
   const timer = setInterval(() => {
-    if (node.snapshotters.probes().every(({ problem }) => problem === undefined)) return;
-    trying = trying.then(retry).catch((error: unknown) => {
-      log.error({ err: describeFault(error) }, "trying snapshotters again failed");
-    });
+    if (isTrying) return; // one that hangs takes longer than from one time to the next
+    isTrying = true;
+    retry()
+      .catch((error: unknown) => {
+        log.error({ err: describeFault(error) }, "trying snapshotters again failed");
+      })
+      .finally(() => {
+        isTrying = false;
+      });
   }, RETRY_SNAPSHOTTERS_MS);
   timer.unref();
   return { [Symbol.dispose]: () => clearInterval(timer) };

@@ -1,7 +1,7 @@
 import type { ChainId } from "../base/ids.ts";
 import type { ImageRecord } from "./contract.ts";
 import { leaseRest } from "./leases.ts";
-import { type ImageParts, partsInEach, type UnpackParts } from "./parts.ts";
+import { type ImageParts, layerKey, partsInEach, type UnpackParts } from "./parts.ts";
 import { isUnpacked } from "./record.ts";
 import { sweepImages } from "./sweep.ts";
 
@@ -49,10 +49,15 @@ async function inEach(
   }
 }
 
-async function dropIngests({ store, snapshotter }: UnpackParts): Promise<void> {
+/** Those that nothing is at work on: a snapshotter may be put right long after the start, when it answers at last. */
+async function dropIngests(parts: UnpackParts): Promise<void> {
+  const { store, snapshotter, work } = parts;
+  const { ingests } = await snapshotter.list(); // first: what is listed was recorded before
   const recorded = [...store.ingests.values()].filter((record) => record.snapshotter === snapshotter.name);
-  const { ingests } = await snapshotter.list();
-  for (const ingest of new Set([...ingests, ...recorded.map((record) => record.ingest)])) {
+  const inWork = recorded.filter(({ chainId }) => work.layers.has(layerKey(chainId, parts)));
+  const left = new Set([...ingests, ...recorded.map(({ ingest }) => ingest)]);
+  for (const ingest of left.difference(new Set(inWork.map((record) => record.ingest)))) {
+    if (store.users.hasIngest(ingest)) continue;
     await snapshotter.abortLayer(ingest);
     await store.ingests.delete(ingest);
   }

@@ -73,6 +73,8 @@ export interface Snapshotter {
   readonly directory: string;
   /** Why it cannot work on this host, or undefined. With `mapped`: why not for user namespaces. */
   probe(mapped?: MappedSnapshots): Promise<string | undefined>;
+  /** Asked again and again of one that worked: why it doesn't now. Absent: what works goes on working. */
+  stillWorks?(): Promise<string | undefined>;
   /**
    * Commits a layer without its bytes being fetched, when the snapshotter can get at them by itself; asked from the lowest
    * layer up, each when those below are committed. Absent: it never can.

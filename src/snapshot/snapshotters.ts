@@ -152,15 +152,18 @@ export class NodeSnapshotters implements Snapshotters {
     }));
   }
 
-  /** Tries those again that could not work. @returns whether one can now */
+  /**
+   * Tries those again that could not work, and those that may work no more.
+   * @returns whether one can that could not
+   */
   async retry(): Promise<boolean> {
     let better = false;
     for (const each of this.#found.opened.values()) {
-      if (each.problem === undefined) continue;
       const before = each.problem;
-      each.problem = await problemOf(each.snapshotter);
+      each.problem =
+        before === undefined ? await each.snapshotter.stillWorks?.() : await problemOf(each.snapshotter);
       if (each.problem !== before) tell(each.snapshotter.name, each.problem, this.#found.log);
-      better ||= each.problem === undefined;
+      better ||= before !== undefined && each.problem === undefined;
     }
     return better;
   }

@@ -2,6 +2,7 @@ import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
 import { writeFile } from "node:fs/promises";
 import { gzipSync } from "node:zlib";
+import { type EstargzLayer, estargzOf } from "./estargz.ts";
 import { type TarEntry, tarOf } from "./tar.ts";
 
 /** An image as tests describe it: uncompressed layers, and the `config` section of the OCI image config. */
@@ -9,6 +10,8 @@ export interface ImageRecipe {
   /** As in `registry.test/busybox:1`. */
   readonly name: string;
   readonly layers: readonly (readonly TarEntry[])[];
+  /** Packs layers so that parts of them can be read. */
+  readonly estargz?: true;
   readonly config: {
     readonly Cmd?: readonly string[];
     readonly Entrypoint?: readonly string[];
@@ -35,8 +38,9 @@ const mediaTypes = {
 export async function writeOciArchive(recipe: ImageRecipe, path: string): Promise<void> {
   const blobs = new Map<string, Buffer>();
   const layers = recipe.layers.map((entries) => {
-    const tar = tarOf(entries);
-    return { diffId: digestOf(tar), descriptor: blob(blobs, mediaTypes.layer, gzipSync(tar)) };
+    const { tar, blob: packed, annotations } = recipe.estargz ? estargzOf(entries) : gzipped(entries);
+    const descriptor = blob(blobs, mediaTypes.layer, packed);
+    return { diffId: digestOf(tar), descriptor: annotations ? { ...descriptor, annotations } : descriptor };
   });
   const config = blob(blobs, mediaTypes.config, {
     architecture: process.arch === "arm64" ? "arm64" : "amd64",
@@ -58,6 +62,13 @@ export async function writeOciArchive(recipe: ImageRecipe, path: string): Promis
     manifests: [{ ...manifest, annotations: annotationsFor(recipe.name) }],
   };
   await writeFile(path, tarOf(layoutEntries(blobs, index)));
+}
+
+function gzipped(
+  entries: readonly TarEntry[],
+): Omit<EstargzLayer, "annotations"> & { annotations?: undefined } {
+  const tar = tarOf(entries);
+  return { tar, blob: gzipSync(tar) };
 }
 
 /** Both spellings of the name that importers look for: the whole reference, and the bare tag of the OCI layout. */

@@ -12,7 +12,7 @@ import { copyAttributes } from "../tree/copy.ts";
  * What berth relies on, whatever the kernel's defaults: a container's changes are whole files in its own directory,
  * which usage, export and a copy of it understand.
  */
-const features = ["index=off", "metacopy=off", "redirect_dir=off"];
+export const overlayFeatures = ["index=off", "metacopy=off", "redirect_dir=off"];
 
 /** Named as containers/storage has it: cAdvisor, which takes berth for CRI-O, looks for what a container wrote there. */
 const upperOf = (directory: string) => join(directory, "diff");
@@ -36,12 +36,12 @@ export const overlayKind: DirectoryKind = {
   mounts(directory, trees) {
     if (trees.length === 0) return [{ type: "bind", source: upperOf(directory), options: ["rbind", "rw"] }];
     const own = [`upperdir=${upperOf(directory)}`, `workdir=${workOf(directory)}`];
-    return [overlay([lowerdir(trees), ...own, ...features])];
+    return [overlay([lowerdir(trees), ...own, ...overlayFeatures])];
   },
 
   view(trees, root) {
     // An overlay without an upper directory wants two lower ones: an empty one goes below.
-    return [overlay(["ro", lowerdir([...trees, join(root, emptyDirectory)]), ...features])];
+    return [overlay(["ro", lowerdir([...trees, join(root, emptyDirectory)]), ...overlayFeatures])];
   },
 };
 

@@ -7,11 +7,9 @@ import { directoriesOf, readMounts } from "./mounts.ts";
 /** Where on this host a new snapshot's files would lie, by one that is made and removed; undefined when that is a device. */
 export async function findFiles(client: SnapshotsClient, labels: Labels): Promise<string | undefined> {
   const key = newLayerKey();
-  try {
-    const own = directoriesOf(readMounts(await client.prepare(key, undefined, labels)))?.own;
-    // The snapshot's directory, or what is in it, goes; what holds all of them stays.
-    return own === undefined || own.startsWith("/dev/") ? undefined : dirname(dirname(own));
-  } finally {
-    await client.remove(key);
-  }
+  const mounts = await client.prepare(key, undefined, labels);
+  await client.remove(key);
+  const own = directoriesOf(readMounts(mounts))?.own;
+  // The snapshot's directory, or what is in it, has gone; what holds all of them stays.
+  return own === undefined || own.startsWith("/dev/") ? undefined : dirname(dirname(own));
 }

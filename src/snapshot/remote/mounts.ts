@@ -2,6 +2,7 @@ import { Fault } from "../../base/fault.ts";
 import { lowerDirectories } from "../../linux/mount-options.ts";
 import type { Mount } from "../../wire/gen/snapshots.v1.ts";
 import type { SnapshotMount } from "../contract.ts";
+import { overlayFeatures } from "../overlay/overlay.ts";
 
 /** A snapshot whose files lie in directories of this host. */
 export interface Directories {
@@ -23,8 +24,18 @@ export function readMounts(mounts: readonly Mount[]): SnapshotMount[] {
         "unimplemented",
         `the snapshotter gives a mount that only containerd understands: ${type} of ${source} at "${target}"`,
       );
-    return { type, source, options };
+    return { type, source, options: isWritableOverlay(type, options) ? withFeatures(options) : options };
   });
+}
+
+function isWritableOverlay(type: string, options: readonly string[]): boolean {
+  return type === "overlay" && optionOf("upperdir", options) !== undefined;
+}
+
+/** What the snapshotter says itself stays. */
+function withFeatures(options: readonly string[]): readonly string[] {
+  const missing = overlayFeatures.filter((each) => optionOf(each.replace(/=.*/, ""), options) === undefined);
+  return [...options, ...missing];
 }
 
 /** Where the files lie, when they are mounted as a bind mount or as an overlay; undefined for all else. */

@@ -24,7 +24,8 @@ import { findFiles } from "./find-files.ts";
 import { containerKey, containersAmong, ingestsAmong, layerKey, newLayerKey, viewKey } from "./keys.ts";
 import { isOwn, type Labels, labelsOf, labelsOfLayer, labelsOfOffer, ownFilter } from "./labels.ts";
 import { type Directories, directoriesOf, readMounts } from "./mounts.ts";
-import { linkedAt, linkOwnFiles } from "./own-files.ts";
+import { linkedAt } from "./own-files.ts";
+import { prepareContainer, viewLayer } from "./prepared.ts";
 
 const cleaningDelay: Ms = 1_000;
 
@@ -64,6 +65,15 @@ export class RemoteSnapshotter implements Snapshotter {
     try {
       await this.#store.ready();
       await this.#findFiles();
+      return undefined;
+    } catch (error) {
+      return describeFault(error);
+    }
+  }
+
+  async stillWorks(): Promise<string | undefined> {
+    try {
+      await this.#client.find("berth"); // there is none: that it says so is all that is wanted
       return undefined;
     } catch (error) {
       return describeFault(error);
@@ -166,33 +176,8 @@ export class RemoteSnapshotter implements Snapshotter {
         hint: "run pods with hostUsers: false by a runtime handler that has another snapshotter",
       });
     await this.#store.ready();
-    const name = containerKey(key);
     const link = this.#store.container(key);
-    let mounts: readonly SnapshotMount[];
-    try {
-      mounts = readMounts(await this.#client.prepare(name, parent, labelsOf(this.directory)));
-    } catch (error) {
-      if (!isFault(error, "alreadyExists", "notFound")) throw error; // stargz looks for the parent first
-      mounts = await this.#presentContainer(key, parent, error);
-    }
-    const found = directoriesOf(mounts);
-    if (found !== undefined) await linkOwnFiles(found, link);
-    return mounts;
-  }
-
-  /** @throws `refusal` when there is none */
-  async #presentContainer(
-    key: SnapshotKey,
-    parent: ChainId | undefined,
-    refusal: Fault,
-  ): Promise<readonly SnapshotMount[]> {
-    const there = await this.#client.find(containerKey(key));
-    if (there === undefined) throw refusal;
-    if (there.parent === (parent ?? "")) return this.mounts(key);
-    throw new Fault(
-      "alreadyExists",
-      `the snapshot ${key} is there already, on another image: ${there.parent}`,
-    );
+    return prepareContainer(this.#client, { key, parent, labels: labelsOf(this.directory), link });
   }
 
   async changes(key: SnapshotKey, { list, except }: ChangesRequest): Promise<SnapshotChanges> {
@@ -205,15 +190,8 @@ export class RemoteSnapshotter implements Snapshotter {
     return readMounts(await this.#client.mounts(containerKey(key)));
   }
 
-  async view(chain: ChainId): Promise<readonly SnapshotMount[]> {
-    const key = viewKey(chain);
-    const labels = labelsOf(this.directory);
-    try {
-      return readMounts(await this.#client.view(key, chain, labels));
-    } catch (error) {
-      if (!isFault(error, "alreadyExists")) throw error;
-      return readMounts(await this.#client.mounts(key));
-    }
+  view(chain: ChainId): Promise<readonly SnapshotMount[]> {
+    return viewLayer(this.#client, chain, labelsOf(this.directory));
   }
 
   async layerDirectory(chain: ChainId): Promise<string> {
@@ -251,10 +229,9 @@ export class RemoteSnapshotter implements Snapshotter {
 
   /** One that somebody else committed is used, but stays. */
   async #removeLayer(chain: ChainId): Promise<void> {
-    const found = await this.#client.find(chain);
-    if (found === undefined || !isOwn(found.labels, this.directory)) return;
     await this.#client.remove(viewKey(chain));
-    await this.#client.remove(chain);
+    const found = await this.#client.find(chain);
+    if (found !== undefined && isOwn(found.labels, this.directory)) await this.#client.remove(chain);
   }
 
   async list(): Promise<{ committed: ChainId[]; containers: SnapshotKey[]; ingests: string[] }> {

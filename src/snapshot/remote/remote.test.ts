@@ -1,9 +1,12 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
+import pino from "pino";
 import { describeFault, type FaultKind, isFault } from "../../base/fault.ts";
 import type { ChainId } from "../../base/ids.ts";
+import type { Config } from "../../config/schema.ts";
 import type { LayerOffer, Snapshotter } from "../contract.ts";
+import { openSnapshotters } from "../snapshotters.ts";
 import { changesSuite } from "../testing/changes-suite.ts";
 import { asRoot, SnapshotFixture, type Tried } from "../testing/fixture.ts";
 import { SnapshotsServer } from "../testing/snapshots-server.ts";
@@ -105,6 +108,25 @@ describe("a snapshotter in a process of its own", { skip: asRoot }, () => {
     assert.ok(own.startsWith(join(server().directory, "root")));
     await fixture.unmount(mounted);
     assert.equal(fixture.reopened().writableLayer(key), own);
+  });
+
+  it("is looked at again and again by a daemon that has it, and told of while it is away", async () => {
+    await using fixture = new SnapshotFixture(here);
+    const remote = { address: server().socket, namespace: "k8s.io", deadline };
+    const config = { image: { snapshotter: "overlayfs" }, runtime: { handlers: {} } };
+    const place = { root: fixture.directory, workers: fixture.workers, log: pino({ level: "silent" }) };
+    const named = { ...config, remoteSnapshotters: { overlayfs: remote } } as unknown as Config;
+    const snapshotters = await openSnapshotters(named, place);
+    const problem = () => snapshotters.probes()[0]?.problem;
+    assert.equal(await snapshotters.retry(), false);
+    assert.equal(problem(), undefined);
+    await server().stop();
+    assert.equal(await snapshotters.retry(), false);
+    assert.match(problem() ?? "", /nobody answers/);
+    assert.throws(() => snapshotters.get("overlayfs"), told("unavailable", "nobody answers"));
+    await server().start();
+    assert.equal(await snapshotters.retry(), true);
+    assert.equal(problem(), undefined);
   });
 
   it("is not waited for when it hangs", async () => {
