@@ -15,6 +15,7 @@ import type {
   PushProgress,
   RegistryAuth,
 } from "../image/contract.ts";
+import type { ImageUpkeep } from "../image/upkeep.ts";
 import type { SetAside } from "../metadata/contract.ts";
 import type { PodNetwork } from "../network/contract.ts";
 import type { PodSandboxes } from "../pod/contract.ts";
@@ -168,6 +169,7 @@ export interface ApiParts {
   readonly containers: Containers;
   readonly images: Images;
   readonly transfer: ImageTransfer;
+  readonly upkeep: Pick<ImageUpkeep, "verify" | "explain" | "prune" | "diskUsage">;
   readonly events: EventBus<LifecycleEvent>;
   readonly streams: StreamServer;
   readonly node: NodeParts;

@@ -3,13 +3,17 @@ import { ImageServiceService, RuntimeServiceService } from "../wire/gen/runtime.
 import type { Handlers } from "../wire/grpc/method.ts";
 import { createGrpcServer, type GrpcServer } from "../wire/grpc/server.ts";
 import { copyFrom, copyTo } from "./berth/copy.ts";
+import { diskUsage } from "./berth/disk-usage.ts";
+import { explain } from "./berth/explain.ts";
 import { exportImages } from "./berth/export.ts";
 import { importImages } from "./berth/import.ts";
 import { info } from "./berth/info.ts";
+import { prune } from "./berth/prune.ts";
 import { pullImageWithProgress } from "./berth/pull-image.ts";
 import { pushImageWithProgress } from "./berth/push-image.ts";
 import { tagImage, untagImage } from "./berth/tag.ts";
 import { testPolicy } from "./berth/test-policy.ts";
+import { verifyImages } from "./berth/verify-images.ts";
 import { imageFsInfo } from "./images/image-fs-info.ts";
 import { imageStatus } from "./images/image-status.ts";
 import { listImages, streamImages } from "./images/list-images.ts";
@@ -40,7 +44,8 @@ function imageHandlers({ images, node, podSandboxes }: ApiParts): Handlers<typeo
   };
 }
 
-function berthHandlers({ transfer, node, containers, streams }: ApiParts): Handlers<typeof BerthService> {
+function berthHandlers(parts: ApiParts): Handlers<typeof BerthService> {
+  const { transfer, upkeep, node, containers, streams } = parts;
   return {
     info: () => info(node),
     pullImage: (request, signal) => pullImageWithProgress(request, transfer, signal),
@@ -50,6 +55,10 @@ function berthHandlers({ transfer, node, containers, streams }: ApiParts): Handl
     tag: (request, signal) => tagImage(request, transfer, signal),
     untag: (request, signal) => untagImage(request, transfer, signal),
     testPolicy: (request, signal) => testPolicy(request, transfer, signal),
+    verifyImages: (request, signal) => verifyImages(request, upkeep, signal),
+    explain: (request) => explain(request, upkeep),
+    prune: (request, signal) => prune(request, upkeep, signal),
+    diskUsage: () => diskUsage(upkeep),
     copyFrom: (request) => copyFrom(request, containers, streams),
     copyTo: (request) => copyTo(request, containers, streams),
   };

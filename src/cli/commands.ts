@@ -151,6 +151,24 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import("./rmi.ts")).defineRmi,
   },
   {
+    name: "prune",
+    about: "remove images that nobody uses",
+    group: "Images",
+    load: async () => (await import("./prune.ts")).definePrune,
+  },
+  {
+    name: "du",
+    about: "show what images and containers take on disk",
+    group: "Images",
+    load: async () => (await import("./du.ts")).defineDu,
+  },
+  {
+    name: "gc",
+    about: "say why something is kept on disk",
+    group: "Images",
+    load: async () => (await import("./gc.ts")).defineGc,
+  },
+  {
     name: "push",
     about: "push an image to a registry",
     group: "Images",

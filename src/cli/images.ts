@@ -3,6 +3,7 @@ import type { Define } from "./context.ts";
 import { addManual } from "./help/manual.ts";
 import { readTree, treeDocument } from "./image/read-tree.ts";
 import { fineTree, plainTree, treeText } from "./image/tree-text.ts";
+import { defineVerify } from "./images-verify.ts";
 import { addConnection, addOutput, type OutputOptions, repeated } from "./options.ts";
 import { facts } from "./output/facts.ts";
 import { print } from "./output/print.ts";
@@ -37,6 +38,7 @@ export const defineImages: Define = (command, context) => {
       ["berth images -q -f dangling=true", "The ids of images that have no name."],
     ],
   });
+  defineVerify(command.enablePositionalOptions().command("verify"), context);
   addOutput(addConnection(command))
     .argument("[text]", "only images with this in a name")
     .option("-q, --quiet", "only print ids")

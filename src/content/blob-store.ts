@@ -10,6 +10,8 @@ import { digestFromHex, digestOf, hexOf, isDigest } from "../spec/digest.ts";
 
 const layoutFile = "oci-layout";
 const indexFile = "index.json";
+/** What `st_blocks` counts in (stat(2)). */
+const blockBytes = 512;
 
 /**
  * Blobs by digest, in an OCI image layout (OCI image spec v1.1, image layout). A blob gets its name once its
@@ -17,10 +19,10 @@ const indexFile = "index.json";
  * records to know.
  */
 export class BlobStore {
-  readonly #directory: string;
+  readonly directory: string;
 
   private constructor(directory: string) {
-    this.#directory = directory;
+    this.directory = directory;
   }
 
   /**
@@ -41,7 +43,7 @@ export class BlobStore {
 
   /** Where the blob lies, or would. */
   pathOf(digest: Digest): string {
-    return join(this.#directory, "blobs", "sha256", hexOf(digest));
+    return join(this.directory, "blobs", "sha256", hexOf(digest));
   }
 
   /** Undefined when the blob is not here. */
@@ -140,7 +142,7 @@ export class BlobStore {
 
   /** A new name for a file that is being written, on the store's file system; `adopt` or `drop` it. */
   ingestPath(): string {
-    return join(this.#directory, "ingest", randomBytes(12).toString("hex"));
+    return join(this.directory, "ingest", randomBytes(12).toString("hex"));
   }
 
   /** Takes a file that the caller wrote at an `ingestPath` and whose digest it has verified. */
@@ -160,11 +162,21 @@ export class BlobStore {
 
   /** Every blob here; `undefined` digests are files that have no business in the store. */
   async list(): Promise<{ digest: Digest | undefined; path: string }[]> {
-    const directory = join(this.#directory, "blobs", "sha256");
+    const directory = join(this.directory, "blobs", "sha256");
     return (await readdir(directory)).map((name) => {
       const digest = `sha256:${name}`;
       return { digest: isDigest(digest) ? digest : undefined, path: join(directory, name) };
     });
+  }
+
+  /** What each blob takes on disk. */
+  async sizes(): Promise<Map<Digest, Bytes>> {
+    const sizes = new Map<Digest, Bytes>();
+    for (const { digest, path } of await this.list()) {
+      const found = await stat(path).catch(() => undefined); // gone meanwhile
+      if (digest !== undefined && found !== undefined) sizes.set(digest, found.blocks * blockBytes);
+    }
+    return sizes;
   }
 
   /** What all blobs take. */
@@ -186,13 +198,13 @@ export class BlobStore {
 
   /** Has everything that was stored reach the disk (syncfs). */
   sync(): Promise<void> {
-    return syncFileSystem(this.#directory);
+    return syncFileSystem(this.directory);
   }
 
   async #replace(name: string, text: string): Promise<void> {
     const path = this.ingestPath();
     await writeFile(path, text, { mode: 0o600 });
-    await rename(path, join(this.#directory, name));
+    await rename(path, join(this.directory, name));
   }
 
   async #whole(path: string, digest: Digest, write: () => Promise<void>): Promise<void> {

@@ -27,6 +27,7 @@ export function apiParts(node: NodeParts): ApiParts {
       tag: (image, name, signal) => images.tag(image, name, signal),
       untag: (name, signal) => images.untag(name, signal),
     },
+    upkeep: images.upkeep,
     events: node.events,
     streams: node.streams,
     log: node.log,

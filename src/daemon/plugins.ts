@@ -152,6 +152,8 @@ export async function openNode(
         mounts,
         directory: paths.checks,
         compare: (request) => comparers.run("compare", request),
+        root: config.root,
+        usage: (directory) => comparers.run("usage", { directory }),
       },
     }),
     (open) => open.close(),

@@ -12,12 +12,12 @@ export function usersOfChains({
   const all = () => [...records.values()];
   return {
     inUse: (chain) => pendingChains.has(chain) || all().some((record) => chainsBelow(record).includes(chain)),
-    usersOf: (image) =>
-      all()
-        .filter(({ imageId, imageVolumes = [] }) =>
-          [imageId, ...imageVolumes.map((volume) => volume.imageId)].includes(image),
-        )
-        .map(({ id, config }) => `container ${config.metadata.name} (${id.slice(0, 13)})`),
+    containers: () =>
+      all().map((record) => {
+        const { id, config, imageId, imageVolumes = [], snapshotter } = record;
+        const images = [imageId, ...imageVolumes.map((volume) => volume.imageId)];
+        return { id, name: config.metadata.name, images, chains: chainsBelow(record), snapshotter };
+      }),
     snapshotsOn: (chain) =>
       all()
         .filter((record) => record.parent === chain)

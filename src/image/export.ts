@@ -26,7 +26,10 @@ export async function* exportImages(
   signal: AbortSignal,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const images = gather(references, parts);
-  using _pins = parts.work.pins.pin(images.flatMap(({ record }) => blobsOf(record)));
+  using _pins = parts.work.pins.pin(
+    images.flatMap(({ record }) => blobsOf(record)),
+    "an export",
+  );
   yield* archive(images, parts, signal);
 }
 

@@ -31,13 +31,13 @@ import { chooseName } from "./short-names.ts";
 import { sweepImages } from "./sweep.ts";
 import { tagImage, untagImage } from "./tag.ts";
 import { unpackIn } from "./unpack-in.ts";
-import type { VerifyOptions } from "./verify/contract.ts";
-import { type Verified, verifyImages } from "./verify/verify.ts";
+import { ImageUpkeep } from "./upkeep.ts";
 
 const sweepDelay = 1_000;
 
 /** The images of this node. */
 export class NodeImages implements Images {
+  readonly upkeep: ImageUpkeep;
   readonly #parts: ImageParts;
   readonly #durability: Durability;
   readonly #index: LayoutIndex;
@@ -52,6 +52,11 @@ export class NodeImages implements Images {
     this.#parts = parts;
     this.#durability = new Durability(parts);
     this.#index = new LayoutIndex(parts);
+    this.upkeep = new ImageUpkeep(this, parts, {
+      durability: this.#durability,
+      index: this.#index,
+      closing: this.#closing.signal,
+    });
   }
 
   /**
@@ -201,21 +206,6 @@ export class NodeImages implements Images {
 
   history(image: ImageRecord): Promise<readonly HistoryEntry[]> {
     return imageHistory(image, this.#parts);
-  }
-
-  /**
-   * Compares what images have on disk with what it should be, one part after the other, and brings anew what is damaged
-   * where that is asked for.
-   *
-   * @param references which images; empty: all
-   * @throws {Fault} notFound for an image that is not here
-   */
-  verify(
-    references: readonly string[],
-    options: VerifyOptions,
-    signal: AbortSignal,
-  ): AsyncGenerator<Verified> {
-    return verifyImages(references, options, this.#parts, AbortSignal.any([signal, this.#closing.signal]));
   }
 
   /** Removes whatever of images lies on disk and nothing needs. */

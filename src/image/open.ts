@@ -12,7 +12,7 @@ import type { Snapshotters } from "../snapshot/contract.ts";
 import type { LayerUnpacker } from "../snapshot/unpack-contract.ts";
 import type { PullObserver } from "./contract.ts";
 import { NodeImages } from "./images.ts";
-import type { ChainUsers, ImageParts, LayerChecking } from "./parts.ts";
+import type { ChainUsers, DiskChecking, ImageParts } from "./parts.ts";
 import { PinnedImages } from "./pinned.ts";
 import { Pins } from "./pins.ts";
 import { hostPlatforms } from "./platform.ts";
@@ -31,7 +31,7 @@ export interface ImagesOptions {
   readonly snapshotters: Snapshotters;
   readonly unpacker: LayerUnpacker;
   readonly users: ChainUsers;
-  readonly checking: LayerChecking;
+  readonly checking: DiskChecking;
   readonly bootId: BootId;
   /** Says which images may be used; absent: any. */
   readonly admission?: ImageAdmission;

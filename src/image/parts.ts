@@ -1,5 +1,5 @@
 import type { Logger } from "pino";
-import type { BootId, ChainId, Digest, ImageId, SnapshotKey } from "../base/ids.ts";
+import type { BootId, ChainId, ContainerId, Digest, ImageId, SnapshotKey } from "../base/ids.ts";
 import type { KeyedLocks } from "../base/lock.ts";
 import type { Bytes, Ms } from "../base/units.ts";
 import type { BlobStore } from "../content/blob-store.ts";
@@ -19,12 +19,24 @@ import type { IngestRecord, LeaseRecord } from "./records.ts";
 import type { SharedWork } from "./shared-work.ts";
 import type { Slots } from "./slots.ts";
 
+/** A container, as it counts on images. */
+export interface ImageUser {
+  readonly id: ContainerId;
+  readonly name: string;
+  /** What it was made from, and what it has as volumes. */
+  readonly images: readonly ImageId[];
+  /** The chains right below it: of its root file system first, where that has one. */
+  readonly chains: readonly ChainId[];
+  /** Where its writable layer is. */
+  readonly snapshotter: string;
+}
+
 /** What of the containers matters to the images below them. */
 export interface ChainUsers {
   /** True while a container is, or is about to be, made on top of this very chain. */
   inUse(chain: ChainId): boolean;
-  /** Which containers were made from this image, or have it as a volume; in words. */
-  usersOf(image: ImageId): readonly string[];
+  /** Every container, as it counts on images. */
+  containers(): readonly ImageUser[];
   /** The containers' snapshots right on top of this chain. */
   snapshotsOn(chain: ChainId): readonly SnapshotKey[];
   /** True for an ingest that is a container's: files that it is about to begin with. */
@@ -78,13 +90,17 @@ interface ImageWork {
   readonly slots: Slots;
 }
 
-/** What layers that are mounted for a moment are compared with. */
-export interface LayerChecking {
+/** How what lies on disk is looked at: layers are mounted for a moment to be compared, directories counted. */
+export interface DiskChecking {
   readonly mounts: Mounts;
   /** Where they are mounted. */
   readonly directory: string;
   /** Takes its time, on a thread of its own. */
   compare(request: CompareRequest): Promise<Comparison>;
+  /** All that berth keeps lies below it. */
+  readonly root: string;
+  /** Walks a directory, on the same thread. */
+  usage(directory: string): Promise<SnapshotUsage>;
 }
 
 /** Everything that the operations on images work with. */
@@ -96,7 +112,7 @@ export interface ImageParts {
   readonly pinned: PinnedImages;
   readonly registry: RegistryClient;
   readonly platforms: readonly Platform[];
-  readonly checking: LayerChecking;
+  readonly checking: DiskChecking;
   /** Absent: any image may be used. */
   readonly admission?: ImageAdmission | undefined;
   /** Absent: nobody counts pulls. */

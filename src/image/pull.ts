@@ -79,7 +79,8 @@ export async function bringImage(
     ...image.layers.flatMap(({ blob, diffId }) => [blob.digest, diffId]),
   ];
   try {
-    using _pins = work.pins.pin([...chains, ...blobs]);
+    const name = from.names.tags[0] ?? from.names.digests[0] ?? image.configDigest;
+    using _pins = work.pins.pin([...chains, ...blobs], `a pull or import of ${name}`);
     const present = store.records.get(image.configDigest);
     if (
       present !== undefined &&

@@ -44,7 +44,7 @@ export async function pushImage(
   const target = targetOf(push, record, parts);
   const { digest, mediaType } = record.manifest;
   try {
-    using _pins = parts.work.pins.pin(blobsOf(record));
+    using _pins = parts.work.pins.pin(blobsOf(record), `a push of ${push.image}`);
     const remote = (await parts.registry.repository(target, push.auth)).forPush();
     const blobs = await blobsOfPush(record, parts, ({ host }) =>
       host === target.host ? push.auth : undefined,

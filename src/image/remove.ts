@@ -4,6 +4,7 @@ import type { Durability } from "./durability.ts";
 import { findImage } from "./find.ts";
 import { type ImageParts, partsInEach } from "./parts.ts";
 import { removeUnused, removeUnusedBlobs, storedFor } from "./sweep.ts";
+import { nameUsers, usersOfImage } from "./users.ts";
 
 /**
  * Removes an image under all its names, and what nothing else needs of it: first it can't be found any more,
@@ -40,10 +41,9 @@ export async function removeImage(
 }
 
 function refuseUsed(image: ImageRecord, reference: string, { store }: ImageParts): void {
-  const users = store.users.usersOf(image.id);
+  const users = usersOfImage(image.id, store.users);
   if (users.length === 0) return;
-  const more = users.length > 3 ? ` and ${users.length - 3} more` : "";
-  throw new Fault("wrongState", `image "${reference}" is in use by ${users.slice(0, 3).join(", ")}${more}`, {
+  throw new Fault("wrongState", `image "${reference}" is in use by ${nameUsers(users)}`, {
     hint: "remove them first; `berth ps -a` lists them",
   });
 }

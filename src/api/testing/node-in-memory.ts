@@ -106,6 +106,12 @@ export class NodeInMemory {
         },
         untag: async (name) => void this.imageRecords.delete(name),
       },
+      upkeep: {
+        verify: async function* () {},
+        explain: async () => [],
+        prune: async () => ({ images: [], unfinished: [], bytes: 0 }),
+        diskUsage: async () => ({ images: [], layers: [], containers: [], places: [], total: 0 }),
+      },
       events: this.events,
       streams: { urlFor: ({ kind, id }) => `http://127.0.0.1:1/${kind}/${id}`, problem: () => undefined },
       node: this.#node(),

@@ -160,13 +160,15 @@ function openNode(
     users: {
       inUse: (chain) => [...containers.values()].includes(chain),
       hasIngest: () => false,
-      usersOf: () => [],
+      containers: () => [],
       snapshotsOn: (chain) => [...containers].flatMap(([key, parent]) => (parent === chain ? [key] : [])),
     },
     checking: {
       mounts: hostMounts(),
       directory: join(root, "checks"),
       compare: (request) => workers.run("compare", request),
+      root,
+      usage: (directory) => workers.run("usage", { directory }),
     },
     bootId,
     log,

@@ -1,6 +1,5 @@
 import type { Digest } from "../../base/ids.ts";
 import type { Bytes } from "../../base/units.ts";
-import type { RegistryAuth } from "../contract.ts";
 
 /**
  * How something that an image has on disk was found. "repaired": it was damaged, and is as it should be again. "unchecked":
@@ -38,6 +37,4 @@ export interface VerifiedPart {
 export interface VerifyOptions {
   /** What is damaged is brought anew. */
   readonly repair: boolean;
-  /** For the registry that it is brought from. */
-  readonly auth?: RegistryAuth | undefined;
 }

@@ -3,6 +3,7 @@ import type { ChainId } from "../../base/ids.ts";
 import type { ImageLayer, ImageRecord } from "../contract.ts";
 import type { UnpackParts } from "../parts.ts";
 import type { ImageSource } from "../resolve.ts";
+import { nameUsers, usersOfImage } from "../users.ts";
 import { borrowBlobs } from "./borrow-blobs.ts";
 import type { VerifiedPart } from "./contract.ts";
 import { rebuildLayers } from "./rebuild-layers.ts";
@@ -65,10 +66,10 @@ function layersFrom(chain: ChainId, images: readonly ImageRecord[]): ImageLayer[
 }
 
 function refuseUsed(chain: ChainId, images: readonly ImageRecord[], { store }: UnpackParts): void {
-  const users = images.flatMap(({ id }) => store.users.usersOf(id));
+  const users = images.flatMap(({ id }) => usersOfImage(id, store.users));
   const isUsed = layersFrom(chain, images).some(({ chainId }) => store.users.inUse(chainId));
   if (users.length === 0 && !isUsed) return;
-  const by = users.length === 0 ? "a container that is being made" : users.slice(0, 3).join(", ");
+  const by = users.length === 0 ? "a container that is being made" : nameUsers(users);
   throw new Fault("wrongState", `it is in use by ${by}`, {
     hint: "files below a container must not change: remove it, or drain the node, and repair again",
   });

@@ -32,7 +32,7 @@ async function nodeWithImages(server: ImageServer, settings: NodeSettings = {}) 
 
 async function found(node: TestNode, repair = false): Promise<string[]> {
   const said: string[] = [];
-  for await (const { part } of node.images.verify([], { repair }, signal)) {
+  for await (const { part } of node.images.upkeep.verify([], { repair }, signal)) {
     if (part === undefined || part.state === "sound") continue;
     const files = part.damaged.map(({ path, what }) => `${path} ${what}`);
     said.push([`${part.what} ${part.state}`, ...files, part.reason ?? ""].join("; "));

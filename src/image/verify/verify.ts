@@ -1,7 +1,5 @@
 import { throwIfEnded } from "../../base/deadline.ts";
-import { Fault } from "../../base/fault.ts";
 import type { ImageRecord } from "../contract.ts";
-import { findImage, trustedImages } from "../find.ts";
 import { type ImageParts, partsIn } from "../parts.ts";
 import { isUnpacked } from "../record.ts";
 import { storedFor } from "../sweep.ts";
@@ -22,21 +20,21 @@ export interface Verified {
  * Compares what images have on disk with what came from their registries: blobs with their digests, files with the lists
  * that were made when they were unpacked. What several images share is looked at once.
  *
- * @param references which images; empty: all
- * @throws {Fault} notFound for an image that is not here
+ * @throws {Fault} unavailable when nothing can be compared
  */
 export async function* verifyImages(
-  references: readonly string[],
+  images: Iterable<ImageRecord>,
   options: VerifyOptions,
   parts: ImageParts,
   signal: AbortSignal,
 ): AsyncGenerator<Verified> {
   const seen = new Set<string>();
-  for (const image of chosen(references, parts)) {
-    using _pins = parts.work.pins.pin([...image.layers.map(({ chainId }) => chainId), ...storedFor(image)]);
+  for (const image of images) {
+    const counted = [...image.layers.map(({ chainId }) => chainId), ...storedFor(image)];
+    using _pins = parts.work.pins.pin(counted, "a verification");
     if (parts.store.records.get(image.id) === undefined) continue; // removed meanwhile
     yield { image };
-    for (const look of looksAt(image, options, parts, signal)) {
+    for (const look of looksAt(image, parts, signal)) {
       if (seen.has(look.key)) continue;
       seen.add(look.key);
       throwIfEnded(signal, "verifying images");
@@ -48,17 +46,6 @@ export async function* verifyImages(
   }
 }
 
-function chosen(references: readonly string[], { store }: ImageParts): Set<ImageRecord> {
-  if (references.length === 0) return new Set(trustedImages(store.records, store.bootId));
-  return new Set(
-    references.map((reference) => {
-      const image = findImage(reference, store.records, store.bootId);
-      if (image === undefined) throw new Fault("notFound", `image "${reference}" is not on this node`);
-      return image;
-    }),
-  );
-}
-
 /** Something to be looked at, once, whatever else has it. */
 interface Look {
   readonly key: string;
@@ -67,13 +54,8 @@ interface Look {
   repair(found: VerifiedPart): Promise<VerifiedPart>;
 }
 
-function* looksAt(
-  image: ImageRecord,
-  { auth }: VerifyOptions,
-  parts: ImageParts,
-  signal: AbortSignal,
-): Generator<Look> {
-  const source = () => repairSource(image, auth, parts);
+function* looksAt(image: ImageRecord, parts: ImageParts, signal: AbortSignal): Generator<Look> {
+  const source = () => repairSource(image, parts);
   const { manifest, id, layers } = image;
   yield {
     key: manifest.digest,

@@ -66,7 +66,8 @@ function differenceOf(file: ListedFile | undefined, path: LayerPath, tree: Tree)
     if (file.type === "symbolicLink") return linkDifference(tree.linkTarget(path), file.target);
     if (file.type !== "file") return undefined;
     if (stat.size !== BigInt(file.size)) return `has ${stat.size} bytes, not ${file.size}`;
-    if (file.checksum !== undefined && tree.checksum(path) !== file.checksum) return "has another content";
+    if (file.checksum !== undefined && tree.checksum(path, stat) !== file.checksum)
+      return "has another content";
     return ownerDifference(stat, file.owner);
   } catch (error) {
     const code = errnoOf(error);
@@ -109,6 +110,7 @@ function linkDifference(leads: string, target: string): string | undefined {
 class Tree implements Disposable {
   readonly #root: OwnedFd;
   readonly #memory = new Uint8Array(readAtOnce);
+  readonly #checksums = new Map<bigint, number>();
   #parent: { readonly path: LayerPath; readonly fd: OwnedFd } | undefined;
   bytesRead = 0;
 
@@ -124,7 +126,16 @@ class Tree implements Disposable {
     return readlinkSync(this.#place(path), "latin1");
   }
 
-  checksum(path: LayerPath): number {
+  /** A file with several names is read once. */
+  checksum(path: LayerPath, { nlink, ino }: BigIntStats): number {
+    const known = this.#checksums.get(ino);
+    if (known !== undefined) return known;
+    const sum = this.#read(path);
+    if (nlink > 1n) this.#checksums.set(ino, sum);
+    return sum;
+  }
+
+  #read(path: LayerPath): number {
     using file = openBeneath(this.#directory(path), pathBytes(nameOf(path)), readable);
     let sum = 0;
     for (;;) {
