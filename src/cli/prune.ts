@@ -38,7 +38,7 @@ export const definePrune: Define = (command, context) => {
     .addOption(
       new Option(
         "-f, --filter <condition>",
-        "until=DURATION or TIME: only images pulled before; label=KEY or KEY=VALUE: only images that have it (repeatable)",
+        "only some images: until=DURATION or until=TIME, pulled before; label=KEY or label=KEY=VALUE (repeatable)",
       ).argParser(repeated),
     )
     .action(async (options: PruneOptions) => {

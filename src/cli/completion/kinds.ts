@@ -10,6 +10,7 @@ const kinds: Readonly<Record<string, Kind>> = {
   from: "place",
   to: "place",
   image: "image",
+  thing: "image",
   handler: "handler",
   file: "file",
   directory: "file",
