@@ -1,10 +1,13 @@
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { connect } from "node:tls";
 import { type ImageRecipe, writeOciArchive } from "../images/image.ts";
+
+/** In the combined format of Apache. */
+const accessLog = "access.log";
 
 /** Debian's docker-registry on loopback, over TLS with a certificate authority of its own, and basic auth. */
 export class TestRegistry {
@@ -31,7 +34,11 @@ export class TestRegistry {
     const htpasswd = execFileSync("htpasswd", ["-Bbn", "mary", "had a little lamb"], { encoding: "utf8" });
     writeFileSync(join(directory, "htpasswd"), htpasswd);
     writeFileSync(join(directory, "config.yml"), configOf(directory, port));
-    const child = spawn("docker-registry", ["serve", join(directory, "config.yml")], { stdio: "ignore" });
+    const log = openSync(join(directory, accessLog), "a");
+    const child = spawn("docker-registry", ["serve", join(directory, "config.yml")], {
+      stdio: ["ignore", log, "ignore"],
+    });
+    closeSync(log);
     const registry = new TestRegistry(directory, `127.0.0.1:${port}`, child);
     try {
       await untilListening(port, child);
@@ -57,6 +64,17 @@ export class TestRegistry {
       `docker://${reference}`,
     ]);
     return reference;
+  }
+
+  /** What was sent of each blob so far, by its digest. A line is written when its answer has ended. */
+  sent(): Map<string, number> {
+    const sent = new Map<string, number>();
+    const lines = readFileSync(join(this.#directory, accessLog), "utf8");
+    for (const [, digest = "", bytes] of lines.matchAll(
+      /"GET \S+\/blobs\/(sha256:[0-9a-f]{64}) [^"]*" 20\d (\d+)/g,
+    ))
+      sent.set(digest, (sent.get(digest) ?? 0) + Number(bytes));
+    return sent;
   }
 
   /** Tells a daemon whose authority to trust, in its directory of registry hosts. */
@@ -113,7 +131,7 @@ function makeCertificates(directory: string): void {
 
 function configOf(directory: string, port: number): string {
   return `version: 0.1
-log: {level: error}
+log: {level: error, accesslog: {disabled: false}}
 storage: {filesystem: {rootdirectory: ${directory}/data}, delete: {enabled: true}}
 auth: {htpasswd: {realm: test, path: ${directory}/htpasswd}}
 http:
