@@ -179,6 +179,18 @@ export class BlobStore {
     return sizes;
   }
 
+  /** What everything below the store's directory takes on disk: blobs, what is being written, and what lies beside them. */
+  async diskUsage(): Promise<{ bytes: Bytes; inodes: number }> {
+    const sum = { bytes: 0, inodes: 0 };
+    for (const entry of [".", ...(await readdir(this.directory, { recursive: true }))]) {
+      const found = await stat(join(this.directory, entry)).catch(() => undefined); // gone meanwhile
+      if (found === undefined) continue;
+      sum.bytes += found.blocks * blockBytes;
+      sum.inodes += 1;
+    }
+    return sum;
+  }
+
   /** What all blobs take. */
   async usage(): Promise<{ bytes: Bytes; inodes: number }> {
     const sum = { bytes: 0, inodes: 0 };

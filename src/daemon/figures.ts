@@ -27,6 +27,7 @@ export function openFigures(node: NodeParts): Figures {
     (id) => snapshotters.get(snapshotterOf(id)).usage(snapshotKey(id)),
     USAGE_INTERVAL_MS,
   );
+  const store = new UsageCache<"content">(() => images.storeUsage(), USAGE_INTERVAL_MS);
   const directories = new Map(snapshotters.probes().map(({ name, directory }) => [name, directory]));
   const writableLayer = (id: ContainerId): FileSystemUsage | undefined => {
     const counted = layers.get(id);
@@ -51,7 +52,9 @@ export function openFigures(node: NodeParts): Figures {
     },
     async fileSystems() {
       const at = nowNanos();
+      await store.countedOnce(["content"], FIRST_COUNT_MS);
       const counted = [...node.containers.list()].flatMap((record) => writableLayer(record.id) ?? []);
+      const content = { at, mountpoint: node.paths.content, bytes: 0, inodes: 0, ...store.get("content") };
       // A kubelet looks at the first alone: the usual snapshotter's.
       const all = [...directories].map(([name, mountpoint]) => {
         const own = counted.filter((usage) => usage.mountpoint === mountpoint);
@@ -62,7 +65,7 @@ export function openFigures(node: NodeParts): Figures {
         return { at, mountpoint, images: images.usage(name), containers };
       });
       return {
-        images: all.map(({ at, mountpoint, images }) => ({ at, mountpoint, ...images })),
+        images: [...all.map(({ at, mountpoint, images }) => ({ at, mountpoint, ...images })), content],
         containers: all.map(({ at, mountpoint, containers }) => ({ at, mountpoint, ...containers })),
       };
     },

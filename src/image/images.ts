@@ -246,6 +246,11 @@ export class NodeImages implements Images {
     return { bytes, inodes };
   }
 
+  /** What lies beside the layers: blobs, lists of files, and what is being fetched. */
+  storeUsage(): Promise<{ bytes: Bytes; inodes: number }> {
+    return this.#parts.store.content.diskUsage();
+  }
+
   /** What the blobs take that are kept. */
   contentUsage(): Promise<{ bytes: Bytes; inodes: number }> {
     return this.#parts.store.content.usage();

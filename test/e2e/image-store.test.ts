@@ -128,6 +128,27 @@ describe("the store of a daemon that keeps blobs", privileged, () => {
     assert.ok(!(await listed()).has(busyboxImage));
   });
 
+  test("blobs may lie on a file system of their own, and are told of as such", async () => {
+    for (const image of (await listed()).keys()) if (image !== undefined) await remove(image);
+    await daemon.stop();
+    await daemon.inside("mount", "-t", "tmpfs", "tmpfs", layout());
+    await daemon.launch();
+    await pull(kept);
+    assert.equal((await daemon.command("images", "verify")).code, 0);
+    await eventually("the store to be counted", 30_000, async () => {
+      const { imageFilesystems } = await daemon.images.imageFsInfo({});
+      const [layers, blobs] = imageFilesystems;
+      assert.equal(layers?.fsId?.mountpoint, join(daemon.workspace.root, "snapshots/overlay"));
+      assert.equal(blobs?.fsId?.mountpoint, layout());
+      const { stdout } = await daemon.inside("du", "-s", "--block-size=1", layout());
+      return String(blobs?.usedBytes?.value) === stdout.split("\t")[0] ? true : undefined;
+    });
+    await remove(kept);
+    await daemon.stop();
+    await daemon.inside("umount", layout());
+    await daemon.launch();
+  });
+
   /** In a file that is laid over the others. The daemon is told to read it. */
   function pin(patterns: string, tell = true): void {
     const dropIns = join(daemon.workspace.directory, "config.d");

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { after, before, describe, test } from "node:test";
@@ -16,17 +17,21 @@ import {
 } from "../harness/pods.ts";
 import { privileged } from "../harness/privileged.ts";
 import { TestRegistry } from "../harness/registry.ts";
-import { busyboxLayer } from "../images/busybox.ts";
+import { busyboxLayer, directory, file } from "../images/busybox.ts";
 
 /** As near to a power cut as one host allows: the records say that they were written in another boot. */
 describe("a start with another boot id", privileged, () => {
   let daemon: TestDaemon;
   let registry: TestRegistry;
   let pulled = "";
+  let synced = "";
 
   before(async () => {
     registry = await TestRegistry.start();
-    pulled = await registry.push({ layers: [busyboxLayer()], config: { Cmd: ["sh"] } }, "lost/image:1");
+    const layers = [busyboxLayer(), [directory("www"), file("www/shared", "of both images")]];
+    synced = await registry.push({ layers, config: { Cmd: ["sh"] } }, "safe/image:1");
+    layers.push([directory("www"), file("www/page", "of the layer that is lost")]);
+    pulled = await registry.push({ layers, config: { Cmd: ["sh"] } }, "lost/image:1");
     daemon = await TestDaemon.start({ runtime: "crun" });
     registry.trustIn(daemon.workspace.certsDir);
     await importBusybox(daemon);
@@ -37,13 +42,22 @@ describe("a start with another boot id", privileged, () => {
     await registry?.close();
   });
 
-  const pull = () =>
+  const pull = (image = pulled) =>
     daemon.images.pullImage({
-      image: ImageSpec.create({ image: pulled }),
+      image: ImageSpec.create({ image }),
       auth: AuthConfig.create({ username: registry.username, password: registry.password }),
       sandboxConfig: undefined,
     });
   const tags = async () => (await daemon.images.listImages({})).images.flatMap(({ repoTags }) => repoTags);
+
+  /** The blobs of the image's layers that is to stay, once it is safely on disk. */
+  async function syncedLayers(): Promise<string[] | undefined> {
+    const image = ImageSpec.create({ image: synced });
+    const { info } = await daemon.images.imageStatus({ image, verbose: true });
+    const { layers, unpacked } = JSON.parse(info.info ?? "{}");
+    if (unpacked.overlay.durable !== "synced") return undefined;
+    return layers.map(({ blob }: { blob: { digest: string } }) => blob.digest);
+  }
 
   function anotherBoot(): void {
     using database = new DatabaseSync(join(daemon.workspace.root, "berth.db"));
@@ -55,17 +69,20 @@ describe("a start with another boot id", privileged, () => {
   }
 
   test("what was not synced is gone until it is pulled again; pods are not ready and can be removed", async () => {
+    await pull(synced);
     await pull();
+    const [, shared = ""] = await eventually("the sync", 10_000, syncedLayers);
     const pod = await runPod(daemon, "before");
     const containerId = await runContainer(daemon, pod, shellConfig("main", busyboxImage, "sleep 9999"));
     await daemon.kill();
     anotherBoot();
     await daemon.launch();
     assert.deepEqual(
-      await tags(),
-      [busyboxImage],
-      "the imported image was synced before the import answered",
+      (await tags()).sort(),
+      [busyboxImage, synced].sort(),
+      "what was synced stays, with the layer that the lost image shares",
     );
+    const layersLeft = readdirSync(join(daemon.workspace.root, "snapshots/overlay/l")).length;
     const status = await eventually("the pod's end", 10_000, async () => {
       const { status } = await daemon.pods.podSandboxStatus({ podSandboxId: pod.id });
       return status?.state === PodSandboxState.SANDBOX_NOTREADY ? status : undefined;
@@ -74,8 +91,11 @@ describe("a start with another boot id", privileged, () => {
     const { state, exitCode } = await containerStatus(daemon, containerId);
     assert.deepEqual([state, exitCode], [ContainerState.CONTAINER_EXITED, 255]);
     await removeAllPods(daemon);
+    const before = registry.sent();
     await pull();
-    assert.equal((await tags()).length, 2);
+    assert.equal(registry.sent().get(shared), before.get(shared), "the shared layer is not fetched again");
+    assert.equal(readdirSync(join(daemon.workspace.root, "snapshots/overlay/l")).length, layersLeft + 1);
+    assert.equal((await tags()).length, 3);
     await assertNoLeaks(daemon);
   });
 });

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { LinuxContainerResources } from "../../src/wire/gen/runtime.v1.ts";
@@ -181,6 +182,15 @@ describe("statistics, beside what the kernel says", privileged, () => {
       // what berth keeps beside the layers: their notes, and the directories that hold them
       const kept = said - both;
       return kept >= 0n && kept < 256n << 10n ? true : undefined;
+    });
+    await eventually("the store to be counted", 30_000, async () => {
+      const content = (await daemon.images.imageFsInfo({})).imageFilesystems.at(-1);
+      assert.equal(content?.fsId?.mountpoint, join(daemon.workspace.root, "content"));
+      const [bytes, inodes] = await Promise.all([
+        du(join(daemon.workspace.root, "content"), "--block-size=1"),
+        du(join(daemon.workspace.root, "content"), "--inodes"),
+      ]);
+      return content?.usedBytes?.value === bytes && content.inodesUsed?.value === inodes ? true : undefined;
     });
   });
 

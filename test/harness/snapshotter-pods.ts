@@ -92,7 +92,8 @@ export function snapshotterPods(
 
     /** Statistics tell what a container has written, and image file systems come one for each snapshotter. */
     async function writtenCounts(containerId: string): Promise<void> {
-      const { imageFilesystems, containerFilesystems } = await daemon.images.imageFsInfo({});
+      const { imageFilesystems: all, containerFilesystems } = await daemon.images.imageFsInfo({});
+      const imageFilesystems = all.slice(0, -1); // the last is of blobs
       const names = imageFilesystems.map(({ fsId }) => fsId?.mountpoint);
       assert.equal(new Set(names).size, 2);
       assert.equal(containerFilesystems.length, 2);
@@ -147,7 +148,7 @@ export function snapshotterPods(
       await daemon.images.removeImage({ image: ImageSpec.create({ image: busyboxImage }) });
       const { imageFilesystems } = await daemon.images.imageFsInfo({});
       assert.deepEqual(
-        imageFilesystems.map(({ usedBytes }) => usedBytes?.value),
+        imageFilesystems.slice(0, -1).map(({ usedBytes }) => usedBytes?.value),
         [0n, 0n],
       );
     });
