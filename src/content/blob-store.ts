@@ -27,13 +27,14 @@ export class BlobStore {
 
   /**
    * Opens the store at `directory`, made if it isn't there, and drops what was being written when the daemon
-   * died.
+   * died, but for the beginnings of blobs that are kept on purpose.
    */
   static async open(directory: string): Promise<BlobStore> {
     const store = new BlobStore(directory);
     await mkdir(join(directory, "blobs", "sha256"), { recursive: true, mode: 0o700 });
     await rm(join(directory, "ingest"), { recursive: true, force: true });
     await mkdir(join(directory, "ingest"), { mode: 0o700 });
+    await mkdir(join(directory, "partial"), { recursive: true, mode: 0o700 });
     await store.#replace(layoutFile, JSON.stringify({ imageLayoutVersion: "1.0.0" }));
     const index = join(directory, indexFile);
     const empty = { schemaVersion: 2, mediaType: "application/vnd.oci.image.index.v1+json", manifests: [] };
@@ -145,6 +146,26 @@ export class BlobStore {
     return join(this.directory, "ingest", randomBytes(12).toString("hex"));
   }
 
+  /**
+   * Where the beginning of a blob is kept whose fetching may go on later. Nothing of it is verified: whoever completes it
+   * does that, over the whole, and drops it when it is wrong.
+   */
+  partialPath(digest: Digest): string {
+    return join(this.#directory, "partial", hexOf(digest));
+  }
+
+  /** The blobs of which a beginning is here, and how much. */
+  async partials(): Promise<{ digest: Digest; size: Bytes }[]> {
+    const found: { digest: Digest; size: Bytes }[] = [];
+    for (const name of await readdir(join(this.#directory, "partial"))) {
+      const digest = `sha256:${name}`;
+      if (!isDigest(digest)) continue;
+      const size = (await stat(this.partialPath(digest)).catch(() => undefined))?.size; // gone meanwhile
+      if (size !== undefined) found.push({ digest, size });
+    }
+    return found;
+  }
+
   /** Takes a file that the caller wrote at an `ingestPath` and whose digest it has verified. */
   async adopt(path: string, digest: Digest): Promise<void> {
     await rename(path, this.pathOf(digest));
@@ -155,9 +176,10 @@ export class BlobStore {
     await rm(path, { force: true });
   }
 
-  /** Succeeds if the blob is not here. */
+  /** Removes a blob, or the beginning of one. Succeeds if it is not here. */
   async delete(digest: Digest): Promise<void> {
     await rm(this.pathOf(digest), { force: true });
+    await rm(this.partialPath(digest), { force: true });
   }
 
   /** Every blob here; `undefined` digests are files that have no business in the store. */

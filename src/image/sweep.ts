@@ -95,9 +95,14 @@ export async function sweepImages(parts: ImageParts, signal: AbortSignal): Promi
     }
   }
   const blobs = await store.content.list();
+  const partials = await store.content.partials();
   for (const { digest, path } of blobs) if (digest === undefined) await store.content.drop(path);
   await removeUnusedBlobs(
-    [...blobs.flatMap(({ digest }) => digest ?? []), ...(await store.fileLists.list())],
+    [
+      ...blobs.flatMap(({ digest }) => digest ?? []),
+      ...partials.map(({ digest }) => digest),
+      ...(await store.fileLists.list()),
+    ],
     parts,
   );
   return left;

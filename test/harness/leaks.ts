@@ -40,7 +40,7 @@ export async function tracesOf(daemon: TestDaemon): Promise<string[]> {
       namesIn(join(root, "snapshots", driver, kind)).map((name) => `snapshot ${kind}/${name}`),
     ),
   );
-  const blobs = ["blobs/sha256", "files", "ingest"].flatMap((kind) =>
+  const blobs = ["blobs/sha256", "files", "ingest", "partial"].flatMap((kind) =>
     namesIn(join(root, "content", kind)).map((name) => `content ${kind}/${name}`),
   );
   return [...(await foundOnHost(daemon)), ...stored, ...blobs].sort();

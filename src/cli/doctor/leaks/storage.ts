@@ -80,6 +80,11 @@ function leakedBlobs(content: string, records: Records): Found[] {
     ...namesIn(join(content, "files"))
       .filter((hex) => !records.digests.has(`sha256:${hex}`))
       .map((hex) => [join(content, "files", hex), "no image has the layer whose files this lists"] as const),
+    ...namesIn(join(content, "partial"))
+      .filter((hex) => !records.digests.has(`sha256:${hex}`))
+      .map(
+        (hex) => [join(content, "partial", hex), "no pull goes on with this beginning of a blob"] as const,
+      ),
     ...namesIn(join(content, "ingest")).map(
       (name) => [join(content, "ingest", name), "a download that ended"] as const,
     ),
