@@ -79,7 +79,11 @@ test("it is an OCI layout, and a start drops what was half written", async () =>
   await writeFile(store.partialPath(begun), "begun");
   store = await BlobStore.open(join(directory, "content"));
   assert.deepEqual(await ingests(), []);
-  assert.deepEqual(await store.partials(), [{ digest: begun, size: 5 }], "but not what is to go on");
+  assert.deepEqual(
+    (await store.partials()).map(({ digest }) => digest),
+    [begun],
+    "but not what is to go on",
+  );
   await store.delete(begun);
   assert.deepEqual(await store.partials(), []);
   const layout = JSON.parse(await readFile(join(directory, "content", "oci-layout"), "utf8"));

@@ -151,17 +151,17 @@ export class BlobStore {
    * does that, over the whole, and drops it when it is wrong.
    */
   partialPath(digest: Digest): string {
-    return join(this.#directory, "partial", hexOf(digest));
+    return join(this.directory, "partial", hexOf(digest));
   }
 
-  /** The blobs of which a beginning is here, and how much. */
+  /** The blobs of which a beginning is here, and what that takes on disk. */
   async partials(): Promise<{ digest: Digest; size: Bytes }[]> {
     const found: { digest: Digest; size: Bytes }[] = [];
-    for (const name of await readdir(join(this.#directory, "partial"))) {
+    for (const name of await readdir(join(this.directory, "partial"))) {
       const digest = `sha256:${name}`;
       if (!isDigest(digest)) continue;
-      const size = (await stat(this.partialPath(digest)).catch(() => undefined))?.size; // gone meanwhile
-      if (size !== undefined) found.push({ digest, size });
+      const state = await stat(this.partialPath(digest)).catch(() => undefined); // gone meanwhile
+      if (state !== undefined) found.push({ digest, size: state.blocks * blockBytes });
     }
     return found;
   }

@@ -14,8 +14,8 @@ export interface Holder {
 
 /** Something that images have on disk. */
 export interface StoredItem {
-  /** "list": of a layer's files. */
-  readonly kind: "layer" | "blob" | "list";
+  /** "partial": what has come of a blob; "list": of a layer's files. */
+  readonly kind: "layer" | "blob" | "partial" | "list";
   /** A chain, a blob's digest, a layer's own digest. */
   readonly digest: Digest;
   /** Of a layer: where it is unpacked. */

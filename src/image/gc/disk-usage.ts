@@ -32,6 +32,11 @@ export async function countDiskUsage(parts: ImageParts): Promise<DiskUsage> {
       bytes: sum(items.filter(({ kind }) => kind === "blob")),
     },
     {
+      what: "what has come of blobs",
+      path: store.content.directory,
+      bytes: sum(items.filter(({ kind }) => kind === "partial")),
+    },
+    {
       what: "lists of layers' files",
       path: store.fileLists.directory,
       bytes: sum(items.filter(({ kind }) => kind === "list")),

@@ -104,6 +104,7 @@ function explainItem({ kind, digest, snapshotter, bytes, holders }: StoredItem):
   const about = {
     layer: "an unpacked layer, with those below it",
     blob: "a blob: a manifest, a config, or a layer as it was fetched",
+    partial: "what has come of a blob whose fetching was cut off, or goes on",
     list: "the list of a layer's files, for `berth images verify`",
   }[kind];
   const fate = holders.length > 0 ? staysHeld : goesSoon;

@@ -16,6 +16,8 @@ export async function takeInventory(parts: ImageParts): Promise<StoredItem[]> {
   const holdersOf = (digest: Digest) => [...(stored.get(digest) ?? []), ...passingHolders(digest, parts)];
   for (const [digest, bytes] of await content.sizes())
     items.push({ kind: "blob", digest, bytes, holders: holdersOf(digest) });
+  for (const { digest, size: bytes } of await content.partials())
+    items.push({ kind: "partial", digest, bytes, holders: passingHolders(digest, parts) });
   for (const [digest, bytes] of await fileLists.sizes())
     items.push({ kind: "list", digest, bytes, holders: holdersOf(digest) });
   return items;
