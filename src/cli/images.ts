@@ -1,3 +1,4 @@
+import { artifactTypeAnnotation } from "../spec/artifact.ts";
 import type { Image } from "../wire/gen/runtime.v1.ts";
 import type { Define } from "./context.ts";
 import { addManual } from "./help/manual.ts";
@@ -27,7 +28,8 @@ interface ImagesOptions extends OutputOptions {
 export const defineImages: Define = (command, context) => {
   addManual(command, {
     description:
-      "Lists the images on this node by name, one line for each name.\n\n" +
+      "Lists the images on this node by name, one line for each name. Of OCI artifacts, which can be mounted, but not run, " +
+      "the type is shown.\n\n" +
       "With --tree they are shown by the layers that they share: a line for each image, below one for what it has in common " +
       "with others. SIZE is all that it has on disk, OWN what its line adds to those above, LAYERS how many layers that is; " +
       "the sum of OWN is what all of them take together.",
@@ -95,6 +97,7 @@ function names(image: Image): string[] {
 }
 
 function imageTable(images: readonly Image[], { digests, pinned, trunc }: ImagesOptions): string {
+  const artifacts = images.some((image) => artifactType(image) !== "");
   const rows = images.flatMap((image) => {
     const tags = image.repoTags.length > 0 ? image.repoTags : ["<none>"];
     return tags.map((tag) => {
@@ -107,6 +110,7 @@ function imageTable(images: readonly Image[], { digests, pinned, trunc }: Images
         trunc ? shortId(image.id) : image.id,
         size(image.size),
         ...(pinned ? [String(image.pinned)] : []),
+        ...(artifacts ? [artifactType(image)] : []),
       ];
     });
   });
@@ -117,8 +121,14 @@ function imageTable(images: readonly Image[], { digests, pinned, trunc }: Images
     "ID",
     "SIZE",
     ...(pinned ? ["PINNED"] : []),
+    ...(artifacts ? ["ARTIFACT"] : []),
   ];
   return table(heading, rows);
+}
+
+/** The type of an OCI artifact, which can be mounted, but not run; empty for an image. */
+function artifactType({ spec }: Image): string {
+  return spec?.annotations[artifactTypeAnnotation] ?? "";
 }
 
 function splitTag(tag: string, digest: string | undefined): { name: string; tag: string } {
@@ -135,6 +145,7 @@ export function imageFacts(image: Image): string {
     ["image", image.id],
     ...image.repoTags.map((tag) => ["tag", tag] as const),
     ...image.repoDigests.map((digest) => ["digest", digest] as const),
+    ["artifact", artifactType(image)],
     ["size", size(image.size)],
     ["user", image.uid === undefined ? image.username : String(image.uid.value)],
     ["pinned", image.pinned ? "yes" : ""],

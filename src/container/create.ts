@@ -175,6 +175,12 @@ async function createAnew(
 function requireImage(config: ContainerConfig, host: ContainerHost): ImageRecord {
   if (config.image.image === "") throw new Fault("invalid", "config.image.image: missing");
   const image = host.images.find(config.image.image);
+  if (image?.artifact !== undefined) {
+    const what = `an artifact (${image.artifact.type}), not a container image`;
+    throw new Fault("invalid", `container ${config.metadata.name}: "${config.image.image}" is ${what}`, {
+      hint: "it can be mounted, as an image volume",
+    });
+  }
   if (image !== undefined) return image;
   throw new Fault(
     "notFound",

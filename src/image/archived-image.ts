@@ -1,5 +1,6 @@
 import type { ImageNames } from "./record.ts";
-import type { ImageSource, ResolvedImage } from "./resolve.ts";
+import type { ImageSource } from "./resolve.ts";
+import type { ResolvedImage } from "./resolved.ts";
 
 /** An image that was found in an archive. */
 export interface ArchivedImage {

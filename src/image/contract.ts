@@ -2,14 +2,26 @@ import type { BootId, ChainId, DiffId, Digest, ImageId } from "../base/ids.ts";
 import type { StepTime } from "../base/steps.ts";
 import type { Bytes, UnixNanos } from "../base/units.ts";
 import type { ImageSignature } from "../policy/contract.ts";
+import type { ArtifactContent } from "../spec/artifact.ts";
 import type { HistoryEntry, ImageConfig } from "../spec/oci-image.ts";
 
 /** One layer of an image, as unpacked. */
 export interface ImageLayer {
+  /** Of an artifact's: what stands for it (spec/artifact.ts). */
   readonly diffId: DiffId;
   readonly chainId: ChainId;
   /** The blob it came from, as named by the manifest. */
   readonly blob: { readonly digest: Digest; readonly size: Bytes; readonly mediaType: string };
+  /** Of an artifact: what the blob became. */
+  readonly artifact?: ArtifactContent;
+}
+
+/** What an artifact is, which is no container image: it can be mounted, not run. */
+export interface ImageArtifact {
+  /** Its media type, as its maker calls it. */
+  readonly type: string;
+  /** Its config's blob. */
+  readonly config: Digest;
 }
 
 /** An image's layers in one snapshotter. */
@@ -22,6 +34,7 @@ export interface UnpackedImage {
 
 /** An image that is on this node, whole. Plain data: the image's record. */
 export interface ImageRecord {
+  /** Of an artifact: its manifest's digest. */
   readonly id: ImageId;
   /** References by tag, normalised (`docker.io/library/busybox:1.36`). */
   readonly tags: readonly string[];
@@ -33,6 +46,7 @@ export interface ImageRecord {
   readonly config: ImageConfig;
   /** It is no image to be run, but a container's checkpoint: an archive, unpacked. */
   readonly holdsCheckpoint?: true;
+  readonly artifact?: ImageArtifact;
   readonly layers: readonly ImageLayer[];
   /** Absent when no rules held for it. */
   readonly signed?: SignedManifests;

@@ -7,6 +7,7 @@ import type { ImageRecord } from "./contract.ts";
 import { requireImage } from "./find.ts";
 import { layerBytes } from "./layer-bytes.ts";
 import type { ImageParts } from "./parts.ts";
+import { configDigestOf } from "./resolved.ts";
 import { blobsOf } from "./sweep.ts";
 
 interface Exported {
@@ -66,7 +67,7 @@ async function* archive(
   const written = new Set<Digest>();
   const isNew = (digest: Digest) => !written.has(digest) && written.add(digest) !== undefined;
   for (const { record } of images) {
-    for (const digest of [record.manifest.digest, record.id].filter(isNew))
+    for (const digest of [record.manifest.digest, configDigestOf(record)].filter(isNew))
       yield file(blobPath(digest), await parts.store.content.read(digest, parts.settings.maxManifest));
     for (const { blob } of record.layers.filter(({ blob }) => isNew(blob.digest))) {
       yield tarHeader({ name: blobPath(blob.digest), size: blob.size });
@@ -77,7 +78,8 @@ async function* archive(
   yield file("oci-layout", json({ imageLayoutVersion: "1.0.0" }));
   const index = { schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests: descriptors(images) };
   yield file("index.json", json(index));
-  yield file("manifest.json", json(images.map(dockerEntry)));
+  const containerImages = images.filter(({ record }) => record.artifact === undefined);
+  if (containerImages.length > 0) yield file("manifest.json", json(containerImages.map(dockerEntry)));
   yield tarEnd;
 }
 

@@ -3,7 +3,8 @@ import type { RemoteRepository } from "../registry/repository.ts";
 import { type Descriptor, mediaTypes } from "../spec/oci-image.ts";
 import { formatReference, type Reference } from "../spec/reference.ts";
 import type { ImageParts } from "./parts.ts";
-import { type ImageSource, type ResolvedImage, resolveImage } from "./resolve.ts";
+import { type ImageSource, resolveImage } from "./resolve.ts";
+import type { ResolvedImage } from "./resolved.ts";
 
 /** An image as a registry has it, but for its layers. */
 export interface RegistryImage {

@@ -51,7 +51,7 @@ async function bringArchived(
   const fresh = new Set<ImageId>();
   try {
     for (const { image, names, source } of images) {
-      if (store.records.get(image.configDigest) === undefined) fresh.add(image.configDigest);
+      if (store.records.get(image.id) === undefined) fresh.add(image.id);
       const record = await bringImage(
         image,
         { source, names, keepBlobs: true },
@@ -70,7 +70,7 @@ async function bringArchived(
     for (const id of fresh) await forget(id, parts);
     throw error;
   }
-  return [...new Set(images.map(({ image }) => image.configDigest))];
+  return [...new Set(images.map(({ image }) => image.id))];
 }
 
 async function forget(id: ImageId, parts: UnpackParts): Promise<void> {

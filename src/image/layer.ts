@@ -5,6 +5,7 @@ import type { ChainId, DiffId } from "../base/ids.ts";
 import type { Bytes } from "../base/units.ts";
 import type { SnapshotUsage } from "../snapshot/contract.ts";
 import type { LayerSource, UnpackedLayer } from "../snapshot/unpack-contract.ts";
+import type { ArtifactContent } from "../spec/artifact.ts";
 import { type Descriptor, layerCompression } from "../spec/oci-image.ts";
 import type { LayerStep } from "./contract.ts";
 import { layerKey, type UnpackParts } from "./parts.ts";
@@ -16,6 +17,7 @@ export interface LayerJob {
   readonly parent: ChainId | undefined;
   readonly diffId: DiffId;
   readonly blob: Descriptor;
+  readonly artifact?: ArtifactContent;
   /** Keeps the blob, whatever the settings say of pulled ones. */
   readonly keepBlob: boolean;
   /** The blob's bytes, not verified. Asked only when the blob is not in the store. */
@@ -40,7 +42,7 @@ export async function bringLayer(
   // Taken before anything is waited for: the parent was joined just before, by the same pull.
   const parent = job.parent === undefined ? undefined : work.layers.peek(layerKey(job.parent, parts));
   parent?.catch(() => undefined);
-  layerCompression(job.blob.mediaType);
+  if (job.artifact?.kind !== "file") layerCompression(job.blob.mediaType);
   if (job.blob.size > settings.maxLayer) {
     throw new Fault("exhausted", `layer ${job.blob.digest} has ${job.blob.size} bytes`, {
       hint: `the limit is image.maxLayer, now ${settings.maxLayer}`,
@@ -149,9 +151,10 @@ async function unpack(
     : watched(job.fetch(until), watch);
   const { keepBlobAt, listFilesAt } = beside;
   const keep = keepBlobAt === undefined ? {} : { keepBlobAt };
+  const artifact = job.artifact === undefined ? {} : { artifact: { content: job.artifact, size } };
   try {
     const unpacked = await store.unpacker.unpackLayer(
-      { source, mediaType, directory, limits, progress, listFilesAt, ...keep },
+      { source, mediaType, directory, limits, progress, listFilesAt, ...keep, ...artifact },
       until,
     );
     verify(job, unpacked);

@@ -4,7 +4,8 @@ import type { LayerProgress, LayerState, LayerStep, PullProgress } from "./contr
 import { bringLayer, isHere, type LayerJob, usageOf } from "./layer.ts";
 import { layerKey, type UnpackParts } from "./parts.ts";
 import { provideLayers } from "./provide.ts";
-import type { ImageSource, ResolvedImage } from "./resolve.ts";
+import type { ImageSource } from "./resolve.ts";
+import type { ResolvedImage } from "./resolved.ts";
 
 /** Readers of progress are people: in milliseconds, for each layer. */
 const tellEvery = 100;
@@ -45,12 +46,13 @@ function jobsOf(
   image: ResolvedImage,
   from: { readonly source: ImageSource; readonly keepBlobs: boolean },
 ): LayerJob[] {
-  return image.layers.map(({ blob, diffId, chainId }, index) => ({
+  return image.layers.map(({ blob, diffId, chainId, artifact }, index) => ({
     blob,
     diffId,
     chainId,
     parent: image.layers[index - 1]?.chainId,
     keepBlob: from.keepBlobs,
+    ...(artifact === undefined ? {} : { artifact }),
     fetch: (signal) => from.source.layer(blob, signal),
     distrust: () => from.source.distrust?.(blob.digest) ?? false,
   }));

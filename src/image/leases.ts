@@ -5,11 +5,12 @@ import type { ImageRecord } from "./contract.ts";
 import type { ImageParts } from "./parts.ts";
 import type { ImageNames } from "./record.ts";
 import type { LeaseRecord } from "./records.ts";
-import type { ResolvedImage } from "./resolve.ts";
+import type { ResolvedImage } from "./resolved.ts";
+import { configDigestOf } from "./resolved.ts";
 
 /** Begins or renews the lease of an image that is to be pulled. */
 export async function holdLease(image: ResolvedImage, names: ImageNames, parts: ImageParts): Promise<void> {
-  await hold({ ...image, id: image.configDigest }, names, parts);
+  await hold(image, names, parts);
 }
 
 /** Holds what is left of an image that is not whole any more, as if its pull had been cut off. */
@@ -18,17 +19,22 @@ export async function leaseRest(record: ImageRecord, parts: ImageParts): Promise
 }
 
 async function hold(
-  { id, manifest, layers }: Pick<ImageRecord, "id" | "manifest" | "layers">,
+  image: Pick<ImageRecord, "id" | "manifest" | "layers" | "artifact">,
   { tags, digests }: ImageNames,
   parts: ImageParts,
 ): Promise<void> {
   const { store, settings } = parts;
+  const { id, manifest, layers } = image;
   if (settings.keepUnfinished === 0) return;
   await store.leases.put(id, {
     id,
     names: [...tags, ...digests],
     chains: layers.map(({ chainId }) => chainId),
-    digests: [id, manifest.digest, ...layers.flatMap(({ blob, diffId }) => [blob.digest, diffId])],
+    digests: [
+      configDigestOf(image),
+      manifest.digest,
+      ...layers.flatMap(({ blob, diffId }) => [blob.digest, diffId]),
+    ],
     bootId: store.bootId,
     until: expiry(parts),
   });

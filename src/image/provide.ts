@@ -3,7 +3,8 @@ import { isFault } from "../base/fault.ts";
 import type { SnapshotUsage } from "../snapshot/contract.ts";
 import type { LayerJob } from "./layer.ts";
 import { layerKey, type UnpackParts } from "./parts.ts";
-import type { ImageSource, ResolvedImage } from "./resolve.ts";
+import type { ImageSource } from "./resolve.ts";
+import type { ResolvedImage } from "./resolved.ts";
 
 /**
  * Has a snapshotter that can get at layers by itself commit them, from the lowest up to the first that it can't: from there
@@ -21,7 +22,8 @@ export async function provideLayers(
 ): Promise<SnapshotUsage[]> {
   const provided: SnapshotUsage[] = [];
   const { snapshotter, work, log } = parts;
-  if (snapshotter.provideLayer === undefined || reference === undefined) return provided;
+  if (snapshotter.provideLayer === undefined || reference === undefined || image.artifact !== undefined)
+    return provided;
   const blobs = jobs.map(({ blob }) => blob.digest);
   for (const [index, { chainId, parent, blob }] of jobs.entries()) {
     // Another pull is fetching it: nothing is spared any more.

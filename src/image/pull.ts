@@ -10,7 +10,8 @@ import { endLease, holdLease } from "./leases.ts";
 import type { ImageParts, UnpackParts } from "./parts.ts";
 import { addNames, type ImageNames, isUnpacked, newImageRecord, recordImage } from "./record.ts";
 import { doubtfulChains, dropUntrusted } from "./recover.ts";
-import type { ImageSource, ResolvedImage } from "./resolve.ts";
+import type { ImageSource } from "./resolve.ts";
+import type { ResolvedImage } from "./resolved.ts";
 import { removeUnused, removeUnusedBlobs } from "./sweep.ts";
 
 /** What is pulled, with whose credential, and by which rules. */
@@ -79,9 +80,9 @@ export async function bringImage(
     ...image.layers.flatMap(({ blob, diffId }) => [blob.digest, diffId]),
   ];
   try {
-    const name = from.names.tags[0] ?? from.names.digests[0] ?? image.configDigest;
+    const name = from.names.tags[0] ?? from.names.digests[0] ?? image.id;
     using _pins = work.pins.pin([...chains, ...blobs], `a pull or import of ${name}`);
-    const present = store.records.get(image.configDigest);
+    const present = store.records.get(image.id);
     if (
       present !== undefined &&
       isUnpacked(present, snapshotter.name, store.bootId) &&
@@ -98,10 +99,10 @@ export async function bringImage(
     const usages = await bringLayers(image, layers, parts, progress, signal);
     progress({ phase: "committing" });
     const record = await recordImage(newImageRecord(image, usages, from.names, parts), parts, signal);
-    await endLease(image.configDigest, undefined, parts);
+    await endLease(image.id, undefined, parts);
     return record;
   } catch (error) {
-    await endLease(image.configDigest, error, parts);
+    await endLease(image.id, error, parts);
     await removeUnused(chains.toReversed(), parts, new AbortController().signal);
     await removeUnusedBlobs(blobs, parts);
     throw error;

@@ -9,6 +9,7 @@ import { requireImage } from "./find.ts";
 import { type AuthFor, layerBytes } from "./layer-bytes.ts";
 import type { ImageParts } from "./parts.ts";
 import { addNames } from "./record.ts";
+import { configDigestOf } from "./resolved.ts";
 import { Slots } from "./slots.ts";
 import { blobsOf } from "./sweep.ts";
 
@@ -98,6 +99,7 @@ interface BlobToPush {
 /** The image's layers, each once, and its config. */
 async function blobsOfPush(record: ImageRecord, parts: ImageParts, authFor: AuthFor): Promise<BlobToPush[]> {
   const { content } = parts.store;
+  const config = configDigestOf(record);
   const layers = new Map(record.layers.map(({ blob }) => [blob.digest, blob]));
   return [
     ...[...layers.values()].map((blob) => ({
@@ -106,9 +108,9 @@ async function blobsOfPush(record: ImageRecord, parts: ImageParts, authFor: Auth
       open: (signal: AbortSignal) => layerBytes(record, blob, parts, authFor, signal),
     })),
     {
-      digest: record.id,
-      size: (await content.size(record.id)) ?? 0,
-      open: (signal) => content.stream(record.id, signal),
+      digest: config,
+      size: (await content.size(config)) ?? 0,
+      open: (signal) => content.stream(config, signal),
     },
   ];
 }

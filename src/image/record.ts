@@ -4,7 +4,7 @@ import type { SnapshotUsage } from "../snapshot/contract.ts";
 import type { ImageLayer, ImageRecord, SignedManifests } from "./contract.ts";
 import type { ImageParts, UnpackParts } from "./parts.ts";
 import { withPin } from "./pinned.ts";
-import type { ResolvedImage } from "./resolve.ts";
+import type { ResolvedImage } from "./resolved.ts";
 import { mergeSigned } from "./signed.ts";
 
 /** The names under which an image is to be found, and what was found of it by them. */
@@ -21,17 +21,23 @@ export function newImageRecord(
   names: ImageNames,
   { store, snapshotter, pinned }: UnpackParts,
 ): ImageRecord {
-  const layers = image.layers.map(({ blob, diffId, chainId }): ImageLayer => {
+  const layers = image.layers.map(({ blob, diffId, chainId, artifact }): ImageLayer => {
     const { digest, size, mediaType } = blob;
-    return { diffId, chainId, blob: { digest, size, mediaType } };
+    return {
+      diffId,
+      chainId,
+      blob: { digest, size, mediaType },
+      ...(artifact === undefined ? {} : { artifact }),
+    };
   });
   return {
-    id: image.configDigest,
+    id: image.id,
     tags: [...new Set(names.tags)].sort(),
     digests: [...new Set(names.digests)].sort(),
     manifest: image.manifest,
     config: image.config,
     ...(image.holdsCheckpoint ? { holdsCheckpoint: true } : {}),
+    ...(image.artifact === undefined ? {} : { artifact: image.artifact }),
     layers,
     ...(names.signed === undefined ? {} : { signed: names.signed }),
     size: usages.reduce((sum, { bytes }) => sum + bytes, image.configBytes.length),

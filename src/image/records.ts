@@ -41,6 +41,11 @@ const blob = v.object({ digest, mediaType: v.string(), size: bytes });
 const usage = v.object({ bytes, inodes: bytes });
 const durable = v.union([v.literal("synced"), bootId]);
 
+const artifactContent = v.variant("kind", [
+  v.object({ kind: v.literal("archive") }),
+  v.object({ kind: v.literal("file"), path: v.string() }),
+]);
+
 const signature = v.object({
   kind: v.picklist(["simple", "sigstore"]),
   place: v.string(),
@@ -55,7 +60,8 @@ const imageRecord = v.object({
   manifest: blob,
   config: imageConfigSchema,
   holdsCheckpoint: v.exactOptional(v.literal(true)),
-  layers: v.array(v.object({ diffId, chainId, blob })),
+  artifact: v.exactOptional(v.object({ type: v.string(), config: digest })),
+  layers: v.array(v.object({ diffId, chainId, blob, artifact: v.exactOptional(artifactContent) })),
   signed: v.exactOptional(v.object({ digests: v.array(digest), signatures: v.array(signature) })),
   size: bytes,
   pulledAt: v.bigint(),

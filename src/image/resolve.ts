@@ -1,18 +1,19 @@
 import { Fault } from "../base/fault.ts";
-import type { ChainId, DiffId, Digest } from "../base/ids.ts";
+import type { Digest } from "../base/ids.ts";
 import { marksCheckpoint } from "../spec/checkpoint.ts";
 import { chainIds } from "../spec/digest.ts";
 import {
   type Descriptor,
   type ImageConfig,
   type ImageManifest,
-  mediaTypes,
   type Platform,
   parseImageConfig,
   parseManifest,
 } from "../spec/oci-image.ts";
+import { artifactConfig, artifactLayers, artifactOf, isArtifact } from "./artifact.ts";
 import type { ImageSettings } from "./parts.ts";
 import { selectManifest } from "./platform.ts";
+import type { ResolvedImage, ResolvedLayer } from "./resolved.ts";
 
 /** Where the parts of an image come from: a registry or an archive. */
 export interface ImageSource {
@@ -26,39 +27,13 @@ export interface ImageSource {
   distrust?(digest: Digest): boolean;
 }
 
-/** One layer as manifest and config name it. */
-interface ResolvedLayer {
-  readonly blob: Descriptor;
-  readonly diffId: DiffId;
-  readonly chainId: ChainId;
-}
-
-/** An image for this host, known but for its layers' content. */
-export interface ResolvedImage {
-  readonly manifest: Pick<Descriptor, "digest" | "mediaType" | "size">;
-  readonly manifestBytes: Uint8Array;
-  readonly configDigest: Digest;
-  readonly configBytes: Uint8Array;
-  readonly config: ImageConfig;
-  /** It is no image to be run, but a container's checkpoint. */
-  readonly holdsCheckpoint: boolean;
-  readonly layers: readonly ResolvedLayer[];
-}
-
 const indexDepthMax = 4;
-const configTypes: readonly string[] = [
-  mediaTypes.ociConfig,
-  mediaTypes.dockerConfig,
-  "application/octet-stream",
-];
-
 /**
  * Goes from what a name stands for to the image for this host: through indexes to a manifest, and to its
  * config.
  *
  * @param root the manifest or index, and its bytes, verified
- * @throws {Fault} notFound when there is none for this host; corrupt; unimplemented when it is no container
- * image
+ * @throws {Fault} notFound when there is none for this host; corrupt; unimplemented when it is for another system
  */
 export async function resolveImage(
   root: {
@@ -89,25 +64,23 @@ export async function resolveImage(
   }
   checkManifest(parsed, limits.settings);
   const configBytes = await source.small(parsed.config, signal);
-  const config = parseImageConfig(configBytes);
-  return {
+  const found = {
     manifest: { digest: descriptor.digest, mediaType: parsed.mediaType, size: bytes.length },
     manifestBytes: bytes,
     configDigest: parsed.config.digest,
     configBytes,
-    config,
     holdsCheckpoint,
-    layers: pairLayers(parsed, config),
   };
+  if (isArtifact(parsed)) {
+    const layers = artifactLayers(parsed);
+    const config = artifactConfig(limits.platforms[0] ?? { architecture: "" }, layers);
+    return { ...found, id: descriptor.digest, artifact: artifactOf(parsed), config, layers };
+  }
+  const config = parseImageConfig(configBytes);
+  return { ...found, id: parsed.config.digest, config, layers: pairLayers(parsed, config) };
 }
 
 function checkManifest(manifest: ImageManifest, { maxLayers }: ImageSettings): void {
-  if (!configTypes.includes(manifest.config.mediaType)) {
-    throw new Fault(
-      "unimplemented",
-      `this is no container image: its config is of type ${manifest.config.mediaType.slice(0, 100)}`,
-    );
-  }
   if (manifest.layers.length > maxLayers) {
     throw new Fault("exhausted", `the image has ${manifest.layers.length} layers`, {
       hint: `the limit is image.maxLayers, now ${maxLayers}`,

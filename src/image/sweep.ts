@@ -3,6 +3,7 @@ import type { ChainId, Digest } from "../base/ids.ts";
 import type { ImageRecord } from "./contract.ts";
 import { dropOldLeases, leaseOn } from "./leases.ts";
 import { type ImageParts, partsInEach, type UnpackParts } from "./parts.ts";
+import { configDigestOf } from "./resolved.ts";
 
 /**
  * Removes those of `chains` from a snapshotter that no image, no container and nothing in flight counts on. Goes over them again
@@ -63,7 +64,7 @@ export function storedFor(record: ImageRecord): Digest[] {
 
 /** Everything that an image may have in the blob store. */
 export function blobsOf(record: ImageRecord): Digest[] {
-  return [record.id, record.manifest.digest, ...record.layers.map((layer) => layer.blob.digest)];
+  return [configDigestOf(record), record.manifest.digest, ...record.layers.map((layer) => layer.blob.digest)];
 }
 
 /** The chains that images have in a snapshotter. */

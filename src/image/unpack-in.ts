@@ -6,7 +6,8 @@ import { registrySource } from "./find-at-registry.ts";
 import type { UnpackParts } from "./parts.ts";
 import { bringImage } from "./pull.ts";
 import { isUnpacked } from "./record.ts";
-import type { ImageSource, ResolvedImage } from "./resolve.ts";
+import type { ImageSource } from "./resolve.ts";
+import { configDigestOf, resolvedFrom } from "./resolved.ts";
 
 /**
  * Unpacks an image that is here in another snapshotter, too. Blobs that were dropped after unpacking are fetched again,
@@ -20,15 +21,10 @@ export async function unpackIn(id: ImageId, parts: UnpackParts, signal: AbortSig
   if (record === undefined) throw new Fault("notFound", `image ${id} is not on this node any more`);
   if (isUnpacked(record, snapshotter.name, store.bootId)) return;
   try {
-    const image: ResolvedImage = {
-      manifest: record.manifest,
+    const image = resolvedFrom(record, {
       manifestBytes: await store.content.read(record.manifest.digest, settings.maxManifest),
-      configDigest: id,
-      configBytes: await store.content.read(id, settings.maxManifest),
-      config: record.config,
-      holdsCheckpoint: record.holdsCheckpoint === true,
-      layers: record.layers,
-    };
+      configBytes: await store.content.read(configDigestOf(record), settings.maxManifest),
+    });
     const { tags, digests } = record;
     const from = { source: await sourceOf(record, parts), names: { tags, digests } };
     await bringImage(image, from, parts, () => undefined, signal);

@@ -1,5 +1,6 @@
 import type { DiffId, Digest } from "../base/ids.ts";
 import type { Bytes } from "../base/units.ts";
+import type { ArtifactContent } from "../spec/artifact.ts";
 
 /**
  * Where a layer's blob comes from, as it is stored (compressed or not).
@@ -25,6 +26,8 @@ export interface UnpackRequest {
   /** What `Snapshotter.prepareLayer` gave. */
   readonly directory: string;
   readonly limits: UnpackLimits;
+  /** The blob is an artifact's, of that many bytes: what becomes of it. */
+  readonly artifact?: { readonly content: ArtifactContent; readonly size: Bytes };
   /** Also writes the blob as it came to this new file, for stores that keep blobs. The caller syncs or drops it. */
   readonly keepBlobAt?: string;
   /** Also writes what the layer's entries make to this new file (`files/`), to compare with what lies on disk later. */
@@ -38,7 +41,7 @@ export interface UnpackedLayer {
   /** Of the blob as it came. */
   readonly blobDigest: Digest;
   readonly blobSize: Bytes;
-  /** Of the uncompressed tar. */
+  /** Of the uncompressed tar; of an artifact's blob: what stands for it (spec/artifact.ts). */
   readonly diffId: DiffId;
   /** Size of the uncompressed tar. */
   readonly unpackedBytes: Bytes;

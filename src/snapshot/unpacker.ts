@@ -23,7 +23,7 @@ async function unpackLayer(
   request: UnpackRequest,
   signal: AbortSignal,
 ): Promise<UnpackedLayer> {
-  const { source, directory, mediaType, limits, keepBlobAt, listFilesAt } = request;
+  const { source, directory, mediaType, limits, artifact, keepBlobAt, listFilesAt } = request;
   throwIfEnded(signal, "unpacking a layer");
   const [from, feeder] = placeOf(source);
   let done = 0;
@@ -38,7 +38,12 @@ async function unpackLayer(
     failed: (why) => outcome.reject(why),
   });
   const { id } = job;
-  job.say({ id, say: "unpack", job: { directory, mediaType, limits, keepBlobAt, listFilesAt, igzip }, from });
+  job.say({
+    id,
+    say: "unpack",
+    job: { directory, mediaType, limits, artifact, keepBlobAt, listFilesAt, igzip },
+    from,
+  });
   const abort = () => job.say({ id, say: "abort" });
   signal.addEventListener("abort", abort, { once: true });
   // Whatever ends this, the worker has stopped writing by then: it is its word that is waited for.

@@ -11,6 +11,8 @@ export const mediaTypes = {
   ociManifest: "application/vnd.oci.image.manifest.v1+json",
   ociConfig: "application/vnd.oci.image.config.v1+json",
   ociLayer: "application/vnd.oci.image.layer.v1.tar",
+  /** Stands where there is nothing to say: two bytes, `{}`. */
+  ociEmpty: "application/vnd.oci.empty.v1+json",
   dockerIndex: "application/vnd.docker.distribution.manifest.list.v2+json",
   dockerManifest: "application/vnd.docker.distribution.manifest.v2+json",
   dockerConfig: "application/vnd.docker.container.image.v1+json",
@@ -48,6 +50,8 @@ export interface ImageManifest {
   readonly mediaType: string;
   readonly config: Descriptor;
   readonly layers: readonly Descriptor[];
+  /** What it is, if no container image. */
+  readonly artifactType?: string | undefined;
   readonly annotations?: Readonly<Record<string, string>> | undefined;
 }
 
@@ -159,6 +163,7 @@ const manifestBody = v.object({
   schemaVersion: v.literal(2),
   config: descriptor,
   layers: v.array(descriptor),
+  artifactType: optionalText,
   annotations: optionalTextMap,
 });
 
@@ -235,8 +240,8 @@ export function parseManifest(bytes: Uint8Array, mediaType: string | undefined):
     return { kind: "index", mediaType: type, manifests, annotations };
   }
   if (type === mediaTypes.ociManifest || type === mediaTypes.dockerManifest) {
-    const { config, layers, annotations } = parseAs(manifestBody, json, "image manifest");
-    return { kind: "manifest", mediaType: type, config, layers, annotations };
+    const { config, layers, artifactType, annotations } = parseAs(manifestBody, json, "image manifest");
+    return { kind: "manifest", mediaType: type, config, layers, artifactType, annotations };
   }
   throw new Fault("corrupt", `${type.slice(0, 100)} is not the media type of an image manifest or index`);
 }
@@ -285,11 +290,21 @@ export function layerCompression(mediaType: string): LayerCompression {
   if (mediaType.endsWith("+encrypted")) {
     throw new Fault("unimplemented", `encrypted layers are not supported (${mediaType})`);
   }
-  const [, layer = "", packing] = /^(.*?)(?:[.+](gzip|zstd))?$/.exec(mediaType) ?? [];
+  const { layer, packing } = partsOf(mediaType);
   if (!layerTypes.includes(layer)) {
     throw new Fault("unimplemented", `${mediaType.slice(0, 100)} is not the media type of an image layer`, {
       hint: "this is an artifact that is no container image, or one made by a newer tool",
     });
   }
   return packing === "gzip" || packing === "zstd" ? packing : "none";
+}
+
+/** True for the media types of image layers, packed or not. */
+export function isLayerType(mediaType: string): boolean {
+  return layerTypes.includes(partsOf(mediaType).layer);
+}
+
+function partsOf(mediaType: string): { readonly layer: string; readonly packing: string | undefined } {
+  const [, layer = "", packing] = /^(.*?)(?:[.+](gzip|zstd))?$/.exec(mediaType) ?? [];
+  return { layer, packing };
 }

@@ -4,6 +4,7 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { connect } from "node:tls";
+import { artifactArchive, type MadeArtifact } from "../images/artifact.ts";
 import { type ImageRecipe, writeOciArchive } from "../images/image.ts";
 
 /** In the combined format of Apache. */
@@ -52,15 +53,29 @@ export class TestRegistry {
   /** Builds and pushes. @returns the reference to pull it by */
   async push(recipe: Omit<ImageRecipe, "name">, repositoryAndTag: string): Promise<string> {
     const reference = `${this.host}/${repositoryAndTag}`;
-    const archive = join(this.#directory, "push.tar");
-    await writeOciArchive({ ...recipe, name: reference }, archive);
+    await writeOciArchive({ ...recipe, name: reference }, this.#archive);
+    return this.#copy(reference);
+  }
+
+  /** Pushes an artifact as it is. @returns the reference to pull it by */
+  pushArtifact(artifact: MadeArtifact, repositoryAndTag: string): string {
+    const reference = `${this.host}/${repositoryAndTag}`;
+    writeFileSync(this.#archive, artifactArchive(artifact, reference));
+    return this.#copy(reference);
+  }
+
+  get #archive(): string {
+    return join(this.#directory, "push.tar");
+  }
+
+  #copy(reference: string): string {
     execFileSync("skopeo", [
       "copy",
       "--quiet",
       "--insecure-policy",
       `--dest-creds=${this.username}:${this.password}`,
       `--dest-cert-dir=${join(this.#directory, "certs")}`,
-      `oci-archive:${archive}`,
+      `oci-archive:${this.#archive}`,
       `docker://${reference}`,
     ]);
     return reference;

@@ -28,10 +28,11 @@ export async function imageStatus(
 
 /** For `crictl inspecti` and `berth inspect`; `imageSpec` and `chainID` are where others have them, too. */
 async function verboseInfo(record: ImageRecord, images: Images): Promise<object> {
-  const { config, manifest, layers, unpacked, pulledAt } = record;
+  const { config, manifest, artifact, layers, unpacked, pulledAt } = record;
   return {
     chainID: layers.at(-1)?.chainId ?? "",
     manifest,
+    artifact,
     layers,
     unpacked,
     pulledAt,

@@ -5,6 +5,7 @@ import { bringLayers } from "../layers.ts";
 import type { UnpackParts } from "../parts.ts";
 import { dropIncomplete } from "../recover.ts";
 import type { ImageSource } from "../resolve.ts";
+import { resolvedFrom } from "../resolved.ts";
 
 /**
  * Removes a layer and those above it and makes them anew, from their blobs in the store. An image that can't be made whole
@@ -43,14 +44,7 @@ const nowhere: ImageSource = {
 };
 
 async function bringAgain(record: ImageRecord, parts: UnpackParts, signal: AbortSignal): Promise<void> {
-  const image = {
-    manifest: record.manifest,
-    manifestBytes: new Uint8Array(),
-    configDigest: record.id,
-    configBytes: new Uint8Array(),
-    config: record.config,
-    holdsCheckpoint: record.holdsCheckpoint === true,
-    layers: record.layers,
-  };
+  const nothing = new Uint8Array();
+  const image = resolvedFrom(record, { manifestBytes: nothing, configBytes: nothing });
   await bringLayers(image, { source: nowhere, keepBlobs: false }, parts, () => undefined, signal);
 }

@@ -5,7 +5,7 @@ import type { UnpackParts } from "../parts.ts";
 
 /** Unpacks a layer from its blob in the store, and puts it in the place of what is there, at once. */
 export async function replaceLayer(
-  { blob, chainId, diffId }: ImageLayer,
+  { blob, chainId, diffId, artifact }: ImageLayer,
   parts: UnpackParts,
   signal: AbortSignal,
 ): Promise<void> {
@@ -22,6 +22,7 @@ export async function replaceLayer(
         directory: await snapshotter.prepareLayer(ingest),
         limits: { maxUnpacked: settings.maxLayer, maxFiles: settings.maxFiles },
         listFilesAt,
+        ...(artifact === undefined ? {} : { artifact: { content: artifact, size: blob.size } }),
       },
       signal,
     );

@@ -2,6 +2,7 @@ import { throwIfEnded } from "../../base/deadline.ts";
 import type { ImageRecord } from "../contract.ts";
 import { type ImageParts, partsIn } from "../parts.ts";
 import { isUnpacked } from "../record.ts";
+import { configDigestOf } from "../resolved.ts";
 import { storedFor } from "../sweep.ts";
 import { checkLayerBlob, checkSmallBlob } from "./check-blob.ts";
 import { checkLayer } from "./check-layer.ts";
@@ -56,15 +57,16 @@ interface Look {
 
 function* looksAt(image: ImageRecord, parts: ImageParts, signal: AbortSignal): Generator<Look> {
   const source = () => repairSource(image, parts);
-  const { manifest, id, layers } = image;
+  const { manifest, layers } = image;
+  const config = configDigestOf(image);
   yield {
     key: manifest.digest,
     check: () => checkSmallBlob("manifest", manifest.digest, parts),
     repair: (found) => repairBlob(found, async () => manifest, source, parts, signal),
   };
   yield {
-    key: id,
-    check: () => checkSmallBlob("config", id, parts),
+    key: config,
+    check: () => checkSmallBlob("config", config, parts),
     repair: (found) => repairBlob(found, () => configOf(image, parts), source, parts, signal),
   };
   for (const { blob } of layers)

@@ -2,11 +2,14 @@ import { createHash } from "node:crypto";
 import { closeSync, mkdirSync, openSync, writeSync } from "node:fs";
 import { Fault } from "../../base/fault.ts";
 import type { DiffId, Digest } from "../../base/ids.ts";
+import type { Bytes } from "../../base/units.ts";
 import { systemFault } from "../../linux/libc.ts";
+import { artifactDiffId } from "../../spec/artifact.ts";
 import { TarReader } from "../../wire/tar/read.ts";
+import { tarEnd, tarHeader, tarPadding } from "../../wire/tar/write.ts";
 import { FileListWriter } from "../files/list-writer.ts";
 import { treeOf, writeNotes } from "../notes.ts";
-import type { UnpackedLayer, UnpackLimits } from "../unpack-contract.ts";
+import type { UnpackedLayer, UnpackLimits, UnpackRequest } from "../unpack-contract.ts";
 import { checkMediaType, inflate } from "./inflate.ts";
 import { LayerWriter } from "./layer-writer.ts";
 
@@ -15,6 +18,7 @@ export interface UnpackJob {
   readonly directory: string;
   readonly mediaType: string;
   readonly limits: UnpackLimits;
+  readonly artifact: UnpackRequest["artifact"];
   readonly keepBlobAt: string | undefined;
   readonly listFilesAt: string | undefined;
   /** Path of igzip, where it is installed. */
@@ -28,7 +32,9 @@ export interface UnpackJob {
  * @throws {Fault} as `LayerUnpacker.unpackLayer` says; else what `blob` throws
  */
 export async function unpack(job: UnpackJob, blob: AsyncIterable<Uint8Array>): Promise<UnpackedLayer> {
-  checkMediaType(job.mediaType);
+  const { artifact } = job;
+  const file = artifact?.content.kind === "file" ? artifact.content : undefined;
+  if (file === undefined) checkMediaType(job.mediaType);
   const { maxUnpacked } = job.limits;
   const tree = treeOf(job.directory);
   makeTree(tree);
@@ -47,23 +53,49 @@ export async function unpack(job: UnpackJob, blob: AsyncIterable<Uint8Array>): P
       yield chunk;
     }
   })();
-  await inflate(hashed, job.igzip, (chunk) => {
+  const take = (chunk: Uint8Array) => {
     unpackedBytes += chunk.length;
     if (unpackedBytes > maxUnpacked)
       throw new Fault("exhausted", `the layer unpacks to more than ${maxUnpacked} bytes`);
-    uncompressed.update(chunk);
+    if (artifact === undefined) uncompressed.update(chunk);
     reader.push(chunk);
-  });
+  };
+  if (artifact === undefined || file === undefined) await inflate(hashed, job.igzip, take);
+  else await asTar(hashed, file.path, artifact.size, take);
   reader.end();
   writeNotes(job.directory, writer.finish());
   list?.end();
+  const blobDigest = `sha256:${compressed.digest("hex")}` as Digest;
   return {
-    blobDigest: `sha256:${compressed.digest("hex")}` as Digest,
+    blobDigest,
     blobSize,
-    diffId: `sha256:${uncompressed.digest("hex")}` as DiffId,
+    diffId:
+      artifact === undefined
+        ? (`sha256:${uncompressed.digest("hex")}` as DiffId)
+        : artifactDiffId(artifact.content, blobDigest),
     unpackedBytes,
     files: writer.entries,
   };
+}
+
+/** A blob as the one file of a tar. @throws {Fault} corrupt when it has another size than was said */
+async function asTar(
+  blob: AsyncIterable<Uint8Array>,
+  path: string,
+  size: Bytes,
+  take: (chunk: Uint8Array) => void,
+): Promise<void> {
+  let came = 0;
+  take(tarHeader({ name: Buffer.from(path).toString("latin1"), size }));
+  for await (const chunk of blob) {
+    came += chunk.length;
+    if (came > size) break;
+    take(chunk);
+  }
+  if (came !== size)
+    throw new Fault("corrupt", `${came > size ? "more" : came} of ${size} bytes came for the file ${path}`);
+  take(tarPadding(size));
+  take(tarEnd);
 }
 
 function makeTree(tree: string): void {
