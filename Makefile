@@ -20,7 +20,7 @@ TEST_PACKAGES := containerd docker-registry skopeo umoci podman buildah gpg gpg-
 GUEST_SYSTEM_PACKAGES := dmsetup thin-provisioning-tools zfs-fuse xfsprogs btrfs-progs e2fsprogs attr socat
 GUEST_PACKAGES := qemu-system-x86 mmdebstrap e2fsprogs
 # The suites that need another kernel than the one at hand.
-GUEST_TESTS := src/snapshot/overlay/overlay.test.ts
+GUEST_TESTS := src/snapshot/overlay/overlay.test.ts src/snapshot/devmapper/devmapper.test.ts
 NPM_PACKAGES := $(if $(shell command -v npm),,nodejs npm)
 KUBECTL_PACKAGE := $(if $(shell command -v kubectl),,kubernetes-client)
 

@@ -63,6 +63,10 @@ function checkSnapshotters(config: Config, refuse: (key: string, why: string) =>
   const { directory } = snapshotters.btrfs;
   if (directory !== "" && !isAbsolute(directory))
     refuse("snapshotters.btrfs.directory", `must be an absolute path: ${directory}`);
+  // It becomes the beginning of devices' names.
+  const { pool } = snapshotters.devmapper;
+  if (!/^[A-Za-z0-9+_.-]{0,90}$/.test(pool))
+    refuse("snapshotters.devmapper.pool", `is no name of a device: ${pool}`);
   for (const [name, { address }] of Object.entries(remoteSnapshotters)) {
     const key = `remoteSnapshotters.${name}.address`;
     if (isOwnSnapshotter(name))

@@ -98,6 +98,15 @@ export interface Config {
   /** What those of berth's own need that take more than a directory below `root`. */
   snapshotters: {
     btrfs: { /** On btrfs; empty: `snapshots/btrfs` below `root`. */ directory: string };
+    devmapper: {
+      /** A thin pool's name in /dev/mapper, which is for this berth alone. */
+      pool: string;
+      /** Of each container's file system. */
+      baseSize: Bytes;
+      fileSystem: "ext4" | "xfs";
+      /** What containers remove is given back to the pool at once. */
+      discard: boolean;
+    };
   };
   /** Snapshotters in processes of their own, by the names that `image.snapshotter` and handlers give. */
   remoteSnapshotters: Record<string, RemoteSnapshotterConfig>;

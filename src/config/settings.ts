@@ -129,6 +129,12 @@ export const settings = section<Config>({
   }),
   snapshotters: section<Config["snapshotters"]>({
     btrfs: section<Config["snapshotters"]["btrfs"]>({ directory: setting(read.text, "") }),
+    devmapper: section<Config["snapshotters"]["devmapper"]>({
+      pool: setting(read.text, ""),
+      baseSize: setting(read.size, 10 * 2 ** 30),
+      fileSystem: setting(read.oneOf("ext4", "xfs"), "ext4"),
+      discard: setting(read.flag, true),
+    }),
   }),
   remoteSnapshotters: { kind: "named", section: () => remoteSnapshotter, names: [] },
   policy: section<Config["policy"]>({

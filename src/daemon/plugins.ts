@@ -117,7 +117,12 @@ export async function openNode(
   // Comparing may take long: it must not be in the way of pulls.
   const comparers = new SnapshotWorkers({ atMost: 1, idle: THREAD_IDLE_MS });
   opened.defer(() => comparers.close());
-  const snapshotters = await openSnapshotters(config, { root: paths.snapshots, workers, log });
+  const snapshotters = await openSnapshotters(config, {
+    root: paths.snapshots,
+    workers,
+    tools: { processes: host.processes, path: config.runtime.path },
+    log,
+  });
   const snapshotsOf = (handler: string) => snapshotters.get(snapshotters.nameFor(handler));
   const runtime = watch.runtime(await openContainerRuntime(config, paths, { ...host, log }, snapshotsOf));
   const env = { PATH: config.runtime.path };

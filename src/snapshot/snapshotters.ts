@@ -3,9 +3,11 @@ import { join } from "node:path";
 import type { Logger } from "pino";
 import { describeFault, Fault } from "../base/fault.ts";
 import type { Config } from "../config/schema.ts";
+import { isOwnSnapshotter } from "../config/snapshotter-names.ts";
 import type { Snapshotter, SnapshotterProbe, Snapshotters } from "./contract.ts";
-import { directoryKinds, openSnapshotter } from "./open.ts";
+import { openSnapshotter } from "./open.ts";
 import { RemoteSnapshotter } from "./remote/remote-snapshotter.ts";
+import type { Tools } from "./volumes/run-tool.ts";
 import type { SnapshotWorkers } from "./workers.ts";
 
 /** What snapshotters are opened with. */
@@ -13,6 +15,7 @@ export interface SnapshottersPlace {
   /** Holds a directory for each of them. */
   readonly root: string;
   readonly workers: SnapshotWorkers;
+  readonly tools: Tools;
   readonly log: Logger;
 }
 
@@ -58,37 +61,32 @@ export async function openSnapshotters(
 function openNamed(
   name: string,
   { snapshotters, remoteSnapshotters }: SnapshotterConfig,
-  { root, workers }: SnapshottersPlace,
+  { root, workers, tools }: SnapshottersPlace,
 ): Snapshotter {
   const directory = join(root, name);
   const remote = remoteSnapshotters[name];
-  if (remote === undefined) return openSnapshotter(name, directory, workers, snapshotters);
+  if (remote === undefined)
+    return openSnapshotter(name, directory, { workers, tools, settings: snapshotters });
   return new RemoteSnapshotter({ name, ...remote }, directory, workers);
 }
 
 /** Those that hold something, and that the settings name no more. */
 async function openFormer(
   named: ReadonlySet<string>,
-  { snapshotters }: SnapshotterConfig,
-  { root, workers, log }: SnapshottersPlace,
+  { snapshotters: settings }: SnapshotterConfig,
+  { root, workers, tools, log }: SnapshottersPlace,
 ): Promise<Snapshotter[]> {
   const former: Snapshotter[] = [];
   for (const name of await readdir(root).catch(() => [])) {
     if (named.has(name)) continue;
-    if (!(name in directoryKinds)) {
-      log.warn(
-        { snapshotter: name },
-        "the settings no longer name this snapshotter; berth doctor --leaks tells what lies in it",
-      );
-      continue;
-    }
-    const snapshotter = openSnapshotter(name, join(root, name), workers, snapshotters);
-    const problem = await problemOf(snapshotter);
-    log.info(
-      { snapshotter: name, problem },
-      "the settings no longer name this snapshotter: what nobody needs of it is removed",
-    );
-    if (problem === undefined) former.push(snapshotter);
+    const snapshotter = isOwnSnapshotter(name)
+      ? openSnapshotter(name, join(root, name), { workers, tools, settings })
+      : undefined;
+    const problem = snapshotter === undefined ? "it is a remote one" : await problemOf(snapshotter);
+    const what = "the settings no longer name this snapshotter";
+    if (problem === undefined) log.info({ snapshotter: name }, `${what}: what nobody needs of it is removed`);
+    else log.warn({ snapshotter: name, problem }, `${what}; berth doctor --leaks tells what lies in it`);
+    if (snapshotter !== undefined && problem === undefined) former.push(snapshotter);
   }
   return former;
 }

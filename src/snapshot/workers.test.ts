@@ -9,7 +9,7 @@ import { describeFault, Fault, isFault } from "../base/fault.ts";
 import { hostMounts } from "../linux/mounts.ts";
 import { programPath } from "../linux/program-path.ts";
 import { openSnapshotter } from "./open.ts";
-import { asRoot, usualSettings } from "./testing/fixture.ts";
+import { asRoot, testTools, usualSettings } from "./testing/fixture.ts";
 import { packFault, unpackFault } from "./worker/protocol.ts";
 import { SnapshotWorkers } from "./workers.ts";
 
@@ -78,12 +78,13 @@ describe("the workers", () => {
   it("clear away what a killed daemon left, mounts too", { skip: asRoot }, async () => {
     const workers = new SnapshotWorkers({ atMost: 1, idle: 50 });
     const root = join(base, "left");
-    await openSnapshotter("overlay", root, workers, usualSettings).probe();
+    const parts = { workers, tools: testTools, settings: usualSettings };
+    await openSnapshotter("overlay", root, parts).probe();
     const merged = join(root, "t", "probe-x", "m");
     mkdirSync(merged, { recursive: true });
     mkdirSync(join(root, "l", "half", "d"), { recursive: true });
     await hostMounts().mount("left", merged, "tmpfs", []);
-    const { committed } = await openSnapshotter("overlay", root, workers, usualSettings).list();
+    const { committed } = await openSnapshotter("overlay", root, parts).list();
     assert.deepEqual(committed, []);
     assert.deepEqual(await hostMounts().below(root), []);
     for (let tries = 0; readdirSync(join(root, "t")).length > 0 && tries < 100; tries++) await sleep(10);

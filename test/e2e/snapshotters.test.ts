@@ -1,5 +1,6 @@
 import { LoopDisk, noDisk } from "../../src/snapshot/testing/loop-disk.ts";
 import { SnapshotsServer } from "../../src/snapshot/testing/snapshots-server.ts";
+import { noThinPool, TestThinPool } from "../../src/snapshot/testing/thin-pool.ts";
 import { privileged } from "../harness/privileged.ts";
 import { snapshotterPods } from "../harness/snapshotter-pods.ts";
 
@@ -16,4 +17,10 @@ snapshotterPods("btrfs", noDisk("btrfs") ?? false, async () => {
   const disk = new LoopDisk("btrfs");
   const config = `[snapshotters.btrfs]\ndirectory = "${disk.directory}/snapshots"\n`;
   return { name: "btrfs", config, mapsUsers: true, close: async () => disk[Symbol.dispose]() };
+});
+
+snapshotterPods("devmapper", noThinPool() ?? false, async () => {
+  const pool = new TestThinPool();
+  const config = `[snapshotters.devmapper]\npool = "${pool.name}"\nbaseSize = "512MiB"\n`;
+  return { name: "devmapper", config, mapsUsers: true, close: async () => pool[Symbol.dispose]() };
 });

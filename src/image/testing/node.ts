@@ -12,7 +12,7 @@ import type { ImageAdmission } from "../../policy/contract.ts";
 import { RegistryClient } from "../../registry/client.ts";
 import type { LayerOffer, Snapshotter, Snapshotters, SnapshotUsage } from "../../snapshot/contract.ts";
 import { openSnapshotters } from "../../snapshot/snapshotters.ts";
-import { usualSettings } from "../../snapshot/testing/fixture.ts";
+import { testTools, usualSettings } from "../../snapshot/testing/fixture.ts";
 import type { LayerUnpacker } from "../../snapshot/unpack-contract.ts";
 import { openUnpacker } from "../../snapshot/unpacker.ts";
 import { SnapshotWorkers } from "../../snapshot/workers.ts";
@@ -83,7 +83,12 @@ async function openAt(
     snapshotters: usualSettings,
     remoteSnapshotters,
   } as Parameters<typeof openSnapshotters>[0];
-  const snapshotters = await openSnapshotters(named, { root: join(root, "snapshots"), workers, log });
+  const snapshotters = await openSnapshotters(named, {
+    root: join(root, "snapshots"),
+    workers,
+    tools: testTools,
+    log,
+  });
   const snapshotter = snapshotters.get(usual);
   const { provides } = settings;
   if (provides !== undefined) snapshotter.provideLayer = (offer) => provides(offer, snapshotter);

@@ -10,7 +10,7 @@ import {
 } from "../../linux/btrfs.ts";
 import { errnoOf, systemFault } from "../../linux/libc.ts";
 import { syncFileSystem } from "../../linux/sync-file-system.ts";
-import type { MappedSnapshots } from "../contract.ts";
+import type { MappedSnapshots, SnapshotMount } from "../contract.ts";
 import type { OpenTree, Volumes } from "../volumes/contract.ts";
 import type { SnapshotWorkers } from "../workers.ts";
 
@@ -65,7 +65,7 @@ export class BtrfsVolumes implements Volumes {
     return { directory: this.#path(name), [Symbol.asyncDispose]: async () => undefined };
   }
 
-  mount(name: string, mode: "ro" | "rw", at: string | undefined) {
+  async mount(name: string, mode: "ro" | "rw", at: string | undefined): Promise<SnapshotMount> {
     return { type: "bind", source: this.#path(name, at), options: ["rbind", mode] };
   }
 

@@ -8,7 +8,7 @@ import type { Config } from "../../config/schema.ts";
 import type { LayerOffer, Snapshotter } from "../contract.ts";
 import { openSnapshotters } from "../snapshotters.ts";
 import { changesSuite } from "../testing/changes-suite.ts";
-import { asRoot, SnapshotFixture, type Tried } from "../testing/fixture.ts";
+import { asRoot, SnapshotFixture, type Tried, testTools } from "../testing/fixture.ts";
 import { SnapshotsServer } from "../testing/snapshots-server.ts";
 import { snapshotterSuite } from "../testing/suite.ts";
 import type { SnapshotWorkers } from "../workers.ts";
@@ -114,7 +114,12 @@ describe("a snapshotter in a process of its own", { skip: asRoot }, () => {
     await using fixture = new SnapshotFixture(here);
     const remote = { address: server().socket, namespace: "k8s.io", deadline };
     const config = { image: { snapshotter: "overlayfs" }, runtime: { handlers: {} } };
-    const place = { root: fixture.directory, workers: fixture.workers, log: pino({ level: "silent" }) };
+    const place = {
+      root: fixture.directory,
+      workers: fixture.workers,
+      tools: testTools,
+      log: pino({ level: "silent" }),
+    };
     const named = { ...config, remoteSnapshotters: { overlayfs: remote } } as unknown as Config;
     const snapshotters = await openSnapshotters(named, place);
     const problem = () => snapshotters.probes()[0]?.problem;

@@ -5,17 +5,21 @@ import { join } from "node:path";
 import type { ChainId, SnapshotKey } from "../../base/ids.ts";
 import { loadConfig } from "../../config/load.ts";
 import { hostMounts } from "../../linux/mounts.ts";
+import { hostProcesses } from "../../linux/processes.ts";
 import type { SnapshotMount, Snapshotter } from "../contract.ts";
 import { openSnapshotter } from "../open.ts";
 import type { LayerSource, UnpackedLayer, UnpackRequest } from "../unpack-contract.ts";
 import { openUnpacker } from "../unpacker.ts";
+import type { Tools } from "../volumes/run-tool.ts";
 import { SnapshotWorkers } from "../workers.ts";
 import { buildTar, type TestEntry } from "./build-tar.ts";
 
 export const asRoot = process.getuid?.() === 0 ? false : "NOT RUN: snapshots need root";
 
+const usual = loadConfig({}, {}).config;
 /** Of snapshotters, when nobody sets them. */
-export const usualSettings = loadConfig({}, {}).config.snapshotters;
+export const usualSettings = usual.snapshotters;
+export const testTools: Tools = { processes: hostProcesses(), path: usual.runtime.path };
 
 /** For tests that take minutes. */
 export const inFull = asRoot || (process.env.BERTH_TEST_FULL === "1" ? false : "only by make test-full");
@@ -57,7 +61,11 @@ export class SnapshotFixture {
   reopened(): Snapshotter {
     const directory = join(this.directory, "snapshots");
     return typeof this.#tried === "string"
-      ? openSnapshotter(this.#tried, directory, this.workers, usualSettings)
+      ? openSnapshotter(this.#tried, directory, {
+          workers: this.workers,
+          tools: testTools,
+          settings: usualSettings,
+        })
       : this.#tried.open(directory, this.workers);
   }
 
@@ -109,15 +117,19 @@ export class SnapshotFixture {
     return chain;
   }
 
-  /** Mounts as the daemon would, until the end of the test. */
-  async mount(mounts: readonly SnapshotMount[]): Promise<string> {
+  /**
+   * Mounts as the daemon would, until the end of the test.
+   * @param namespace that of the users whose ids are to be seen
+   */
+  async mount(mounts: readonly SnapshotMount[], namespace?: string): Promise<string> {
     const target = join(this.directory, `m${++this.#count}`);
     mkdirSync(target);
     const host = hostMounts();
-    for (const { type, source, options } of mounts) {
+    for (const { type, source, options, unmapped } of mounts) {
       if (type === "bind")
         await host.bind(source, target, { recursive: true, readonly: options.includes("ro") });
       else await host.mount(source, target, type, options);
+      if (unmapped === true && namespace !== undefined) await host.bind(target, target, { idmap: namespace }); // over the other: they go together
       this.#mounted.push(target);
     }
     return target;

@@ -29,7 +29,10 @@ export function mappedSuite(name: Tried, ready: () => string | undefined = () =>
     const pins: string[] = [];
 
     /** The snapshots with the ids of a new namespace, while `act` runs. */
-    async function mapped<T>(hostId: number, act: (shown: string) => Promise<T>): Promise<T> {
+    async function mapped<T>(
+      hostId: number,
+      act: (shown: string, namespace: string) => Promise<T>,
+    ): Promise<T> {
       const pin = at(`ns-${hostId}`);
       if (!pins.includes(pin)) {
         pins.push(pin);
@@ -40,7 +43,7 @@ export function mappedSuite(name: Tried, ready: () => string | undefined = () =>
       mkdirSync(shown, { recursive: true });
       await mounts.bind(fixture.snapshots.directory, shown, { idmap: join(pin, "user") });
       try {
-        return await act(shown);
+        return await act(shown, join(pin, "user"));
       } finally {
         await mounts.unmount(shown);
       }
@@ -51,7 +54,9 @@ export function mappedSuite(name: Tried, ready: () => string | undefined = () =>
       const chain = layers.length === 0 ? undefined : await fixture.stack(...layers);
       const key = fixture.newKey();
       await snapshots.prepareContainer(key, chain, users(hostId));
-      const root = await mapped(hostId, async (shown) => fixture.mount(await snapshots.mounts(key, shown)));
+      const root = await mapped(hostId, async (shown, namespace) =>
+        fixture.mount(await snapshots.mounts(key, shown), namespace),
+      );
       return { key, chain, root };
     }
 
@@ -66,10 +71,10 @@ export function mappedSuite(name: Tried, ready: () => string | undefined = () =>
     });
 
     it("works here", async () => {
-      await mapped(100_000, async (shown) => {
-        const place = { at: shown, users: users(100_000), namespace: join(at("ns-100000"), "user") };
+      await mapped(100_000, async (shown, namespace) => {
+        const place = { at: shown, users: users(100_000), namespace };
         assert.equal(await fixture.snapshots.probe(place), undefined);
-        const wrong = { ...place, at: fixture.snapshots.directory };
+        const wrong = { ...place, at: fixture.snapshots.directory, namespace: "/proc/self/ns/user" };
         assert.match((await fixture.snapshots.probe(wrong)) ?? "", /ids/);
       });
     });
@@ -91,8 +96,8 @@ export function mappedSuite(name: Tried, ready: () => string | undefined = () =>
       chownSync(join(root, "d/top"), 100_001, 1_100_002);
       assert.equal(ids(join(root, "d/top")), "100001:1100002");
       await fixture.unmount(root);
-      const again = await mapped(100_000, async (shown) =>
-        fixture.mount(await fixture.snapshots.mounts(key, shown)),
+      const again = await mapped(100_000, async (shown, namespace) =>
+        fixture.mount(await fixture.snapshots.mounts(key, shown), namespace),
       );
       assert.equal(ids(join(again, "d/top")), "100001:1100002");
     });
@@ -103,12 +108,12 @@ export function mappedSuite(name: Tried, ready: () => string | undefined = () =>
       for (const hostId of [200_000, 300_000]) {
         const key = fixture.newKey();
         await fixture.snapshots.prepareContainer(key, chain, users(hostId));
-        const root = await mapped(hostId, async (shown) =>
-          fixture.mount(await fixture.snapshots.mounts(key, shown)),
+        const root = await mapped(hostId, async (shown, namespace) =>
+          fixture.mount(await fixture.snapshots.mounts(key, shown), namespace),
         );
         seen.push(ids(join(root, "file")));
-        const view = await mapped(hostId, async (shown) =>
-          fixture.mount(await fixture.snapshots.view(chain, shown)),
+        const view = await mapped(hostId, async (shown, namespace) =>
+          fixture.mount(await fixture.snapshots.view(chain, shown), namespace),
         );
         assert.equal(ids(join(view, "file")), seen.at(-1));
       }

@@ -21,10 +21,10 @@ export interface Volumes {
   /** Has its files in reach of this process, writable if it isn't sealed. */
   open(name: string): Promise<OpenTree>;
   /**
-   * How a container mounts it.
+   * How a container mounts it, which it can then.
    * @param at where the snapshotter's directory is bound with the ids of a user namespace
    */
-  mount(name: string, mode: "ro" | "rw", at: string | undefined): SnapshotMount;
+  mount(name: string, mode: "ro" | "rw", at: string | undefined): Promise<SnapshotMount>;
   /** What it takes beyond its parent. Absent: its files are counted. */
   usage?(name: string, parent: string | undefined): Promise<SnapshotUsage>;
   /** Removes it, whatever is in it. Succeeds if it is not there. */

@@ -180,19 +180,19 @@ export class VolumeSnapshotter implements Snapshotter {
 
   async mounts(key: SnapshotKey, at?: string): Promise<readonly SnapshotMount[]> {
     const record = await this.#store.getContainer(key);
-    return [this.#volumes.mount(this.#volumeOf(record, key), "rw", at)];
+    return [await this.#volumes.mount(this.#volumeOf(record, key), "rw", at)];
   }
 
   async view(chain: ChainId, at?: string): Promise<readonly SnapshotMount[]> {
     const { record } = await this.#store.get(chain);
-    return record.volume === undefined ? [] : [this.#volumes.mount(record.volume, "ro", at)];
+    return record.volume === undefined ? [] : [await this.#volumes.mount(record.volume, "ro", at)];
   }
 
   async layerDirectory(chain: ChainId): Promise<string> {
     const { record } = await this.#store.get(chain);
-    const mount = record.volume && this.#volumes.mount(record.volume, "ro", undefined);
+    const [mount] = await this.view(chain);
     if (record.parent !== undefined) throw new Fault("internal", `the layer ${chain} has a parent`);
-    if (mount && mount.type === "bind") return mount.source;
+    if (mount?.type === "bind") return mount.source;
     throw new Fault("unimplemented", `the snapshotter ${this.name} keeps layers in no directory`, {
       hint: "give the checkpoint as an archive: by its path, in the place of an image",
     });

@@ -15,8 +15,10 @@ const longestPull: Ms = 3_600_000;
 export async function leakedStorage(config: Config, records: Records): Promise<Leak[]> {
   const paths = pathsOf(config);
   const isServing = await answers(paths.socket);
+  const drivers = namesIn(paths.snapshots).map((driver) => join(paths.snapshots, driver));
+  const elsewhere = [config.snapshotters.btrfs.directory].filter((directory) => directory !== "");
   const found = [
-    ...namesIn(paths.snapshots).flatMap((driver) => leakedSnapshots(join(paths.snapshots, driver), records)),
+    ...[...drivers, ...elsewhere].flatMap((directory) => leakedSnapshots(directory, records)),
     ...leakedBlobs(paths.content, records),
   ];
   return found
