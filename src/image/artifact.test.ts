@@ -6,9 +6,10 @@ import { test } from "node:test";
 import { gzipSync } from "node:zlib";
 import { type ArtifactFile, artifactArchive, makeArtifact } from "../../test/images/artifact.ts";
 import { tarOf } from "../../test/images/tar.ts";
-import { describeFault, type FaultKind, isFault } from "../base/fault.ts";
+import { describeFault } from "../base/fault.ts";
 import type { ChainId, Digest } from "../base/ids.ts";
 import { hostMounts } from "../linux/mounts.ts";
+import { fails } from "../registry/testing/client.ts";
 import { missingRegistry, startRegistry } from "../registry/testing/docker-registry.ts";
 import { digestOf, hexOf } from "../spec/digest.ts";
 import { mediaTypes } from "../spec/oci-image.ts";
@@ -62,15 +63,6 @@ async function filesOf(node: TestNode, chain: ChainId): Promise<string[]> {
   } finally {
     await mounts.unmount(at);
   }
-}
-
-async function fails(work: Promise<unknown>, kind: FaultKind, text: RegExp): Promise<void> {
-  const error = await work.then(
-    () => assert.fail("it succeeded"),
-    (thrown: unknown) => thrown,
-  );
-  assert.ok(isFault(error, kind), `${kind}: ${describeFault(error)}`);
-  assert.match(describeFault(error), text);
 }
 
 async function nothingLeft(node: TestNode): Promise<void> {

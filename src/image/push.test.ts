@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { describeFault, type FaultKind, isFault } from "../base/fault.ts";
+import { fails } from "../registry/testing/client.ts";
 import { startCuttingProxy } from "../registry/testing/cutting-proxy.ts";
 import { missingRegistry, startRegistry, type TestRegistry } from "../registry/testing/docker-registry.ts";
 import { makeImage, pushImage, pushManifest, randomLayer } from "../registry/testing/made-image.ts";
@@ -44,15 +44,6 @@ async function push(
   const pushed = await node.images.push({ image: name, destination, auth }, progress, signal);
   assert.deepEqual(told, ["committing"]);
   return { pushed, ends: [...last.values()] };
-}
-
-async function fails(work: Promise<unknown>, kind: FaultKind, text: RegExp): Promise<void> {
-  const error = await work.then(
-    () => assert.fail("it succeeded"),
-    (thrown: unknown) => thrown,
-  );
-  assert.ok(isFault(error, kind), `${kind}: ${describeFault(error)}`);
-  assert.match(describeFault(error), text);
 }
 
 /** The registry has the image whole: a node that has nothing pulls it. */
