@@ -34,6 +34,18 @@ describe("the workers", () => {
     await workers.close();
   });
 
+  it("tidy up on a thread of their own, so that no layer waits for it", async () => {
+    const workers = new SnapshotWorkers({ atMost: 1, idle: 30_000 });
+    const none = await threads();
+    const [from, to] = [join(base, "from"), join(base, "to")];
+    mkdirSync(from);
+    await workers.run("copy", { from, to });
+    const one = await threads();
+    await workers.run("remove", { directory: to });
+    assert.ok(one > none && (await threads()) > one);
+    await workers.close();
+  });
+
   it("fail with what was asked, and carry on", async () => {
     const workers = new SnapshotWorkers({ atMost: 1, idle: 50 });
     const missing = join(base, "missing");

@@ -5,7 +5,9 @@ import type { Ms } from "../base/units.ts";
 import { type FromWorker, type TaskName, type Tasks, type ToWorker, unpackFault } from "./worker/protocol.ts";
 
 export interface SnapshotWorkersOptions {
-  /** Threads, each about 10 MB while it lives. Layers beyond that share one; they don't wait. */
+  /**
+   * Threads, each about 10 MB while it lives. Layers beyond that share one; they don't wait. One more may tidy up.
+   */
   readonly atMost: number;
   /** A thread without work ends after so long. */
   readonly idle: Ms;
@@ -27,7 +29,13 @@ export interface Job {
 /** An image or a container that makes a worker need more ends that worker, not the daemon. */
 const maxOldGenerationSizeMb = 512;
 
+/** What is done in one go and may take a second: on a thread of its own, it holds up no layer that is being unpacked. */
+const tidying: ReadonlySet<TaskName> = new Set(["remove", "usage", "changes"]);
+
+type Purpose = "bringing" | "tidying";
+
 interface Thread {
+  readonly purpose: Purpose;
   readonly worker: Worker;
   readonly jobs: Map<number, JobListener>;
   idleTimer: NodeJS.Timeout | undefined;
@@ -47,19 +55,20 @@ export class SnapshotWorkers {
   /** Does one task off this thread. @throws {Fault} as the task fails, or unavailable once closed */
   run<Name extends TaskName>(name: Name, takes: Tasks[Name]["takes"]): Promise<Tasks[Name]["gives"]> {
     return new Promise((resolve, reject) => {
-      const job = this.start({
+      const listener = {
         consumed: () => undefined,
-        done: (gives) => resolve(gives as Tasks[Name]["gives"]),
+        done: (gives: unknown) => resolve(gives as Tasks[Name]["gives"]),
         failed: reject,
-      });
+      };
+      const job = this.start(listener, tidying.has(name) ? "tidying" : "bringing");
       job.say({ id: job.id, say: "task", name, takes });
     });
   }
 
   /** Opens a job on the thread that has the fewest. @throws {Fault} unavailable once closed */
-  start(listener: JobListener): Job {
+  start(listener: JobListener, purpose: Purpose = "bringing"): Job {
     if (this.#closed) throw new Fault("unavailable", "snapshots: the daemon is stopping");
-    const thread = this.#leastBusy();
+    const thread = this.#leastBusy(purpose);
     const id = ++this.#lastId;
     thread.jobs.set(id, listener);
     clearTimeout(thread.idleTimer);
@@ -73,20 +82,21 @@ export class SnapshotWorkers {
     await Promise.all([...this.#threads].map((thread) => thread.worker.terminate()));
   }
 
-  #leastBusy(): Thread {
+  #leastBusy(purpose: Purpose): Thread {
+    const threads = [...this.#threads].filter((thread) => thread.purpose === purpose);
     let least: Thread | undefined;
-    for (const thread of this.#threads)
+    for (const thread of threads)
       if (least === undefined || thread.jobs.size < least.jobs.size) least = thread;
-    if (least !== undefined && (least.jobs.size === 0 || this.#threads.size >= this.#options.atMost))
-      return least;
-    return this.#startThread();
+    const atMost = purpose === "tidying" ? 1 : this.#options.atMost;
+    if (least !== undefined && (least.jobs.size === 0 || threads.length >= atMost)) return least;
+    return this.#startThread(purpose);
   }
 
-  #startThread(): Thread {
+  #startThread(purpose: Purpose): Thread {
     // Where berth is installed its sources may be plain JavaScript.
     const file = new URL(`./worker/main${extname(import.meta.url)}`, import.meta.url);
     const worker = new Worker(file, { name: "berth-unpack", resourceLimits: { maxOldGenerationSizeMb } });
-    const thread: Thread = { worker, jobs: new Map(), idleTimer: undefined };
+    const thread: Thread = { purpose, worker, jobs: new Map(), idleTimer: undefined };
     this.#threads.add(thread);
     let reason: unknown;
     worker.on("error", (error) => {
