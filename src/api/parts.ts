@@ -102,7 +102,7 @@ export interface ImageTransfer {
   ): Promise<ImageRecord>;
   /** `path`: an OCI layout (directory or tar) or a docker archive. @throws {Fault} notFound, corrupt, exhausted */
   import(path: string, signal: AbortSignal): Promise<readonly ImageRecord[]>;
-  /** An OCI layout as a tar. @throws {Fault} notFound, and what a registry says */
+  /** An OCI layout as a tar, in pieces whose memory is the reader's. @throws {Fault} notFound, and what a registry says */
   export(references: readonly string[], signal: AbortSignal): AsyncIterable<Uint8Array>;
   /** @throws {Fault} notFound, invalid, and what the registry says */
   push(

@@ -17,7 +17,7 @@ interface Exported {
 
 /**
  * Images as a tar: an OCI image layout with the manifest.json of docker beside it. Blobs that were dropped after unpacking
- * are fetched again, without a credential.
+ * are fetched again, without a credential. The pieces' memory is the reader's.
  *
  * @throws {Fault} notFound for an image, before anything comes; what `layerBytes` throws
  */
@@ -80,7 +80,7 @@ async function* archive(
   yield file("index.json", json(index));
   const containerImages = images.filter(({ record }) => record.artifact === undefined);
   if (containerImages.length > 0) yield file("manifest.json", json(containerImages.map(dockerEntry)));
-  yield tarEnd;
+  yield new Uint8Array(tarEnd);
 }
 
 function descriptors(images: readonly Exported[]): object[] {

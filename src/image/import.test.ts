@@ -16,6 +16,7 @@ import { after, test } from "node:test";
 import { gzipSync } from "node:zlib";
 import { type TarEntry, tarOf } from "../../test/images/tar.ts";
 import { describeFault, type FaultKind, isFault } from "../base/fault.ts";
+import { freeBytes } from "../base/memory.ts";
 import { type MadeImage, makeImage, randomLayer } from "../registry/testing/made-image.ts";
 import { hexOf } from "../spec/digest.ts";
 import { mediaTypes } from "../spec/oci-image.ts";
@@ -66,7 +67,10 @@ function archive(entries: readonly TarEntry[], as = "archive.tar"): string {
 async function save(node: TestNode, references: readonly string[], as: string): Promise<string> {
   const path = join(directory, as);
   const pieces = await Array.fromAsync(node.images.export(references, signal));
-  writeFileSync(path, Buffer.concat(pieces));
+  const whole = Buffer.concat(pieces);
+  assert.ok(whole.subarray(-1024).every((byte) => byte === 0));
+  pieces.forEach(freeBytes); // as whoever sends them does
+  writeFileSync(path, whole);
   return path;
 }
 

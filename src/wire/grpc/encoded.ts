@@ -7,13 +7,19 @@ import type { Bytes } from "../../base/units.ts";
  */
 export class Encoded<Message> {
   readonly #parts: readonly Uint8Array[];
+  readonly #copied: () => void;
   readonly byteLength: Bytes;
   /** Tells messages apart for the compiler; has no value. */
   declare readonly message: Message;
 
-  /** The message of all `parts` in a row: protobuf appends what is repeated, and takes single fields where they are. */
-  constructor(parts: readonly Uint8Array[]) {
+  /**
+   * The message of all `parts` in a row: protobuf appends what is repeated, and takes single fields where they are.
+   *
+   * @param copied called when the parts are not needed any more; they are copied once
+   */
+  constructor(parts: readonly Uint8Array[], copied = () => {}) {
     this.#parts = parts;
+    this.#copied = copied;
     this.byteLength = parts.reduce((sum, { length }) => sum + length, 0);
   }
 
@@ -24,6 +30,7 @@ export class Encoded<Message> {
       target.set(part, end);
       end += part.length;
     }
+    this.#copied();
     return end - start;
   }
 }
