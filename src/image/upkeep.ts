@@ -37,14 +37,18 @@ export class ImageUpkeep {
    * @param references which images; empty: all
    * @throws {Fault} notFound for an image that is not here
    */
-  verify(
+  async *verify(
     references: readonly string[],
     options: VerifyOptions,
     signal: AbortSignal,
   ): AsyncGenerator<Verified> {
     const named = references.length === 0 ? this.#images.list() : references.map((name) => this.#get(name));
     const until = AbortSignal.any([signal, this.#beside.closing]);
-    return verifyImages(new Set(named), options, this.#parts, until);
+    try {
+      yield* verifyImages(new Set(named), options, this.#parts, until);
+    } finally {
+      if (options.repair) this.#beside.durability.soon();
+    }
   }
 
   /** Removes images that nothing uses, and what pulls left that were cut off. */

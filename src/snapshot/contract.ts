@@ -86,8 +86,8 @@ export interface Snapshotter {
   /** Makes the unpacked `ingest` the snapshot `chain` on top of `parent`. Succeeds if `chain` is there already. */
   commitLayer(ingest: string, chain: ChainId, parent: ChainId | undefined): Promise<SnapshotUsage>;
   /**
-   * Puts the unpacked `ingest` in the place of a committed snapshot, at once; what is on top of that one stays. What was there
-   * is the ingest then. Absent: layers can't be exchanged below others.
+   * Puts the unpacked `ingest`, once it is safely on disk, in the place of a committed snapshot, at once; what is on top of that
+   * one stays. What was there is the ingest then. Absent: layers can't be exchanged below others.
    * @throws {Fault} notFound; wrongState when a container is on it
    */
   replaceLayer?(ingest: string, chain: ChainId): Promise<void>;

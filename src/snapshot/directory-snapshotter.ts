@@ -94,6 +94,8 @@ export class DirectorySnapshotter implements Snapshotter {
   async #replaceLayer(ingest: string, chain: ChainId): Promise<void> {
     const { name, record } = await this.#store.get(chain);
     await this.#settle(ingest, record.stack.slice(1));
+    // Whoever has the layer may count on its being on disk.
+    await syncFileSystem(this.#store.root);
     using _structure = await this.#alone();
     await this.#store.refuseContainers({ name, record });
     await this.#store.exchangeLayer(ingest, name, record);

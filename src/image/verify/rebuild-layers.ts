@@ -9,7 +9,7 @@ import { resolvedFrom } from "../resolved.ts";
 
 /**
  * Removes a layer and those above it and makes them anew, from their blobs in the store. An image that can't be made whole
- * again is dropped, as after a power cut.
+ * again is dropped, as after a power cut. They are not durable until the next sync.
  *
  * @param layers the lower before the upper
  * @param images that have them
@@ -20,13 +20,29 @@ export async function rebuildLayers(
   parts: UnpackParts,
   signal: AbortSignal,
 ): Promise<void> {
+  await countAsUnsynced(images, parts, signal);
   try {
     for (const chain of layers.map(({ chainId }) => chainId).toReversed()) await take(chain, parts, signal);
     for (const image of images) await bringAgain(image, parts, signal);
-    await parts.snapshotter.sync();
   } catch (error) {
     await dropIncomplete(parts, new AbortController().signal);
     throw error;
+  }
+}
+
+/** Before anything of them is unsynced. */
+async function countAsUnsynced(
+  images: readonly ImageRecord[],
+  { store, snapshotter, work }: UnpackParts,
+  signal: AbortSignal,
+): Promise<void> {
+  using _records = await work.recordLock.hold("records", signal);
+  for (const { id } of images) {
+    const record = store.records.get(id);
+    const unpacked = record?.unpacked[snapshotter.name];
+    if (record === undefined || unpacked === undefined) continue;
+    const inDoubt = { ...unpacked, durable: store.bootId };
+    await store.records.put(id, { ...record, unpacked: { ...record.unpacked, [snapshotter.name]: inDoubt } });
   }
 }
 

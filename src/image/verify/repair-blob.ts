@@ -19,6 +19,7 @@ export async function repairBlob(
     using _blob = await work.digestLocks.hold(blob.digest, signal);
     if (found.what === "blob") await store.content.write(from.layer(blob, signal), blob);
     else await store.content.replace(await from.small(blob, signal));
+    await store.content.sync();
     return { ...found, state: "repaired" };
   } catch (error) {
     return { ...found, reason: `${found.reason}; it can't be repaired: ${describeFault(error)}` };

@@ -31,6 +31,7 @@ export async function replaceLayer(
     await store.fileLists.adopt(listFilesAt, diffId);
     await snapshotter.replaceLayer?.(ingest, chainId);
     await snapshotter.sync();
+    await store.content.sync();
   } finally {
     await store.content.drop(listFilesAt);
     await snapshotter.abortLayer(ingest);

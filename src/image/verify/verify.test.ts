@@ -72,6 +72,19 @@ for (const snapshotter of ["overlay", "native"])
     }
   });
 
+test("what was made anew counts as lost at the next boot until it is synced", { skip }, async () => {
+  await using server = await startImageServer();
+  const settings = { snapshotters: ["native"] } as const;
+  const first = await nodeWithImages(server, { ...settings, syncDelay: 1 });
+  const durable = (node: TestNode) => [...node.images.list()].map(({ unpacked }) => unpacked.native?.durable);
+  while (durable(first).some((state) => state !== "synced")) await sleep(5);
+  await using node = await first.crash("boot-2", settings);
+  assert.deepEqual(durable(node), ["synced", "synced"]);
+  rmSync(await fileOf(node, "base"));
+  assert.match((await found(node, true)).join(), /^layer repaired/);
+  assert.deepEqual(durable(node), ["boot-2", "boot-2"]);
+});
+
 test("a layer that a container is on is left as it is", { skip }, async () => {
   await using server = await startImageServer();
   await using node = await nodeWithImages(server);
