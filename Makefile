@@ -15,12 +15,12 @@ RUN_PACKAGES := crun runc conmon containernetworking-plugins iptables isal busyb
   golang-github-containers-common catatonit iproute2 util-linux curl ca-certificates libatomic1
 TEST_PACKAGES := containerd docker-registry skopeo umoci podman buildah gpg gpg-agent gpgv apache2-utils openssl criu \
   nginx-light attr libcap2-bin socat \
-  xfsprogs btrfs-progs e2fsprogs faketime tinyproxy-bin prometheus zsh fish python3-kubernetes
+  xfsprogs btrfs-progs zfs-fuse e2fsprogs faketime tinyproxy-bin prometheus zsh fish python3-kubernetes
 # What else a guest needs to be a node for every test, and what its machine needs on this side.
 GUEST_SYSTEM_PACKAGES := dmsetup thin-provisioning-tools zfs-fuse xfsprogs btrfs-progs e2fsprogs attr socat
 GUEST_PACKAGES := qemu-system-x86 mmdebstrap e2fsprogs
 # The suites that need another kernel than the one at hand.
-GUEST_TESTS := src/snapshot/overlay/overlay.test.ts src/snapshot/devmapper/devmapper.test.ts
+GUEST_TESTS := src/snapshot/overlay/overlay.test.ts src/snapshot/devmapper/devmapper.test.ts src/snapshot/zfs/zfs.test.ts
 NPM_PACKAGES := $(if $(shell command -v npm),,nodejs npm)
 KUBECTL_PACKAGE := $(if $(shell command -v kubectl),,kubernetes-client)
 

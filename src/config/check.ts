@@ -67,6 +67,9 @@ function checkSnapshotters(config: Config, refuse: (key: string, why: string) =>
   const { pool } = snapshotters.devmapper;
   if (!/^[A-Za-z0-9+_.-]{0,90}$/.test(pool))
     refuse("snapshotters.devmapper.pool", `is no name of a device: ${pool}`);
+  const { dataset } = snapshotters.zfs;
+  if (!/^(?:[A-Za-z][A-Za-z0-9_.:-]*(?:\/[A-Za-z0-9_.:-]+)*)?$/.test(dataset))
+    refuse("snapshotters.zfs.dataset", `is no name of a dataset: ${dataset}`);
   for (const [name, { address }] of Object.entries(remoteSnapshotters)) {
     const key = `remoteSnapshotters.${name}.address`;
     if (isOwnSnapshotter(name))

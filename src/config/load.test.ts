@@ -106,7 +106,7 @@ test("settings that contradict one another are refused", (t) => {
   assert.match(refusal(t, "[runtime]\ndefault = 'rucn'"), /no handler; there are crun, runc/);
   assert.match(
     refusal(t, "[image]\nsnapshotter = 'overlayfs'"),
-    /no snapshotter; there are overlay, native, btrfs, devmapper/,
+    /no snapshotter; there are overlay, native, btrfs, devmapper, zfs/,
   );
   assert.match(
     refusal(t, "[runtime.handlers.crun]\nsnapshotter = 'x'"),

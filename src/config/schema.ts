@@ -107,6 +107,7 @@ export interface Config {
       /** What containers remove is given back to the pool at once. */
       discard: boolean;
     };
+    zfs: { /** Of which berth alone makes children. */ dataset: string };
   };
   /** Snapshotters in processes of their own, by the names that `image.snapshotter` and handlers give. */
   remoteSnapshotters: Record<string, RemoteSnapshotterConfig>;

@@ -135,6 +135,7 @@ export const settings = section<Config>({
       fileSystem: setting(read.oneOf("ext4", "xfs"), "ext4"),
       discard: setting(read.flag, true),
     }),
+    zfs: section<Config["snapshotters"]["zfs"]>({ dataset: setting(read.text, "") }),
   }),
   remoteSnapshotters: { kind: "named", section: () => remoteSnapshotter, names: [] },
   policy: section<Config["policy"]>({

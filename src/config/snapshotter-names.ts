@@ -1,7 +1,7 @@
 import type { Config } from "./schema.ts";
 
 /** The snapshotters that berth has. */
-const snapshotterNames = ["overlay", "native", "btrfs", "devmapper"];
+const snapshotterNames = ["overlay", "native", "btrfs", "devmapper", "zfs"];
 
 /** Every snapshotter that the settings may name. */
 export function knownSnapshotters({ remoteSnapshotters }: Pick<Config, "remoteSnapshotters">): string[] {

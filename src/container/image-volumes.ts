@@ -77,7 +77,13 @@ async function mountEach(
     try {
       await host.files.change([{ change: "makeDirectory", path: at, mode: 0o711 }]);
       for (const view of chain === undefined ? [] : await snapshotter.view(chain, shown?.at)) {
-        if (view.type === "bind") await host.mounts.bind(view.source, at, { recursive: true, ...attributes });
+        const idmap = view.unmapped === true ? shown?.users : undefined;
+        if (view.type === "bind")
+          await host.mounts.bind(view.source, at, {
+            recursive: idmap === undefined,
+            ...attributes,
+            ...(idmap === undefined ? {} : { idmap }),
+          });
         else
           await mountShown(view, at, [...labeled(view, label), "ro", "nosuid", "nodev"], shown, host.mounts);
       }

@@ -55,6 +55,8 @@ export async function mountShown(
   mounts: ContainerHost["mounts"],
 ): Promise<void> {
   if (shown === undefined || unmapped !== true) return await mounts.mount(source, target, type, options);
+  if (type === "bind")
+    return await mounts.bind(source, target, { idmap: shown.users, readonly: options.includes("ro") });
   await mounts.mount(source, shown.staging, type, options);
   await mounts.bind(shown.staging, target, { idmap: shown.users });
   await mounts.unmount(shown.staging);

@@ -9,6 +9,7 @@ import { overlayKind } from "./overlay/overlay.ts";
 import type { Tools } from "./volumes/run-tool.ts";
 import { VolumeSnapshotter } from "./volumes/volume-snapshotter.ts";
 import type { SnapshotWorkers } from "./workers.ts";
+import { ZfsVolumes } from "./zfs/zfs.ts";
 
 /** Those that need nothing but a directory. */
 const directoryKinds: Readonly<Record<string, DirectoryKind>> = {
@@ -42,6 +43,12 @@ export function openSnapshotter(name: string, directory: string, parts: Snapshot
       const volumes = new DevmapperVolumes(directory, settings.devmapper, tools);
       return new VolumeSnapshotter(volumes, directory, workers);
     }
+    case "zfs":
+      return new VolumeSnapshotter(
+        new ZfsVolumes(directory, settings.zfs.dataset, tools),
+        directory,
+        workers,
+      );
     default:
       throw new Fault("internal", `there is no snapshotter ${name}`);
   }

@@ -1,6 +1,7 @@
 import { LoopDisk, noDisk } from "../../src/snapshot/testing/loop-disk.ts";
 import { SnapshotsServer } from "../../src/snapshot/testing/snapshots-server.ts";
 import { noThinPool, TestThinPool } from "../../src/snapshot/testing/thin-pool.ts";
+import { noZfs, TestZfsPool } from "../../src/snapshot/testing/zfs-pool.ts";
 import { privileged } from "../harness/privileged.ts";
 import { snapshotterPods } from "../harness/snapshotter-pods.ts";
 
@@ -23,4 +24,12 @@ snapshotterPods("devmapper", noThinPool() ?? false, async () => {
   const pool = new TestThinPool();
   const config = `[snapshotters.devmapper]\npool = "${pool.name}"\nbaseSize = "512MiB"\n`;
   return { name: "devmapper", config, mapsUsers: true, close: async () => pool[Symbol.dispose]() };
+});
+
+// zfs-fuse mounts where it runs: the daemon must see that.
+snapshotterPods("zfs", noZfs() ?? false, async () => {
+  const pool = new TestZfsPool();
+  const config = `[snapshotters.zfs]\ndataset = "${pool.name}"\n`;
+  const close = async () => pool[Symbol.dispose]();
+  return { name: "zfs", config, runtime: "runc", mapsUsers: !pool.isFuse, count: () => pool.count(), close };
 });

@@ -35,6 +35,10 @@ export type Tried =
   | {
       readonly name: string;
       readonly open: (directory: string, workers: SnapshotWorkers) => Snapshotter;
+      /** Its file system keeps times in whole seconds. */
+      readonly wholeSeconds?: boolean;
+      /** Has counted what was written, where that is done now and then. */
+      readonly count?: () => void;
     };
 
 export function nameOf(tried: Tried): string {

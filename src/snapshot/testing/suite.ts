@@ -55,7 +55,8 @@ export function snapshotterSuite(tried: Tried, where: string, ready: () => strin
       assert.deepEqual(Object.keys(tree), ["", "a", "b", "d", "d/x"]);
       assert.deepEqual([tree[""]?.mode, tree[""]?.owner, tree[""]?.modified], ["751", "3:4", "50000000000"]);
       const { mode, owner, modified } = tree.a ?? {};
-      assert.deepEqual({ mode, owner, modified }, { mode: "6755", owner: "1:2", modified: "99123456789" });
+      const wanted = typeof tried === "object" && tried.wholeSeconds ? "99000000000" : "99123456789";
+      assert.deepEqual({ mode, owner, modified }, { mode: "6755", owner: "1:2", modified: wanted });
       assert.equal(tree.d?.modified, "77000000000");
     });
 
@@ -317,6 +318,7 @@ export function snapshotterSuite(tried: Tried, where: string, ready: () => strin
       writeFileSync(join(first, "a"), "changed");
       writeFileSync(join(first, "big"), Buffer.alloc(1_000_000, 1));
       assert.equal(readFileSync(join(second, "a"), "utf8"), "image");
+      if (typeof tried === "object") tried.count?.();
       const used = await fixture.snapshots.usage(one);
       assert.ok(used.bytes - before.bytes >= 1_000_000 && used.bytes - before.bytes < 1_200_000);
       assert.ok(used.inodes > before.inodes);
