@@ -9,6 +9,7 @@ import { statusDocument } from "./output/cri-documents.ts";
 import { print } from "./output/print.ts";
 import { stateCell } from "./output/state.ts";
 import { type Cell, table } from "./output/table.ts";
+import { toldSnapshotters } from "./told-snapshotters.ts";
 
 /** `berth info`: whether the runtime can run pods, and with what. */
 export const defineInfo: Define = (command, context) => {
@@ -33,23 +34,14 @@ export const defineInfo: Define = (command, context) => {
     });
 };
 
-/** As the daemon tells of each of its snapshotters. */
-interface SnapshotterProbe {
-  readonly name: string;
-  readonly directory: string;
-  readonly problem?: string;
-}
-
 /** What berth tells of CDI; other runtimes tell nothing of it. */
 function cdiProblems(cdi: unknown): string[][] {
   const { problems = [] } = (cdi ?? {}) as Partial<Pick<CdiState, "problems">>;
   return problems.map(({ path, why }) => [path, why]);
 }
 
-/** The usual one first. Other runtimes tell nothing of them. */
 function snapshotterRows(told: unknown): (string | Cell)[][] {
-  const { snapshotters = [] } = (told ?? {}) as { snapshotters?: SnapshotterProbe[] };
-  return snapshotters.map(({ name, directory, problem }) => [
+  return toldSnapshotters(told).map(({ name, directory, problem }) => [
     name,
     directory,
     stateCell(problem === undefined ? "yes" : "no"),

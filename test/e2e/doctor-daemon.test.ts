@@ -38,6 +38,24 @@ describe("berth doctor beside a daemon", privileged, () => {
     assertFound(await examine("cgroups"), "ok", /cgroup driver cgroupfs/);
   });
 
+  test("snapshotters that work, and one that can't", async () => {
+    const extraConfig = '[runtime.handlers.limited]\nbinary = "crun"\nsnapshotter = "devmapper"\n';
+    const other = await TestDaemon.start({ runtime: "crun", extraConfig });
+    try {
+      const { stdout } = await other.command("doctor", "runtimes", "-o", "json");
+      const found = { code: 1, ...JSON.parse(stdout) };
+      assertFound(found, "ok", /^snapshotter overlay \(usual\) works in /);
+      assertFound(
+        found,
+        "problem",
+        /^snapshotter devmapper does not work: .*pool names no thin pool/,
+        /what it needs/,
+      );
+    } finally {
+      await other.close();
+    }
+  });
+
   test("a report for people: a line a finding, no colours in a pipe; the list; names that are no check", async () => {
     await importBusybox(daemon);
     const pod = await runPod(daemon, "beside");

@@ -6,6 +6,7 @@ import { lackingFeatures } from "../../feature-tables.ts";
 import { infoValues } from "../../info-values.ts";
 import type { BerthView } from "../daemon-view.ts";
 import { type Finding, note, ok, problem, warning } from "../finding.ts";
+import { judgeSnapshotters } from "../judge-snapshotters.ts";
 import type { NodeView } from "../node-view.ts";
 import { runProgram } from "../run-program.ts";
 
@@ -30,7 +31,9 @@ export async function checkRuntimes({ config, daemon, origins }: NodeView): Prom
   const working = handlers.filter(({ problem }) => problem === "");
   return [
     ...handlers.map((handler) => judge(handler, config, working, isSet(handler))),
-    ...(daemon.kind === "berth" ? [...notReady(daemon), ...lacking(daemon)] : []),
+    ...(daemon.kind === "berth"
+      ? [...notReady(daemon), ...lacking(daemon), ...judgeSnapshotters(daemon, config)]
+      : []),
     await monitor(config),
     ...(await helpers(config)),
   ];
