@@ -123,6 +123,8 @@ export interface Config {
     /** Empty: the usual directory, when it is there. */
     verifiers: { directory: string; max: number; timeout: Ms };
   };
+  /** Keys for encrypted layers. */
+  decryption: { keysDirectory: string; keyProviders: string };
   container: {
     rlimits: { type: string; soft: number; hard: number }[];
     capabilities: string[];

@@ -149,6 +149,10 @@ export const settings = section<Config>({
       timeout: setting(read.duration, 10 * second),
     }),
   }),
+  decryption: section<Config["decryption"]>({
+    keysDirectory: setting(read.absolutePath, "/etc/berth/ocicrypt/keys"),
+    keyProviders: setting(read.absolutePath, "/etc/berth/ocicrypt/ocicrypt_keyprovider.conf"),
+  }),
   container: section<Config["container"]>({
     rlimits: setting(read.listOf(read.rlimit), [{ type: "RLIMIT_NOFILE", soft: 1_048_576, hard: 1_048_576 }]),
     capabilities: setting(read.listOf(read.capability), [

@@ -13,6 +13,7 @@ import { removeAllOfPod, stopAllOfPod } from "../container/remove.ts";
 import { restoreContainer } from "../container/restore.ts";
 import { attach, execStream } from "../container/streams.ts";
 import { Copies } from "../copy/copies.ts";
+import { openLayerKeys } from "../encryption/open.ts";
 import { EventBus } from "../events/bus.ts";
 import type { LifecycleEvent } from "../events/lifecycle.ts";
 import type { NodeImages } from "../image/images.ts";
@@ -149,6 +150,11 @@ export async function openNode(
       unpacker,
       bootId,
       admission: imageAdmission(config, paths, host.processes),
+      layerKeys: openLayerKeys({
+        settings: config.decryption,
+        processes: host.processes,
+        path: config.runtime.path,
+      }),
       pulls: watch.pulls,
       log,
       users: usersOfChains(containerBook),

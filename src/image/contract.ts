@@ -11,7 +11,13 @@ export interface ImageLayer {
   readonly diffId: DiffId;
   readonly chainId: ChainId;
   /** The blob it came from, as named by the manifest. */
-  readonly blob: { readonly digest: Digest; readonly size: Bytes; readonly mediaType: string };
+  readonly blob: {
+    readonly digest: Digest;
+    readonly size: Bytes;
+    readonly mediaType: string;
+    /** Of an encrypted one: how it is encrypted, and its wrapped key. */
+    readonly annotations?: Readonly<Record<string, string>>;
+  };
   /** Of an artifact: what the blob became. */
   readonly artifact?: ArtifactContent;
 }

@@ -4,8 +4,9 @@ import { during, Fault, isFault } from "../base/fault.ts";
 import type { ChainId, DiffId } from "../base/ids.ts";
 import type { Bytes } from "../base/units.ts";
 import type { SnapshotUsage } from "../snapshot/contract.ts";
-import type { LayerSource, UnpackedLayer } from "../snapshot/unpack-contract.ts";
+import type { LayerCipher, LayerSource, UnpackedLayer } from "../snapshot/unpack-contract.ts";
 import type { ArtifactContent } from "../spec/artifact.ts";
+import { plainMediaType } from "../spec/encrypted-layer.ts";
 import { type Descriptor, layerCompression } from "../spec/oci-image.ts";
 import type { LayerStep } from "./contract.ts";
 import { layerKey, type UnpackParts } from "./parts.ts";
@@ -17,6 +18,8 @@ export interface LayerJob {
   readonly parent: ChainId | undefined;
   readonly diffId: DiffId;
   readonly blob: Descriptor;
+  /** Of an encrypted blob. */
+  readonly cipher: LayerCipher | undefined;
   readonly artifact?: ArtifactContent;
   /** Keeps the blob, whatever the settings say of pulled ones. */
   readonly keepBlob: boolean;
@@ -42,7 +45,7 @@ export async function bringLayer(
   // Taken before anything is waited for: the parent was joined just before, by the same pull.
   const parent = job.parent === undefined ? undefined : work.layers.peek(layerKey(job.parent, parts));
   parent?.catch(() => undefined);
-  if (job.artifact?.kind !== "file") layerCompression(job.blob.mediaType);
+  if (job.artifact?.kind !== "file") layerCompression(plainMediaType(job.blob.mediaType));
   if (job.blob.size > settings.maxLayer) {
     throw new Fault("exhausted", `layer ${job.blob.digest} has ${job.blob.size} bytes`, {
       hint: `the limit is image.maxLayer, now ${settings.maxLayer}`,
@@ -133,7 +136,8 @@ async function unpack(
   const { store, settings, snapshotter } = parts;
   const directory = await snapshotter.prepareLayer(ingest);
   let done = 0;
-  const { digest, size, mediaType } = job.blob;
+  const { digest, size } = job.blob;
+  const packing = { mediaType: plainMediaType(job.blob.mediaType), cipher: job.cipher };
   using watch = new ProgressWatch(
     settings.pullProgressTimeout,
     () => `layer ${digest} stands at ${done} of ${size} bytes`,
@@ -154,7 +158,7 @@ async function unpack(
   const artifact = job.artifact === undefined ? {} : { artifact: { content: job.artifact, size } };
   try {
     const unpacked = await store.unpacker.unpackLayer(
-      { source, mediaType, directory, limits, progress, listFilesAt, ...keep, ...artifact },
+      { source, ...packing, directory, limits, progress, listFilesAt, ...keep, ...artifact },
       until,
     );
     verify(job, unpacked);

@@ -1,7 +1,10 @@
+import type { Digest } from "../base/ids.ts";
 import type { Bytes } from "../base/units.ts";
 import type { SnapshotUsage } from "../snapshot/contract.ts";
+import type { LayerCipher } from "../snapshot/unpack-contract.ts";
 import type { LayerProgress, LayerState, LayerStep, PullProgress } from "./contract.ts";
 import { bringLayer, isHere, type LayerJob, usageOf } from "./layer.ts";
+import { layerCiphers } from "./layer-ciphers.ts";
 import { layerKey, type UnpackParts } from "./parts.ts";
 import { provideLayers } from "./provide.ts";
 import type { ImageSource } from "./resolve.ts";
@@ -24,7 +27,12 @@ export async function bringLayers(
   progress: (step: PullProgress) => void,
   signal: AbortSignal,
 ): Promise<SnapshotUsage[]> {
-  const jobs = jobsOf(image, from);
+  const ciphers = await layerCiphers(
+    image.layers.map(({ blob }) => blob),
+    parts,
+    signal,
+  );
+  const jobs = jobsOf(image, from, ciphers);
   const present = await countHere(jobs, parts, signal);
   const provided = await provideLayers(jobs.slice(present), image, from.source, parts, signal);
   const here = present + provided.length;
@@ -45,12 +53,14 @@ export async function bringLayers(
 function jobsOf(
   image: ResolvedImage,
   from: { readonly source: ImageSource; readonly keepBlobs: boolean },
+  ciphers: ReadonlyMap<Digest, LayerCipher>,
 ): LayerJob[] {
   return image.layers.map(({ blob, diffId, chainId, artifact }, index) => ({
     blob,
     diffId,
     chainId,
     parent: image.layers[index - 1]?.chainId,
+    cipher: ciphers.get(blob.digest),
     keepBlob: from.keepBlobs,
     ...(artifact === undefined ? {} : { artifact }),
     fetch: (signal) => from.source.layer(blob, signal),

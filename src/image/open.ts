@@ -5,6 +5,7 @@ import { KeyedLocks } from "../base/lock.ts";
 import type { Config } from "../config/schema.ts";
 import { BlobStore } from "../content/blob-store.ts";
 import { FileLists } from "../content/file-lists.ts";
+import type { LayerKeys } from "../encryption/contract.ts";
 import type { Metadata } from "../metadata/contract.ts";
 import type { ImageAdmission } from "../policy/contract.ts";
 import type { RegistryClient } from "../registry/client.ts";
@@ -35,6 +36,8 @@ export interface ImagesOptions {
   readonly bootId: BootId;
   /** Says which images may be used; absent: any. */
   readonly admission?: ImageAdmission;
+  /** For encrypted layers; absent: there are none. */
+  readonly layerKeys?: LayerKeys;
   readonly pulls?: PullObserver | undefined;
   readonly log: Logger;
   /** Closed with the images. */
@@ -84,6 +87,7 @@ export async function openImages(options: ImagesOptions): Promise<NodeImages> {
     platforms: hostPlatforms(),
     checking: options.checking,
     admission: options.admission,
+    layerKeys: options.layerKeys,
     pulls: options.pulls,
     log,
   };

@@ -4,6 +4,7 @@ import type { KeyedLocks } from "../base/lock.ts";
 import type { Bytes, Ms } from "../base/units.ts";
 import type { BlobStore } from "../content/blob-store.ts";
 import type { FileLists } from "../content/file-lists.ts";
+import type { LayerKeys } from "../encryption/contract.ts";
 import type { Mounts } from "../linux/contract.ts";
 import type { RecordTable } from "../metadata/contract.ts";
 import type { ImageAdmission } from "../policy/contract.ts";
@@ -115,6 +116,8 @@ export interface ImageParts {
   readonly checking: DiskChecking;
   /** Absent: any image may be used. */
   readonly admission?: ImageAdmission | undefined;
+  /** Absent: there are none. */
+  readonly layerKeys?: LayerKeys | undefined;
   /** Absent: nobody counts pulls. */
   readonly pulls?: PullObserver | undefined;
   readonly log: Logger;

@@ -25,7 +25,8 @@ export async function provideLayers(
   if (snapshotter.provideLayer === undefined || reference === undefined || image.artifact !== undefined)
     return provided;
   const blobs = jobs.map(({ blob }) => blob.digest);
-  for (const [index, { chainId, parent, blob }] of jobs.entries()) {
+  for (const [index, { chainId, parent, blob, cipher }] of jobs.entries()) {
+    if (cipher !== undefined) break; // who provides it has no key
     // Another pull is fetching it: nothing is spared any more.
     if (work.layers.has(layerKey(chainId, parts))) break;
     using _chain = await work.digestLocks.hold(chainId, signal);

@@ -1,10 +1,12 @@
 import { during, Fault } from "../base/fault.ts";
 import type { Digest } from "../base/ids.ts";
 import type { AdmissionRules } from "../policy/contract.ts";
+import { isEncrypted } from "../spec/encrypted-layer.ts";
 import { formatReference, type Reference, repositoryName } from "../spec/reference.ts";
 import { admitFound } from "./admit.ts";
 import type { ImageRecord, PullProgress, RegistryAuth } from "./contract.ts";
 import { findAtRegistry } from "./find-at-registry.ts";
+import { layerCiphers } from "./layer-ciphers.ts";
 import { bringLayers } from "./layers.ts";
 import { endLease, holdLease } from "./leases.ts";
 import type { ImageParts, UnpackParts } from "./parts.ts";
@@ -88,6 +90,12 @@ export async function bringImage(
       isUnpacked(present, snapshotter.name, store.bootId) &&
       from.keepBlobs !== true
     ) {
+      // What was deciphered before is for nobody who could not decipher it now.
+      await layerCiphers(
+        image.layers.map(({ blob }) => blob),
+        parts,
+        signal,
+      );
       const named = await addNames(present.id, from.names, parts, signal);
       if (named !== undefined) return named;
     }
@@ -120,7 +128,10 @@ async function storeBlob(
   await store.content.put(bytes);
 }
 
-/** Gives the image that is here under this digest the names of this pull; undefined when there is none. */
+/**
+ * Gives the image that is here under this digest the names of this pull; undefined when there is none, or one that a key is
+ * needed for.
+ */
 async function nameKnown(
   reference: Reference,
   digest: Digest,
@@ -131,7 +142,8 @@ async function nameKnown(
   for (const record of store.records.values()) {
     const same =
       record.manifest.digest === digest || record.digests.some((name) => name.endsWith(`@${digest}`));
-    if (same && isUnpacked(record, snapshotter.name, store.bootId))
+    const encrypted = record.layers.some(({ blob }) => isEncrypted(blob));
+    if (same && !encrypted && isUnpacked(record, snapshotter.name, store.bootId))
       return addNames(record.id, namesOf(reference, digest), parts, signal);
   }
   return undefined;

@@ -1,6 +1,7 @@
 import type { BootId, ImageId } from "../base/ids.ts";
 import { nowNanos } from "../base/units.ts";
 import type { SnapshotUsage } from "../snapshot/contract.ts";
+import { encryptionAnnotations, isEncrypted } from "../spec/encrypted-layer.ts";
 import type { ImageLayer, ImageRecord, SignedManifests } from "./contract.ts";
 import type { ImageParts, UnpackParts } from "./parts.ts";
 import { withPin } from "./pinned.ts";
@@ -26,7 +27,12 @@ export function newImageRecord(
     return {
       diffId,
       chainId,
-      blob: { digest, size, mediaType },
+      blob: {
+        digest,
+        size,
+        mediaType,
+        ...(isEncrypted(blob) ? { annotations: encryptionAnnotations(blob) } : {}),
+      },
       ...(artifact === undefined ? {} : { artifact }),
     };
   });

@@ -38,6 +38,10 @@ const [digest, diffId, chainId] = [digestAs<Digest>(), digestAs<DiffId>(), diges
 const bytes = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 const bootId = v.custom<BootId>((value) => typeof value === "string", "is not text");
 const blob = v.object({ digest, mediaType: v.string(), size: bytes });
+const layerBlob = v.object({
+  ...blob.entries,
+  annotations: v.exactOptional(v.record(v.string(), v.string())),
+});
 const usage = v.object({ bytes, inodes: bytes });
 const durable = v.union([v.literal("synced"), bootId]);
 
@@ -61,7 +65,7 @@ const imageRecord = v.object({
   config: imageConfigSchema,
   holdsCheckpoint: v.exactOptional(v.literal(true)),
   artifact: v.exactOptional(v.object({ type: v.string(), config: digest })),
-  layers: v.array(v.object({ diffId, chainId, blob, artifact: v.exactOptional(artifactContent) })),
+  layers: v.array(v.object({ diffId, chainId, blob: layerBlob, artifact: v.exactOptional(artifactContent) })),
   signed: v.exactOptional(v.object({ digests: v.array(digest), signatures: v.array(signature) })),
   size: bytes,
   pulledAt: v.bigint(),

@@ -19,10 +19,21 @@ export interface UnpackLimits {
   readonly maxFiles: number;
 }
 
+/** AES-256 in counter mode, with an HMAC-SHA256 of what is enciphered (ocicrypt's AES_256_CTR_HMAC_SHA256). */
+export interface LayerCipher {
+  /** 32 bytes, for both. */
+  readonly key: Uint8Array;
+  /** 16 bytes. */
+  readonly nonce: Uint8Array;
+  readonly hmac: Uint8Array;
+}
+
 export interface UnpackRequest {
   readonly source: LayerSource;
   /** Of OCI or Docker; says how the blob is compressed: `…tar`, `…tar+gzip`, `…tar.gzip`, `…tar+zstd`. */
   readonly mediaType: string;
+  /** Of a blob that is encrypted; `mediaType` is that of the layer within. */
+  readonly cipher?: LayerCipher | undefined;
   /** What `Snapshotter.prepareLayer` gave. */
   readonly directory: string;
   readonly limits: UnpackLimits;

@@ -23,7 +23,7 @@ async function unpackLayer(
   request: UnpackRequest,
   signal: AbortSignal,
 ): Promise<UnpackedLayer> {
-  const { source, directory, mediaType, limits, artifact, keepBlobAt, listFilesAt } = request;
+  const { source, directory, mediaType, cipher, limits, artifact, keepBlobAt, listFilesAt } = request;
   throwIfEnded(signal, "unpacking a layer");
   const [from, feeder] = placeOf(source);
   let done = 0;
@@ -41,7 +41,7 @@ async function unpackLayer(
   job.say({
     id,
     say: "unpack",
-    job: { directory, mediaType, limits, artifact, keepBlobAt, listFilesAt, igzip },
+    job: { directory, mediaType, cipher, limits, artifact, keepBlobAt, listFilesAt, igzip },
     from,
   });
   const abort = () => job.say({ id, say: "abort" });

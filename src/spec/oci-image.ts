@@ -284,12 +284,9 @@ export function parseHistory(bytes: Uint8Array): HistoryEntry[] {
  * How a layer of this media type is packed (OCI image spec, layer; Docker's and the non-distributable ones
  * too).
  *
- * @throws {Fault} unimplemented for encrypted layers and media types that are not layers
+ * @throws {Fault} unimplemented for media types that are not layers
  */
 export function layerCompression(mediaType: string): LayerCompression {
-  if (mediaType.endsWith("+encrypted")) {
-    throw new Fault("unimplemented", `encrypted layers are not supported (${mediaType})`);
-  }
   const { layer, packing } = partsOf(mediaType);
   if (!layerTypes.includes(layer)) {
     throw new Fault("unimplemented", `${mediaType.slice(0, 100)} is not the media type of an image layer`, {
@@ -299,9 +296,9 @@ export function layerCompression(mediaType: string): LayerCompression {
   return packing === "gzip" || packing === "zstd" ? packing : "none";
 }
 
-/** True for the media types of image layers, packed or not. */
+/** True for the media types of image layers, packed or not, encrypted or not. */
 export function isLayerType(mediaType: string): boolean {
-  return layerTypes.includes(partsOf(mediaType).layer);
+  return layerTypes.includes(partsOf(mediaType.replace(/\+encrypted$/, "")).layer);
 }
 
 function partsOf(mediaType: string): { readonly layer: string; readonly packing: string | undefined } {

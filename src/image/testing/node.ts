@@ -5,6 +5,7 @@ import { join } from "node:path";
 import pino from "pino";
 import type { BootId, ChainId, SnapshotKey } from "../../base/ids.ts";
 import type { Config } from "../../config/schema.ts";
+import type { LayerKeys } from "../../encryption/contract.ts";
 import { hostMounts } from "../../linux/mounts.ts";
 import type { Metadata } from "../../metadata/contract.ts";
 import { openMetadata } from "../../metadata/open.ts";
@@ -36,6 +37,7 @@ export interface NodeSettings {
   readonly shortNames?: ShortNames;
   readonly blocked?: readonly string[];
   readonly admission?: ImageAdmission;
+  readonly layerKeys?: LayerKeys;
   /** Makes the snapshotter one that can get at layers by itself. */
   readonly provides?: (offer: LayerOffer, snapshotter: Snapshotter) => Promise<SnapshotUsage | undefined>;
 }
@@ -178,6 +180,7 @@ function openNode(
     bootId,
     log,
     ...(settings.admission === undefined ? {} : { admission: settings.admission }),
+    ...(settings.layerKeys === undefined ? {} : { layerKeys: settings.layerKeys }),
     registry: new RegistryClient({
       configPath: join(root, "certs.d"),
       ...(settings.shortNames === undefined ? {} : { shortNames: settings.shortNames }),

@@ -1,6 +1,8 @@
 import { randomBytes } from "node:crypto";
 import { Fault } from "../../base/fault.ts";
+import { plainMediaType } from "../../spec/encrypted-layer.ts";
 import type { ImageLayer } from "../contract.ts";
+import { layerCiphers } from "../layer-ciphers.ts";
 import type { UnpackParts } from "../parts.ts";
 
 /** Unpacks a layer from its blob in the store, and puts it in the place of what is there, at once. */
@@ -18,7 +20,8 @@ export async function replaceLayer(
     const unpacked = await store.unpacker.unpackLayer(
       {
         source: { file: store.content.pathOf(blob.digest) },
-        mediaType: blob.mediaType,
+        mediaType: plainMediaType(blob.mediaType),
+        cipher: (await layerCiphers([blob], parts, signal)).get(blob.digest),
         directory: await snapshotter.prepareLayer(ingest),
         limits: { maxUnpacked: settings.maxLayer, maxFiles: settings.maxFiles },
         listFilesAt,

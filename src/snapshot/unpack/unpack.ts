@@ -9,7 +9,8 @@ import { TarReader } from "../../wire/tar/read.ts";
 import { tarEnd, tarHeader, tarPadding } from "../../wire/tar/write.ts";
 import { FileListWriter } from "../files/list-writer.ts";
 import { treeOf, writeNotes } from "../notes.ts";
-import type { UnpackedLayer, UnpackLimits, UnpackRequest } from "../unpack-contract.ts";
+import type { LayerCipher, UnpackedLayer, UnpackLimits, UnpackRequest } from "../unpack-contract.ts";
+import { deciphered } from "./decipher.ts";
 import { checkMediaType, inflate } from "./inflate.ts";
 import { LayerWriter } from "./layer-writer.ts";
 
@@ -17,6 +18,7 @@ import { LayerWriter } from "./layer-writer.ts";
 export interface UnpackJob {
   readonly directory: string;
   readonly mediaType: string;
+  readonly cipher: LayerCipher | undefined;
   readonly limits: UnpackLimits;
   readonly artifact: UnpackRequest["artifact"];
   readonly keepBlobAt: string | undefined;
@@ -26,7 +28,7 @@ export interface UnpackJob {
 }
 
 /**
- * Inflates, hashes and unpacks a layer in one pass, within this thread.
+ * Deciphers, inflates, hashes and unpacks a layer in one pass, within this thread.
  *
  * @param blob as it came, each chunk valid until the next is asked for; an abort makes it throw
  * @throws {Fault} as `LayerUnpacker.unpackLayer` says; else what `blob` throws
@@ -53,6 +55,7 @@ export async function unpack(job: UnpackJob, blob: AsyncIterable<Uint8Array>): P
       yield chunk;
     }
   })();
+  const plain = job.cipher === undefined ? hashed : deciphered(hashed, job.cipher);
   const take = (chunk: Uint8Array) => {
     unpackedBytes += chunk.length;
     if (unpackedBytes > maxUnpacked)
@@ -60,8 +63,8 @@ export async function unpack(job: UnpackJob, blob: AsyncIterable<Uint8Array>): P
     if (artifact === undefined) uncompressed.update(chunk);
     reader.push(chunk);
   };
-  if (artifact === undefined || file === undefined) await inflate(hashed, job.igzip, take);
-  else await asTar(hashed, file.path, artifact.size, take);
+  if (artifact === undefined || file === undefined) await inflate(plain, job.igzip, take);
+  else await asTar(plain, file.path, artifact.size, take);
   reader.end();
   writeNotes(job.directory, writer.finish());
   list?.end();
