@@ -64,7 +64,7 @@ export async function readLookasideSettings(directory: string): Promise<Lookasid
 }
 
 async function readSettings(file: string): Promise<v.InferOutput<typeof settingsFile>> {
-  const { parse, YAMLParseError } = await import("yaml");
+  const { parse, YAMLParseError } = await import("./yaml.ts");
   let value: unknown;
   try {
     const bytes = await readFile(file);

@@ -78,11 +78,22 @@ test("an installed tree runs pods, of its bundles alone", privileged, async () =
   ]);
   mkdirSync(join(scratch, "usr/bin"));
   copyFileSync(join(root, "bin/berth"), join(scratch, "usr/bin/berth"));
-  const daemon = await TestDaemon.start({ runtime: "crun", command: join(scratch, "usr/bin/berth") });
+  for (const directory of ["policies", "registries.d"]) mkdirSync(join(scratch, directory));
+  const extraConfig = `[policy]\nnamespaceDirectory = "${scratch}/policies"\nregistriesDirectory = "${scratch}/registries.d"\n`;
+  const command = join(scratch, "usr/bin/berth");
+  const daemon = await TestDaemon.start({ runtime: "crun", command, extraConfig });
   try {
     await importBusybox(daemon);
     const ran = await daemon.command("run", "--rm", busyboxImage, "cat", "/www/index.html");
     assert.deepEqual(ran, { code: 0, stdout: "hello from berth\n", stderr: "" });
+    // What is loaded late, packages in CommonJS with it.
+    const yaml = `default-docker: { lookaside: "file://${scratch}/signatures" }\n`;
+    writeFileSync(join(scratch, "registries.d/default.yaml"), yaml);
+    const signed = { type: "signedBy", keyType: "GPGKeys", keyData: "YQ==" };
+    writeFileSync(join(scratch, "policies/default.json"), JSON.stringify({ default: [signed] }));
+    const refused = await daemon.command("run", "--rm", busyboxImage, "true");
+    const places = `looked at ${scratch}/signatures/busybox@sha256=`;
+    assert.ok(refused.stderr.includes(places), refused.stderr);
     // serve.js, of which the command runs the daemon where other options come first.
     const second = await daemon.inside(
       join(tree, "bin/berth"),

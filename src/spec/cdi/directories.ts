@@ -98,7 +98,7 @@ async function filesOf(directory: string, problems: CdiProblem[]): Promise<strin
 async function readSpec(file: string): Promise<CdiSpec> {
   const text = await readBounded(file);
   if (extname(file) === ".json") return parseCdiSpec(parsedJson(text));
-  const { parse } = await import("yaml");
+  const { parse } = await import("../yaml.ts");
   let document: unknown;
   try {
     // 1.1 as the format's own reader: `0666` is octal.
