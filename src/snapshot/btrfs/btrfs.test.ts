@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { existsSync, readdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, describe, it } from "node:test";
 import { createSubvolume, destroySubvolume } from "../../linux/btrfs.ts";
@@ -29,7 +29,8 @@ describe("snapshots as subvolumes", { skip: noDisk("btrfs") ?? false }, () => {
     const tree = mount?.source ?? assert.fail();
     await createSubvolume(join(tree, "outer"));
     await createSubvolume(join(tree, "outer", "inner"));
-    writeFileSync(join(tree, "outer", "inner", "file"), "x");
+    mkdirSync(join(tree, "outer", "inner", "deep", "deeper"), { recursive: true });
+    writeFileSync(join(tree, "outer", "inner", "deep", "deeper", "file"), "x");
     await fixture.snapshots.remove(key);
     assert.ok(!existsSync(tree));
   });

@@ -1,4 +1,4 @@
-import { mkdir, readdir, stat } from "node:fs/promises";
+import { mkdir, readdir, rename, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { describeFault } from "../../base/fault.ts";
 import {
@@ -47,12 +47,26 @@ export class BtrfsVolumes implements Volumes {
 
   async make(name: string, parent: string | undefined): Promise<void> {
     const path = this.#path(name);
-    try {
-      if (parent === undefined) await createSubvolume(path);
-      else await snapshotSubvolume(this.#path(parent), path);
-    } catch (error) {
+    if (parent === undefined) return this.#subvolume(path);
+    await snapshotSubvolume(this.#path(parent), path).catch((error: unknown) => {
       throw systemFault(`making the subvolume ${path}`, error);
-    }
+    });
+  }
+
+  readonly staging = {
+    make: (path: string) => this.#subvolume(path),
+    // A subvolume may be renamed, but nothing may be renamed out of one.
+    adopt: async (path: string, name: string) => {
+      await rename(path, this.#path(name)).catch((error: unknown) => {
+        throw systemFault(`moving the subvolume ${path}`, error);
+      });
+    },
+  };
+
+  async #subvolume(path: string): Promise<void> {
+    await createSubvolume(path).catch((error: unknown) => {
+      throw systemFault(`making the subvolume ${path}`, error);
+    });
   }
 
   async seal(name: string): Promise<void> {

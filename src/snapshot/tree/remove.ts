@@ -36,14 +36,15 @@ export function removeTree(path: string | Buffer): boolean {
 
 function emptyDirectory(root: number): void {
   let moved = 0;
-  /** Gives a directory that is not empty a new name in the root; returns it. */
-  const moveUp = (from: number, name: ByteString): ByteString => {
+  /** Gives a directory that is not empty a new name in the root; undefined when nothing can be moved out of where it is. */
+  const moveUp = (from: number, name: ByteString): ByteString | undefined => {
     for (;;) {
       const free = `.removing-${moved++}`;
       try {
         renameAt(from, pathBytes(name), root, free, { replace: false });
         return free;
       } catch (error) {
+        if (errnoOf(error) === "EXDEV") return undefined; // out of a subvolume of btrfs
         if (errnoOf(error) !== "EEXIST") throw error;
       }
     }
@@ -52,11 +53,24 @@ function emptyDirectory(root: number): void {
   for (const name of namesAt(root)) if (!removeSimple(root, name)) waiting.push(name);
   for (let name = waiting.pop(); name !== undefined; name = waiting.pop()) {
     using directory = openBeneath(root, pathBytes(name), directoryFlags, { confine: "noLinks" });
-    for (const inner of namesAt(directory.fd))
-      if (!removeSimple(directory.fd, inner)) waiting.push(moveUp(directory.fd, inner));
+    for (const inner of namesAt(directory.fd)) {
+      if (removeSimple(directory.fd, inner)) continue;
+      const moved = moveUp(directory.fd, inner);
+      if (moved === undefined) removeInPlace(directory.fd, inner);
+      else waiting.push(moved);
+    }
     // names may be passed over while others are removed (readdir(3)): then it comes once more
     if (!removeSimple(root, name)) waiting.push(name);
   }
+}
+
+/** As deep as subvolumes lie in each other, each level has a descriptor open. */
+function removeInPlace(parent: number, name: ByteString): void {
+  {
+    using directory = openBeneath(parent, pathBytes(name), directoryFlags, { confine: "noLinks" });
+    emptyDirectory(directory.fd);
+  }
+  rmdirAt(parent, pathBytes(name));
 }
 
 /** Removes anything but a directory that holds something. */

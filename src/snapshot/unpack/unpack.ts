@@ -103,7 +103,7 @@ async function asTar(
 
 function makeTree(tree: string): void {
   try {
-    mkdirSync(tree, { mode: 0o700 });
+    mkdirSync(tree, { mode: 0o700, recursive: true }); // a snapshotter may have made it
   } catch (error) {
     throw systemFault(`making ${tree}`, error);
   }

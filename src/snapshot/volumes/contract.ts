@@ -16,6 +16,14 @@ export interface Volumes {
   probe(mapped?: MappedSnapshots): Promise<string | undefined>;
   /** Makes a writable one, empty, or with all that `parent` holds. Nothing is left when it throws. */
   make(name: string, parent: string | undefined): Promise<void>;
+  /**
+   * Makes the empty directory at `path`, beside the volumes, of what can become a volume by `adopt`, which takes it away.
+   * Absent: a layer is copied onto a volume, the lowest too.
+   */
+  readonly staging?: {
+    make(path: string): Promise<void>;
+    adopt(path: string, name: string): Promise<void>;
+  };
   /** Nothing is written to it any more but by way of copies. */
   seal(name: string): Promise<void>;
   /** Has its files in reach of this process, writable if it isn't sealed. */

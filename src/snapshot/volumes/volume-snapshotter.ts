@@ -76,7 +76,9 @@ export class VolumeSnapshotter implements Snapshotter {
   }
 
   async prepareLayer(ingest: string): Promise<string> {
-    return this.#store.newIngest(ingest);
+    const directory = await this.#store.newIngest(ingest);
+    await this.#volumes.staging?.make(treeOf(directory));
+    return directory;
   }
 
   async commitLayer(ingest: string, chain: ChainId, parent: ChainId | undefined): Promise<SnapshotUsage> {
@@ -103,6 +105,8 @@ export class VolumeSnapshotter implements Snapshotter {
     ingest: string,
     parent: ChainId | undefined,
   ): Promise<{ volume: string; usage: SnapshotUsage }> {
+    const { staging } = this.#volumes;
+    if (parent === undefined && staging !== undefined) return this.#adopted(ingest, staging);
     const volume = await this.#newVolume(parent);
     try {
       await using tree = await this.#volumes.open(volume);
@@ -116,9 +120,21 @@ export class VolumeSnapshotter implements Snapshotter {
     }
   }
 
+  /** The lowest layer is a whole tree already. */
+  async #adopted(
+    ingest: string,
+    staging: NonNullable<Volumes["staging"]>,
+  ): Promise<{ volume: string; usage: SnapshotUsage }> {
+    const directory = this.#store.ingest(ingest);
+    const usage = await this.#workers.run("settle", { kind: "native", directory, lowers: [] });
+    const volume = newName();
+    await staging.adopt(treeOf(directory), volume);
+    return { volume, usage };
+  }
+
   async #newVolume(parent: ChainId | undefined): Promise<string> {
     const from = parent === undefined ? undefined : (await this.#store.get(parent)).record.volume;
-    const volume = randomBytes(8).toString("hex");
+    const volume = newName();
     await this.#volumes.make(volume, from);
     return volume;
   }
@@ -246,4 +262,8 @@ export class VolumeSnapshotter implements Snapshotter {
   #alone(): Promise<Disposable> {
     return this.#locks.hold(structure, new AbortController().signal);
   }
+}
+
+function newName(): string {
+  return randomBytes(8).toString("hex");
 }
