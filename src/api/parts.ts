@@ -21,6 +21,8 @@ import type { PodNetwork } from "../network/contract.ts";
 import type { PodSandboxes } from "../pod/contract.ts";
 import type { PodSandboxRecord } from "../pod/state.ts";
 import type { AdmissionReport } from "../policy/contract.ts";
+import type { LoggedIn, LoggedOut } from "../registry/login.ts";
+import type { WalkStep } from "../registry/walk-step.ts";
 import type { ContainerRuntime } from "../runtime/contract.ts";
 import type { Snapshotters } from "../snapshot/contract.ts";
 import type { CdiDirectories } from "../spec/cdi/directories.ts";
@@ -123,6 +125,19 @@ export interface ImageTransfer {
   untag(name: string, signal: AbortSignal): Promise<void>;
 }
 
+/** How registries are reached, for berth's own API. */
+export interface RegistryAccess {
+  /** Goes the way of a pull and tells of each step; nothing is kept. */
+  walk(name: string, auth: RegistryAuth | undefined, signal: AbortSignal): AsyncIterable<WalkStep>;
+  /** Keeps a credential that the registry takes. @throws {Fault} unauthenticated, unavailable, invalid */
+  logIn(
+    registry: string,
+    auth: Pick<RegistryAuth, "username" | "password">,
+    signal: AbortSignal,
+  ): Promise<LoggedIn>;
+  logOut(registry: string, signal: AbortSignal): Promise<LoggedOut>;
+}
+
 /** What the daemon knows of itself and of its host. */
 export interface DaemonFacts {
   readonly version: string;
@@ -170,6 +185,7 @@ export interface ApiParts {
   readonly images: Images;
   readonly transfer: ImageTransfer;
   readonly upkeep: Pick<ImageUpkeep, "verify" | "explain" | "prune" | "diskUsage">;
+  readonly registries: RegistryAccess;
   readonly events: EventBus<LifecycleEvent>;
   readonly streams: StreamServer;
   readonly node: NodeParts;

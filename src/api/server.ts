@@ -11,6 +11,7 @@ import { info } from "./berth/info.ts";
 import { prune } from "./berth/prune.ts";
 import { pullImageWithProgress } from "./berth/pull-image.ts";
 import { pushImageWithProgress } from "./berth/push-image.ts";
+import { registryLogin, registryLogout, testRegistry } from "./berth/registry.ts";
 import { tagImage, untagImage } from "./berth/tag.ts";
 import { testPolicy } from "./berth/test-policy.ts";
 import { verifyImages } from "./berth/verify-images.ts";
@@ -45,7 +46,7 @@ function imageHandlers({ images, node, podSandboxes }: ApiParts): Handlers<typeo
 }
 
 function berthHandlers(parts: ApiParts): Handlers<typeof BerthService> {
-  const { transfer, upkeep, node, containers, streams } = parts;
+  const { transfer, registries, upkeep, node, containers, streams } = parts;
   return {
     info: () => info(node),
     pullImage: (request, signal) => pullImageWithProgress(request, transfer, signal),
@@ -61,5 +62,8 @@ function berthHandlers(parts: ApiParts): Handlers<typeof BerthService> {
     diskUsage: () => diskUsage(upkeep),
     copyFrom: (request) => copyFrom(request, containers, streams),
     copyTo: (request) => copyTo(request, containers, streams),
+    testRegistry: (request, signal) => testRegistry(request, registries, signal),
+    registryLogin: (request, signal) => registryLogin(request, registries, signal),
+    registryLogout: (request, signal) => registryLogout(request, registries, signal),
   };
 }

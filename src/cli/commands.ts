@@ -211,6 +211,12 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import("./policy.ts")).definePolicy,
   },
   {
+    name: "registry",
+    about: "keep credentials of registries, and test the way to an image",
+    group: "Images",
+    load: async () => (await import("./registry.ts")).defineRegistry,
+  },
+  {
     name: "serve",
     about: "run the daemon in the foreground",
     group: "Daemon and node",

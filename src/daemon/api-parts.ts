@@ -5,6 +5,7 @@ import { nowNanos } from "../base/units.ts";
 import { version } from "../base/version.ts";
 import { actualResources } from "../container/limits/actual-resources.ts";
 import { snapshotKey } from "../container/snapshot.ts";
+import { logIn, logOut } from "../registry/login.ts";
 import { LimitsReader } from "../stats/read-limits.ts";
 import { openFigures } from "./figures.ts";
 import type { NodeParts } from "./plugins.ts";
@@ -28,6 +29,11 @@ export function apiParts(node: NodeParts): ApiParts {
       untag: (name, signal) => images.untag(name, signal),
     },
     upkeep: images.upkeep,
+    registries: {
+      walk: (name, auth, signal) => images.walk(name, auth, signal),
+      logIn: (registry, auth, signal) => logIn(node.registry, registry, auth, signal),
+      logOut: (registry, signal) => logOut(node.registry, registry, signal),
+    },
     events: node.events,
     streams: node.streams,
     log: node.log,

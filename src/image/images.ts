@@ -2,6 +2,7 @@ import type { ImageId } from "../base/ids.ts";
 import type { Bytes } from "../base/units.ts";
 import type { AdmissionReport } from "../policy/contract.ts";
 import { credentialFingerprint, readCredential } from "../registry/credential.ts";
+import type { WalkStep } from "../registry/walk-step.ts";
 import type { HistoryEntry } from "../spec/oci-image.ts";
 import { formatReference } from "../spec/reference.ts";
 import { requireAllowed, testAdmission } from "./admit.ts";
@@ -12,6 +13,7 @@ import type {
   PullProgress,
   PushedImage,
   PushProgress,
+  RegistryAuth,
 } from "./contract.ts";
 import { Durability } from "./durability.ts";
 import { exportImages } from "./export.ts";
@@ -32,6 +34,7 @@ import { sweepImages } from "./sweep.ts";
 import { tagImage, untagImage } from "./tag.ts";
 import { unpackIn } from "./unpack-in.ts";
 import { ImageUpkeep } from "./upkeep.ts";
+import { walk } from "./walk/walk.ts";
 
 const sweepDelay = 1_000;
 
@@ -206,6 +209,11 @@ export class NodeImages implements Images {
 
   history(image: ImageRecord): Promise<readonly HistoryEntry[]> {
     return imageHistory(image, this.#parts);
+  }
+
+  /** Goes the way of a pull without keeping anything; tells of each step. */
+  walk(name: string, auth: RegistryAuth | undefined, signal: AbortSignal): AsyncIterable<WalkStep> {
+    return walk(name, auth, this.#parts, AbortSignal.any([signal, this.#closing.signal]));
   }
 
   /** Removes whatever of images lies on disk and nothing needs. */

@@ -41,7 +41,7 @@ export async function chooseName(
 }
 
 /** A credential for a name without a registry was looked for as Docker Hub's: the kubelet and Docker do so. */
-function authAt({ host }: Reference, auth: RegistryAuth | undefined): RegistryAuth | undefined {
+export function authAt({ host }: Reference, auth: RegistryAuth | undefined): RegistryAuth | undefined {
   return host === "docker.io" ? auth : undefined;
 }
 

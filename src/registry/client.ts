@@ -7,6 +7,7 @@ import { readRegistryHosts } from "../spec/registry-hosts-file.ts";
 import { candidatesOf, type ShortNames, usualShortNames } from "../spec/short-names.ts";
 import { type BackOff, defaultBackOff } from "./back-off.ts";
 import { type Credential, type GivenCredential, readCredential } from "./credential.ts";
+import type { CredentialFile } from "./credential-file.ts";
 import type { CredentialSources, FoundCredential } from "./credential-sources.ts";
 import { type HealthLimits, HostHealth } from "./host-health.ts";
 import { type CredentialLookup, HostSession } from "./host-session.ts";
@@ -41,6 +42,12 @@ export interface RegistryOptions extends RegistryRules {
   readonly proxyEnv?: NodeJS.ProcessEnv;
 }
 
+/** One host of a repository, and the repository as it alone has it. */
+export interface LoneHost {
+  readonly session: HostSession;
+  readonly repository: RemoteRepository;
+}
+
 /** Reads from registries and writes to them (OCI distribution spec v1.1). */
 export class RegistryClient {
   readonly #options: Omit<RegistryOptions, keyof RegistryRules>;
@@ -57,6 +64,13 @@ export class RegistryClient {
     this.health = new HostHealth(options.health);
     this.#stall = options.stall ?? 20_000;
     this.#transport = new Transport(this.#stall, options.proxyEnv);
+  }
+
+  /** Where credentials are stored. @throws {Fault} unimplemented where nothing is looked for in files */
+  get credentialFile(): CredentialFile {
+    const file = this.#rules.credentials?.file;
+    if (file === undefined) throw new Fault("unimplemented", "this node keeps no credentials");
+    return file;
   }
 
   /** Other rules hold for what is asked from now on. */
@@ -80,29 +94,56 @@ export class RegistryClient {
     given: GivenCredential | undefined,
     tell?: Tell,
   ): Promise<RemoteRepository> {
-    const credential = readCredential(given);
-    const { backOff = defaultBackOff, maxManifest } = this.#options;
-    const { configPath } = this.#rules;
-    this.#refuseBlocked(reference);
-    const { hosts, from } = await readRegistryHosts(configPath, reference.host);
-    tell?.({ kind: "hosts", from, hosts });
-    const parts = { transport: this.#transport, tokens: this.#tokens, stall: this.#stall, tell };
-    const sessions = hosts.map((host) => {
-      const lookUp = this.#lookUp(host, reference, credential);
-      return new HostSession(host, reference.repository, lookUp, parts);
-    });
-    return new RemoteRepository(reference, sessions, {
-      stall: this.#stall,
-      backOff,
-      health: this.health,
-      maxManifest,
-      configPath,
-    });
+    return this.#at(reference, await this.#sessions(reference, given, tell));
+  }
+
+  /** As `repository`, each host by itself. */
+  async hosts(reference: Reference, given: GivenCredential | undefined, tell?: Tell): Promise<LoneHost[]> {
+    const sessions = await this.#sessions(reference, given, tell);
+    return sessions.map((session) => ({ session, repository: this.#at(reference, [session]) }));
+  }
+
+  /**
+   * A client that knows nothing of what this one has done: it makes its own connections, asks for tokens anew, and tries
+   * everything once.
+   */
+  fresh(): RegistryClient {
+    const backOff = { ...defaultBackOff, tries: 1 };
+    return new RegistryClient({ ...this.#options, ...this.#rules, backOff });
   }
 
   /** Ends all connections. */
   close(): void {
     this.#transport.close();
+  }
+
+  async #sessions(
+    reference: Reference,
+    given: GivenCredential | undefined,
+    tell: Tell | undefined,
+  ): Promise<HostSession[]> {
+    const credential = readCredential(given);
+    this.#refuseBlocked(reference);
+    const { hosts, from } = await readRegistryHosts(this.#rules.configPath, reference.host);
+    tell?.({ kind: "hosts", from, hosts });
+    const parts = { transport: this.#transport, tokens: this.#tokens, stall: this.#stall, tell };
+    return hosts.map((host) => {
+      const lookUp = this.#lookUp(host, reference, credential);
+      return new HostSession(host, reference.repository, lookUp, parts);
+    });
+  }
+
+  #at(reference: Reference, sessions: readonly HostSession[]): RemoteRepository {
+    const { backOff = defaultBackOff, maxManifest } = this.#options;
+    const { configPath } = this.#rules;
+    const { health } = this;
+    return new RemoteRepository(reference, sessions, {
+      stall: this.#stall,
+      backOff,
+      health,
+      maxManifest,
+      configPath,
+    });
   }
 
   #refuseBlocked(reference: Reference): void {

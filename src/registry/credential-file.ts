@@ -5,10 +5,12 @@ import { KeyedLocks } from "../base/lock.ts";
 import { authKey, parseAuthFile } from "../spec/auth-file.ts";
 import type { GivenCredential } from "./credential.ts";
 
+/** By path: settings that are read again make a new object of the same file. */
+const writing = new KeyedLocks<string>();
+
 /** berth's own file of credentials, as containers' auth.json has them (containers-auth.json(5)), and as 0600. */
 export class CredentialFile {
   readonly path: string;
-  readonly #lock = new KeyedLocks<"file">();
 
   constructor(path: string) {
     this.path = path;
@@ -37,7 +39,7 @@ export class CredentialFile {
 
   /** @returns what `edit` says: true when it has changed something */
   async #change(signal: AbortSignal, edit: (auths: Record<string, unknown>) => boolean): Promise<boolean> {
-    using _file = await this.#lock.hold("file", signal);
+    using _file = await writing.hold(this.path, signal);
     const document = await this.#read();
     const auths = { ...(document.auths as Record<string, unknown> | null | undefined) };
     if (!edit(auths)) return false;

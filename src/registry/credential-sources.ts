@@ -3,6 +3,7 @@ import { describeFault, Fault } from "../base/fault.ts";
 import type { Bytes } from "../base/units.ts";
 import { type AuthFile, authKey, authKeysOf, parseAuthFile } from "../spec/auth-file.ts";
 import { type Credential, readCredential } from "./credential.ts";
+import { CredentialFile } from "./credential-file.ts";
 import { askHelper, type HelperHost } from "./credential-helper.ts";
 
 const fileMax: Bytes = 1 << 20;
@@ -28,10 +29,13 @@ export interface FoundCredential {
 
 /** The credentials of this node's own files and of the helpers that these name. */
 export class CredentialSources {
+  /** berth's own. */
+  readonly file: CredentialFile;
   readonly #files: CredentialFiles;
   readonly #helpers: HelperHost;
 
   constructor(files: CredentialFiles, helpers: HelperHost) {
+    this.file = new CredentialFile(files.own);
     this.#files = files;
     this.#helpers = helpers;
   }

@@ -62,10 +62,21 @@ function hintFor(
       return `to trust its certificate, name the authority as ca in ${file}`;
     }
   }
+  if (error instanceof ConnectionLost) return connectionHint(error.code, host);
   if (isAboutCredential(error)) return credentialHint(host, found);
   if (kind === "notFound")
     return "check the name; some registries say so, too, of what a credential may not see";
   if (kind === "exhausted") return "the limit is image.maxManifest";
+  return undefined;
+}
+
+function connectionHint(code: string, host: string): string | undefined {
+  const name = host.replace(/:[0-9]+$/, "");
+  if (code === "ENOTFOUND" || code === "EAI_AGAIN")
+    return `the name can't be resolved: look at /etc/resolv.conf; getent hosts ${name}`;
+  if (code === "ECONNREFUSED") return "nobody listens there: is it running, is the port right?";
+  if (code === "ETIMEDOUT" || code === "EHOSTUNREACH" || code === "ENETUNREACH")
+    return "look for a firewall, a missing route or proxy (HTTPS_PROXY) between";
   return undefined;
 }
 

@@ -31,7 +31,7 @@ export type CredentialLookup = (signal: AbortSignal) => Promise<FoundCredential>
 export interface HostRequest {
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: RequestBody;
-  /** What a token must be good for besides what the host says itself: `repository:some/app:pull,push`. */
+  /** What a token must be good for besides what the host says itself: `repository:some/app:pull,push`. Empty: no more. */
   readonly scope?: string;
 }
 
@@ -68,7 +68,7 @@ export class HostSession {
 
   /**
    * Asks for what lies at `path`: below the repository (`manifests/latest`), or at an address that this host gave for it
-   * (where an upload goes on).
+   * (where an upload goes on); for the API itself if it is empty.
    *
    * @returns an answer of the 2xx kind, whose body must be read or destroyed
    * @throws {Refused} when the answer is no success; {ConnectionLost}; {Fault} unauthenticated and others
@@ -101,6 +101,15 @@ export class HostSession {
     }
   }
 
+  /** Has the host show its certificate to who is told of connections, trusted or not; it learns nothing but the address. */
+  async showCertificate(signal: AbortSignal): Promise<void> {
+    if (!this.#base.startsWith("https:")) return;
+    const { transport, tell } = this.#parts;
+    const tls = await readTls({ skipVerify: true, ca: this.host.tls.ca });
+    const url = new URL(`${this.#base}/`);
+    (await transport.send({ method: "HEAD", url, headers: foreign, tls, tell }, signal)).destroy();
+  }
+
   async #send(
     method: HttpRequest["method"],
     path: string | URL,
@@ -131,6 +140,7 @@ export class HostSession {
       if (this.host.plainBase === undefined || base === this.host.plainBase || !speaksNoTls(error))
         throw error;
       this.#base = this.host.plainBase;
+      this.#parts.tell?.({ kind: "plain", host: this.name });
       return this.#send(method, path, asked, signal);
     }
   }
@@ -141,7 +151,7 @@ export class HostSession {
       const own = new URL(this.#base);
       return { url: redirectTarget(path.href, own), isOwn: path.origin === own.origin };
     }
-    const url = new URL(`${this.#base}/${this.#repository}/${path}`);
+    const url = new URL(path === "" ? `${this.#base}/` : `${this.#base}/${this.#repository}/${path}`);
     if (this.host.namespace !== undefined) url.searchParams.set("ns", this.host.namespace);
     return { url, isOwn: true };
   }
@@ -194,7 +204,7 @@ export class HostSession {
     const realm = tokenRealm(bearer, registry);
     const service = bearer.parameters.get("service");
     const said = bearer.parameters.get("scope") || (more ?? `repository:${this.#repository}:pull`);
-    const scope = [...new Set([...said.split(" "), ...(more?.split(" ") ?? [])])].join(" ");
+    const scope = [...new Set(`${said} ${more ?? ""}`.split(" "))].join(" ").trim();
     const key = JSON.stringify([realm.href, service, scope, credentialFingerprint(credential)]);
     const known = anew ? undefined : this.#parts.tokens.get(key);
     if (known !== undefined) return known;

@@ -69,14 +69,14 @@ export function tokenRequest(
   const asked: [string, string][] = [
     ...(service === undefined ? [] : [["service", service] as [string, string]]),
   ];
-  for (const one of scope.split(" ")) asked.push(["scope", one]);
+  for (const one of scope.split(" ")) if (one !== "") asked.push(["scope", one]);
   if (credential?.kind === "identityToken") {
     const form = new URLSearchParams([
       ["grant_type", "refresh_token"],
       ["client_id", clientId],
       ["refresh_token", credential.token.reveal()],
       ...asked.filter(([name]) => name !== "scope"),
-      ["scope", scope],
+      ...(scope === "" ? [] : [["scope", scope] as [string, string]]),
     ]);
     const headers = { "content-type": "application/x-www-form-urlencoded" };
     return { method: "POST", url: realm, headers, body: form.toString() };

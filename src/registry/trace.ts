@@ -32,7 +32,8 @@ export interface ConnectionFacts {
 /** What happens on the way to a registry, as it happens. None of it holds a secret. */
 export type RegistryEvent =
   | { readonly kind: "hosts"; readonly from: string | undefined; readonly hosts: readonly RegistryHost[] }
-  | { readonly kind: "asking"; readonly host: RegistryHost }
+  /** Nothing there speaks TLS, and it is this very machine. */
+  | { readonly kind: "plain"; readonly host: string }
   | { readonly kind: "connection"; readonly facts: ConnectionFacts }
   | {
       readonly kind: "answer";

@@ -42,7 +42,9 @@ export class ConnectionLost extends Error {
     const code = (cause as NodeJS.ErrnoException | undefined)?.code;
     // No cause: its message is told here, without the password that the address of a proxy may hold.
     const said = cause instanceof Error ? cause.message : String(cause);
-    super(`${showUrl(url)}: ${said.replace(/\/\/[^/\s]*@/g, "//")}`);
+    // Advice on how to start Node.js is none for who runs berth, which trusts the system's authorities anyway.
+    const told = said.replace(/\/\/[^/\s]*@/g, "//").replace(/; if the root CA is installed locally.*$/s, "");
+    super(`${showUrl(url)}: ${told}`);
     this.code = code ?? "";
   }
 }

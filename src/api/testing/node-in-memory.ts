@@ -21,6 +21,7 @@ import type { LifecycleEvent } from "../../events/lifecycle.ts";
 import type { ImageRecord, Images, RegistryAuth } from "../../image/contract.ts";
 import type { PodSandboxes } from "../../pod/contract.ts";
 import { type PodSandboxRecord, podReady, podStopped } from "../../pod/state.ts";
+import { step } from "../../registry/walk-step.ts";
 import type { HandlerProbe } from "../../runtime/contract.ts";
 import { CdiDirectories } from "../../spec/cdi/directories.ts";
 import type { CgroupFigures } from "../../stats/contract.ts";
@@ -111,6 +112,13 @@ export class NodeInMemory {
         explain: async () => [],
         prune: async () => ({ images: [], unfinished: [], bytes: 0 }),
         diskUsage: async () => ({ images: [], layers: [], containers: [], places: [], total: 0 }),
+      },
+      registries: {
+        walk: async function* (name) {
+          yield step("result", "ok", name, { took: 1, facts: { reference: name } });
+        },
+        logIn: async () => ({ file: "/credentials.json", isChecked: true }),
+        logOut: async () => ({ file: "/credentials.json", wasThere: false }),
       },
       events: this.events,
       streams: { urlFor: ({ kind, id }) => `http://127.0.0.1:1/${kind}/${id}`, problem: () => undefined },

@@ -50,6 +50,17 @@ export namespace VerifiedState {
   export type VERIFIED_UNCHECKED = typeof VerifiedState.VERIFIED_UNCHECKED;
 }
 
+export const RegistryOutcome = { REGISTRY_OK: 0, REGISTRY_FAILED: 1, REGISTRY_SKIPPED: 2, REGISTRY_NOTE: 3 } as const;
+
+export type RegistryOutcome = typeof RegistryOutcome[keyof typeof RegistryOutcome];
+
+export namespace RegistryOutcome {
+  export type REGISTRY_OK = typeof RegistryOutcome.REGISTRY_OK;
+  export type REGISTRY_FAILED = typeof RegistryOutcome.REGISTRY_FAILED;
+  export type REGISTRY_SKIPPED = typeof RegistryOutcome.REGISTRY_SKIPPED;
+  export type REGISTRY_NOTE = typeof RegistryOutcome.REGISTRY_NOTE;
+}
+
 export interface InfoRequest {
 }
 
@@ -331,6 +342,46 @@ export interface PlaceUsage {
   what: string;
   path: string;
   bytes: bigint;
+}
+
+export interface TestRegistryRequest {
+  reference: string;
+  auth: AuthConfig | undefined;
+}
+
+export interface RegistryStep {
+  name: string;
+  host: string;
+  outcome: RegistryOutcome;
+  text: string;
+  facts: { [key: string]: string };
+  tookNanos: bigint;
+  hint: string;
+}
+
+export interface RegistryStep_FactsEntry {
+  key: string;
+  value: string;
+}
+
+export interface RegistryLoginRequest {
+  registry: string;
+  username: string;
+  password: string;
+}
+
+export interface RegistryLoginResponse {
+  file: string;
+  checked: boolean;
+}
+
+export interface RegistryLogoutRequest {
+  registry: string;
+}
+
+export interface RegistryLogoutResponse {
+  file: string;
+  removed: boolean;
 }
 
 function createBaseInfoRequest(): InfoRequest {
@@ -4162,6 +4213,551 @@ export const PlaceUsage: MessageFns<PlaceUsage> = {
   },
 };
 
+function createBaseTestRegistryRequest(): TestRegistryRequest {
+  return { reference: "", auth: undefined };
+}
+
+export const TestRegistryRequest: MessageFns<TestRegistryRequest> = {
+  encode(message: TestRegistryRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.reference !== "") {
+      writer.uint32(10).string(message.reference);
+    }
+    if (message.auth !== undefined) {
+      AuthConfig.encode(message.auth, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TestRegistryRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTestRegistryRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.reference = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.auth = AuthConfig.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<TestRegistryRequest>): TestRegistryRequest {
+    return TestRegistryRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<TestRegistryRequest>): TestRegistryRequest {
+    const message = createBaseTestRegistryRequest();
+    message.reference = object.reference ?? "";
+    message.auth = (object.auth !== undefined && object.auth !== null)
+      ? AuthConfig.fromPartial(object.auth)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseRegistryStep(): RegistryStep {
+  return { name: "", host: "", outcome: 0, text: "", facts: {}, tookNanos: 0n, hint: "" };
+}
+
+export const RegistryStep: MessageFns<RegistryStep> = {
+  encode(message: RegistryStep, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.host !== "") {
+      writer.uint32(18).string(message.host);
+    }
+    if (message.outcome !== 0) {
+      writer.uint32(24).int32(message.outcome);
+    }
+    if (message.text !== "") {
+      writer.uint32(34).string(message.text);
+    }
+    globalThis.Object.entries(message.facts).forEach(([key, value]: [string, string]) => {
+      RegistryStep_FactsEntry.encode({ key: key as any, value }, writer.uint32(42).fork()).join();
+    });
+    if (message.tookNanos !== 0n) {
+      if (BigInt.asIntN(64, message.tookNanos) !== message.tookNanos) {
+        throw new globalThis.Error("value provided for field message.tookNanos of type int64 too large");
+      }
+      writer.uint32(48).int64(message.tookNanos);
+    }
+    if (message.hint !== "") {
+      writer.uint32(58).string(message.hint);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RegistryStep {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRegistryStep();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.host = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.outcome = reader.int32() as any;
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.text = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            const entry5 = RegistryStep_FactsEntry.decode(reader, reader.uint32());
+            if (entry5.value !== undefined) {
+              message.facts[entry5.key] = entry5.value;
+            }
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.tookNanos = reader.int64() as bigint;
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.hint = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<RegistryStep>): RegistryStep {
+    return RegistryStep.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RegistryStep>): RegistryStep {
+    const message = createBaseRegistryStep();
+    message.name = object.name ?? "";
+    message.host = object.host ?? "";
+    message.outcome = object.outcome ?? 0;
+    message.text = object.text ?? "";
+    message.facts = (globalThis.Object.entries(object.facts ?? {}) as [string, string][]).reduce(
+      (acc: { [key: string]: string }, [key, value]: [string, string]) => {
+        if (value !== undefined) {
+          acc[key] = globalThis.String(value);
+        }
+        return acc;
+      },
+      {},
+    );
+    message.tookNanos = (object.tookNanos !== undefined && object.tookNanos !== null) ? BigInt(object.tookNanos) : 0n;
+    message.hint = object.hint ?? "";
+    return message;
+  },
+};
+
+function createBaseRegistryStep_FactsEntry(): RegistryStep_FactsEntry {
+  return { key: "", value: "" };
+}
+
+export const RegistryStep_FactsEntry: MessageFns<RegistryStep_FactsEntry> = {
+  encode(message: RegistryStep_FactsEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.value !== "") {
+      writer.uint32(18).string(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RegistryStep_FactsEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRegistryStep_FactsEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.value = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<RegistryStep_FactsEntry>): RegistryStep_FactsEntry {
+    return RegistryStep_FactsEntry.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RegistryStep_FactsEntry>): RegistryStep_FactsEntry {
+    const message = createBaseRegistryStep_FactsEntry();
+    message.key = object.key ?? "";
+    message.value = object.value ?? "";
+    return message;
+  },
+};
+
+function createBaseRegistryLoginRequest(): RegistryLoginRequest {
+  return { registry: "", username: "", password: "" };
+}
+
+export const RegistryLoginRequest: MessageFns<RegistryLoginRequest> = {
+  encode(message: RegistryLoginRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.registry !== "") {
+      writer.uint32(10).string(message.registry);
+    }
+    if (message.username !== "") {
+      writer.uint32(18).string(message.username);
+    }
+    if (message.password !== "") {
+      writer.uint32(26).string(message.password);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RegistryLoginRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRegistryLoginRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.registry = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.username = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.password = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<RegistryLoginRequest>): RegistryLoginRequest {
+    return RegistryLoginRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RegistryLoginRequest>): RegistryLoginRequest {
+    const message = createBaseRegistryLoginRequest();
+    message.registry = object.registry ?? "";
+    message.username = object.username ?? "";
+    message.password = object.password ?? "";
+    return message;
+  },
+};
+
+function createBaseRegistryLoginResponse(): RegistryLoginResponse {
+  return { file: "", checked: false };
+}
+
+export const RegistryLoginResponse: MessageFns<RegistryLoginResponse> = {
+  encode(message: RegistryLoginResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.file !== "") {
+      writer.uint32(10).string(message.file);
+    }
+    if (message.checked !== false) {
+      writer.uint32(16).bool(message.checked);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RegistryLoginResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRegistryLoginResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.file = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.checked = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<RegistryLoginResponse>): RegistryLoginResponse {
+    return RegistryLoginResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RegistryLoginResponse>): RegistryLoginResponse {
+    const message = createBaseRegistryLoginResponse();
+    message.file = object.file ?? "";
+    message.checked = object.checked ?? false;
+    return message;
+  },
+};
+
+function createBaseRegistryLogoutRequest(): RegistryLogoutRequest {
+  return { registry: "" };
+}
+
+export const RegistryLogoutRequest: MessageFns<RegistryLogoutRequest> = {
+  encode(message: RegistryLogoutRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.registry !== "") {
+      writer.uint32(10).string(message.registry);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RegistryLogoutRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRegistryLogoutRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.registry = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<RegistryLogoutRequest>): RegistryLogoutRequest {
+    return RegistryLogoutRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RegistryLogoutRequest>): RegistryLogoutRequest {
+    const message = createBaseRegistryLogoutRequest();
+    message.registry = object.registry ?? "";
+    return message;
+  },
+};
+
+function createBaseRegistryLogoutResponse(): RegistryLogoutResponse {
+  return { file: "", removed: false };
+}
+
+export const RegistryLogoutResponse: MessageFns<RegistryLogoutResponse> = {
+  encode(message: RegistryLogoutResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.file !== "") {
+      writer.uint32(10).string(message.file);
+    }
+    if (message.removed !== false) {
+      writer.uint32(16).bool(message.removed);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RegistryLogoutResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRegistryLogoutResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.file = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.removed = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<RegistryLogoutResponse>): RegistryLogoutResponse {
+    return RegistryLogoutResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RegistryLogoutResponse>): RegistryLogoutResponse {
+    const message = createBaseRegistryLogoutResponse();
+    message.file = object.file ?? "";
+    message.removed = object.removed ?? false;
+    return message;
+  },
+};
+
 export type BerthService = typeof BerthService;
 export const BerthService = {
   info: {
@@ -4290,6 +4886,36 @@ export const BerthService = {
     responseSerialize: (value: CopyResponse): Buffer => Buffer.from(CopyResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): CopyResponse => CopyResponse.decode(value),
   },
+  testRegistry: {
+    path: "/berth.v1.Berth/TestRegistry" as const,
+    requestStream: false as const,
+    responseStream: true as const,
+    requestSerialize: (value: TestRegistryRequest): Buffer => Buffer.from(TestRegistryRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): TestRegistryRequest => TestRegistryRequest.decode(value),
+    responseSerialize: (value: RegistryStep): Buffer => Buffer.from(RegistryStep.encode(value).finish()),
+    responseDeserialize: (value: Buffer): RegistryStep => RegistryStep.decode(value),
+  },
+  registryLogin: {
+    path: "/berth.v1.Berth/RegistryLogin" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: RegistryLoginRequest): Buffer => Buffer.from(RegistryLoginRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): RegistryLoginRequest => RegistryLoginRequest.decode(value),
+    responseSerialize: (value: RegistryLoginResponse): Buffer =>
+      Buffer.from(RegistryLoginResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): RegistryLoginResponse => RegistryLoginResponse.decode(value),
+  },
+  registryLogout: {
+    path: "/berth.v1.Berth/RegistryLogout" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: RegistryLogoutRequest): Buffer =>
+      Buffer.from(RegistryLogoutRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): RegistryLogoutRequest => RegistryLogoutRequest.decode(value),
+    responseSerialize: (value: RegistryLogoutResponse): Buffer =>
+      Buffer.from(RegistryLogoutResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): RegistryLogoutResponse => RegistryLogoutResponse.decode(value),
+  },
 } as const;
 
 export interface BerthServer extends UntypedServiceImplementation {
@@ -4307,6 +4933,9 @@ export interface BerthServer extends UntypedServiceImplementation {
   diskUsage: handleUnaryCall<DiskUsageRequest, DiskUsageResponse>;
   copyFrom: handleUnaryCall<CopyFromRequest, CopyResponse>;
   copyTo: handleUnaryCall<CopyToRequest, CopyResponse>;
+  testRegistry: handleServerStreamingCall<TestRegistryRequest, RegistryStep>;
+  registryLogin: handleUnaryCall<RegistryLoginRequest, RegistryLoginResponse>;
+  registryLogout: handleUnaryCall<RegistryLogoutRequest, RegistryLogoutResponse>;
 }
 
 
