@@ -106,7 +106,7 @@ export class RemoteRepository {
 
   /**
    * What refers to the manifest `digest` (distribution spec v1.1, Listing Referrers): signatures, and whatever else is
-   * attached. Of a registry that keeps no such list, what its clients wrote into the tag that stands in for it.
+   * attached. Of a registry that keeps no such list, or may not be asked for it, what its clients wrote into the tag that stands in for it.
    *
    * @throws {Fault} as `manifest` does
    */
@@ -114,13 +114,13 @@ export class RemoteRepository {
     const doing = `listing what refers to ${this.#shown(digest)}`;
     const { maxManifest, stall } = this.#settings;
     const list = async () =>
-      this.atAnyHost(doing, "resolve", signal, async (session) => {
+      this.atAnyHost(doing, "referrers", signal, async (session) => {
         const headers = { accept: mediaTypes.ociIndex };
         const { answer, url } = await session.ask("GET", `referrers/${digest}`, { headers }, signal);
         return readBody(answer, url, maxManifest, stall, signal);
       });
     const bytes = await list().catch(async (error: unknown) => {
-      if (!isFault(error, "notFound", "internal")) throw error;
+      if (!isFault(error, "notFound", "internal", "invalid")) throw error;
       const byTag = this.manifest(digest.replace(":", "-"), signal);
       return byTag
         .then(({ bytes }) => bytes)
