@@ -3,7 +3,7 @@ import { waitFor } from "../base/deadline.ts";
 import { during, Fault, isFault } from "../base/fault.ts";
 import type { ChainId, DiffId } from "../base/ids.ts";
 import type { Bytes } from "../base/units.ts";
-import type { SnapshotUsage } from "../snapshot/contract.ts";
+import type { LayerOffer, SnapshotUsage } from "../snapshot/contract.ts";
 import type { LayerCipher, LayerSource, UnpackedLayer } from "../snapshot/unpack-contract.ts";
 import type { ArtifactContent } from "../spec/artifact.ts";
 import { plainMediaType } from "../spec/encrypted-layer.ts";
@@ -11,6 +11,7 @@ import { type Descriptor, layerCompression } from "../spec/oci-image.ts";
 import type { LayerStep } from "./contract.ts";
 import { layerKey, type UnpackParts } from "./parts.ts";
 import { ProgressWatch } from "./progress-watch.ts";
+import { bringUnlessProvided } from "./provide.ts";
 
 /** One layer to be brought here, and the chain that it completes. */
 export interface LayerJob {
@@ -21,6 +22,8 @@ export interface LayerJob {
   /** Of an encrypted blob. */
   readonly cipher: LayerCipher | undefined;
   readonly artifact?: ArtifactContent;
+  /** What a snapshotter may get at the layer by; absent: it can't. */
+  readonly offer: LayerOffer | undefined;
   /** Keeps the blob, whatever the settings say of pulled ones. */
   readonly keepBlob: boolean;
   /** The blob's bytes, not verified. Asked only when the blob is not in the store. */
@@ -54,7 +57,9 @@ export async function bringLayer(
   if (await isHere(job.chainId, parts, signal)) return usageOf(job.chainId, parts);
   for (;;) {
     try {
-      return await bringOnce(job, parent, parts, report, signal);
+      const bring = (isTurn: Promise<unknown> | undefined, until: AbortSignal) =>
+        bringOnce(job, isTurn, parts, report, until);
+      return await bringUnlessProvided(job, parent, parts, bring, signal);
     } catch (err) {
       if (!isFault(err, "corrupt") || !job.distrust()) throw err;
       log.warn({ err, layer: job.blob.digest }, "a layer came wrong; another host is asked for it");
@@ -64,7 +69,7 @@ export async function bringLayer(
 
 async function bringOnce(
   job: LayerJob,
-  parent: Promise<SnapshotUsage> | undefined,
+  isTurn: Promise<unknown> | undefined,
   parts: UnpackParts,
   report: (step: LayerStep) => void,
   signal: AbortSignal,
@@ -89,7 +94,7 @@ async function bringOnce(
     report("unpacked");
     if (keepBlobAt !== undefined) await store.content.adopt(keepBlobAt, job.blob.digest);
     await store.fileLists.adopt(listFilesAt, job.diffId);
-    if (parent !== undefined) await waitFor(parent, signal, `waiting for the layer below ${job.blob.digest}`);
+    if (isTurn !== undefined) await waitFor(isTurn, signal, `waiting for the layer below ${job.blob.digest}`);
     const usage = await snapshotter.commitLayer(ingest, job.chainId, job.parent);
     await store.ingests.delete(ingest);
     return usage;

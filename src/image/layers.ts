@@ -6,7 +6,7 @@ import type { LayerProgress, LayerState, LayerStep, PullProgress } from "./contr
 import { bringLayer, isHere, type LayerJob, usageOf } from "./layer.ts";
 import { layerCiphers } from "./layer-ciphers.ts";
 import { layerKey, type UnpackParts } from "./parts.ts";
-import { provideLayers } from "./provide.ts";
+import { offerOf, provideLayers } from "./provide.ts";
 import type { ImageSource } from "./resolve.ts";
 import type { ResolvedImage } from "./resolved.ts";
 
@@ -34,7 +34,7 @@ export async function bringLayers(
   );
   const jobs = jobsOf(image, from, ciphers);
   const present = await countHere(jobs, parts, signal);
-  const provided = await provideLayers(jobs.slice(present), image, from.source, parts, signal);
+  const provided = await provideLayers(jobs.slice(present), parts, signal);
   const here = present + provided.length;
   const missing = jobs.slice(here);
   for (const job of jobs.slice(0, here)) progress(layerProgress(job, "present", job.blob.size));
@@ -61,6 +61,7 @@ function jobsOf(
     chainId,
     parent: image.layers[index - 1]?.chainId,
     cipher: ciphers.get(blob.digest),
+    offer: ciphers.has(blob.digest) ? undefined : offerOf(image, index, from.source), // who provides it has no key
     keepBlob: from.keepBlobs,
     ...(artifact === undefined ? {} : { artifact }),
     fetch: (signal) => from.source.layer(blob, signal),
