@@ -94,12 +94,12 @@ export interface PullOptions {
 
 /**
  * Where a layer stands in a pull. "unpacking": all its bytes came; "unpacked": it waits for those below; "present": on
- * this node before.
+ * this node before; "provided": the snapshotter gets at it by itself, when it is read.
  */
-export type LayerState = "waiting" | "fetching" | "unpacking" | "unpacked" | "done" | "present";
+export type LayerState = "waiting" | "fetching" | "unpacking" | "unpacked" | "done" | "present" | "provided";
 
-/** What the work on one layer tells of itself: how many bytes of its blob were unpacked, or that all were. */
-export type LayerStep = Bytes | "unpacked";
+/** What the work on one layer tells of itself: how many bytes of its blob were unpacked, that all were, or that none need be. */
+export type LayerStep = Bytes | "unpacked" | "provided";
 
 /** How far one layer is; all layers are told of before the first byte comes. */
 export interface LayerProgress {

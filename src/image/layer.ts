@@ -59,7 +59,9 @@ export async function bringLayer(
     try {
       const bring = (isTurn: Promise<unknown> | undefined, until: AbortSignal) =>
         bringOnce(job, isTurn, parts, report, until);
-      return await bringUnlessProvided(job, parent, parts, bring, signal);
+      const brought = await bringUnlessProvided(job, parent, parts, bring, signal);
+      if (brought.provided) report("provided");
+      return brought.usage;
     } catch (err) {
       if (!isFault(err, "corrupt") || !job.distrust()) throw err;
       log.warn({ err, layer: job.blob.digest }, "a layer came wrong; another host is asked for it");

@@ -37,7 +37,8 @@ export async function bringLayers(
   const provided = await provideLayers(jobs.slice(present), parts, signal);
   const here = present + provided.length;
   const missing = jobs.slice(here);
-  for (const job of jobs.slice(0, here)) progress(layerProgress(job, "present", job.blob.size));
+  for (const [index, job] of jobs.slice(0, here).entries())
+    progress(layerProgress(job, index < present ? "present" : "provided", job.blob.size));
   for (const job of missing) progress(layerProgress(job, "waiting", 0));
   const shared = missing.some((job) => parts.work.layers.has(layerKey(job.chainId, parts)));
   const bring = () => bringAll(missing, parts, progress, signal);
@@ -94,7 +95,12 @@ async function bringAll(
   const flights = jobs.map(async (job) => {
     const total = job.blob.size;
     let told = 0;
+    let end: LayerState = "done";
     const tell = (step: LayerStep) => {
+      if (step === "provided") {
+        end = step;
+        return;
+      }
       const done = step === "unpacked" ? total : step;
       if (done < total && performance.now() - told < tellEvery) return;
       told = performance.now();
@@ -107,7 +113,7 @@ async function bringAll(
         tell,
         until,
       );
-      progress(layerProgress(job, "done", total));
+      progress(layerProgress(job, end, total));
       return usage;
     } catch (error) {
       if (!failed.signal.aborted) {
@@ -124,7 +130,7 @@ async function bringAll(
   });
 }
 
-function stateOf(step: LayerStep, total: Bytes): LayerState {
+function stateOf(step: Exclude<LayerStep, "provided">, total: Bytes): LayerState {
   if (step === "unpacked") return step;
   return step < total ? "fetching" : "unpacking";
 }

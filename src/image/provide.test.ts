@@ -67,7 +67,16 @@ test("what is provided above a layer that has to be fetched is not fetched to it
     provides: async (offer, snapshotter) =>
       offer.blob.digest === middle ? provide(offer, snapshotter) : undefined,
   });
-  await node.images.pull(`${server.host}/app:1`, undefined, signal);
+  const ends = new Map<string, string>();
+  await node.images.pullTelling(
+    `${server.host}/app:1`,
+    undefined,
+    (step) => {
+      if (step.phase === "layer") ends.set(step.digest, step.state);
+    },
+    signal,
+  );
+  assert.deepEqual([...ends.values()], ["done", "provided", "done"]);
   assert.deepEqual(
     [lowest, upper].map((digest) => server.count(digest)),
     [1, 1],

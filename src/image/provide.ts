@@ -55,6 +55,7 @@ export async function provideLayers(
  *
  * @param below the layer right below, on its way; absent: it was here, and the layer was offered before
  * @param bring brings it, and commits it when the promise that it gets says so
+ * @returns what it takes, and whether it was provided
  */
 export async function bringUnlessProvided(
   { offer }: OfferedLayer,
@@ -62,9 +63,9 @@ export async function bringUnlessProvided(
   parts: UnpackParts,
   bring: (isTurn: Promise<unknown> | undefined, signal: AbortSignal) => Promise<SnapshotUsage>,
   signal: AbortSignal,
-): Promise<SnapshotUsage> {
+): Promise<{ usage: SnapshotUsage; provided: boolean }> {
   if (offer === undefined || below === undefined || parts.snapshotter.provideLayer === undefined)
-    return bring(below, signal);
+    return { usage: await bring(below, signal), provided: false };
   const provided = new AbortController();
   let usage: SnapshotUsage | undefined;
   const offered = below.then(async () => {
@@ -73,10 +74,11 @@ export async function bringUnlessProvided(
   });
   offered.catch(() => undefined);
   try {
-    return await bring(offered, AbortSignal.any([signal, provided.signal]));
+    const until = AbortSignal.any([signal, provided.signal]);
+    return { usage: await bring(offered, until), provided: false };
   } catch (error) {
     if (usage === undefined || signal.aborted) throw error;
-    return usage;
+    return { usage, provided: true };
   }
 }
 

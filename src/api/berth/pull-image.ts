@@ -34,6 +34,7 @@ const layerStates: Readonly<Record<LayerProgress["state"], LayerState>> = {
   unpacked: LayerState.LAYER_UNPACKED,
   done: LayerState.LAYER_DONE,
   present: LayerState.LAYER_PRESENT,
+  provided: LayerState.LAYER_PROVIDED,
 };
 
 function encodeProgress(step: PullProgress): PullImageProgress {

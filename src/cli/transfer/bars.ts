@@ -37,6 +37,7 @@ const busiest: readonly LayerState[] = [
   LayerState.LAYER_UNPACKED,
   LayerState.LAYER_DONE,
   LayerState.LAYER_MOUNTED,
+  LayerState.LAYER_PROVIDED,
   LayerState.LAYER_PRESENT,
 ];
 
@@ -74,7 +75,7 @@ function layerLine(
   words: TransferWords,
 ): string {
   const { state, done, total } = layer;
-  const isThere = state === LayerState.LAYER_PRESENT;
+  const isThere = state === LayerState.LAYER_PRESENT || state === LayerState.LAYER_PROVIDED;
   const isMoving = state === LayerState.LAYER_FETCHING || state === LayerState.LAYER_PUSHING;
   const fraction = isThere ? 1 : part(done, total);
   const figures = isMoving ? `${size(done)}/${size(total)}` : size(total);

@@ -8,6 +8,7 @@ import type { TransferWords } from "./words.ts";
 const ends: readonly LayerState[] = [
   LayerState.LAYER_DONE,
   LayerState.LAYER_PRESENT,
+  LayerState.LAYER_PROVIDED,
   LayerState.LAYER_MOUNTED,
 ];
 

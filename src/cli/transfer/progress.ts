@@ -44,7 +44,9 @@ class Meter {
 
 /** Layers in these states need no bytes. */
 const isThere = (state: LayerState) =>
-  state === LayerState.LAYER_PRESENT || state === LayerState.LAYER_MOUNTED;
+  state === LayerState.LAYER_PRESENT ||
+  state === LayerState.LAYER_MOUNTED ||
+  state === LayerState.LAYER_PROVIDED;
 const isMoving = (state: LayerState) =>
   state === LayerState.LAYER_FETCHING || state === LayerState.LAYER_PUSHING;
 

@@ -87,7 +87,11 @@ test("lines: each layer once, and every five seconds how far the whole is", () =
   assert.deepEqual(told(6_000), []);
   pull.take(layer("a", LAYER_PRESENT, 500, 500), 6_000);
   pull.take(layer("b", LAYER_WAITING, 0, 9_000_000), 6_000);
-  assert.deepEqual(told(6_000), ["layer aaaaaaaaaaaa 500B here already"]);
+  pull.take(layer("c", LayerState.LAYER_PROVIDED, 700, 700), 6_000);
+  assert.deepEqual(told(6_000), [
+    "layer aaaaaaaaaaaa 500B here already",
+    "layer cccccccccccc 700B fetched on demand",
+  ]);
   pull.take(layer("b", LAYER_FETCHING, 3_000_000, 9_000_000), 9_000);
   assert.deepEqual(told(10_900), []);
   assert.match(told(11_000).join(), /^3\.00MB of 9\.00MB, \S+\/s$/);

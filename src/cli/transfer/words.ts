@@ -19,6 +19,7 @@ export const pullWords: TransferWords = {
     [LayerState.LAYER_UNPACKED]: "unpacked",
     [LayerState.LAYER_DONE]: "done",
     [LayerState.LAYER_PRESENT]: "here already",
+    [LayerState.LAYER_PROVIDED]: "fetched on demand",
   },
 };
 

@@ -62,7 +62,9 @@ class PullCount {
   readonly brought = new Map<Digest, Bytes>();
 
   take(step: PullProgress): void {
-    if (step.phase === "layer" && step.state !== "present") this.brought.set(step.digest, step.done);
+    if (step.phase !== "layer" || step.state === "present") return;
+    if (step.state === "provided") this.brought.delete(step.digest);
+    else this.brought.set(step.digest, step.done);
   }
 
   get fetched(): Bytes {

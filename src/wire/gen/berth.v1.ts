@@ -19,6 +19,7 @@ export const LayerState = {
   LAYER_UNPACKED: 5,
   LAYER_PUSHING: 6,
   LAYER_MOUNTED: 7,
+  LAYER_PROVIDED: 8,
 } as const;
 
 export type LayerState = typeof LayerState[keyof typeof LayerState];
@@ -32,6 +33,7 @@ export namespace LayerState {
   export type LAYER_UNPACKED = typeof LayerState.LAYER_UNPACKED;
   export type LAYER_PUSHING = typeof LayerState.LAYER_PUSHING;
   export type LAYER_MOUNTED = typeof LayerState.LAYER_MOUNTED;
+  export type LAYER_PROVIDED = typeof LayerState.LAYER_PROVIDED;
 }
 
 export const VerifiedState = {
