@@ -80,7 +80,12 @@ export interface Config {
     /** Registries, and beginnings of names, from which nothing is pulled. */
     blocked: string[];
     pullProgressTimeout: Ms;
+    /** Of a layer, over `pullProgressTimeout`: bytes a second. */
+    minimumPullRate: Bytes;
     maxConcurrentLayers: number;
+    /** From which layers are fetched, of all pulls together. */
+    maxConnectionsPerHost: number;
+    maxConnectionsPerLayer: number;
   };
   image: {
     /** One of `knownSnapshotters`. */

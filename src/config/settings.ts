@@ -115,7 +115,10 @@ export const settings = section<Config>({
     aliases: setting(read.tableOf(read.text), {}),
     blocked: setting(read.listOf(read.text), []),
     pullProgressTimeout: setting(read.duration, 60 * second),
+    minimumPullRate: setting(read.size, 1024),
     maxConcurrentLayers: setting(read.wholeNumber(1), 16),
+    maxConnectionsPerHost: setting(read.wholeNumber(1), 12),
+    maxConnectionsPerLayer: setting(read.wholeNumber(1), 4),
   }),
   image: section<Config["image"]>({
     snapshotter: setting(read.text, "overlay"),

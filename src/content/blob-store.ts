@@ -7,6 +7,7 @@ import type { Digest } from "../base/ids.ts";
 import type { Bytes } from "../base/units.ts";
 import { syncFileSystem } from "../linux/sync-file-system.ts";
 import { digestFromHex, digestOf, hexOf, isDigest } from "../spec/digest.ts";
+import { PartialBlob } from "./partial-blob.ts";
 
 const layoutFile = "oci-layout";
 const indexFile = "index.json";
@@ -20,6 +21,7 @@ const blockBytes = 512;
  */
 export class BlobStore {
   readonly directory: string;
+  readonly #partialsInUse = new Set<Digest>();
 
   private constructor(directory: string) {
     this.directory = directory;
@@ -27,7 +29,7 @@ export class BlobStore {
 
   /**
    * Opens the store at `directory`, made if it isn't there, and drops what was being written when the daemon
-   * died, but for the beginnings of blobs that are kept on purpose.
+   * died, but for blobs that have come in part, which are gone on with.
    */
   static async open(directory: string): Promise<BlobStore> {
     const store = new BlobStore(directory);
@@ -147,20 +149,54 @@ export class BlobStore {
   }
 
   /**
-   * Where the beginning of a blob is kept whose fetching may go on later. Nothing of it is verified: whoever completes it
-   * does that, over the whole, and drops it when it is wrong.
+   * A blob on its way here, as far as it has come, to be gone on with. Nothing of it is verified: whoever completes it does
+   * that, over the whole. Who comes while another has it gets one of its own, of which nothing is kept.
+   *
+   * @throws {Fault} internal
    */
-  partialPath(digest: Digest): string {
+  async openPartial({ digest, size }: { digest: Digest; size: Bytes }): Promise<PartialBlob> {
+    const path = this.#partialsInUse.has(digest) ? this.ingestPath() : this.#partialPath(digest);
+    try {
+      if (path === this.#partialPath(digest)) this.#partialsInUse.add(digest);
+      return await PartialBlob.open({ path, size }, () => this.#closed(path, digest));
+    } catch (cause) {
+      await this.#closed(path, digest);
+      throw new Fault("internal", `opening ${path}, where ${digest} is to come`, { cause });
+    }
+  }
+
+  /** True if some of the blob has come and waits for who goes on. */
+  async hasPartial(digest: Digest): Promise<boolean> {
+    return (await stat(this.#partialPath(digest)).catch(() => undefined)) !== undefined;
+  }
+
+  /** Takes a blob that came whole, and that the caller has verified. */
+  async adoptPartial(partial: PartialBlob, digest: Digest): Promise<void> {
+    await partial.finish();
+    await this.adopt(partial.path, digest);
+  }
+
+  /** Drops what has come of a blob, unless somebody is bringing it. */
+  async dropPartial(digest: Digest): Promise<void> {
+    if (!this.#partialsInUse.has(digest)) await rm(this.#partialPath(digest), { force: true });
+  }
+
+  async #closed(path: string, digest: Digest): Promise<void> {
+    if (path === this.#partialPath(digest)) this.#partialsInUse.delete(digest);
+    else await this.drop(path);
+  }
+
+  #partialPath(digest: Digest): string {
     return join(this.directory, "partial", hexOf(digest));
   }
 
-  /** The blobs of which a beginning is here, and what that takes on disk. */
+  /** The blobs of which some has come, and what that takes. */
   async partials(): Promise<{ digest: Digest; size: Bytes }[]> {
     const found: { digest: Digest; size: Bytes }[] = [];
     for (const name of await readdir(join(this.directory, "partial"))) {
       const digest = `sha256:${name}`;
       if (!isDigest(digest)) continue;
-      const state = await stat(this.partialPath(digest)).catch(() => undefined); // gone meanwhile
+      const state = await stat(this.#partialPath(digest)).catch(() => undefined); // gone meanwhile
       if (state !== undefined) found.push({ digest, size: state.blocks * blockBytes });
     }
     return found;
@@ -176,10 +212,10 @@ export class BlobStore {
     await rm(path, { force: true });
   }
 
-  /** Removes a blob, or the beginning of one. Succeeds if it is not here. */
+  /** Removes a blob, or what has come of one. Succeeds if it is not here. */
   async delete(digest: Digest): Promise<void> {
     await rm(this.pathOf(digest), { force: true });
-    await rm(this.partialPath(digest), { force: true });
+    await this.dropPartial(digest);
   }
 
   /** Every blob here; `undefined` digests are files that have no business in the store. */

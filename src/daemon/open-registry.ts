@@ -12,6 +12,8 @@ export function openRegistry(config: RegistryConfig, processes: Processes): Regi
     maxManifest: config.image.maxManifest,
     // A connection that stalls is given up early enough for another one to save the pull.
     stall: Math.min(20_000, Math.ceil(config.registry.pullProgressTimeout / 3)),
+    connectionsPerHost: config.registry.maxConnectionsPerHost,
+    connectionsPerLayer: config.registry.maxConnectionsPerLayer,
     proxyEnv: process.env,
   });
 }

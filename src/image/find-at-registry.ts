@@ -46,6 +46,7 @@ export function registrySource(repository: RemoteRepository, reference: string):
         ? (await repository.manifest(blob.digest, signal)).bytes
         : repository.smallBlob(blob, signal),
     layer: (blob, signal) => repository.blob(blob, signal),
+    fetchLayer: (blob, into, watch, signal) => repository.fetchBlob(blob, into, watch, signal),
     distrust: (digest) => repository.distrust(digest),
   };
 }

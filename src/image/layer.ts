@@ -4,37 +4,34 @@ import { during, Fault, isFault } from "../base/fault.ts";
 import type { ChainId, DiffId } from "../base/ids.ts";
 import type { Bytes } from "../base/units.ts";
 import type { LayerOffer, SnapshotUsage } from "../snapshot/contract.ts";
-import type { LayerCipher, LayerSource, UnpackedLayer } from "../snapshot/unpack-contract.ts";
+import type { LayerCipher, UnpackedLayer } from "../snapshot/unpack-contract.ts";
 import type { ArtifactContent } from "../spec/artifact.ts";
 import { plainMediaType } from "../spec/encrypted-layer.ts";
-import { type Descriptor, layerCompression } from "../spec/oci-image.ts";
+import { layerCompression } from "../spec/oci-image.ts";
 import type { LayerStep } from "./contract.ts";
+import { hasBlob, openBlob, type WantedBlob } from "./layer-blob.ts";
 import { layerKey, type UnpackParts } from "./parts.ts";
-import { ProgressWatch } from "./progress-watch.ts";
 import { bringUnlessProvided } from "./provide.ts";
+import { RateWatch } from "./rate-watch.ts";
 
 /** One layer to be brought here, and the chain that it completes. */
-export interface LayerJob {
+export interface LayerJob extends WantedBlob {
   readonly chainId: ChainId;
   readonly parent: ChainId | undefined;
   readonly diffId: DiffId;
-  readonly blob: Descriptor;
   /** Of an encrypted blob. */
   readonly cipher: LayerCipher | undefined;
   readonly artifact?: ArtifactContent;
   /** What a snapshotter may get at the layer by; absent: it can't. */
   readonly offer: LayerOffer | undefined;
-  /** Keeps the blob, whatever the settings say of pulled ones. */
-  readonly keepBlob: boolean;
-  /** The blob's bytes, not verified. Asked only when the blob is not in the store. */
-  fetch(signal: AbortSignal): AsyncIterable<Uint8Array>;
   /** What was fetched is not what it should be. True if another place is left to fetch it from. */
   distrust(): boolean;
 }
 
 /**
  * Fetches, unpacks and commits one layer; the work of a flight in `LayerWork`. What comes with another content is
- * fetched again from the next host. Nothing is left when it throws.
+ * fetched again from the next host, and once from the same one if some of it had come at an earlier try. When it throws,
+ * nothing is left but what has come of a fetched blob.
  *
  * @throws {Fault} corrupt, exhausted, unimplemented, deadline (no progress), and what the source throws
  */
@@ -56,6 +53,7 @@ export async function bringLayer(
   }
   if (await isHere(job.chainId, parts, signal)) return usageOf(job.chainId, parts);
   for (;;) {
+    const goesOn = await parts.store.content.hasPartial(job.blob.digest);
     try {
       const bring = (isTurn: Promise<unknown> | undefined, until: AbortSignal) =>
         bringOnce(job, isTurn, parts, report, until);
@@ -63,8 +61,8 @@ export async function bringLayer(
       if (brought.provided) report("provided");
       return brought.usage;
     } catch (err) {
-      if (!isFault(err, "corrupt") || !job.distrust()) throw err;
-      log.warn({ err, layer: job.blob.digest }, "a layer came wrong; another host is asked for it");
+      if (!isFault(err, "corrupt") || (!goesOn && !job.distrust())) throw err;
+      log.warn({ err, layer: job.blob.digest }, "a layer came wrong; it is fetched anew");
     }
   }
 }
@@ -79,7 +77,9 @@ async function bringOnce(
   const { store, work, snapshotter } = parts;
   const ingest = newIngest();
   const keepBlobAt =
-    job.keepBlob && !(await hasBlob(job.blob, parts)) ? store.content.ingestPath() : undefined;
+    job.keepBlob && "stream" in job.bytes && !(await hasBlob(job.blob, parts))
+      ? store.content.ingestPath()
+      : undefined;
   const listFilesAt = store.content.ingestPath();
   try {
     await store.ingests.put(ingest, {
@@ -99,6 +99,7 @@ async function bringOnce(
     if (isTurn !== undefined) await waitFor(isTurn, signal, `waiting for the layer below ${job.blob.digest}`);
     const usage = await snapshotter.commitLayer(ingest, job.chainId, job.parent);
     await store.ingests.delete(ingest);
+    await store.content.dropPartial(job.blob.digest);
     return usage;
   } catch (error) {
     for (const path of [keepBlobAt, listFilesAt]) if (path !== undefined) await store.content.drop(path);
@@ -145,47 +146,35 @@ async function unpack(
   let done = 0;
   const { digest, size } = job.blob;
   const packing = { mediaType: plainMediaType(job.blob.mediaType), cipher: job.cipher };
-  using watch = new ProgressWatch(
-    settings.pullProgressTimeout,
+  using watch = new RateWatch(
+    settings.minimumRate,
     () => `layer ${digest} stands at ${done} of ${size} bytes`,
   );
   const until = AbortSignal.any([signal, watch.signal]);
-  const progress = (bytes: Bytes) => {
-    watch.moved();
-    done = bytes;
-    report(bytes);
-  };
   const limits = { maxUnpacked: settings.maxLayer, maxFiles: settings.maxFiles };
-  const stored = await hasBlob(job.blob, parts);
-  const source: LayerSource = stored
-    ? { file: store.content.pathOf(digest) }
-    : watched(job.fetch(until), watch);
   const { keepBlobAt, listFilesAt } = beside;
   const keep = keepBlobAt === undefined ? {} : { keepBlobAt };
   const artifact = job.artifact === undefined ? {} : { artifact: { content: job.artifact, size } };
+  const from = await openBlob(job, parts, watch, until);
+  const progress = (bytes: Bytes) => {
+    watch.moved(bytes - done);
+    done = bytes;
+    from.readTo(bytes);
+    report(bytes);
+  };
   try {
     const unpacked = await store.unpacker.unpackLayer(
-      { source, ...packing, directory, limits, progress, listFilesAt, ...keep, ...artifact },
+      { source: from.source, ...packing, directory, limits, progress, listFilesAt, ...keep, ...artifact },
       until,
     );
     verify(job, unpacked);
+    from.verified();
   } catch (error) {
-    // A stored blob that rotted must not stand in the way of the next try.
-    if (stored && isFault(error, "corrupt")) await store.content.delete(digest);
+    if (isFault(error, "corrupt")) from.isWrong();
     throw during(`layer ${digest}`, error);
+  } finally {
+    await from.close();
   }
-}
-
-async function* watched(chunks: AsyncIterable<Uint8Array>, watch: ProgressWatch): AsyncGenerator<Uint8Array> {
-  for await (const chunk of chunks) {
-    watch.moved();
-    yield chunk;
-  }
-}
-
-async function hasBlob(blob: Descriptor, { store, work }: UnpackParts): Promise<boolean> {
-  using _blob = await work.digestLocks.hold(blob.digest, new AbortController().signal);
-  return (await store.content.size(blob.digest)) === blob.size;
 }
 
 /** @throws {Fault} corrupt when what came is not what manifest and config promise */

@@ -2,8 +2,10 @@ import type { Digest } from "../base/ids.ts";
 import type { Bytes } from "../base/units.ts";
 import type { SnapshotUsage } from "../snapshot/contract.ts";
 import type { LayerCipher } from "../snapshot/unpack-contract.ts";
+import type { Descriptor } from "../spec/oci-image.ts";
 import type { LayerProgress, LayerState, LayerStep, PullProgress } from "./contract.ts";
 import { bringLayer, isHere, type LayerJob, usageOf } from "./layer.ts";
+import type { LayerFeed } from "./layer-blob.ts";
 import { layerCiphers } from "./layer-ciphers.ts";
 import { layerKey, type UnpackParts } from "./parts.ts";
 import { offerOf, provideLayers } from "./provide.ts";
@@ -65,9 +67,16 @@ function jobsOf(
     offer: ciphers.has(blob.digest) ? undefined : offerOf(image, index, from.source), // who provides it has no key
     keepBlob: from.keepBlobs,
     ...(artifact === undefined ? {} : { artifact }),
-    fetch: (signal) => from.source.layer(blob, signal),
+    bytes: bytesOf(blob, from.source),
     distrust: () => from.source.distrust?.(blob.digest) ?? false,
   }));
+}
+
+function bytesOf(blob: Descriptor, source: ImageSource): LayerFeed {
+  const { fetchLayer } = source;
+  return fetchLayer === undefined
+    ? { stream: (signal) => source.layer(blob, signal) }
+    : { fetch: (into, watch, signal) => fetchLayer(blob, into, watch, signal) };
 }
 
 /** How many of the lowest layers are here: with a chain, all below it are. */

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import type { Logger } from "pino";
 import type { BootId, Digest, ImageId } from "../base/ids.ts";
 import { KeyedLocks } from "../base/lock.ts";
+import { Slots } from "../base/slots.ts";
 import type { Config } from "../config/schema.ts";
 import { BlobStore } from "../content/blob-store.ts";
 import { FileLists } from "../content/file-lists.ts";
@@ -19,9 +20,11 @@ import { Pins } from "./pins.ts";
 import { hostPlatforms } from "./platform.ts";
 import { parseImageRecord, parseIngestRecord, parseLeaseRecord } from "./records.ts";
 import { SharedWork } from "./shared-work.ts";
-import { Slots } from "./slots.ts";
 
-type RegistrySettings = Pick<Config["registry"], "pullProgressTimeout" | "maxConcurrentLayers">;
+type RegistrySettings = Pick<
+  Config["registry"],
+  "pullProgressTimeout" | "minimumPullRate" | "maxConcurrentLayers"
+>;
 
 /** What the images of a node are built from. */
 export interface ImagesOptions {
@@ -50,7 +53,7 @@ export interface ImagesOptions {
  */
 export async function openImages(options: ImagesOptions): Promise<NodeImages> {
   const { config, metadata, snapshotters, unpacker, users, bootId, log } = options;
-  const { pullProgressTimeout, maxConcurrentLayers } = config.registry;
+  const { pullProgressTimeout: over, minimumPullRate: rate, maxConcurrentLayers } = config.registry;
   const { keepLayerBlobs, keepUnfinished, maxManifest, maxLayer, maxLayers, maxFiles } = config.image;
   const limits = { maxManifest, maxLayer, maxLayers, maxFiles, maxConcurrentLayers };
   const parts: ImageParts = {
@@ -79,7 +82,7 @@ export async function openImages(options: ImagesOptions): Promise<NodeImages> {
       ...limits,
       keepLayerBlobs,
       keepUnfinished,
-      pullProgressTimeout,
+      minimumRate: { rate, over },
       syncDelay: options.syncDelay ?? 1_000,
     },
     pinned: new PinnedImages(config.image.pinned),

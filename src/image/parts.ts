@@ -1,6 +1,7 @@
 import type { Logger } from "pino";
 import type { BootId, ChainId, ContainerId, Digest, ImageId, SnapshotKey } from "../base/ids.ts";
 import type { KeyedLocks } from "../base/lock.ts";
+import type { Slots } from "../base/slots.ts";
 import type { Bytes, Ms } from "../base/units.ts";
 import type { BlobStore } from "../content/blob-store.ts";
 import type { FileLists } from "../content/file-lists.ts";
@@ -16,9 +17,9 @@ import type { Platform } from "../spec/oci-image.ts";
 import type { ImageRecord, LayerStep, PullObserver } from "./contract.ts";
 import type { PinnedImages } from "./pinned.ts";
 import type { Pins } from "./pins.ts";
+import type { RateRule } from "./rate-watch.ts";
 import type { IngestRecord, LeaseRecord } from "./records.ts";
 import type { SharedWork } from "./shared-work.ts";
-import type { Slots } from "./slots.ts";
 
 /** A container, as it counts on images. */
 export interface ImageUser {
@@ -55,8 +56,8 @@ export interface ImageSettings {
   /** Of a layer. */
   readonly maxFiles: number;
   readonly maxConcurrentLayers: number;
-  /** A layer that gets no further for so long ends its pull. */
-  readonly pullProgressTimeout: Ms;
+  /** A layer that gets on more slowly ends its pull. */
+  readonly minimumRate: RateRule;
   /** How long what an unfinished pull has brought is kept for the next one; 0: not at all. */
   readonly keepUnfinished: Ms;
   /** From a pull's end to the sync that makes it durable. */

@@ -1,5 +1,6 @@
 import { during, Fault } from "../base/fault.ts";
 import type { Digest } from "../base/ids.ts";
+import { Slots } from "../base/slots.ts";
 import type { Bytes } from "../base/units.ts";
 import type { BlobArrival } from "../registry/push-repository.ts";
 import type { Moved } from "../registry/upload.ts";
@@ -10,7 +11,6 @@ import { type AuthFor, layerBytes } from "./layer-bytes.ts";
 import type { ImageParts } from "./parts.ts";
 import { addNames } from "./record.ts";
 import { configDigestOf } from "./resolved.ts";
-import { Slots } from "./slots.ts";
 import { blobsOf } from "./sweep.ts";
 
 /** Readers of progress are people: in milliseconds, for each blob. */

@@ -1,5 +1,6 @@
 import { Fault } from "../base/fault.ts";
 import type { Digest } from "../base/ids.ts";
+import type { BlobTarget, FetchWatch } from "../registry/blob-fetch.ts";
 import { marksCheckpoint } from "../spec/checkpoint.ts";
 import { chainIds } from "../spec/digest.ts";
 import {
@@ -23,7 +24,9 @@ export interface ImageSource {
   small(blob: Descriptor, signal: AbortSignal): Promise<Uint8Array>;
   /** The bytes of a layer, not verified. */
   layer(blob: Descriptor, signal: AbortSignal): AsyncIterable<Uint8Array>;
-  /** What `layer` gave was wrong. True if to ask again may bring something else: it comes from another host. */
+  /** Brings what `into` wants of a layer, not verified: so that what came is not fetched again. Absent: nothing is fetched. */
+  fetchLayer?(blob: Descriptor, into: BlobTarget, watch: FetchWatch, signal: AbortSignal): Promise<void>;
+  /** What came last of a layer was wrong. True if to ask again may bring something else: it comes from another host. */
   distrust?(digest: Digest): boolean;
 }
 

@@ -33,18 +33,25 @@ export async function readBody(
   return Buffer.concat(chunks);
 }
 
+/** The body as it comes, chunk by chunk; as `bodyBatches` else. */
+export async function* bodyChunks(
+  ...from: Parameters<typeof bodyBatches>
+): AsyncGenerator<Uint8Array, void, undefined> {
+  for await (const batch of bodyBatches(...from)) yield* batch;
+}
+
 /**
- * The body as it comes. The connection is ended when the reader leaves early, when `signal` aborts, and when
+ * The body as it comes: each time all that has come meanwhile. The connection is ended when the reader leaves early, when `signal` aborts, and when
  * nothing comes for `stall` while the reader waits; a reader that takes its time stalls nothing.
  *
  * @throws {ConnectionLost} when it breaks off or stalls
  */
-export async function* bodyChunks(
+export async function* bodyBatches(
   answer: IncomingMessage,
   url: URL,
   stall: Ms,
   signal: AbortSignal,
-): AsyncGenerator<Uint8Array, void, undefined> {
+): AsyncGenerator<Uint8Array[], void, undefined> {
   const abort = () => answer.destroy(new Error("given up"));
   signal.addEventListener("abort", abort, { once: true });
   using queue = new BodyQueue(answer);
@@ -56,9 +63,9 @@ export async function* bodyChunks(
     throwIfEnded(signal, `reading ${showUrl(url)}`);
     for (;;) {
       timer.refresh();
-      const chunk = await queue.next();
-      if (chunk === undefined) break;
-      yield chunk;
+      const batch = await queue.next();
+      if (batch === undefined) break;
+      yield batch;
     }
     if (!answer.complete) throw new Error("the connection was closed before the end");
   } catch (cause) {
@@ -75,7 +82,7 @@ export async function* bodyChunks(
 class BodyQueue implements Disposable {
   readonly #answer: IncomingMessage;
   readonly #socket: Socket;
-  readonly #chunks: Uint8Array[] = [];
+  #chunks: Uint8Array[] = [];
   #size = 0;
   #ended = false;
   #error: Error | undefined;
@@ -104,7 +111,7 @@ class BodyQueue implements Disposable {
   }
 
   /** Undefined at the end. @throws the stream's error */
-  async next(): Promise<Uint8Array | undefined> {
+  async next(): Promise<Uint8Array[] | undefined> {
     while (this.#chunks.length === 0) {
       if (this.#error !== undefined) throw this.#error;
       if (this.#ended) return undefined;
@@ -112,9 +119,10 @@ class BodyQueue implements Disposable {
       await new Promise<void>((resolve) => (this.#wake = resolve));
       this.#wake = undefined;
     }
-    const chunk = this.#chunks.shift();
-    this.#size -= chunk?.length ?? 0;
-    return chunk;
+    const batch = this.#chunks;
+    this.#chunks = [];
+    this.#size = 0;
+    return batch;
   }
 
   [Symbol.dispose](): void {

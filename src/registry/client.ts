@@ -6,6 +6,7 @@ import type { RegistryHost } from "../spec/registry-host.ts";
 import { readRegistryHosts } from "../spec/registry-hosts-file.ts";
 import { candidatesOf, type ShortNames, usualShortNames } from "../spec/short-names.ts";
 import { type BackOff, defaultBackOff } from "./back-off.ts";
+import { HostConnections } from "./connections.ts";
 import { type Credential, type GivenCredential, readCredential } from "./credential.ts";
 import type { CredentialFile } from "./credential-file.ts";
 import type { CredentialSources, FoundCredential } from "./credential-sources.ts";
@@ -38,6 +39,10 @@ export interface RegistryOptions extends RegistryRules {
   readonly stall?: Ms;
   readonly backOff?: BackOff;
   readonly health?: HealthLimits;
+  /** For blobs, from all pulls together: 12 unless said. */
+  readonly connectionsPerHost?: number;
+  /** 4 unless said. */
+  readonly connectionsPerLayer?: number;
   /** Environment in which HTTPS_PROXY, HTTP_PROXY and NO_PROXY are looked up; none unless given. */
   readonly proxyEnv?: NodeJS.ProcessEnv;
 }
@@ -57,12 +62,14 @@ export class RegistryClient {
   /** How the hosts have done so far. */
   readonly health: HostHealth;
   readonly #stall: Ms;
+  readonly #connections: HostConnections;
 
   constructor(options: RegistryOptions) {
     this.#options = options;
     this.#rules = options;
     this.health = new HostHealth(options.health);
     this.#stall = options.stall ?? 20_000;
+    this.#connections = new HostConnections(options.connectionsPerHost ?? 12);
     this.#transport = new Transport(this.#stall, options.proxyEnv);
   }
 
@@ -141,6 +148,8 @@ export class RegistryClient {
       stall: this.#stall,
       backOff,
       health,
+      connections: this.#connections,
+      mostLanes: this.#options.connectionsPerLayer ?? 4,
       maxManifest,
       configPath,
     });

@@ -7,8 +7,11 @@ import { type Descriptor, mediaTypes, parseManifest } from "../spec/oci-image.ts
 import { type Reference, repositoryName } from "../spec/reference.ts";
 import type { HostCapability } from "../spec/registry-host.ts";
 import { type BackOff, retrying } from "./back-off.ts";
+import { BlobFetch, type BlobTarget, type FetchWatch, NoHostLeft } from "./blob-fetch.ts";
+import { BlobHosts, BlobTrust } from "./blob-hosts.ts";
 import { blobFrom } from "./blob-stream.ts";
 import { readBody } from "./body.ts";
+import type { HostConnections } from "./connections.ts";
 import { type HostFailure, noHostServes } from "./failures.ts";
 import type { HostHealth } from "./host-health.ts";
 import type { HostSession } from "./host-session.ts";
@@ -28,6 +31,9 @@ export interface RepositorySettings {
   readonly stall: Ms;
   readonly backOff: BackOff;
   readonly health: HostHealth;
+  readonly connections: HostConnections;
+  /** At most so many connections bring one blob. */
+  readonly mostLanes: number;
   readonly maxManifest: Bytes;
   readonly configPath: string;
 }
@@ -45,9 +51,7 @@ export class RemoteRepository {
   readonly #reference: Reference;
   readonly #sessions: readonly HostSession[];
   readonly #settings: RepositorySettings;
-  /** Hosts that gave bytes of a blob, and those whose bytes were wrong: not asked for that blob again. */
-  readonly #gave = new Map<Digest, Set<HostSession>>();
-  readonly #wrong = new Map<Digest, Set<HostSession>>();
+  readonly #trust = new BlobTrust();
 
   constructor(reference: Reference, sessions: readonly HostSession[], settings: RepositorySettings) {
     this.#reference = reference;
@@ -158,49 +162,67 @@ export class RemoteRepository {
    * @throws {Fault} as `manifest` does
    */
   async *blob(blob: Descriptor, signal: AbortSignal): AsyncGenerator<Uint8Array, void, undefined> {
-    const failures: HostFailure[] = [];
-    let done = 0;
-    const gave = new Set<HostSession>();
-    this.#gave.set(blob.digest, gave);
-    const { health } = this.#settings;
-    for (const [session, backOff] of hostTurns(this.#able("pull"), this.#settings, failures)) {
-      const { base } = session.host;
-      if (this.#wrong.get(blob.digest)?.has(session) === true) {
-        const error = new Fault("corrupt", `what came of ${blob.digest} was not what the digest says`);
-        failures.push({ session, error });
-        health.left(base);
-        continue;
-      }
+    const hosts = this.#blobHosts(blob);
+    const rest = { from: 0, to: blob.size };
+    for (let host = hosts.current; host !== undefined; host = hosts.current) {
+      const [session, backOff] = host;
+      const patience = { stall: this.#settings.stall, backOff };
       try {
-        for await (const chunk of blobFrom(session, blob, done, { ...this.#settings, backOff }, signal)) {
-          gave.add(session);
-          done += chunk.length;
-          yield chunk;
+        for await (const batch of blobFrom(session, blob, rest, patience, () => undefined, signal)) {
+          hosts.gave(session);
+          for (const chunk of batch) {
+            rest.from += chunk.length;
+            yield chunk;
+          }
         }
-        health.answered(base);
+        hosts.answered(session);
         return;
       } catch (error) {
-        health.failed(base, error, signal);
+        hosts.failed(session, error, signal);
         throwIfEnded(signal, `fetching ${this.#shown(blob.digest)}`);
-        failures.push({ session, error });
       } finally {
-        health.left(base);
+        hosts.left(session);
       }
     }
-    throw noHostServes(`fetching ${this.#shown(blob.digest)}`, failures, this.#settings);
+    throw noHostServes(`fetching ${this.#shown(blob.digest)}`, hosts.failures, this.#settings);
   }
 
   /**
-   * What `blob` gave last was not what the digest says: whoever gave of it is not asked for this blob again.
+   * Brings what `target` wants of a blob, over several connections where that makes it faster. Not verified: whoever reads
+   * it compares the digest.
+   *
+   * @throws {Fault} as `manifest` does; what the target throws
+   */
+  async fetchBlob(
+    blob: Descriptor,
+    target: BlobTarget,
+    watch: FetchWatch,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const doing = `fetching ${this.#shown(blob.digest)}`;
+    const { stall, connections, mostLanes } = this.#settings;
+    const parts = { hosts: this.#blobHosts(blob), connections, stall, mostLanes };
+    try {
+      await new BlobFetch(blob, target, parts, watch).run(signal);
+    } catch (error) {
+      throwIfEnded(signal, doing);
+      if (error instanceof NoHostLeft) throw noHostServes(doing, parts.hosts.failures, this.#settings);
+      throw error;
+    }
+  }
+
+  /**
+   * What came last of the blob was not what the digest says: whoever gave of it is not asked for it again.
    *
    * @returns true if another host is left to ask; false, too, when none had given anything
    */
   distrust(digest: Digest): boolean {
-    const gave = this.#gave.get(digest) ?? new Set();
-    const wrong = (this.#wrong.get(digest) ?? new Set()).union(gave);
-    this.#wrong.set(digest, wrong);
-    this.#gave.delete(digest);
-    return gave.size > 0 && this.#able("pull").some((session) => !wrong.has(session));
+    const somebodyGave = this.#trust.distrust(digest);
+    return somebodyGave && this.#able("pull").some((session) => !this.#trust.isWrong(digest, session));
+  }
+
+  #blobHosts({ digest }: Descriptor): BlobHosts {
+    return new BlobHosts(digest, this.#able("pull"), this.#settings, this.#trust);
   }
 
   /**

@@ -1,3 +1,4 @@
+import type { Growth } from "../base/growth.ts";
 import type { DiffId, Digest } from "../base/ids.ts";
 import type { Bytes } from "../base/units.ts";
 import type { ArtifactContent } from "../spec/artifact.ts";
@@ -9,7 +10,17 @@ import type { ArtifactContent } from "../spec/artifact.ts";
  * belong to the unpacker once yielded: it frees their memory, so don't touch them afterwards. A
  * file is read by the worker itself; the main thread does nothing for it.
  */
-export type LayerSource = AsyncIterable<Uint8Array> | { readonly file: string };
+export type LayerSource = AsyncIterable<Uint8Array> | { readonly file: string } | GrowingBlob;
+
+/** A file that the blob is being written to, which the worker reads as far as it has grown. */
+export interface GrowingBlob {
+  readonly file: string;
+  readonly growth: Growth;
+  /** Has `listener` called whenever it has grown. */
+  onGrown(listener: () => void): void;
+  /** Resolves when it is whole. Rejects with why it will not be. */
+  readonly whole: Promise<void>;
+}
 
 /** What a layer may take at most, whatever it claims. */
 export interface UnpackLimits {

@@ -1,6 +1,12 @@
 import { throwIfEnded } from "../base/deadline.ts";
 import { freeBytes } from "../base/memory.ts";
-import type { LayerSource, LayerUnpacker, UnpackedLayer, UnpackRequest } from "./unpack-contract.ts";
+import type {
+  GrowingBlob,
+  LayerSource,
+  LayerUnpacker,
+  UnpackedLayer,
+  UnpackRequest,
+} from "./unpack-contract.ts";
 import type { BlobPlace } from "./worker/protocol.ts";
 import { newRing, RingWriter } from "./worker/ring.ts";
 import type { Job, SnapshotWorkers } from "./workers.ts";
@@ -64,14 +70,40 @@ async function unpackLayer(
   }
 }
 
-function placeOf(source: LayerSource): [BlobPlace, Feeder | undefined] {
+/** What has the worker go on as more of the blob comes. */
+interface BlobFeeder {
+  /** Until the blob has come whole, or is no longer wanted. @throws why it does not come */
+  feed(job: Job): Promise<void>;
+  /** The worker has read on. */
+  roomAgain(): void;
+  /** Whatever is still to come is not wanted. */
+  stop(): void;
+}
+
+function placeOf(source: LayerSource): [BlobPlace, BlobFeeder | undefined] {
+  if ("growth" in source)
+    return [{ file: source.file, growth: source.growth.memory }, tellingOfGrowth(source)];
   if ("file" in source) return [source, undefined];
   const feeder = new Feeder(source);
   return [{ ring: feeder.ring }, feeder];
 }
 
+function tellingOfGrowth({ growth, onGrown, whole }: GrowingBlob): BlobFeeder {
+  return {
+    async feed(job) {
+      onGrown(() => {
+        if (growth.takeWaiting()) job.say({ id: job.id, say: "more" });
+      });
+      await whole;
+      job.say({ id: job.id, say: "end" });
+    },
+    roomAgain: () => undefined,
+    stop: () => onGrown(() => undefined),
+  };
+}
+
 /** Writes a source's chunks into the worker's ring. */
-class Feeder {
+class Feeder implements BlobFeeder {
   readonly ring = newRing();
   readonly #writer = new RingWriter(this.ring);
   readonly #source: AsyncIterator<Uint8Array>;
@@ -82,7 +114,6 @@ class Feeder {
     this.#source = source[Symbol.asyncIterator]();
   }
 
-  /** Feeds until the source ends, or is no longer wanted. @throws what the source throws */
   async feed(job: Job): Promise<void> {
     for (let next = await this.#source.next(); next.done !== true; next = await this.#source.next()) {
       await this.#write(next.value, job);
@@ -103,12 +134,11 @@ class Feeder {
     }
   }
 
-  /** The worker has read on. */
   roomAgain(): void {
     this.#wake?.();
   }
 
-  /** Whatever is still to come is not wanted. Closes the source. */
+  /** Closes the source. */
   stop(): void {
     this.#stopped = true;
     this.#wake?.();

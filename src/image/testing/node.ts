@@ -29,7 +29,11 @@ export interface NodeSettings {
   readonly maxManifest?: number;
   readonly maxLayer?: number;
   readonly pullProgressTimeout?: number;
+  readonly minimumPullRate?: number;
   readonly maxConcurrentLayers?: number;
+  readonly connectionsPerHost?: number;
+  /** How often a host is asked without any progress. */
+  readonly tries?: number;
   readonly syncDelay?: number;
   /** The usual one first. */
   readonly snapshotters?: readonly [string, ...string[]];
@@ -147,6 +151,7 @@ function openNode(
     config: {
       registry: {
         pullProgressTimeout,
+        minimumPullRate: settings.minimumPullRate ?? 1024,
         maxConcurrentLayers: settings.maxConcurrentLayers ?? 4,
       },
       image: {
@@ -186,8 +191,9 @@ function openNode(
       ...(settings.shortNames === undefined ? {} : { shortNames: settings.shortNames }),
       ...(settings.blocked === undefined ? {} : { blocked: settings.blocked }),
       maxManifest,
+      connectionsPerHost: settings.connectionsPerHost ?? 12,
       stall: Math.min(20_000, Math.ceil(pullProgressTimeout / 3)),
-      backOff: { tries: 3, first: 20, longest: 100, longestAsked: 3_000 },
+      backOff: { tries: settings.tries ?? 3, first: 20, longest: 100, longestAsked: 3_000 },
     }),
     syncDelay: settings.syncDelay ?? 60_000,
   });

@@ -1,25 +1,34 @@
 import { Fault } from "../../base/fault.ts";
-import { RingReader } from "./ring.ts";
+import type { Bytes } from "../../base/units.ts";
+
+/** Where the bytes come from, which another thread puts there. */
+export interface Supply {
+  /** What comes next, still to be released; undefined when nothing is there. */
+  peek(): Uint8Array | undefined;
+  release(count: Bytes): void;
+  /** To be called before the last look, ahead of waiting. */
+  setWaiting(): void;
+}
 
 /**
- * A blob as it comes through a ring, to be read as an iterable. Each chunk is valid until the next one is asked for.
+ * A blob as it comes, to be read as an iterable. Each chunk is valid until the next one is asked for.
  */
 export class Inbox implements AsyncIterable<Uint8Array> {
-  readonly #ring: RingReader | undefined;
+  readonly #supply: Supply | undefined;
   #state: "open" | "ended" | "aborted" = "open";
   #wake: (() => void) | undefined;
 
-  /** Without a ring it only tells whether it was aborted. */
-  constructor(ring: SharedArrayBuffer | undefined) {
-    this.#ring = ring === undefined ? undefined : new RingReader(ring);
+  /** Without a supply it only tells whether it was aborted. */
+  constructor(supply: Supply | undefined) {
+    this.#supply = supply;
   }
 
-  /** There is more in the ring. */
+  /** There is more. */
   more(): void {
     this.#wake?.();
   }
 
-  /** What is in the ring by now is all. */
+  /** What is there by now is all. */
   end(): void {
     if (this.#state === "open") this.#state = "ended";
     this.#wake?.();
@@ -38,22 +47,24 @@ export class Inbox implements AsyncIterable<Uint8Array> {
 
   /** @throws {Fault} cancelled from the iterator once aborted */
   async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array> {
-    const ring = this.#ring;
-    while (ring !== undefined) {
+    const supply = this.#supply;
+    while (supply !== undefined) {
       this.throwIfAborted();
-      const chunk = ring.peek();
+      // Before the look: what was there when the end was said is all.
+      const ended = this.#state === "ended";
+      const chunk = supply.peek();
       if (chunk !== undefined) {
         yield chunk;
-        ring.release(chunk.length);
-      } else if (this.#state === "ended") return;
-      else await this.#wait(ring);
+        supply.release(chunk.length);
+      } else if (ended) return;
+      else await this.#wait(supply);
     }
   }
 
-  async #wait(ring: RingReader): Promise<void> {
+  async #wait(supply: Supply): Promise<void> {
     const woken = new Promise<void>((resolve) => (this.#wake = resolve));
-    ring.setWaiting();
+    supply.setWaiting();
     // It may have come between the look and the word that it is waited for.
-    if (ring.peek() === undefined) await woken;
+    if (supply.peek() === undefined && this.#state === "open") await woken;
   }
 }

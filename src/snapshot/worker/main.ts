@@ -3,6 +3,7 @@ import { type MessagePort, parentPort } from "node:worker_threads";
 import { Fault } from "../../base/fault.ts";
 import { systemFault } from "../../linux/libc.ts";
 import { type UnpackJob, unpack } from "../unpack/unpack.ts";
+import { GrowingFile } from "./growing-file.ts";
 import { Inbox } from "./inbox.ts";
 import {
   type BlobPlace,
@@ -12,6 +13,7 @@ import {
   type Tasks,
   type ToWorker,
 } from "./protocol.ts";
+import { RingReader } from "./ring.ts";
 import { runTask } from "./tasks.ts";
 
 /** Runs on a worker thread: unpacks several layers side by side, and does one task at a time. */
@@ -37,10 +39,11 @@ function listen(port: MessagePort): void {
   };
 
   const unpackJob = (id: number, job: UnpackJob, from: BlobPlace) => {
-    const inbox = new Inbox("ring" in from ? from.ring : undefined);
-    jobs.set(id, inbox);
-    const blob = "file" in from ? fileChunks(from.file, inbox) : inbox;
     return finish(id, async () => {
+      using growing = growingFile(from);
+      const inbox = new Inbox("ring" in from ? new RingReader(from.ring) : growing);
+      jobs.set(id, inbox);
+      const blob = "file" in from && growing === undefined ? fileChunks(from.file, inbox) : inbox;
       try {
         return await unpack(
           job,
@@ -72,6 +75,11 @@ function listen(port: MessagePort): void {
         void finish(id, async () => runTask(message.name, message.takes as Tasks[TaskName]["takes"]));
     }
   });
+}
+
+function growingFile(from: BlobPlace): GrowingFile | undefined {
+  if ("ring" in from || from.growth === undefined) return undefined;
+  return new GrowingFile(from.file, from.growth);
 }
 
 /** A file's bytes, until `inbox` is aborted. @throws {Fault} notFound and so on, as the file system says */

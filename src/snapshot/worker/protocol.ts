@@ -48,8 +48,10 @@ export interface ApplyRequest {
   readonly isEmpty: boolean;
 }
 
-/** Where the worker finds a layer's blob: a file's path, or a ring into which it is written as it comes. */
-export type BlobPlace = { readonly file: string } | { readonly ring: SharedArrayBuffer };
+/** Where the worker finds a layer's blob: a file, whole or as far as it has grown, or a ring into which it is written as it comes. */
+export type BlobPlace =
+  | { readonly file: string; readonly growth?: SharedArrayBuffer }
+  | { readonly ring: SharedArrayBuffer };
 
 /** Numbers tell jobs of a worker apart. */
 export type ToWorker =

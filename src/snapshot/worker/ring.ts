@@ -1,4 +1,5 @@
 import type { Bytes } from "../../base/units.ts";
+import type { Supply } from "./inbox.ts";
 
 /** In front of the bytes: counters of what was ever written and read, and whether the reader waits. */
 const [written, read, waiting] = [0, 1, 2];
@@ -46,7 +47,7 @@ export class RingWriter {
 }
 
 /** The reading end; there is only one. */
-export class RingReader {
+export class RingReader implements Supply {
   readonly #head: Uint32Array;
   readonly #bytes: Uint8Array;
 

@@ -1,4 +1,4 @@
-import { throwIfEnded } from "../base/deadline.ts";
+import { throwIfEnded } from "./deadline.ts";
 
 /** At most so many at a time; the others wait in their order. */
 export class Slots {
@@ -7,6 +7,10 @@ export class Slots {
 
   constructor(count: number) {
     this.#free = count;
+  }
+
+  get free(): number {
+    return this.#free;
   }
 
   /** Takes a slot until the result is disposed of. @throws {Fault} cancelled or deadline, as `signal` says */
