@@ -130,6 +130,8 @@ export class Guest implements AsyncDisposable {
 async function prepare({ contents }: GuestOptions) {
   const image = await guestImage(contents);
   const directory = mkdtempSync(join(runsDirectory, "berth-guest-"));
+  // Also where a signal ends this process: QEMU ends with it, its disks would stay.
+  process.once("exit", () => rmSync(directory, { recursive: true, force: true }));
   const treeDisk = join(directory, "tree.img");
   makeDisk(repository, treeDisk, treeSize);
   const paths: MachinePaths = { directory, treeDisk, console: join(directory, "console"), ports: undefined };

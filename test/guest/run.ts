@@ -37,6 +37,7 @@ const options: GuestOptions = {
   silenceMs: Number(values.silence) * 60_000,
 };
 
+process.once("SIGINT", () => process.exit(130)).once("SIGTERM", () => process.exit(143));
 if (values.shell) await Guest.shell(options);
 else process.exitCode = await runIn(options, positionals.map(quoted).join(" "));
 
