@@ -4,9 +4,8 @@ import { createWriteStream, lstatSync, mkdirSync, readdirSync, renameSync, write
 import { join } from "node:path";
 import { Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import { createGzip } from "node:zlib";
+import { createGzip, createZstdCompress } from "node:zlib";
 
-const layerCount = 6;
 /** As many layers at once as this: gzip is what takes the time. */
 const atOnce = 2;
 const roots = ["/usr/lib", "/usr/bin", "/usr/share", "/usr/local", "/usr/src", "/usr/include"];
@@ -17,18 +16,30 @@ interface Descriptor {
   readonly size: number;
 }
 
-/**
- * Writes an OCI image layout with six gzip layers of this machine's files.
- *
- * @param bytes about how much it is unpacked
- */
-export async function writeBigLayout(layout: string, bytes: number): Promise<void> {
+/** What an image is made of: this machine's files, in the order of their names. */
+export interface BigRecipe {
+  readonly layers: number;
+  /** About how much it is unpacked. */
+  readonly bytes: number;
+  readonly compression: "gzip" | "zstd";
+  /** No more files than this. */
+  readonly files?: number;
+  /** Only files of less than this. */
+  readonly below?: number;
+}
+
+/** Writes an OCI image layout of this recipe. */
+export async function writeBigLayout(layout: string, recipe: BigRecipe): Promise<void> {
   mkdirSync(join(layout, "blobs/sha256"), { recursive: true });
-  const lists = shares(bytes / layerCount);
+  const lists = shares(recipe);
   const layers: { diffId: string; descriptor: Descriptor }[] = [];
   for (let at = 0; at < lists.length; at += atOnce) {
     const some = lists.slice(at, at + atOnce);
-    layers.push(...(await Promise.all(some.map((files, index) => writeLayer(layout, at + index, files)))));
+    layers.push(
+      ...(await Promise.all(
+        some.map((files, index) => writeLayer(layout, at + index, files, recipe.compression)),
+      )),
+    );
   }
   const config = writeJson(layout, "application/vnd.oci.image.config.v1+json", {
     architecture: process.arch === "arm64" ? "arm64" : "amd64",
@@ -47,16 +58,18 @@ export async function writeBigLayout(layout: string, bytes: number): Promise<voi
 }
 
 /** A layer's share of files each, in the order of their names, until there are layers enough. */
-function shares(bytesEach: number): string[][] {
+function shares({ layers, bytes, files = Number.POSITIVE_INFINITY, below }: BigRecipe): string[][] {
   const lists: string[][] = [];
   let list: string[] = [];
   let size = 0;
   for (const path of roots.flatMap((root) => [...filesBelow(root)])) {
+    const bytesOfFile = lstatSync(path).size;
+    if (below !== undefined && bytesOfFile >= below) continue;
     list.push(path);
-    size += lstatSync(path).size;
-    if (size < bytesEach) continue;
+    size += bytesOfFile;
+    if (size < bytes / layers && list.length < files / layers) continue;
     lists.push(list);
-    if (lists.length === layerCount) return lists;
+    if (lists.length === layers) return lists;
     list = [];
     size = 0;
   }
@@ -75,7 +88,12 @@ function* filesBelow(directory: string): Generator<string> {
   }
 }
 
-async function writeLayer(layout: string, index: number, files: readonly string[]) {
+async function writeLayer(
+  layout: string,
+  index: number,
+  files: readonly string[],
+  compression: BigRecipe["compression"],
+) {
   const tar = spawn(
     "tar",
     [
@@ -90,12 +108,18 @@ async function writeLayer(layout: string, index: number, files: readonly string[
   const unpacked = new Counted();
   const packed = new Counted();
   const path = join(layout, `layer-${index}`);
-  await pipeline(tar.stdout, unpacked, createGzip(), packed, createWriteStream(path));
+  await pipeline(
+    tar.stdout,
+    unpacked,
+    compression === "gzip" ? createGzip() : createZstdCompress(),
+    packed,
+    createWriteStream(path),
+  );
   const code = await ended;
   if (code !== 0) throw new Error(`tar ended with ${code}`);
   const digest = packed.digest();
   renameSync(path, join(layout, "blobs", digest.replace(":", "/")));
-  const mediaType = "application/vnd.oci.image.layer.v1.tar+gzip";
+  const mediaType = `application/vnd.oci.image.layer.v1.tar+${compression}`;
   return { diffId: unpacked.digest(), descriptor: { mediaType, digest, size: packed.size } };
 }
 

@@ -16,17 +16,22 @@ export async function enterCgroup(cgroups: Cgroups, cgroup: string, pid: number)
   writeFileSync(join(accounting(cgroups, cgroup), "cgroup.procs"), `${pid}`);
 }
 
+/** All processes below a cgroup. */
+export function processesIn(cgroups: Cgroups, cgroup: string): readonly number[] {
+  return readdirSync(accounting(cgroups, cgroup), { recursive: true, withFileTypes: true })
+    .filter(({ name }) => name === "cgroup.procs")
+    .flatMap(({ name, parentPath }) => readFileSync(join(parentPath, name), "utf8").split("\n"))
+    .filter(Boolean)
+    .map(Number);
+}
+
 /** A process below a cgroup that is in another network than this program. @throws {Error} when there is none */
 export function processIn(cgroups: Cgroups, cgroup: string): number {
-  const top = accounting(cgroups, cgroup);
-  const networkOf = (pid: string) => readlinkSync(`/proc/${pid}/ns/net`);
-  for (const { name, parentPath } of readdirSync(top, { recursive: true, withFileTypes: true })) {
-    if (name !== "cgroup.procs") continue;
-    const pids = readFileSync(join(parentPath, name), "utf8").split("\n").filter(Boolean);
-    const found = pids.find((pid) => networkOf(pid) !== networkOf("self")); // monitors are in this one
-    if (found !== undefined) return Number(found);
-  }
-  throw new Error(`no process below ${top}`);
+  const networkOf = (pid: number | "self") => readlinkSync(`/proc/${pid}/ns/net`);
+  // Monitors are in this one.
+  const found = processesIn(cgroups, cgroup).find((pid) => networkOf(pid) !== networkOf("self"));
+  if (found === undefined) throw new Error(`no process below ${cgroup}`);
+  return found;
 }
 
 /**

@@ -31,7 +31,7 @@ enterOwnMounts();
 await using stack = new AsyncDisposableStack();
 const registry = values.registry ?? (await startRegistry());
 await pushSmallImages(registry);
-await pushBigImage(registry, values.data, 1150 << 20);
+await pushBigImage(registry, values.data, { layers: 6, bytes: 1150 << 20, compression: "gzip" });
 const wanted = positionals.length === 0 ? scenes : scenes.filter(({ name }) => positionals.includes(name));
 for (const scene of wanted) await profile(scene);
 

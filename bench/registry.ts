@@ -5,7 +5,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { freePort } from "../test/harness/registry.ts";
 import { busyboxLayer, file } from "../test/images/busybox.ts";
 import { type ImageRecipe, writeOciArchive } from "../test/images/image.ts";
-import { writeBigLayout } from "./big-image.ts";
+import { type BigRecipe, writeBigLayout } from "./big-image.ts";
 
 export const busyboxImage = "bench/box:latest";
 export const bigImage = "bench/big:latest";
@@ -83,19 +83,23 @@ export async function pushSmallImages(host: string): Promise<void> {
 }
 
 /**
- * Makes the big image unless it is there.
+ * Makes a big image unless it is there.
  *
  * @param data a directory with room for it
- * @param bytes unpacked
  */
-export async function pushBigImage(host: string, data: string, bytes: number): Promise<void> {
-  const [name, tag] = bigImage.split(":");
+export async function pushBigImage(
+  host: string,
+  data: string,
+  recipe: BigRecipe,
+  image = bigImage,
+): Promise<void> {
+  const [name, tag] = image.split(":");
   if ((await fetch(`http://${host}/v2/${name}/manifests/${tag}`, { method: "HEAD", headers })).ok) return;
   mkdirSync(data, { recursive: true });
   const layout = mkdtempSync(join(data, "layout-"));
   try {
-    await writeBigLayout(layout, bytes);
-    copy(`oci:${layout}`, host, bigImage);
+    await writeBigLayout(layout, recipe);
+    copy(`oci:${layout}`, host, image);
   } finally {
     rmSync(layout, { recursive: true, force: true });
   }
@@ -117,9 +121,9 @@ function copy(source: string, host: string, name: string): void {
   execFileSync("skopeo", [...args, source, `docker://${host}/${name}`]);
 }
 
-/** The size of the big image's layers, in MB. */
-export async function packedSize(host: string): Promise<number> {
-  const [name, tag] = bigImage.split(":");
+/** The size of an image's layers, in MB. */
+export async function packedSize(host: string, image = bigImage): Promise<number> {
+  const [name, tag] = image.split(":");
   const answer = await fetch(`http://${host}/v2/${name}/manifests/${tag}`, { headers });
   const { layers } = (await answer.json()) as { layers: { size: number }[] };
   return layers.reduce((sum, { size }) => sum + size, 0) / 1e6;

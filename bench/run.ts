@@ -53,7 +53,7 @@ async function readyRegistry(
   await pushSmallImages(host);
   if (parts.has("pull")) {
     say("the big image, if it has to be made");
-    await pushBigImage(host, data, sizes.bigBytes);
+    await pushBigImage(host, data, { layers: 6, bytes: sizes.bigBytes, compression: "gzip" });
   }
   return host;
 }

@@ -2,9 +2,21 @@ import type { Cgroups } from "../../src/linux/contract.ts";
 import { TestDaemon } from "../../test/harness/daemon.ts";
 import { type Subject, subjectOf } from "./subject.ts";
 
-/** Starts berth with this default handler. */
-export async function startBerth(runtime: "crun" | "runc", cgroups: Cgroups): Promise<Subject> {
-  const daemon = await TestDaemon.start({ runtime, mounts: "caller's" });
+/**
+ * Starts berth with this default handler.
+ *
+ * @param root where it keeps its images instead of below its workspace's directory
+ */
+export async function startBerth(
+  runtime: "crun" | "runc",
+  cgroups: Cgroups,
+  root?: string,
+): Promise<Subject> {
+  const daemon = await TestDaemon.start({
+    runtime,
+    mounts: "caller's",
+    ...(root === undefined ? {} : { root }),
+  });
   return subjectOf(
     {
       name: `berth, ${runtime}`,

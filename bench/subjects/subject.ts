@@ -83,9 +83,13 @@ async function described(
   };
 }
 
-/** Surroundings for a daemon that isn't berth: the same kind of network, a cgroup, directories. */
-export function peerWorkspace(): Workspace {
-  const workspace = makeWorkspace({ runtime: "runc" });
-  for (const path of [workspace.root, workspace.state]) mkdirSync(path);
+/**
+ * Surroundings for a daemon that isn't berth: the same kind of network, a cgroup, directories.
+ *
+ * @param root where it keeps its images instead of below the workspace's directory
+ */
+export function peerWorkspace(root?: string): Workspace {
+  const workspace = makeWorkspace({ runtime: "runc", ...(root === undefined ? {} : { root }) });
+  for (const path of [workspace.root, workspace.state]) mkdirSync(path, { recursive: true });
   return workspace;
 }

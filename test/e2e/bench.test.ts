@@ -16,12 +16,12 @@ interface Run {
 }
 
 /** The benchmark with the berth of this checkout, which needs no installation. */
-function compare(...args: readonly string[]): Promise<Run> {
+function run(program: string, ...args: readonly string[]): Promise<Run> {
   const env = {
     ...process.env,
     BERTH_TEST_COMMAND: process.env.BERTH_TEST_COMMAND ?? join(root, "bin/berth"),
   };
-  const command = ["--disable-warning=ExperimentalWarning", join(root, "bench/compare.ts"), ...args];
+  const command = ["--disable-warning=ExperimentalWarning", join(root, "bench", program), ...args];
   return new Promise((resolve) => {
     execFile(process.execPath, command, { env }, (error, stdout, stderr) =>
       resolve({
@@ -54,7 +54,7 @@ describe("the benchmark", privileged, () => {
     const directory = mkdtempSync("/tmp/berth-bench-test-");
     try {
       const json = join(directory, "readings.json");
-      const { code, stdout, stderr } = await compare("--tiny", "--data", directory, "--json", json);
+      const { code, stdout, stderr } = await run("compare.ts", "--tiny", "--data", directory, "--json", json);
       assert.equal(code, 0, stderr);
       for (const name of ["berth, crun", "containerd 1.6"]) assert.match(stdout, new RegExp(`\\| ${name} `));
       const { readings } = JSON.parse(readFileSync(json, "utf8"));
@@ -64,11 +64,26 @@ describe("the benchmark", privileged, () => {
         assert.deepEqual(Object.keys(bySubject).toSorted(), expected, key);
         for (const value of Object.values(bySubject).flat()) assert.ok(Number.isFinite(value), key);
       }
-      const again = await compare("--table", json);
+      const again = await run("compare.ts", "--table", json);
       assert.equal(again.stdout, stdout);
       const started = [...stderr.matchAll(/ is up: .*, (\/tmp\/\S+)$/gm)].map(([, path = ""]) => path);
       assert.equal(started.length, 2, stderr);
       assert.deepEqual(started.flatMap(leftOf), []);
+    } finally {
+      rmSync(directory, { recursive: true, force: true });
+    }
+  });
+
+  test("pulls images of each kind by berth and by Debian's containerd, and takes their file systems away", async () => {
+    const directory = mkdtempSync("/tmp/berth-bench-test-");
+    try {
+      const small = ["--scale", "0.002", "--rounds", "1", "--data", directory];
+      const { code, stdout, stderr } = await run("pulls.ts", ...small);
+      assert.equal(code, 0, stderr);
+      for (const daemon of ["berth, crun", "containerd 1.6"])
+        assert.equal(stdout.split("\n").filter((line) => line.includes(`| ${daemon} `)).length, 6, stdout);
+      assert.doesNotMatch(stdout, /NaN|Infinity/);
+      assert.deepEqual(readdirSync(directory), ["registry"]);
     } finally {
       rmSync(directory, { recursive: true, force: true });
     }

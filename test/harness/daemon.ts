@@ -22,6 +22,8 @@ export interface DaemonOptions {
   readonly extraConfig?: string;
   /** Opens Node's inspector on a free port, so that tests can ask for the daemon's memory. */
   readonly inspect?: boolean;
+  /** Where it keeps its state instead of below its workspace's directory. */
+  readonly root?: string;
   /** Another `berth` than the one under test. */
   readonly command?: string;
 }
@@ -43,7 +45,11 @@ export class TestDaemon {
   /** Makes the surroundings and starts the daemon in them. */
   static async start(options: DaemonOptions = {}): Promise<TestDaemon> {
     const runtime = options.runtime ?? "crun";
-    const workspace = makeWorkspace({ runtime, extraConfig: options.extraConfig ?? "" });
+    const workspace = makeWorkspace({
+      runtime,
+      extraConfig: options.extraConfig ?? "",
+      ...(options.root === undefined ? {} : { root: options.root }),
+    });
     const own = options.mounts === "own" || (runtime === "crun" && options.mounts !== "caller's");
     const namespace = own ? await privateNamespace() : hostNamespace;
     const daemon = new TestDaemon(workspace, namespace, options);

@@ -26,17 +26,19 @@ export interface Workspace {
 export interface WorkspaceOptions {
   readonly runtime: "crun" | "runc";
   readonly extraConfig?: string;
+  /** Another place than below the workspace's directory for what the daemon keeps, such as a file system of its own. */
+  readonly root?: string;
 }
 
 /** Makes the directories and the configuration. Short names: a socket's path is limited to 107 bytes. */
-export function makeWorkspace({ runtime, extraConfig = "" }: WorkspaceOptions): Workspace {
+export function makeWorkspace({ runtime, extraConfig = "", root }: WorkspaceOptions): Workspace {
   const directory = mkdtempSync("/tmp/berth-");
   chmodSync(directory, 0o711); // as below /run: pods' own users pass through
   const unique = randomBytes(3);
   const tag = unique.toString("hex");
   const workspace: Workspace = {
     directory,
-    root: join(directory, "root"),
+    root: root ?? join(directory, "root"),
     state: join(directory, "state"),
     socket: join(directory, "berth.sock"),
     cgroupParent: `/berth-test-${tag}`,
