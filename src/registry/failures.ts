@@ -66,7 +66,8 @@ function hintFor(
   if (isAboutCredential(error)) return credentialHint(host, found);
   if (kind === "notFound")
     return "check the name; some registries say so, too, of what a credential may not see";
-  if (kind === "exhausted") return "the limit is image.maxManifest";
+  if (kind === "exhausted" && !(error instanceof Fault && error.hint !== undefined))
+    return "the limit is image.maxManifest";
   return undefined;
 }
 

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from "node:http";
-import { Fault } from "../base/fault.ts";
+import { Fault, isFault } from "../base/fault.ts";
 import type { Ms } from "../base/units.ts";
 import type { RegistryHost } from "../spec/registry-host.ts";
 import { refusal } from "./answer.ts";
@@ -216,13 +216,21 @@ export class HostSession {
     const began = performance.now();
     const { answer, url } = await follow(this.#parts.transport, request, this.#foreignTls, signal);
     if (answer.statusCode !== 200) throw await tokenRefusal(answer, url, signal);
-    const body = await readBody(answer, url, tokenAnswerMax, this.#parts.stall, signal);
+    const body = await readBody(answer, url, tokenAnswerMax, this.#parts.stall, signal).catch(
+      (error: unknown) => {
+        throw isFault(error, "exhausted")
+          ? new Fault(error.kind, error.message, { hint: noTokenServer })
+          : error;
+      },
+    );
     const { token, life } = readTokenAnswer(body, url);
     tell?.({ kind: "token", realm: showUrl(realm), took: performance.now() - began, life });
     this.#parts.tokens.put(key, token, life);
     return token;
   }
 }
+
+const noTokenServer = "no token is that long: is what the registry names a token server at all?";
 
 /** A token server that says no to the credential says so in many ways. */
 async function tokenRefusal(answer: IncomingMessage, url: URL, signal: AbortSignal): Promise<Fault> {

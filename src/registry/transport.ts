@@ -41,12 +41,18 @@ export class ConnectionLost extends Error {
   constructor(url: URL, cause: unknown) {
     const code = (cause as NodeJS.ErrnoException | undefined)?.code;
     // No cause: its message is told here, without the password that the address of a proxy may hold.
-    const said = cause instanceof Error ? cause.message : String(cause);
+    const said = cause instanceof Error ? (opensslReason(cause.message) ?? cause.message) : String(cause);
     // Advice on how to start Node.js is none for who runs berth, which trusts the system's authorities anyway.
     const told = said.replace(/\/\/[^/\s]*@/g, "//").replace(/; if the root CA is installed locally.*$/s, "");
     super(`${showUrl(url)}: ${told}`);
     this.code = code ?? "";
   }
+}
+
+/** What OpenSSL says in words; its whole message names its source file, line and thread. */
+function opensslReason(message: string): string | undefined {
+  const [, reason] = /:SSL routines:[^:]*:([^:]+):/.exec(message) ?? [];
+  return reason === undefined ? undefined : `TLS: ${reason}`;
 }
 
 /**
