@@ -1,4 +1,5 @@
 import { throwIfEnded } from "../base/deadline.ts";
+import { freeBytes } from "../base/memory.ts";
 import type { Bytes, Ms } from "../base/units.ts";
 import type { Descriptor } from "../spec/oci-image.ts";
 import type { BlobHosts, HostToAsk } from "./blob-hosts.ts";
@@ -173,6 +174,7 @@ export class BlobFetch {
       await this.#target.write(at.from, batch).catch((error: unknown) => {
         throw new TargetFailed(error);
       });
+      for (const chunk of batch) freeBytes(chunk);
       at.from += size;
     }
     hosts.answered(session);
