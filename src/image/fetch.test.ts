@@ -1,14 +1,12 @@
 import assert from "node:assert/strict";
-import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
-import type { ServerResponse } from "node:http";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { setTimeout as sleep } from "node:timers/promises";
 import { fails } from "../registry/testing/client.ts";
 import { makeImage, randomLayer } from "../registry/testing/made-image.ts";
-import type { SeenRequest } from "../registry/testing/odd-server.ts";
-import { type ImageServer, startImageServer } from "./testing/image-server.ts";
+import { startImageServer } from "./testing/image-server.ts";
 import { openTestNode, type TestNode } from "./testing/node.ts";
+import { serveRanges, untilPieces } from "./testing/range-server.ts";
 
 const { signal } = new AbortController();
 const root = process.getuid?.() === 0 ? undefined : "needs root: overlay snapshots";
@@ -19,56 +17,6 @@ const [large, small] = image.layers;
 assert.ok(large && small);
 const blob = image.blobs.get(large.digest) ?? Buffer.alloc(0);
 
-/** A request for the large layer, as the server has it. */
-interface Sending {
-  readonly from: number;
-  readonly to: number;
-  sent: number;
-}
-
-/** Serves ranges of the large layer in small parts, as long as `mayGo` says so. */
-function serveRanges(server: ImageServer, mayGo: (sending: Sending) => boolean): Sending[] {
-  const sendings: Sending[] = [];
-  server.odd = (request, response) => {
-    if (!request.path.includes(large?.digest ?? "")) return false;
-    const { from, to } = rangeOf(request);
-    response.writeHead(request.headers.range === undefined ? 200 : 206, {
-      "content-length": to - from,
-      "content-range": `bytes ${from}-${to - 1}/${blob.length}`,
-    });
-    const sending = { from, to, sent: 0 };
-    sendings.push(sending);
-    void send(sending, response, mayGo);
-    return true;
-  };
-  return sendings;
-}
-
-function rangeOf(request: SeenRequest): { from: number; to: number } {
-  const [, from = "0", last = ""] = /^bytes=(\d+)-(\d*)$/.exec(request.headers.range ?? "") ?? [];
-  return { from: Number(from), to: last === "" ? blob.length : Number(last) + 1 };
-}
-
-async function send(sending: Sending, response: ServerResponse, mayGo: (sending: Sending) => boolean) {
-  const { from, to } = sending;
-  while (from + sending.sent < to && !response.destroyed) {
-    if (mayGo(sending)) {
-      const part = blob.subarray(from + sending.sent, Math.min(to, from + sending.sent + 65_536));
-      sending.sent += part.length;
-      response.write(part);
-    }
-    await sleep(1);
-  }
-  response.end();
-}
-
-/** Until so many pieces of the large layer are in its file. */
-async function untilPieces(node: TestNode, count: number): Promise<void> {
-  const path = join(node.root, "content", "partial", large?.digest.slice(7) ?? "");
-  const marks = () => (existsSync(path) ? readFileSync(path).subarray(blob.length) : Buffer.alloc(0));
-  while (marks().filter((mark) => mark !== 0).length < count) await sleep(5);
-}
-
 test("what came before a cancelled pull, or a kill of the daemon, is not fetched again", {
   skip: root,
 }, async () => {
@@ -76,12 +24,12 @@ test("what came before a cancelled pull, or a kill of the daemon, is not fetched
   server.add("app", "1", image);
   const name = `${server.host}/app:1`;
   let limit = 5.5 * mebibyte;
-  const sendings = serveRanges(server, ({ from, sent }) => from + sent < limit);
+  const sendings = serveRanges(server, large, ({ from, sent }) => from + sent < limit);
   let node = await openTestNode({ keepUnfinished: 3_600_000 });
   try {
     const cancel = new AbortController();
     const cancelled = node.images.pull(name, undefined, cancel.signal);
-    await untilPieces(node, 5);
+    await untilPieces(node.root, large, 5);
     cancel.abort();
     await fails(cancelled, "cancelled");
     assert.deepEqual(await node.leftovers(), []);
@@ -90,7 +38,7 @@ test("what came before a cancelled pull, or a kill of the daemon, is not fetched
     sendings.length = 0;
     limit = 10.5 * mebibyte;
     void node.images.pull(name, undefined, signal).catch(() => undefined);
-    await untilPieces(node, 10);
+    await untilPieces(node.root, large, 10);
     assert.deepEqual(Math.min(...sendings.map(({ from }) => from)), 5 * mebibyte);
 
     node = await node.crash("boot-1");
@@ -110,7 +58,7 @@ test("after a boot all is fetched anew, and so is what turns out to be wrong", {
   server.add("app", "1", image);
   const name = `${server.host}/app:1`;
   let limit = 3.5 * mebibyte;
-  const sendings = serveRanges(server, ({ from, sent }) => from + sent < limit);
+  const sendings = serveRanges(server, large, ({ from, sent }) => from + sent < limit);
   let node = await openTestNode({ keepUnfinished: 3_600_000 });
   try {
     for (const [boot, from] of [
@@ -119,7 +67,7 @@ test("after a boot all is fetched anew, and so is what turns out to be wrong", {
     ] as const) {
       limit = 3.5 * mebibyte;
       void node.images.pull(name, undefined, signal).catch(() => undefined);
-      await untilPieces(node, 3);
+      await untilPieces(node.root, large, 3);
       node = await node.crash(boot);
       sendings.length = 0;
       limit = blob.length;
@@ -151,7 +99,7 @@ test("a large layer comes over several connections, as many as the host is to be
   // Nothing more is sent until there are two: a second one must come.
   const together = () => sendings.filter(({ from, to, sent }) => from + sent < to).length;
   let most = 0;
-  const sendings = serveRanges(server, ({ from, sent }) => {
+  const sendings = serveRanges(server, large, ({ from, sent }) => {
     most = Math.max(most, together());
     return from > 0 || sent < 4 * mebibyte || most > 1;
   });
@@ -168,7 +116,7 @@ test("a large layer comes over several connections, as many as the host is to be
   await using frugal = await openTestNode({ connectionsPerHost: 1 });
   [most, sendings.length] = [0, 0];
   const requests = server.seen.length;
-  const stillGoing = serveRanges(server, () => {
+  const stillGoing = serveRanges(server, large, () => {
     most = Math.max(most, stillGoing.filter(({ from, to, sent }) => from + sent < to).length);
     return true;
   });
