@@ -4,6 +4,7 @@ import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { describeFault, isFault } from "../base/fault.ts";
+import { missingProgram } from "../registry/testing/docker-registry.ts";
 import { startImageServer } from "./testing/image-server.ts";
 import { layerBytes, type Misbehaviour } from "./testing/misbehaviour.ts";
 import { openTestNode, type TestNode } from "./testing/node.ts";
@@ -11,7 +12,8 @@ import { oddAnswers } from "./testing/odd-answers.ts";
 import { oddHosts } from "./testing/odd-hosts.ts";
 import { oddImages } from "./testing/odd-images.ts";
 
-const skip = process.getuid?.() === 0 ? undefined : "needs root: overlay snapshots";
+const root = process.getuid?.() === 0 ? undefined : "needs root: overlay snapshots";
+const skip = root ?? missingProgram("openssl");
 if (skip !== undefined) console.error(`!!! SKIPPED: ${skip}`);
 
 const docs = readFileSync(new URL("../../docs/registries.md", import.meta.url), "utf8");
@@ -44,7 +46,8 @@ test("the table of misbehaviours in the docs has no row that nothing is behind",
 async function pullFrom({ settings, prepare }: Misbehaviour): Promise<{ error: unknown; asked: number }> {
   await using server = await startImageServer();
   await using node = await openTestNode({ pullProgressTimeout: 600, ...settings });
-  await prepare(server, node);
+  await using until = new AsyncDisposableStack();
+  await prepare(server, node, until);
   const error = await node.images.pull(`${server.host}/app:1`, undefined, AbortSignal.timeout(20_000)).then(
     () => assert.fail("it succeeded"),
     (thrown: unknown) => thrown,
@@ -68,7 +71,7 @@ async function nothingLeft(node: TestNode): Promise<void> {
  */
 function rowOf(name: string, error: unknown): string {
   const told = describeFault(error)
-    .replaceAll(/127\.0\.0\.1:\d+/g, "registry.example")
+    .replaceAll(/127\.0\.0\.1(:\d+)?/g, "registry.example")
     .replaceAll(/localhost:\d+/g, "other.example")
     .replaceAll(/sha256:[0-9a-f]{64}/g, "sha256:…")
     .replaceAll(/\/\S*\/certs\.d/g, "/etc/berth/certs.d")

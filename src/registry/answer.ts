@@ -13,11 +13,14 @@ const shownMax = 300;
  */
 export class Refused extends Fault {
   readonly status: number;
+  /** Who answered: the host that was asked, or one that it has redirected to. */
+  readonly by: string;
   readonly retryAfter: Ms | undefined;
 
-  constructor(kind: FaultKind, message: string, status: number, retryAfter: Ms | undefined) {
+  constructor(kind: FaultKind, message: string, status: number, by: string, retryAfter: Ms | undefined) {
     super(kind, message);
     this.status = status;
+    this.by = by;
     this.retryAfter = retryAfter;
   }
 }
@@ -28,7 +31,7 @@ export async function refusal(answer: IncomingMessage, url: URL, signal: AbortSi
   const said = await errorText(answer, url, signal);
   const retry = retryAfter(answer.headers["retry-after"]);
   const message = `${showUrl(url)} answers ${status}${said === "" ? "" : `: ${said}`}`;
-  return new Refused(kindOf(status), message, status, retry);
+  return new Refused(kindOf(status), message, status, url.host, retry);
 }
 
 /** True for statuses that say "not now". */

@@ -58,11 +58,17 @@ function hintFor(
     if (/^(EPROTO|ERR_SSL_(WRONG_VERSION|PACKET_LENGTH))/.test(error.code)) {
       return `the host doesn't speak TLS; to allow plain HTTP, write server = "http://${host}" in ${file}`;
     }
+    if (error.code === "ERR_TLS_CERT_ALTNAME_INVALID")
+      return "the certificate is for other names: is the address right, is it the host that answers?";
+    if (/^CERT_(HAS_EXPIRED|NOT_YET_VALID)$/.test(error.code))
+      return "the host needs another certificate, unless the clock of this machine is wrong";
     if (/SELF_SIGNED|UNABLE_TO|DEPTH_ZERO|CERT_|ERR_TLS/.test(error.code)) {
       return `to trust its certificate, name the authority as ca in ${file}`;
     }
   }
   if (error instanceof ConnectionLost) return connectionHint(error.code, host);
+  if (isAboutCredential(error) && error instanceof Refused && error.by !== host)
+    return `${host} has redirected to ${error.by}, which gets no credential of another host: ${host} should give an address that needs none`;
   if (isAboutCredential(error)) return credentialHint(host, found);
   if (kind === "notFound")
     return "check the name; some registries say so, too, of what a credential may not see";

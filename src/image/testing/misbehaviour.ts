@@ -19,8 +19,8 @@ export interface Misbehaviour {
   readonly requests?: number;
   /** Besides the usual, with which 200 ms of silence are given up. */
   readonly settings?: NodeSettings;
-  /** Sets up `app:1`. */
-  prepare(server: ImageServer, node: TestNode): void | Promise<void>;
+  /** Sets up `app:1`. What is put on `until` is disposed of after the pull. */
+  prepare(server: ImageServer, node: TestNode, until: AsyncDisposableStack): void | Promise<void>;
 }
 
 /** An image of one layer. */

@@ -1,15 +1,25 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { startSelfSignedServer } from "../../registry/testing/self-signed-server.ts";
 import type { ImageServer } from "./image-server.ts";
 import type { Misbehaviour } from "./misbehaviour.ts";
 import type { TestNode } from "./node.ts";
 
 /** Has the node find the registry as the lines say. */
-function hostsFile(lines: (server: ImageServer) => string): Misbehaviour["prepare"] {
-  return (server: ImageServer, node: TestNode) => {
+function hostsFile(lines: (server: ImageServer) => string): (server: ImageServer, node: TestNode) => void {
+  return (server, node) => {
     const directory = join(node.root, "certs.d", server.host);
     mkdirSync(directory, { recursive: true });
     writeFileSync(join(directory, "hosts.toml"), lines(server));
+  };
+}
+
+/** Has the node find the registry at a server with a certificate by itself for `name`, trusted or not. */
+function selfSigned(name: string, isTrusted: boolean): Misbehaviour["prepare"] {
+  return async (server, node, until) => {
+    const tls = until.use(await startSelfSignedServer(node.root, name));
+    const trust = isTrusted ? `ca = "${tls.certificate}"\n` : "";
+    hostsFile(() => `server = "${tls.url}"\n${trust}`)(server, node);
   };
 }
 
@@ -20,6 +30,18 @@ export const oddHosts: readonly Misbehaviour[] = [
     kind: "unavailable",
     says: /doesn't speak TLS.*server = "http:/,
     prepare: hostsFile(({ host }) => `server = "https://${host}"\n`),
+  },
+  {
+    name: "certificate by nobody who is trusted",
+    kind: "unavailable",
+    says: /self-signed certificate.*name the authority as ca/,
+    prepare: selfSigned("IP:127.0.0.1", false),
+  },
+  {
+    name: "certificate for another name",
+    kind: "unavailable",
+    says: /does not match.*for other names/,
+    prepare: selfSigned("DNS:other.example", true),
   },
   {
     name: "hosts.toml with a word misspelt",
