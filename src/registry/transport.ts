@@ -41,7 +41,7 @@ export class ConnectionLost extends Error {
   constructor(url: URL, cause: unknown) {
     const code = (cause as NodeJS.ErrnoException | undefined)?.code;
     // No cause: its message is told here, without the password that the address of a proxy may hold.
-    const said = cause instanceof Error ? (opensslReason(cause.message) ?? cause.message) : String(cause);
+    const said = cause instanceof Error ? inWords(cause.message) : String(cause);
     // Advice on how to start Node.js is none for who runs berth, which trusts the system's authorities anyway.
     const told = said.replace(/\/\/[^/\s]*@/g, "//").replace(/; if the root CA is installed locally.*$/s, "");
     super(`${showUrl(url)}: ${told}`);
@@ -49,10 +49,13 @@ export class ConnectionLost extends Error {
   }
 }
 
-/** What OpenSSL says in words; its whole message names its source file, line and thread. */
-function opensslReason(message: string): string | undefined {
+/** In words for who runs a node, where Node.js and OpenSSL speak to programmers. */
+function inWords(message: string): string {
+  if (message === "aborted") return "the connection was closed before the end";
+  if (message === "socket hang up") return "the connection was closed without an answer";
+  // The whole of it names OpenSSL's source file, line and thread.
   const [, reason] = /:SSL routines:[^:]*:([^:]+):/.exec(message) ?? [];
-  return reason === undefined ? undefined : `TLS: ${reason}`;
+  return reason === undefined ? message : `TLS: ${reason}`;
 }
 
 /**

@@ -25,7 +25,7 @@ export const oddAnswers: readonly Misbehaviour[] = [
   {
     name: "Content-Length that lies",
     kind: "unavailable",
-    says: /layer sha256.*before the end|hang up|aborted/,
+    says: /layer sha256.*closed before the end/,
     prepare: oddAt(blob, (response, request) => {
       const from = Number(/bytes=(\d+)-/.exec(request.headers.range ?? "")?.[1] ?? 0);
       const range = { "content-range": `bytes ${from}-${layerBytes.length - 1}/${layerBytes.length}` };
@@ -144,7 +144,7 @@ export const oddAnswers: readonly Misbehaviour[] = [
   {
     name: "connection cut at each request",
     kind: "unavailable",
-    says: /hang up|ECONNRESET/,
+    says: /closed without an answer/,
     prepare: oddAt(manifests, (response) => response.destroy()),
   },
   {
