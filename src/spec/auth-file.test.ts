@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import fc from "fast-check";
 import { isFault } from "../base/fault.ts";
 import { authKey, authKeysOf, parseAuthFile } from "./auth-file.ts";
 
@@ -45,4 +46,34 @@ test("what is read of a file, and that a mistake in it tells no secret", () => {
       (error) => isFault(error, "invalid") && !error.message.includes("s3cret"),
       text,
     );
+});
+
+test("whatever a file of credentials holds, it is read or a Fault that tells nothing of it", () => {
+  const entry = fc.oneof(
+    fc.jsonValue(),
+    fc.record({ auth: fc.constantFrom("s3cret", "s3cret:\0", 7, null) }),
+  );
+  const keys = fc.oneof(
+    fc.string(),
+    fc.constantFrom("__proto__", "r.example/a", "https://", "//", "[::1]:5"),
+  );
+  const file = fc.record({ auths: fc.dictionary(keys, entry), credHelpers: entry, credsStore: entry });
+  fc.assert(
+    fc.property(
+      fc.oneof(
+        fc.string(),
+        fc.json(),
+        file.map((value) => JSON.stringify(value)),
+      ),
+      (text) => {
+        try {
+          parseAuthFile(text);
+        } catch (error) {
+          assert.ok(isFault(error), String(error));
+          assert.doesNotMatch(error.message, /s3cret/);
+        }
+      },
+    ),
+    { numRuns: 500 },
+  );
 });

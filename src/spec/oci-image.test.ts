@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { isFault } from "../base/fault.ts";
 import type { DiffId } from "../base/ids.ts";
 import { chainIds, digestOf, isDigest, parseDigest } from "./digest.ts";
-import { layerCompression, mediaTypes, parseImageConfig, parseManifest } from "./oci-image.ts";
+import { layerCompression, mediaTypes, parseHistory, parseImageConfig, parseManifest } from "./oci-image.ts";
 
 const digest = digestOf("x");
 const encode = (value: unknown) => new TextEncoder().encode(JSON.stringify(value));
@@ -112,6 +112,48 @@ test("whatever bytes come, the answer is a document or a Fault", () => {
       },
     ),
   );
+});
+
+/** The document with the value that is the `at`th in it, counted from the outermost, in the place of which stands `other`. */
+function withOther(document: unknown, at: number, other: unknown): unknown {
+  let left = at;
+  const copy = (value: unknown): unknown => {
+    if (left-- === 0) return other;
+    if (Array.isArray(value)) return value.map(copy);
+    if (typeof value !== "object" || value === null) return value;
+    return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, copy(inner)]));
+  };
+  return copy(document);
+}
+
+test("what is almost a document is one or a Fault of what it is, however deep it lies", () => {
+  const image = {
+    architecture: "a",
+    os: "linux",
+    config: {},
+    rootfs: { type: "layers", diff_ids: [digest] },
+  };
+  const other = fc.oneof(
+    fc.jsonValue(),
+    fc.constantFrom(null, -1, 1.5, 1e308, "", "\0", "__proto__", digest, []),
+  );
+  const survives = (bytes: Uint8Array) => {
+    for (const parse of [(b: Uint8Array) => parseManifest(b, undefined), parseImageConfig, parseHistory]) {
+      try {
+        parse(bytes);
+      } catch (error) {
+        assert.ok(isFault(error, "corrupt", "unimplemented"), String(error));
+      }
+    }
+  };
+  const near = fc.tuple(fc.constantFrom(manifest, index, image), fc.nat(16), other);
+  fc.assert(
+    fc.property(near, ([document, at, value]) => survives(encode(withOther(document, at, value)))),
+    { numRuns: 500 },
+  );
+  const deep = `${"[".repeat(300_000)}${"]".repeat(300_000)}`;
+  for (const key of ["layers", "manifests", "annotations", "history", "x"])
+    survives(new TextEncoder().encode(`{"schemaVersion":2,"${key}":${deep}}`));
 });
 
 test("digests and chain ids", () => {
