@@ -45,7 +45,7 @@ test("the table of misbehaviours in the docs has no row that nothing is behind",
 /** Pulls, and looks that nothing has come of it. */
 async function pullFrom({ settings, prepare }: Misbehaviour): Promise<{ error: unknown; asked: number }> {
   await using server = await startImageServer();
-  await using node = await openTestNode({ pullProgressTimeout: 600, ...settings });
+  await using node = await openTestNode(settings);
   await using until = new AsyncDisposableStack();
   await prepare(server, node, until);
   const error = await node.images.pull(`${server.host}/app:1`, undefined, AbortSignal.timeout(20_000)).then(

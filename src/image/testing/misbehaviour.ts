@@ -17,7 +17,7 @@ export interface Misbehaviour {
   readonly says: RegExp;
   /** Requests at most: 3 tries of one and those before it, unless said. */
   readonly requests?: number;
-  /** Besides the usual, with which 200 ms of silence are given up. */
+  /** In the place of the usual. */
   readonly settings?: NodeSettings;
   /** Sets up `app:1`. What is put on `until` is disposed of after the pull. */
   prepare(server: ImageServer, node: TestNode, until: AsyncDisposableStack): void | Promise<void>;

@@ -30,6 +30,8 @@ export interface NodeSettings {
   readonly maxLayer?: number;
   readonly pullProgressTimeout?: number;
   readonly minimumPullRate?: number;
+  /** A third of `pullProgressTimeout` unless said. */
+  readonly stall?: number;
   readonly maxConcurrentLayers?: number;
   readonly connectionsPerHost?: number;
   /** How often a host is asked without any progress. */
@@ -192,7 +194,7 @@ function openNode(
       ...(settings.blocked === undefined ? {} : { blocked: settings.blocked }),
       maxManifest,
       connectionsPerHost: settings.connectionsPerHost ?? 12,
-      stall: Math.min(20_000, Math.ceil(pullProgressTimeout / 3)),
+      stall: settings.stall ?? Math.min(20_000, Math.ceil(pullProgressTimeout / 3)),
       backOff: { tries: settings.tries ?? 3, first: 20, longest: 100, longestAsked: 3_000 },
     }),
     syncDelay: settings.syncDelay ?? 60_000,

@@ -6,6 +6,8 @@ const manifests = "/manifests/";
 const blob = layer.digest;
 const other = digestOf("another");
 const refusal = (code: string, message: string) => JSON.stringify({ errors: [{ code, message }] });
+/** Long enough for whoever does answer, on a busy machine, too. */
+const impatient = { stall: 400 };
 const json = { "content-type": "application/json" };
 
 /** Answers that HTTP or the registry's protocol would have otherwise. */
@@ -116,12 +118,14 @@ export const oddAnswers: readonly Misbehaviour[] = [
   },
   {
     name: "silence in the place of an answer",
+    settings: impatient,
     kind: "unavailable",
     says: /no answer within/,
     prepare: oddAt(manifests, () => undefined),
   },
   {
     name: "silence in the midst of a manifest",
+    settings: impatient,
     kind: "unavailable",
     says: /nothing came for/,
     prepare: oddAt(manifests, (response, { method }) => {
@@ -131,6 +135,7 @@ export const oddAnswers: readonly Misbehaviour[] = [
   },
   {
     name: "silence in the midst of a layer",
+    settings: impatient,
     kind: "unavailable",
     says: /layer sha256.*nothing came for/,
     prepare: oddAt(blob, (response, { headers }) => {
