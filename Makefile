@@ -69,7 +69,7 @@ test: install-test check
 	npm run --silent test
 
 test-full: install-test check
-	BERTH_TEST_FULL=1 npm run --silent test
+	BERTH_TEST_FULL=1 BERTH_TEST_ZFS_FUSE=1 npm run --silent test
 
 # CRITEST is the path of a critest 1.36 that was built elsewhere.
 conformance: install-test
@@ -93,7 +93,7 @@ guest-test-packages:
 
 test-guest: install-guest
 	@$(NODE) --disable-warning=ExperimentalWarning test/guest/run.ts $(GUEST) -- \
-	  node --test --test-concurrency=2 $(GUEST_TESTS)
+	  env BERTH_TEST_ZFS_FUSE=1 node --test --test-concurrency=2 $(GUEST_TESTS)
 
 guest-shell: install-guest
 	@$(NODE) --disable-warning=ExperimentalWarning test/guest/run.ts --shell $(GUEST)

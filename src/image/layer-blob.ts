@@ -88,7 +88,14 @@ async function fetchedBlob(
   const partial = await store.content.openPartial(blob);
   const closed = new AbortController();
   const whole = fetch(partial, watch, AbortSignal.any([signal, closed.signal]));
-  whole.catch(() => undefined);
+  // From then on nothing is left to be waited for but this machine, however busy it is.
+  let unpacking: Disposable | undefined;
+  whole.then(
+    () => {
+      unpacking = watch.waiting();
+    },
+    () => undefined,
+  );
   let state: "open" | "verified" | "wrong" = "open";
   return {
     source: {
@@ -106,6 +113,7 @@ async function fetchedBlob(
     },
     async close() {
       closed.abort();
+      unpacking?.[Symbol.dispose]();
       await whole.catch(() => undefined);
       const adopt = keepBlob && state === "verified";
       if (adopt) await store.content.adoptPartial(partial, blob.digest);

@@ -110,10 +110,18 @@ export async function clearPlace(place: Place): Promise<void> {
   await rm(directory, { recursive: true });
 }
 
+function childrenOf(thread: string): string[] {
+  try {
+    return readFileSync(`/proc/self/task/${thread}/children`, "latin1").split(" ");
+  } catch {
+    return []; // the thread has ended meanwhile
+  }
+}
+
 /** Children of this process that are dead and not reaped. */
 function deadChildren(): string[] {
   return readdirSync("/proc/self/task")
-    .flatMap((thread) => readFileSync(`/proc/self/task/${thread}/children`, "latin1").split(" "))
+    .flatMap((thread) => childrenOf(thread))
     .filter((pid) => pid !== "" && processIdentity(Number(pid)) === undefined);
 }
 

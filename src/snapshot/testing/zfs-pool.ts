@@ -22,8 +22,11 @@ const turnTries = 1200;
 export function noZfs(): string | undefined {
   if (process.getuid?.() !== 0) return "NOT RUN: ZFS needs root";
   if (!existsSync("/sbin/zpool")) return "NOT RUN: neither zfs-fuse nor zfsutils-linux is installed";
-  if (hasModule() || existsSync("/sbin/zfs-fuse")) return undefined;
-  return "NOT RUN: the kernel has no ZFS, and there is no zfs-fuse";
+  if (hasModule()) return undefined;
+  if (!existsSync("/sbin/zfs-fuse")) return "NOT RUN: the kernel has no ZFS, and there is no zfs-fuse";
+  // It has been seen to die in the middle of a test on a busy machine.
+  if (process.env.BERTH_TEST_ZFS_FUSE === "1") return undefined;
+  return "NOT RUN: the kernel has no ZFS; BERTH_TEST_ZFS_FUSE=1 has zfs-fuse stand in for it";
 }
 
 function hasModule(): boolean {
