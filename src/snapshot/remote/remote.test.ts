@@ -138,7 +138,7 @@ describe("a snapshotter in a process of its own", { skip: asRoot }, () => {
     await using patient = new SnapshotFixture(here);
     const chain = await patient.layer([{ name: "a" }]);
     await using hasty = new SnapshotFixture(triedAt("overlayfs", server, 200));
-    server().signal("SIGSTOP");
+    await server().hang();
     try {
       await assert.rejects(hasty.snapshots.has(chain), told("deadline", "no answer within 200 ms"));
       assert.match((await hasty.snapshots.probe()) ?? "", /no answer within 200 ms/);

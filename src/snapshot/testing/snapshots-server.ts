@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { closeSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -70,6 +70,14 @@ export class SnapshotsServer {
 
   signal(name: NodeJS.Signals): void {
     this.#child?.kill(name);
+  }
+
+  /** Has it hang until `signal("SIGCONT")`. Resolves once all of its threads do: until then it may still answer. */
+  async hang(): Promise<void> {
+    this.signal("SIGSTOP");
+    const threads = `/proc/${this.#child?.pid}/task`;
+    const hangs = (thread: string) => / T /.test(readFileSync(join(threads, thread, "stat"), "utf8"));
+    while (!readdirSync(threads).every(hangs)) await sleep(5);
   }
 
   /** Without a chance to put anything in order, unless by a signal that gives one. */
