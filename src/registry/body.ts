@@ -130,6 +130,8 @@ class BodyQueue implements Disposable {
   }
 
   #end(error: Error | undefined): void {
+    // Before the connection is another request's, whose listener would come after this one and find nothing.
+    this.#socket.off("data", freeBytes);
     this.#error ??= error;
     this.#ended = true;
     this.#wake?.();
