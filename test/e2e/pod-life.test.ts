@@ -113,7 +113,10 @@ for (const runtime of ["crun", "runc"] as const) {
       const deaf = await runContainer(
         daemon,
         pod,
-        shellConfig("deaf", busyboxImage, "trap '' TERM; while :; do sleep 1; done"),
+        shellConfig("deaf", busyboxImage, "trap '' TERM; echo set; while :; do sleep 1; done"),
+      );
+      await eventually("the trap", 10_000, async () =>
+        logOf(pod, "deaf").includes("set") ? true : undefined,
       );
       const began = Date.now();
       await daemon.pods.stopContainer({ containerId: deaf, timeout: 1n });
