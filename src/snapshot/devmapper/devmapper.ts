@@ -3,12 +3,12 @@ import { join } from "node:path";
 import { describeFault, Fault } from "../../base/fault.ts";
 import type { Bytes } from "../../base/units.ts";
 import type { Config } from "../../config/schema.ts";
-import { probeIdmap } from "../../linux/bind-mount.ts";
 import { systemFault } from "../../linux/libc.ts";
 import { hostMounts } from "../../linux/mounts.ts";
 import type { MappedSnapshots, SnapshotMount, SnapshotUsage } from "../contract.ts";
 import type { OpenTree, Volumes } from "../volumes/contract.ts";
 import { runTool, type Tools } from "../volumes/run-tool.ts";
+import { tryOne } from "../volumes/try-one.ts";
 import { type PoolStatus, ThinPool } from "./dmsetup.ts";
 import { type ThinDevice, ThinIds } from "./thin-ids.ts";
 
@@ -26,7 +26,6 @@ const fileSystems = {
 
 /** A pool that is so full soon takes nothing more. */
 const nearlyFull = 0.95;
-const trial = "trial";
 
 /**
  * Trees as file systems on thin devices of one pool: each is as large as the settings say, and takes what was written to it. A
@@ -55,14 +54,7 @@ export class DevmapperVolumes implements Volumes {
       if (problem !== undefined) return `the thin pool ${this.#settings.pool} ${problem}`;
       for (const { target } of await hostMounts().below(join(this.#root, "m")))
         await hostMounts().unmount(target);
-      await this.remove(trial);
-      await this.make(trial, undefined);
-      try {
-        await using tree = await this.open(trial);
-        if (mapped !== undefined) await probeIdmap(tree.directory, mapped.namespace);
-      } finally {
-        await this.remove(trial);
-      }
+      await tryOne(this, mapped);
       return undefined;
     } catch (error) {
       return describeFault(error);

@@ -3,13 +3,12 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describeFault } from "../../base/fault.ts";
 import type { Ms } from "../../base/units.ts";
-import { probeIdmap } from "../../linux/bind-mount.ts";
 import { hostMounts } from "../../linux/mounts.ts";
 import type { MappedSnapshots, SnapshotMount, SnapshotUsage } from "../contract.ts";
 import type { OpenTree, Volumes } from "../volumes/contract.ts";
 import { runTool, ToolFailed, type Tools } from "../volumes/run-tool.ts";
+import { tryOne } from "../volumes/try-one.ts";
 
-const trial = "trial";
 /** The snapshot of a sealed dataset, which its copies are made from. */
 const sealed = "sealed";
 /** A property of a sealed dataset: how many files it has. */
@@ -41,14 +40,7 @@ export class ZfsVolumes implements Volumes {
     try {
       await this.#run("list", "-H", "-o", "name", this.#dataset);
       await mkdir(join(this.#root, "m"), { recursive: true, mode: 0o700 });
-      await this.remove(trial);
-      await this.make(trial, undefined);
-      try {
-        await using tree = await this.open(trial);
-        if (mapped !== undefined) await probeIdmap(tree.directory, mapped.namespace);
-      } finally {
-        await this.remove(trial);
-      }
+      await tryOne(this, mapped);
       return undefined;
     } catch (error) {
       return describeFault(error);
