@@ -1,7 +1,8 @@
 import type { Digest } from "../base/ids.ts";
 import type { RemoteRepository } from "../registry/repository.ts";
 import { type Descriptor, mediaTypes } from "../spec/oci-image.ts";
-import { formatReference, type Reference } from "../spec/reference.ts";
+import { formatReference, parseReference, type Reference } from "../spec/reference.ts";
+import type { ImageRecord } from "./contract.ts";
 import type { ImageParts } from "./parts.ts";
 import { type ImageSource, resolveImage } from "./resolve.ts";
 import type { ResolvedImage } from "./resolved.ts";
@@ -35,6 +36,16 @@ export async function findAtRegistry(
   const isImage = image.manifest.digest === found.digest;
   const type = mediaType ?? (isImage ? image.manifest.mediaType : mediaTypes.ociIndex);
   return { repository, source, root: { ...descriptor, mediaType: type }, image };
+}
+
+/** Where an image came from, asked with the credentials that the node has for it; undefined: it has no name to ask by. */
+export async function sourceOfImage(
+  { digests, tags }: Pick<ImageRecord, "digests" | "tags">,
+  { registry }: Pick<ImageParts, "registry">,
+): Promise<ImageSource | undefined> {
+  const name = digests[0] ?? tags[0];
+  if (name === undefined) return undefined;
+  return registrySource(await registry.repository(parseReference(name), undefined), name);
 }
 
 /** The layers of images in a registry. */

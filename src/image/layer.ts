@@ -119,7 +119,8 @@ export async function isHere(
   return snapshotter.has(chain);
 }
 
-function newIngest(): string {
+/** A name for a layer that is to be unpacked. */
+export function newIngest(): string {
   return randomBytes(16).toString("hex");
 }
 

@@ -1,8 +1,7 @@
 import { during, Fault } from "../base/fault.ts";
 import type { ImageId } from "../base/ids.ts";
-import { parseReference } from "../spec/reference.ts";
 import type { ImageRecord } from "./contract.ts";
-import { registrySource } from "./find-at-registry.ts";
+import { sourceOfImage } from "./find-at-registry.ts";
 import type { UnpackParts } from "./parts.ts";
 import { bringImage } from "./pull.ts";
 import { isUnpacked } from "./record.ts";
@@ -39,10 +38,9 @@ export async function unpackIn(id: ImageId, parts: UnpackParts, signal: AbortSig
 }
 
 /** An image without a name has its blobs here, or can't be had. */
-async function sourceOf({ digests, tags }: ImageRecord, { registry }: UnpackParts): Promise<ImageSource> {
-  const name = digests[0] ?? tags[0];
-  if (name !== undefined)
-    return registrySource(await registry.repository(parseReference(name), undefined), name);
+async function sourceOf(record: ImageRecord, parts: UnpackParts): Promise<ImageSource> {
+  const source = await sourceOfImage(record, parts);
+  if (source !== undefined) return source;
   const lost = () => {
     throw new Fault(
       "notFound",

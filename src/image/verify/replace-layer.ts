@@ -1,7 +1,7 @@
-import { randomBytes } from "node:crypto";
 import { Fault } from "../../base/fault.ts";
 import { plainMediaType } from "../../spec/encrypted-layer.ts";
 import type { ImageLayer } from "../contract.ts";
+import { newIngest } from "../layer.ts";
 import { layerCiphers } from "../layer-ciphers.ts";
 import type { UnpackParts } from "../parts.ts";
 
@@ -12,7 +12,7 @@ export async function replaceLayer(
   signal: AbortSignal,
 ): Promise<void> {
   const { store, snapshotter, settings } = parts;
-  const ingest = randomBytes(16).toString("hex");
+  const ingest = newIngest();
   const listFilesAt = store.content.ingestPath();
   const { bootId } = store;
   await store.ingests.put(ingest, { ingest, chainId, diffId, bootId, snapshotter: snapshotter.name });
