@@ -1,8 +1,8 @@
 import { constants } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
-import { Fault } from "../base/fault.ts";
 import { Growth } from "../base/growth.ts";
 import type { Bytes } from "../base/units.ts";
+import { systemFault } from "../linux/libc.ts";
 
 /** What came is known by pieces of so many bytes: at most so much of a connection's is fetched again after a kill. */
 export const pieceBytes: Bytes = 1_048_576;
@@ -113,9 +113,7 @@ export class PartialBlob implements AsyncDisposable {
       this.#pieces.fill(whole, before, after);
       this.#advance();
     } catch (cause) {
-      const code = (cause as NodeJS.ErrnoException).code;
-      const kind = code === "ENOSPC" || code === "EDQUOT" ? "exhausted" : "internal";
-      throw new Fault(kind, `writing what came to ${this.path}`, { cause });
+      throw systemFault(`writing what came to ${this.path}`, cause);
     }
   }
 
