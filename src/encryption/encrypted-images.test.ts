@@ -4,9 +4,9 @@ import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync 
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { describeFault, type FaultKind, isFault } from "../base/fault.ts";
 import { openTestNode } from "../image/testing/node.ts";
 import { hostProcesses } from "../linux/processes.ts";
+import { failsSaying } from "../registry/testing/client.ts";
 import { missingRegistry, startRegistry, type TestRegistry } from "../registry/testing/docker-registry.ts";
 import { makeImage, pushImage, pushManifest, randomLayer } from "../registry/testing/made-image.ts";
 import { mediaTypes } from "../spec/oci-image.ts";
@@ -86,14 +86,14 @@ describe("images that skopeo encrypted", { skip }, () => {
   test("are refused without one, and nothing of them is kept", async () => {
     await using node = await openNode();
     giveKeys();
-    await fails(node.images.pull(name("rsa"), undefined, signal), "forbidden", [
+    await failsSaying(node.images.pull(name("rsa"), undefined, signal), "forbidden", [
       `there is no private key in ${at("keys")}`,
       "decryption.keysDirectory",
     ]);
     giveKeys("ec.pem", "rsa.pub");
     const odd = `none of 1 private keys fits in ${at("keys")} (no keys, or ones with a password: ${at("keys/rsa.pub")})`;
-    await fails(node.images.pull(name("rsa"), undefined, signal), "forbidden", [odd]);
-    await fails(node.images.pull(name("pkcs7"), undefined, signal), "forbidden", [
+    await failsSaying(node.images.pull(name("rsa"), undefined, signal), "forbidden", [odd]);
+    await failsSaying(node.images.pull(name("pkcs7"), undefined, signal), "forbidden", [
       "wrapped by pkcs7 are not supported",
     ]);
     assert.deepEqual([...node.images.list()], []);
@@ -106,7 +106,7 @@ describe("images that skopeo encrypted", { skip }, () => {
     await node.images.pull(name("rsa"), undefined, signal);
     await node.images.pull(name("rsa"), undefined, signal);
     giveKeys("ec.pem");
-    await fails(node.images.pull(name("rsa"), undefined, signal), "forbidden", [
+    await failsSaying(node.images.pull(name("rsa"), undefined, signal), "forbidden", [
       "none of 1 private keys fits",
     ]);
     await node.images.pull(name("both"), undefined, signal);
@@ -121,7 +121,7 @@ describe("images that skopeo encrypted", { skip }, () => {
       const other = { ...options, hmac: Buffer.alloc(32).toString("base64") };
       annotations[name] = Buffer.from(JSON.stringify(other)).toString("base64");
     });
-    await fails(node.images.pull(changed, undefined, signal), "corrupt", ["its HMAC differs"]);
+    await failsSaying(node.images.pull(changed, undefined, signal), "corrupt", ["its HMAC differs"]);
     assert.deepEqual((await node.snapshotter.list()).committed, []);
   });
 
@@ -166,26 +166,16 @@ process.stdin.on("data", (chunk) => (text += chunk)).on("end", () => {
     assert.equal(record.id, image.id);
     const pull = () => node.images.pull(provided, undefined, signal);
     providers({ grpc: "localhost:1" });
-    await fails(pull(), "forbidden", [
+    await failsSaying(pull(), "forbidden", [
       'the key provider "turner" is no command; others (grpc) are not supported',
     ]);
     writeFileSync(at("no.sh"), "#!/bin/sh\necho 'sealed today' >&2; exit 5\n");
     chmodSync(at("no.sh"), 0o755);
     providers({ cmd: { path: at("no.sh") } });
-    await fails(pull(), "forbidden", ['the key provider "turner" exits with 5: sealed today']);
+    await failsSaying(pull(), "forbidden", ['the key provider "turner" exits with 5: sealed today']);
     writeFileSync(at("providers.conf"), '{"key-providers": {"turner": {"cmd": {"args": []}}}}');
-    await fails(pull(), "invalid", ["providers.conf: key-providers.turner.cmd.path: is missing"]);
+    await failsSaying(pull(), "invalid", ["providers.conf: key-providers.turner.cmd.path: is missing"]);
     rmSync(at("providers.conf"));
-    await fails(pull(), "forbidden", ['there is no key provider "turner" in']);
+    await failsSaying(pull(), "forbidden", ['there is no key provider "turner" in']);
   });
 });
-
-async function fails(work: Promise<unknown>, kind: FaultKind, parts: readonly string[]): Promise<void> {
-  const error = await work.then(
-    () => assert.fail("it succeeded"),
-    (thrown: unknown) => thrown,
-  );
-  const said = describeFault(error);
-  assert.ok(isFault(error, kind), `${kind}: ${said}`);
-  for (const part of parts) assert.ok(said.includes(part), `${JSON.stringify(part)} is not in: ${said}`);
-}

@@ -15,8 +15,9 @@ import { join } from "node:path";
 import { after, test } from "node:test";
 import { gzipSync } from "node:zlib";
 import { type TarEntry, tarOf } from "../../test/images/tar.ts";
-import { describeFault, type FaultKind, isFault } from "../base/fault.ts";
+import type { FaultKind } from "../base/fault.ts";
 import { freeBytes } from "../base/memory.ts";
+import { fails } from "../registry/testing/client.ts";
 import { type MadeImage, makeImage, randomLayer } from "../registry/testing/made-image.ts";
 import { hexOf } from "../spec/digest.ts";
 import { mediaTypes } from "../spec/oci-image.ts";
@@ -72,15 +73,6 @@ async function save(node: TestNode, references: readonly string[], as: string): 
   pieces.forEach(freeBytes); // as whoever sends them does
   writeFileSync(path, whole);
   return path;
-}
-
-async function fails(work: Promise<unknown>, kind: FaultKind, text: RegExp): Promise<void> {
-  const error = await work.then(
-    () => assert.fail("it succeeded"),
-    (thrown: unknown) => thrown,
-  );
-  assert.ok(isFault(error, kind), `${kind}: ${describeFault(error)}`);
-  assert.match(describeFault(error), text);
 }
 
 async function nothingLeft(node: TestNode): Promise<void> {

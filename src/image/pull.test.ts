@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { describeFault, type FaultKind, isFault } from "../base/fault.ts";
+import { fails } from "../registry/testing/client.ts";
 import { missingRegistry, startRegistry } from "../registry/testing/docker-registry.ts";
 import { makeImage, pushImage, pushManifest, randomLayer } from "../registry/testing/made-image.ts";
 import { chainIds, digestOf } from "../spec/digest.ts";
@@ -20,15 +20,6 @@ const base = randomLayer("base", 50_000, 1);
 const top = randomLayer("top", 50_000, 2);
 const image = makeImage([base, top], { config: { Env: ["A=b"], User: "1000:1000" } });
 const sibling = makeImage([base, randomLayer("other", 1000, 3)]);
-
-async function fails(work: Promise<unknown>, kind: FaultKind, text: RegExp): Promise<void> {
-  const error = await work.then(
-    () => assert.fail("it succeeded"),
-    (thrown: unknown) => thrown,
-  );
-  assert.ok(isFault(error, kind), `${kind}: ${describeFault(error)}`);
-  assert.match(describeFault(error), text);
-}
 
 async function nothingLeft(node: TestNode): Promise<void> {
   assert.deepEqual(await node.leftovers(), []);

@@ -4,9 +4,10 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { describeFault, type FaultKind, faultReason, isFault } from "../base/fault.ts";
+import { faultReason } from "../base/fault.ts";
 import { openTestNode, type TestNode } from "../image/testing/node.ts";
 import { hostProcesses } from "../linux/processes.ts";
+import { failsSaying } from "../registry/testing/client.ts";
 import { missingRegistry, startRegistry, type TestRegistry } from "../registry/testing/docker-registry.ts";
 import { makeImage, pushImage, pushManifest, randomLayer } from "../registry/testing/made-image.ts";
 import { mediaTypes } from "../spec/oci-image.ts";
@@ -113,12 +114,12 @@ describe("which images may be used", { skip }, () => {
       "policy.json",
       scoped("*.berth.example", { type: "insecureAcceptAnything" }, { type: "reject" }),
     );
-    const refused = await fails(node.pull("quay.berth.example/a/b:1"), "forbidden", [
+    const refused = await failsSaying(node.pull("quay.berth.example/a/b:1"), "forbidden", [
       `the policy ${node.at("policy.json")} refuses quay.berth.example/a/b:1`,
       'by transports.docker["*.berth.example"][1] (reject): no image is accepted',
     ]);
     assert.equal(faultReason(refused), "signatureValidation");
-    await fails(node.pull("elsewhere.example/a:1"), "forbidden", ["by default[0] (reject)"]);
+    await failsSaying(node.pull("elsewhere.example/a:1"), "forbidden", ["by default[0] (reject)"]);
   });
 
   test("an image that nobody signed is refused with every place that was looked at, and nothing of it is kept", async () => {
@@ -126,7 +127,7 @@ describe("which images may be used", { skip }, () => {
     await pushImage(registry, "unsigned", image, ["1"]);
     node.write("policy.json", scoped(registry.host, sigstoreSigned(key)));
     const name = `${registry.host}/unsigned`;
-    await fails(node.pull(`${name}:1`), "forbidden", [
+    await failsSaying(node.pull(`${name}:1`), "forbidden", [
       `transports.docker["${registry.host}"][0] (sigstoreSigned): there is no sigstore signature of it`,
       `${name}:${image.manifest.digest.replace(":", "-")}.sig`,
       `referrers of ${name}@${image.manifest.digest}`,
@@ -154,20 +155,20 @@ describe("which images may be used", { skip }, () => {
     const name = await pushSigned("wrong");
     const other = makeImage([randomLayer("other", 500, 2)]);
     node.write("policy.json", scoped(registry.host, sigstoreSigned(ecKey())));
-    await fails(node.pull(name), "forbidden", ["was not made with the key in transports.docker"]);
+    await failsSaying(node.pull(name), "forbidden", ["was not made with the key in transports.docker"]);
 
     await pushImage(registry, "wrong", other, ["2"]);
     const stolen = sigstoreLayer(claim(image.manifest.digest, `${registry.host}/wrong:2`), key);
     await attach(registry, "wrong", other.manifest.digest, [stolen]);
     node.write("policy.json", scoped(registry.host, sigstoreSigned(key)));
     const named = `${registry.host}/wrong:2`;
-    await fails(node.pull(named), "forbidden", [
+    await failsSaying(node.pull(named), "forbidden", [
       `it is for "${image.manifest.digest}", not for ${other.manifest.digest}`,
     ]);
 
     await pushImage(registry, "wrong", image, ["3"]);
     const wrongTag = [`it is for the name "${name}", which does not count for`, "(matchRepoDigestOrExact)"];
-    await fails(node.pull(`${registry.host}/wrong:3`), "forbidden", wrongTag);
+    await failsSaying(node.pull(`${registry.host}/wrong:3`), "forbidden", wrongTag);
     await node.pull(`${registry.host}/wrong@${image.manifest.digest}`);
     node.write(
       "policy.json",
@@ -193,7 +194,7 @@ describe("which images may be used", { skip }, () => {
       const name = `${registry.host}/${repository}:1`;
       const subject = signed === "index" ? index.digest : image.manifest.digest;
       node.write("policy.json", scoped(registry.host, sigstoreSigned(key)));
-      await fails(node.pull(name), "forbidden", ["there is no sigstore signature of it"]);
+      await failsSaying(node.pull(name), "forbidden", ["there is no sigstore signature of it"]);
       await attach(registry, repository, subject, [sigstoreLayer(claim(subject, name), key)]);
       const record = await node.pull(name);
       assert.deepEqual(record.signed?.digests, [index.digest, image.manifest.digest]);
@@ -208,7 +209,7 @@ describe("which images may be used", { skip }, () => {
     const payload = claim(image.manifest.digest, name);
     node.write("policy.json", scoped(name, sigstoreSigned(key), sigstoreSigned(second)));
     await attach(registry, "two", image.manifest.digest, [sigstoreLayer(payload, key)]);
-    await fails(node.pull(name), "forbidden", [`transports.docker["${name}"][1] (sigstoreSigned): `]);
+    await failsSaying(node.pull(name), "forbidden", [`transports.docker["${name}"][1] (sigstoreSigned): `]);
     await attach(registry, "two", image.manifest.digest, [
       sigstoreLayer(payload, key),
       sigstoreLayer(payload, second),
@@ -253,13 +254,13 @@ describe("which images may be used", { skip }, () => {
     }
     const file = node.write("policy.json", scoped(registry.host, { ...signedBy, keyPath: own }));
     assert.equal(skopeoAccepts(plain, file, node.at("registries.d"), node.at("copy")), false);
-    await fails(node.pull(plain), "forbidden", [
+    await failsSaying(node.pull(plain), "forbidden", [
       `there is no simple signing signature of it; looked at ${node.at("lookaside")}/plain@sha256=`,
     ]);
     node.write("policy.json", scoped(registry.host, { ...signedBy, keyPath: other }));
-    await fails(node.pull(signed), "forbidden", ["gpgv does not accept it", "No public key"]);
+    await failsSaying(node.pull(signed), "forbidden", ["gpgv does not accept it", "No public key"]);
     node.write("policy.json", scoped(registry.host, { ...signedBy, keyPath: node.at("missing") }));
-    await fails(node.pull(signed), "invalid", [
+    await failsSaying(node.pull(signed), "invalid", [
       `the key ${node.at("missing")} of transports.docker`,
       "can't be read",
     ]);
@@ -273,14 +274,14 @@ describe("which images may be used", { skip }, () => {
     node.write("namespaces/closed.json", { default: [{ type: "reject" }] });
     const record = await node.pull(name, "free");
     assert.equal(record.signed?.signatures.length, 1, "what another namespace wants is kept");
-    await fails(node.pull(name, "closed"), "forbidden", ["namespaces/closed.json refuses"]);
+    await failsSaying(node.pull(name, "closed"), "forbidden", ["namespaces/closed.json refuses"]);
     await node.images.requireAllowed(record, name, "free", signal);
     await node.images.requireAllowed(record, name, "strict", signal);
     await node.images.requireAllowed(record, record.id, "strict", signal);
-    await fails(node.images.requireAllowed(record, name, "closed", signal), "forbidden", [
+    await failsSaying(node.images.requireAllowed(record, name, "closed", signal), "forbidden", [
       `image ${name} is on this node, but may not be used: the policy ${node.at("namespaces/closed.json")}`,
     ]);
-    await fails(node.images.requireAllowed(record, name, "../strict", signal), "invalid", [
+    await failsSaying(node.images.requireAllowed(record, name, "../strict", signal), "invalid", [
       "is not the name of a namespace",
     ]);
   });
@@ -292,7 +293,7 @@ describe("which images may be used", { skip }, () => {
     const record = await node.pull(name);
     assert.equal(record.signed?.signatures.length, 0);
     node.write("policy.json", scoped(registry.host, sigstoreSigned(key)));
-    await fails(node.images.requireAllowed(record, name, "", signal), "forbidden", [
+    await failsSaying(node.images.requireAllowed(record, name, "", signal), "forbidden", [
       "there is no sigstore signature of it",
     ]);
     await pushSigned("later");
@@ -307,11 +308,14 @@ describe("which images may be used", { skip }, () => {
       "policy.json",
       '{"default": [{"type": "insecureAcceptAnything", "keypath": "/k"}]}',
     );
-    await fails(node.pull(name), "invalid", [
+    await failsSaying(node.pull(name), "invalid", [
       `the policy ${file} is malformed: default[0].keypath: is not known`,
     ]);
     rmSync(file);
-    await fails(node.pull(name), "invalid", [`the signature policy ${file} is not there`, "policy.file"]);
+    await failsSaying(node.pull(name), "invalid", [
+      `the signature policy ${file} is not there`,
+      "policy.file",
+    ]);
   });
 
   test("verifiers are asked with containerd's arguments, and one that refuses, fails or hangs is enough", async () => {
@@ -339,12 +343,12 @@ describe("which images may be used", { skip }, () => {
     for (const [script, why, mode] of refusals) {
       rmSync(node.at("verifiers/20-no"), { force: true });
       node.write("verifiers/20-no", script, mode);
-      await fails(node.pull(name), "forbidden", [
+      await failsSaying(node.pull(name), "forbidden", [
         `the image verifier ${node.at("verifiers/20-no")} refuses ${name}: ${why}`,
       ]);
     }
     node.write("verifiers/30-more", "");
-    await fails(node.pull(name), "invalid", ["has 3 image verifiers", "policy.verifiers.max, now 2"]);
+    await failsSaying(node.pull(name), "invalid", ["has 3 image verifiers", "policy.verifiers.max, now 2"]);
   });
 });
 
@@ -353,17 +357,6 @@ interface PolicyNode extends TestNode {
   /** @returns the path */
   write(name: string, content: unknown, mode?: number): string;
   pull(name: string, namespace?: string): ReturnType<TestNode["images"]["pull"]>;
-}
-
-async function fails(work: Promise<unknown>, kind: FaultKind, parts: readonly string[]): Promise<unknown> {
-  const error = await work.then(
-    () => assert.fail("it succeeded"),
-    (thrown: unknown) => thrown,
-  );
-  const said = describeFault(error);
-  assert.ok(isFault(error, kind), `${kind}: ${said}`);
-  for (const part of parts) assert.ok(said.includes(part), `${JSON.stringify(part)} is not in: ${said}`);
-  return error;
 }
 
 async function isAllowed(node: PolicyNode, name: string): Promise<boolean> {

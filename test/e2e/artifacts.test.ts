@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { AuthConfig, ImageSpec, Mount } from "../../src/wire/gen/runtime.v1.ts";
+import { ImageSpec, Mount } from "../../src/wire/gen/runtime.v1.ts";
 import { TestDaemon } from "../harness/daemon.ts";
 import { endDaemon } from "../harness/end-daemon.ts";
 import { busyboxImage, importBusybox } from "../harness/images.ts";
@@ -59,7 +59,7 @@ describe("an OCI artifact in a registry", privileged, () => {
   }
 
   test("it is pulled as a kubelet does, and listed with its type", async () => {
-    const auth = AuthConfig.create({ username: registry.username, password: registry.password });
+    const { auth } = registry;
     const image = ImageSpec.create({ image: name });
     const { imageRef } = await daemon.images.pullImage({ image, auth, sandboxConfig: undefined });
     assert.equal(imageRef, model.manifest.digest);

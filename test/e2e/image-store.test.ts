@@ -2,11 +2,11 @@ import assert from "node:assert/strict";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { AuthConfig, ImageSpec } from "../../src/wire/gen/runtime.v1.ts";
+import { ImageSpec } from "../../src/wire/gen/runtime.v1.ts";
 import { runProgram } from "../harness/command.ts";
 import { TestDaemon } from "../harness/daemon.ts";
+import { endDaemon } from "../harness/end-daemon.ts";
 import { busyboxImage, importBusybox } from "../harness/images.ts";
-import { assertNoLeaks } from "../harness/leaks.ts";
 import { eventually, removeAllPods, runContainer, runPod, shellConfig } from "../harness/pods.ts";
 import { privileged } from "../harness/privileged.ts";
 import { TestRegistry } from "../harness/registry.ts";
@@ -29,10 +29,8 @@ describe("the store of a daemon that keeps blobs", privileged, () => {
 
   after(async () => {
     try {
-      await removeAllPods(daemon);
-      await assertNoLeaks(daemon);
+      if (daemon !== undefined) await endDaemon(daemon);
     } finally {
-      await daemon?.close();
       await registry?.close();
     }
   });
@@ -40,7 +38,7 @@ describe("the store of a daemon that keeps blobs", privileged, () => {
   const pull = (image: string) =>
     daemon.images.pullImage({
       image: ImageSpec.create({ image }),
-      auth: AuthConfig.create({ username: registry.username, password: registry.password }),
+      auth: registry.auth,
       sandboxConfig: undefined,
     });
   const remove = (image: string) => daemon.images.removeImage({ image: ImageSpec.create({ image }) });

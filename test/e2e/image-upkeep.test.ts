@@ -4,18 +4,10 @@ import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import type { DiskUsageResponse } from "../../src/wire/gen/berth.v1.ts";
-import { AuthConfig, ImageSpec } from "../../src/wire/gen/runtime.v1.ts";
+import { ImageSpec } from "../../src/wire/gen/runtime.v1.ts";
 import { TestDaemon } from "../harness/daemon.ts";
-import { assertNoLeaks } from "../harness/leaks.ts";
-import {
-  eventually,
-  type MadePod,
-  removeAllPods,
-  removePod,
-  runContainer,
-  runPod,
-  shellConfig,
-} from "../harness/pods.ts";
+import { endDaemon } from "../harness/end-daemon.ts";
+import { eventually, type MadePod, removePod, runContainer, runPod, shellConfig } from "../harness/pods.ts";
 import { privileged } from "../harness/privileged.ts";
 import { TestRegistry } from "../harness/registry.ts";
 import { busyboxLayer, directory, file } from "../images/busybox.ts";
@@ -48,10 +40,8 @@ describe("what images take, who holds it, and what goes", privileged, () => {
 
   after(async () => {
     try {
-      await removeAllPods(daemon);
-      await assertNoLeaks(daemon);
+      if (daemon !== undefined) await endDaemon(daemon);
     } finally {
-      await daemon?.close();
       await registry?.close();
     }
   });
@@ -59,7 +49,7 @@ describe("what images take, who holds it, and what goes", privileged, () => {
   const pull = (image: string) =>
     daemon.images.pullImage({
       image: ImageSpec.create({ image }),
-      auth: AuthConfig.create({ username: registry.username, password: registry.password }),
+      auth: registry.auth,
       sandboxConfig: undefined,
     });
   const names = async () => {

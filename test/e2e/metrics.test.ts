@@ -3,7 +3,7 @@ import { execFileSync } from "node:child_process";
 import { mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { AuthConfig, ImageSpec } from "../../src/wire/gen/runtime.v1.ts";
+import { ImageSpec } from "../../src/wire/gen/runtime.v1.ts";
 import { TestDaemon } from "../harness/daemon.ts";
 import { asQuery, readDashboard } from "../harness/dashboard.ts";
 import { busyboxImage, importBusybox } from "../harness/images.ts";
@@ -51,7 +51,7 @@ describe("metrics, scraped by Prometheus", privileged, () => {
 
   /** Pulls what comes from the registry, with or without the password. */
   async function pull(image: string, withPassword: boolean): Promise<void> {
-    const auth = AuthConfig.create({ username: registry.username, password: registry.password });
+    const { auth } = registry;
     await daemon.images.pullImage({
       image: ImageSpec.create({ image }),
       auth: withPassword ? auth : undefined,

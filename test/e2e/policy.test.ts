@@ -8,8 +8,8 @@ import { startRegistry, type TestRegistry } from "../../src/registry/testing/doc
 import { makeImage, pushImage } from "../../src/registry/testing/made-image.ts";
 import { ImageSpec } from "../../src/wire/gen/runtime.v1.ts";
 import { TestDaemon } from "../harness/daemon.ts";
-import { assertNoLeaks } from "../harness/leaks.ts";
-import { exited, podConfig, removeAllPods, runContainer, runPod, shellConfig } from "../harness/pods.ts";
+import { endDaemon } from "../harness/end-daemon.ts";
+import { exited, podConfig, runContainer, runPod, shellConfig } from "../harness/pods.ts";
 import { privileged } from "../harness/privileged.ts";
 import { busyboxLayer } from "../images/busybox.ts";
 
@@ -34,12 +34,8 @@ describe("a daemon with signature policies", privileged, () => {
 
   after(async () => {
     try {
-      if (daemon !== undefined) {
-        await removeAllPods(daemon);
-        await assertNoLeaks(daemon);
-      }
+      if (daemon !== undefined) await endDaemon(daemon);
     } finally {
-      await daemon?.close();
       await registry?.[Symbol.asyncDispose]();
       rmSync(directory, { recursive: true, force: true });
     }

@@ -6,7 +6,7 @@ import { DatabaseSync } from "node:sqlite";
 import { after, before, describe, type TestContext, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { VerifiedState } from "../../src/wire/gen/berth.v1.ts";
-import { AuthConfig, ImageSpec } from "../../src/wire/gen/runtime.v1.ts";
+import { ImageSpec } from "../../src/wire/gen/runtime.v1.ts";
 import { TestDaemon } from "../harness/daemon.ts";
 import { assertNoLeaks, tracesOf } from "../harness/leaks.ts";
 import { full, privileged } from "../harness/privileged.ts";
@@ -49,7 +49,7 @@ describe(`kill -9 of the daemon at ${kills} random moments of pulls and prunes`,
   const pull = (image: string) =>
     daemon.images.pullImage({
       image: ImageSpec.create({ image }),
-      auth: AuthConfig.create({ username: registry.username, password: registry.password }),
+      auth: registry.auth,
       sandboxConfig: undefined,
     });
   const remove = (image: string) => daemon.images.removeImage({ image: ImageSpec.create({ image }) });

@@ -3,7 +3,7 @@ import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { after, before, describe, test } from "node:test";
-import { AuthConfig, ContainerState, ImageSpec, PodSandboxState } from "../../src/wire/gen/runtime.v1.ts";
+import { ContainerState, ImageSpec, PodSandboxState } from "../../src/wire/gen/runtime.v1.ts";
 import { TestDaemon } from "../harness/daemon.ts";
 import { busyboxImage, importBusybox } from "../harness/images.ts";
 import { assertNoLeaks } from "../harness/leaks.ts";
@@ -45,7 +45,7 @@ describe("a start with another boot id", privileged, () => {
   const pull = (image = pulled) =>
     daemon.images.pullImage({
       image: ImageSpec.create({ image }),
-      auth: AuthConfig.create({ username: registry.username, password: registry.password }),
+      auth: registry.auth,
       sandboxConfig: undefined,
     });
   const tags = async () => (await daemon.images.listImages({})).images.flatMap(({ repoTags }) => repoTags);

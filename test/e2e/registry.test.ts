@@ -41,7 +41,6 @@ describe("nginx from a registry with TLS and basic auth", privileged, () => {
     }
   });
 
-  const auth = () => AuthConfig.create({ username: registry.username, password: registry.password });
   const pull = (name: string, credentials?: AuthConfig) =>
     daemon.images.pullImage({
       image: ImageSpec.create({ image: name }),
@@ -82,7 +81,7 @@ describe("nginx from a registry with TLS and basic auth", privileged, () => {
     const wrong = AuthConfig.create({ username: "mary", password: "not-her-lamb" });
     await assert.rejects(pull(image, wrong), (error: Error) => !error.message.includes("not-her-lamb"));
     await assert.rejects(pull(image));
-    await assert.rejects(pull(image.replace("nginx:1", "missing:1"), auth()), (error) =>
+    await assert.rejects(pull(image.replace("nginx:1", "missing:1"), registry.auth), (error) =>
       isFault(error, "notFound"),
     );
     assert.ok(!daemon.logTail(10_000).includes("not-her-lamb"));
@@ -90,7 +89,7 @@ describe("nginx from a registry with TLS and basic auth", privileged, () => {
   });
 
   test("it is pulled, listed and found by tag, digest and id", async () => {
-    const { imageRef } = await pull(image, auth());
+    const { imageRef } = await pull(image, registry.auth);
     const { images } = await daemon.images.listImages({});
     assert.equal(images.length, 1);
     assert.deepEqual(images[0]?.repoTags, [image]);
@@ -105,7 +104,7 @@ describe("nginx from a registry with TLS and basic auth", privileged, () => {
   });
 
   test("it serves over the bridge and a host port; another pod reaches it by address", async () => {
-    await pull(image, auth());
+    await pull(image, registry.auth);
     const hostPort = 31_000 + (process.pid % 1000);
     const web = await runPod(daemon, "web", {
       portMappings: [{ protocol: Protocol.TCP, containerPort: 80, hostPort, hostIp: "" }],

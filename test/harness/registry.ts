@@ -4,6 +4,7 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { connect } from "node:tls";
+import { AuthConfig } from "../../src/wire/gen/runtime.v1.ts";
 import { artifactArchive, type MadeArtifact } from "../images/artifact.ts";
 import { type ImageRecipe, writeOciArchive } from "../images/image.ts";
 
@@ -16,6 +17,8 @@ export class TestRegistry {
   readonly host: string;
   readonly username = "mary";
   readonly password = "had a little lamb";
+  /** The two, as a pull gives them. */
+  readonly auth = AuthConfig.create({ username: this.username, password: this.password });
   /** Path of the authority's certificate. */
   readonly authority: string;
   readonly #directory: string;

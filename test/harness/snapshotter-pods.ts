@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { ImageSpec, Mount } from "../../src/wire/gen/runtime.v1.ts";
 import { TestDaemon } from "./daemon.ts";
+import { endDaemon } from "./end-daemon.ts";
 import { busyboxImage, importBusybox } from "./images.ts";
-import { assertNoLeaks } from "./leaks.ts";
 import { type MadePod, podConfig, removeAllPods, removePod, runContainer, shellConfig } from "./pods.ts";
 import { usersPodConfig } from "./user-namespaces.ts";
 
@@ -49,10 +49,8 @@ export function snapshotterPods(
 
     after(async () => {
       try {
-        await removeAllPods(daemon);
-        await assertNoLeaks(daemon);
+        if (daemon !== undefined) await endDaemon(daemon);
       } finally {
-        await daemon?.close();
         await tried?.close?.();
       }
     });

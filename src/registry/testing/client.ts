@@ -49,12 +49,31 @@ export async function bytesOf(chunks: AsyncIterable<Uint8Array>): Promise<Buffer
 
 /** Expects a Fault of this kind whose story has all of `texts`. @returns the story */
 export async function fails(work: Promise<unknown>, kind: FaultKind, ...texts: RegExp[]): Promise<string> {
+  const { story } = await failureOf(work, kind);
+  for (const text of texts) assert.match(story, text);
+  return story;
+}
+
+/** Expects a Fault of this kind whose story has all of `parts`, letter by letter. @returns the error */
+export async function failsSaying(
+  work: Promise<unknown>,
+  kind: FaultKind,
+  parts: readonly string[],
+): Promise<unknown> {
+  const { error, story } = await failureOf(work, kind);
+  for (const part of parts) assert.ok(story.includes(part), `${JSON.stringify(part)} is not in: ${story}`);
+  return error;
+}
+
+async function failureOf(
+  work: Promise<unknown>,
+  kind: FaultKind,
+): Promise<{ readonly error: unknown; readonly story: string }> {
   const error = await work.then(
     () => assert.fail("it succeeded"),
     (thrown: unknown) => thrown,
   );
   const story = describeFault(error);
   assert.ok(isFault(error, kind), `${kind}: ${story}`);
-  for (const text of texts) assert.match(story, text);
-  return story;
+  return { error, story };
 }
