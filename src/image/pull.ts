@@ -10,7 +10,7 @@ import { layerCiphers } from "./layer-ciphers.ts";
 import { bringLayers } from "./layers.ts";
 import { endLease, holdLease } from "./leases.ts";
 import type { ImageParts, UnpackParts } from "./parts.ts";
-import { addNames, type ImageNames, isUnpacked, newImageRecord, recordImage } from "./record.ts";
+import { addNames, type ImageNames, isUnpacked, nameOf, newImageRecord, recordImage } from "./record.ts";
 import { doubtfulChains, dropUntrusted } from "./recover.ts";
 import type { ImageSource } from "./resolve.ts";
 import type { ResolvedImage } from "./resolved.ts";
@@ -82,7 +82,7 @@ export async function bringImage(
     ...image.layers.flatMap(({ blob, diffId }) => [blob.digest, diffId]),
   ];
   try {
-    const name = from.names.tags[0] ?? from.names.digests[0] ?? image.id;
+    const name = nameOf({ ...from.names, id: image.id });
     using _pins = work.pins.pin([...chains, ...blobs], `a pull or import of ${name}`);
     const present = store.records.get(image.id);
     if (

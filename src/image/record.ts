@@ -58,6 +58,16 @@ export function newImageRecord(
   };
 }
 
+/** What people know an image by. */
+export function nameOf({ id, tags, digests }: Pick<ImageRecord, "id" | "tags" | "digests">): string {
+  return tags[0] ?? digests[0] ?? id;
+}
+
+/** The images that have their layers in a snapshotter, whether those can be relied on or not. */
+export function imagesIn(snapshotter: string, { store }: Pick<ImageParts, "store">): ImageRecord[] {
+  return [...store.records.values()].filter(({ unpacked }) => unpacked[snapshotter] !== undefined);
+}
+
 /** True if its layers in a snapshotter can be relied on: synced, or written since this boot. */
 export function isUnpacked({ unpacked }: ImageRecord, snapshotter: string, bootId: BootId): boolean {
   const durable = unpacked[snapshotter]?.durable;

@@ -2,7 +2,7 @@ import type { ChainId } from "../base/ids.ts";
 import type { ImageRecord } from "./contract.ts";
 import { leaseRest } from "./leases.ts";
 import { type ImageParts, layerKey, partsInEach, type UnpackParts } from "./parts.ts";
-import { isUnpacked } from "./record.ts";
+import { imagesIn, isUnpacked } from "./record.ts";
 import { sweepImages } from "./sweep.ts";
 
 /** An image that is no longer in a snapshotter. */
@@ -90,8 +90,8 @@ async function dropIn(
   name: string,
   parts: ImageParts,
 ): Promise<{ records: readonly ImageRecord[]; why: "damaged" | "unused" }> {
-  const { snapshotters, records, bootId } = parts.store;
-  const having = [...records.values()].filter(({ unpacked }) => unpacked[name] !== undefined);
+  const { snapshotters, bootId } = parts.store;
+  const having = imagesIn(name, parts);
   if (!snapshotters.probes().some((probe) => probe.name === name)) return { records: having, why: "unused" };
   const snapshotter = snapshotters.all().find((each) => each.name === name);
   if (snapshotter === undefined) return { records: [], why: "damaged" }; // it may work again
@@ -133,11 +133,9 @@ const reasons = {
  * in a repair of the layer that did not get through. Their other layers wait for the next pull for a while.
  */
 export async function dropIncomplete(parts: UnpackParts, signal: AbortSignal): Promise<ImageRecord[]> {
-  const { store, snapshotter, work } = parts;
+  const { snapshotter, work } = parts;
   using _records = await work.recordLock.hold("records", signal);
-  const having = [...store.records.values()].filter(
-    (record) => record.unpacked[snapshotter.name] !== undefined,
-  );
+  const having = imagesIn(snapshotter.name, parts);
   const missing = new Set(having.flatMap(chainsOf)).difference(new Set((await snapshotter.list()).committed));
   // What somebody else committed is not listed.
   for (const chain of missing) if (await snapshotter.has(chain)) missing.delete(chain);
@@ -150,13 +148,10 @@ export async function dropIncomplete(parts: UnpackParts, signal: AbortSignal): P
 }
 
 /** Chains that are on disk, but may be damaged: those of the images that `dropUntrusted` could not drop. */
-export function doubtfulChains({ store, snapshotter: { name } }: UnpackParts): Set<ChainId> {
-  const chains = new Set<ChainId>();
-  for (const record of store.records.values()) {
-    if (record.unpacked[name] === undefined || isUnpacked(record, name, store.bootId)) continue;
-    for (const chain of chainsOf(record)) chains.add(chain);
-  }
-  return chains;
+export function doubtfulChains(parts: UnpackParts): Set<ChainId> {
+  const { name } = parts.snapshotter;
+  const doubtful = imagesIn(name, parts).filter((record) => !isUnpacked(record, name, parts.store.bootId));
+  return new Set(doubtful.flatMap(chainsOf));
 }
 
 function chainsOf(record: ImageRecord): ChainId[] {

@@ -3,6 +3,7 @@ import type { ChainId, Digest } from "../base/ids.ts";
 import type { ImageRecord } from "./contract.ts";
 import { dropOldLeases, leaseOn } from "./leases.ts";
 import { type ImageParts, partsInEach, type UnpackParts } from "./parts.ts";
+import { imagesIn } from "./record.ts";
 import { configDigestOf } from "./resolved.ts";
 
 /**
@@ -68,10 +69,8 @@ export function blobsOf(record: ImageRecord): Digest[] {
 }
 
 /** The chains that images have in a snapshotter. */
-function namedChains({ store, snapshotter }: UnpackParts): Set<ChainId> {
-  const having = [...store.records.values()].filter(
-    ({ unpacked }) => unpacked[snapshotter.name] !== undefined,
-  );
+function namedChains(parts: UnpackParts): Set<ChainId> {
+  const having = imagesIn(parts.snapshotter.name, parts);
   return new Set(having.flatMap(({ layers }) => layers.map(({ chainId }) => chainId)));
 }
 

@@ -4,7 +4,7 @@ import type { ImageRecord } from "./contract.ts";
 import { sourceOfImage } from "./find-at-registry.ts";
 import type { UnpackParts } from "./parts.ts";
 import { bringImage } from "./pull.ts";
-import { isUnpacked } from "./record.ts";
+import { isUnpacked, nameOf } from "./record.ts";
 import type { ImageSource } from "./resolve.ts";
 import { configDigestOf, resolvedFrom } from "./resolved.ts";
 
@@ -28,9 +28,8 @@ export async function unpackIn(id: ImageId, parts: UnpackParts, signal: AbortSig
     const from = { source: await sourceOf(record, parts), names: { tags, digests } };
     await bringImage(image, from, parts, () => undefined, signal);
   } catch (error) {
-    const name = record.tags[0] ?? record.digests[0] ?? id;
     throw during(
-      `bringing image "${name}" into the snapshotter ${snapshotter.name}`,
+      `bringing image "${nameOf(record)}" into the snapshotter ${snapshotter.name}`,
       error,
       "a pull for a pod of this runtime handler brings it, with that pull's credentials",
     );

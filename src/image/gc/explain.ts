@@ -2,9 +2,10 @@ import { Fault } from "../../base/fault.ts";
 import type { ChainId, Digest } from "../../base/ids.ts";
 import type { ImageRecord } from "../contract.ts";
 import { type ImageParts, partsInEach } from "../parts.ts";
+import { nameOf } from "../record.ts";
 import { usersOfImage } from "../users.ts";
 import type { Explained, Holder, StoredItem } from "./contract.ts";
-import { leaseHolder, nameOf, takeInventory } from "./inventory.ts";
+import { leaseHolder, takeInventory } from "./inventory.ts";
 
 const goesSoon = "nothing holds it: the next sweep removes it, in ten minutes at most, or `berth prune`";
 const staysHeld = "it stays as long as one of these holds it";

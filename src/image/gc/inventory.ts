@@ -4,6 +4,7 @@ import type { ImageRecord } from "../contract.ts";
 import { usageOf } from "../layer.ts";
 import { leaseOn } from "../leases.ts";
 import { type ImageParts, partsInEach, type UnpackParts } from "../parts.ts";
+import { nameOf } from "../record.ts";
 import { storedFor } from "../sweep.ts";
 import type { Holder, StoredItem } from "./contract.ts";
 
@@ -90,9 +91,4 @@ export function leaseHolder({ id, names, until }: NonNullable<ReturnType<typeof 
 
 function work(what: string): Holder {
   return { kind: "work", id: "", what };
-}
-
-/** What people know an image by. */
-export function nameOf({ id, tags, digests }: Pick<ImageRecord, "id" | "tags" | "digests">): string {
-  return tags[0] ?? digests[0] ?? id;
 }

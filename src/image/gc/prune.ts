@@ -4,12 +4,13 @@ import type { ImageRecord } from "../contract.ts";
 import type { Durability } from "../durability.ts";
 import { trustedImages } from "../find.ts";
 import type { ImageParts } from "../parts.ts";
+import { nameOf } from "../record.ts";
 import type { LeaseRecord } from "../records.ts";
 import { removeImage } from "../remove.ts";
 import { sweepImages } from "../sweep.ts";
 import { usersOfImage } from "../users.ts";
 import type { Pruned, PrunedImage, PruneOptions, StoredItem } from "./contract.ts";
-import { nameOf, takeInventory } from "./inventory.ts";
+import { takeInventory } from "./inventory.ts";
 
 /**
  * Removes images that no container was made from and that are not pinned, and what pulls left that were cut off. What is

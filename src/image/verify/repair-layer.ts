@@ -2,6 +2,7 @@ import { describeFault, Fault } from "../../base/fault.ts";
 import type { ChainId } from "../../base/ids.ts";
 import type { ImageLayer, ImageRecord } from "../contract.ts";
 import type { UnpackParts } from "../parts.ts";
+import { imagesIn } from "../record.ts";
 import type { ImageSource } from "../resolve.ts";
 import { nameUsers, usersOfImage } from "../users.ts";
 import { borrowBlobs } from "./borrow-blobs.ts";
@@ -48,10 +49,9 @@ export async function repairLayer(
 }
 
 /** The images that have the layer in this snapshotter. */
-function imagesOn(chain: ChainId, { store, snapshotter }: UnpackParts): ImageRecord[] {
-  return [...store.records.values()].filter(
-    ({ layers, unpacked }) =>
-      unpacked[snapshotter.name] !== undefined && layers.some(({ chainId }) => chainId === chain),
+function imagesOn(chain: ChainId, parts: UnpackParts): ImageRecord[] {
+  return imagesIn(parts.snapshotter.name, parts).filter(({ layers }) =>
+    layers.some(({ chainId }) => chainId === chain),
   );
 }
 
