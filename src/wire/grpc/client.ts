@@ -1,8 +1,15 @@
-import { during, Fault } from "../../base/fault.ts";
+import { Fault } from "../../base/fault.ts";
 import type { Bytes } from "../../base/units.ts";
 import { Http2Session } from "../http2/session.ts";
 import { type Call, type CallEvents, type CallRequest, startCall } from "./call.ts";
-import type { CallOptions, Calls, MethodDefinition, ServiceDefinition } from "./method.ts";
+import {
+  type CallOptions,
+  type Calls,
+  decoded,
+  encoded,
+  type MethodDefinition,
+  type ServiceDefinition,
+} from "./method.ts";
 
 /** A connection to a daemon, over which several services are called. */
 export interface Connection {
@@ -142,21 +149,4 @@ function streamCall<Request, Response>(
       call.cancel();
     }
   };
-}
-
-/** What is left out of a request has the defaults of its fields: those of an empty message. */
-function encoded<Request, Response>(
-  method: MethodDefinition<Request, Response>,
-  request: Partial<Request>,
-): Uint8Array {
-  return method.requestSerialize({ ...method.requestDeserialize(Buffer.alloc(0)), ...request });
-}
-
-/** @throws {Fault} internal */
-function decoded<Request, Response>(method: MethodDefinition<Request, Response>, bytes: Buffer): Response {
-  try {
-    return method.responseDeserialize(bytes);
-  } catch (error) {
-    throw during(`reading the answer to ${method.path}`, error);
-  }
 }

@@ -20,7 +20,11 @@ const kindOfCode: ReadonlyMap<number, FaultKind> = new Map([
 
 /** The server's own words: `grpc-status` and `grpc-message`, as they were sent. */
 export function faultOfStatus(code: number, message: string): Fault {
-  return new Fault(kindOfCode.get(code) ?? "internal", decodeMessage(message));
+  return new Fault(faultKindOf(code), decodeMessage(message));
+}
+
+export function faultKindOf(code: number): FaultKind {
+  return kindOfCode.get(code) ?? "internal";
 }
 
 /** Percent-encoded UTF-8; what isn't is shown as it came. */

@@ -1,3 +1,4 @@
+import { during } from "../../base/fault.ts";
 import type { Ms } from "../../base/units.ts";
 import type { Encoded } from "./encoded.ts";
 
@@ -62,3 +63,23 @@ type CallOf<Method> = Method extends {
  * whole by `create` of their generated codec.
  */
 export type Calls<Service> = { readonly [Name in keyof Service]: CallOf<Service[Name]> };
+
+/** What is left out of a request has the defaults of its fields: those of an empty message. */
+export function encoded<Request, Response>(
+  method: MethodDefinition<Request, Response>,
+  request: Partial<Request>,
+): Uint8Array {
+  return method.requestSerialize({ ...method.requestDeserialize(Buffer.alloc(0)), ...request });
+}
+
+/** @throws {Fault} internal */
+export function decoded<Request, Response>(
+  method: MethodDefinition<Request, Response>,
+  bytes: Buffer,
+): Response {
+  try {
+    return method.responseDeserialize(bytes);
+  } catch (error) {
+    throw during(`reading the answer to ${method.path}`, error);
+  }
+}
