@@ -1,7 +1,8 @@
 import { readFileSync } from "node:fs";
 import { type Command, Option } from "commander";
 import { type LoadedConfig, loadConfig } from "../config/load.ts";
-import { configToml, settingsOf } from "./config-toml.ts";
+import { settingsOf } from "../config/settings-of.ts";
+import { configToml } from "./config-toml.ts";
 import type { Define } from "./context.ts";
 import { addManual } from "./help/manual.ts";
 import { type OutputFormat, print } from "./output/print.ts";

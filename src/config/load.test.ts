@@ -48,7 +48,7 @@ test("layers are laid over one another: file, drop-ins by name, environment, opt
   assert.equal(loaded.config.root, "/r3");
   assert.equal(loaded.config.state, "/s4");
   assert.equal(loaded.config.grpc.socket, "/s4/berth.sock");
-  assert.deepEqual(loaded.config.log, { level: "debug", format: "text" });
+  assert.deepEqual(loaded.config.log, { level: "debug", target: "auto", format: "text" });
   assert.deepEqual(loaded.config.network.binDirs, ["/d"]);
   assert.equal(loaded.config.network.delDeadline, 90_000);
   assert.equal(loaded.origins.get("root"), join(dirname(config), "config.d/20-b.toml"));

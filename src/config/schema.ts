@@ -8,7 +8,13 @@ export interface Config {
   root: string;
   /** What a reboot clears: socket, lock, namespaces, bundles. */
   state: string;
-  log: { level: "trace" | "debug" | "info" | "warn" | "error"; format: "json" | "text" };
+  log: {
+    level: "trace" | "debug" | "info" | "warn" | "error";
+    /** "auto": the journal where standard output leads there. */
+    target: "auto" | "stdout" | "journal";
+    /** On standard output. */
+    format: "json" | "text";
+  };
   grpc: { socket: string; group: string; maxMessage: Bytes };
   metrics: {
     /** As `parseListenAddress` takes it; empty: none are kept, and nobody is answered. */

@@ -62,6 +62,7 @@ export const settings = section<Config>({
   state: setting(read.absolutePath, "/run/berth"),
   log: section<Config["log"]>({
     level: setting(read.oneOf("trace", "debug", "info", "warn", "error"), "info"),
+    target: setting(read.oneOf("auto", "stdout", "journal"), "auto"),
     format: setting(read.oneOf("json", "text"), "json"),
   }),
   grpc: section<Config["grpc"]>({

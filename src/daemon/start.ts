@@ -18,10 +18,15 @@ import type { Metrics } from "./metrics/open.ts";
 import { nobodyWatches } from "./node-watch.ts";
 import { registryRules } from "./open-registry.ts";
 import { type NodeParts, openNode } from "./plugins.ts";
+import type { Service } from "./service.ts";
 import { sweepStrays } from "./sweep.ts";
 
+/** How long opening a database may take, a damaged one that is read row by row among them. */
+const OPEN_MS = 300_000;
 /** How long images may take to be put in line with what a kill or a reboot left. */
 const IMAGE_RECOVERY_MS = 120_000;
+/** For what has no deadline beside it. */
+const SPARE_MS = 30_000;
 /** How long calls in flight may go on when the daemon ends. */
 const STOP_GRACE_MS = 2_000;
 /** As for a remote snapshotter that starts after berth, or a pool that is made then. */
@@ -33,21 +38,29 @@ const SWEEP_EVERY_MS = 600_000;
 export interface RunningDaemon extends AsyncDisposable {
   /** Takes over what can change while it runs. */
   change(config: Config): Promise<void>;
+  /** What it does, for a person. */
+  status(): string;
 }
 
-/** The start as one story. */
-export async function startDaemon(config: Config, log: Logger): Promise<RunningDaemon> {
+/** The start as one story. @param service hears how far it has come */
+export async function startDaemon(
+  config: Config,
+  log: Logger,
+  service: Pick<Service, "starting">,
+): Promise<RunningDaemon> {
   await using opened = new AsyncDisposableStack();
   const began = performance.now();
   const paths = pathsOf(config);
   await makeDirectories(config, paths);
   opened.use(lockFile(paths.lock)); // one daemon for each root
 
+  service.starting("reads its records", OPEN_MS);
   const metrics = await openMetricsIfWanted(config);
   const node = opened.use(await openNode(config, paths, metrics?.watch ?? nobodyWatches, log));
   if (metrics !== undefined) opened.use(metrics.serve(node));
   for (const row of node.metadata.setAside) log.error(row, "a damaged record was set aside");
 
+  service.starting("compares its images with the disk", IMAGE_RECOVERY_MS + SPARE_MS);
   const dropped = await node.images.recover(AbortSignal.timeout(IMAGE_RECOVERY_MS));
   opened.use(watchExits(node));
 
@@ -76,8 +89,17 @@ export async function startDaemon(config: Config, log: Logger): Promise<RunningD
       node.registry.change(registryRules(changed, node.host.processes));
       await node.images.pin(changed.image.pinned);
     },
+    status: () => statusOf(node),
     [Symbol.asyncDispose]: () => all.disposeAsync(),
   };
+}
+
+function statusOf({ podSandboxes, containers, paths }: NodeParts): string {
+  const count = (records: Iterable<{ state: { kind: string } }>, kind: string) =>
+    Iterator.from(records).reduce((sum, { state }) => sum + (state.kind === kind ? 1 : 0), 0);
+  const pods = count(podSandboxes.list(), "ready");
+  const running = count(containers.list(), "running");
+  return `serves ${paths.socket}: ${pods} ${pods === 1 ? "pod" : "pods"} ready, ${running} ${running === 1 ? "container" : "containers"} running`;
 }
 
 /** Without them, nothing of what they need is loaded: it takes memory. */

@@ -9,6 +9,7 @@ import { Fault, type FaultKind } from "../base/fault.ts";
 export const libc = koffi.load("libc.so.6");
 
 const names = new Map(Object.entries(constants.errno).map(([name, value]) => [value as number, name]));
+names.set(constants.errno.EAGAIN, "EAGAIN"); // not its other name EWOULDBLOCK: as Node has it
 
 /** `ENOENT` for 2, and so on. */
 export function errnoName(errno: number): string {

@@ -7,7 +7,6 @@ import { join } from "node:path";
 import { it } from "node:test";
 import { currentBootId } from "./boot-id.ts";
 import { lockFile } from "./lock-file.ts";
-import { notifySystemd } from "./notify-systemd.ts";
 
 it("keeps a second one away, by pid, until it is let go of; survives a kill of its holder", async () => {
   const base = mkdtempSync(join(tmpdir(), "berth-lock-"));
@@ -37,42 +36,3 @@ it("keeps a second one away, by pid, until it is let go of; survives a kill of i
 it("knows this boot", () => {
   assert.equal(currentBootId(), currentBootId());
 });
-
-it("tells systemd, by a path or an abstract name, and nobody when not asked to", async () => {
-  notifySystemd("READY=1", "");
-  const base = mkdtempSync(join(tmpdir(), "berth-notify-"));
-  try {
-    assert.throws(() => notifySystemd("READY=1", join(base, "none")), { code: "ENOENT" });
-    for (const address of [join(base, "socket"), `@berth-notify-${process.pid}`]) {
-      const listen = `UNIX-RECV:${join(base, "socket")}`;
-      const abstract = `ABSTRACT-RECV:${address.slice(1)}`;
-      const socat = spawn("socat", ["-u", address.startsWith("@") ? abstract : listen, "-"], {
-        stdio: ["ignore", "pipe", "inherit"],
-      });
-      const started = await Promise.race([
-        once(socat, "error").then(() => false),
-        once(socat, "spawn").then(() => true),
-      ]);
-      if (!started) return; // no socat here
-      const said = once(socat.stdout, "data");
-      await untilAccepted(address);
-      assert.equal(String((await said)[0]), "READY=1\nSTATUS=up");
-      socat.kill();
-      await once(socat, "exit");
-    }
-  } finally {
-    rmSync(base, { recursive: true });
-  }
-});
-
-async function untilAccepted(address: string): Promise<void> {
-  for (const until = Date.now() + 5000; ; ) {
-    try {
-      notifySystemd("READY=1\nSTATUS=up", address);
-      return;
-    } catch (error) {
-      if (Date.now() > until) throw error;
-      await new Promise((resolve) => setTimeout(resolve, 10));
-    }
-  }
-}

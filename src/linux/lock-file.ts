@@ -27,8 +27,7 @@ export function lockFile(path: string): Disposable {
     writeSync(fd, `${process.pid}\n`);
   } catch (error) {
     closeSync(fd);
-    if (errnoOf(error) !== "EAGAIN" && errnoOf(error) !== "EWOULDBLOCK")
-      throw systemFault(`locking ${path}`, error);
+    if (errnoOf(error) !== "EAGAIN") throw systemFault(`locking ${path}`, error);
     const holder = readFileSync(path, "latin1").trim();
     throw new Fault("wrongState", `another berth uses ${path}: pid ${holder === "" ? "unknown" : holder}`, {
       hint: "stop it, or give this one a root and state directory of its own",
