@@ -158,7 +158,10 @@ export const settings = section<Config>({
     keyProviders: setting(read.absolutePath, "/etc/berth/ocicrypt/ocicrypt_keyprovider.conf"),
   }),
   container: section<Config["container"]>({
-    rlimits: setting(read.listOf(read.rlimit), [{ type: "RLIMIT_NOFILE", soft: 1_048_576, hard: 1_048_576 }]),
+    rlimits: setting(read.listOf(read.rlimit), [
+      { type: "RLIMIT_NOFILE", soft: 1_048_576, hard: 1_048_576 },
+      { type: "RLIMIT_CORE", soft: -1, hard: -1 },
+    ]),
     capabilities: setting(read.listOf(read.capability), [
       ...["CAP_AUDIT_WRITE", "CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FOWNER", "CAP_FSETID", "CAP_KILL"],
       ...["CAP_MKNOD", "CAP_NET_BIND_SERVICE", "CAP_NET_RAW", "CAP_SETFCAP", "CAP_SETGID", "CAP_SETPCAP"],

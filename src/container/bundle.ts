@@ -1,6 +1,7 @@
 import { existsSync, readdirSync } from "node:fs";
 import { basename, join } from "node:path";
 import { Fault } from "../base/fault.ts";
+import { ociJson } from "../spec/oci-json.ts";
 import { restorableConfig, withItsMounts } from "./checkpoint/restorable.ts";
 import { declaredVolumeSources } from "./declared-volumes.ts";
 import { imageOf } from "./image-of.ts";
@@ -33,7 +34,7 @@ export async function writeBundle(record: ContainerRecord, attempt: ContainerAtt
   const config = await mapVolumes(record, attempt, whole);
   const path = join(paths.bundle, "config.json");
   await host.files.change([
-    { change: "write", path, text: JSON.stringify(config), mode: 0o600 },
+    { change: "write", path, text: ociJson(config), mode: 0o600 },
     ...(whole === built.config
       ? []
       : [{ change: "write", path: containerFile, text: "", mode: 0o644 } as const]),

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { isFault } from "../../base/fault.ts";
+import { noLimit } from "../../spec/oci-json.ts";
 import type { OciDevice } from "../../spec/oci-runtime.ts";
 import { buildOciConfig } from "./build.ts";
 import { containerCgroup } from "./cgroups-path.ts";
@@ -109,6 +110,13 @@ test("limits are clamped to what the daemon may set", () => {
   const free = build({ settings, config });
   assert.equal(free.process.oomScoreAdj, -997);
   assert.deepEqual(free.process.rlimits, rlimits);
+  const none = { type: "RLIMIT_CORE", soft: -1, hard: -1 };
+  const endless = { ...settings, container: { ...settings.container, rlimits: [none] } };
+  assert.deepEqual(build({ settings: endless }).process.rlimits, [{ ...none, soft: noLimit, hard: noLimit }]);
+  const bounded = host({ rlimitMax: new Map([["RLIMIT_CORE", 4000]]) });
+  assert.deepEqual(build({ settings: endless, host: bounded }).process.rlimits, [
+    { ...none, soft: 4000, hard: 4000 },
+  ]);
 });
 
 test("devices, and the rules for their use", () => {

@@ -9,6 +9,7 @@ import type { ChildExit } from "../../linux/child-exits.ts";
 import type { FileOwner } from "../../linux/contract.ts";
 import type { Launch } from "../../linux/launcher.ts";
 import { processIdentity } from "../../linux/process-identity.ts";
+import { ociJson } from "../../spec/oci-json.ts";
 import { createExecCgroup, dissolve, type ExecCgroup, gather, killWhole } from "./exec-cgroup.ts";
 import type { Handler } from "./handlers.ts";
 import { pidIn } from "./monitors.ts";
@@ -64,7 +65,7 @@ export class ExecCommand implements Disposable {
     const isKnown = template.cgroup !== undefined && this.handler.kind !== "other";
     this.#cgroup = isKnown ? createExecCgroup(template.cgroup, this.handler, parts.host.cgroups) : undefined;
     const spec = { ...template.process, terminal, args: request.command };
-    writeFileSync(this.#specFile, JSON.stringify(spec), { mode: 0o600 });
+    writeFileSync(this.#specFile, ociJson(spec), { mode: 0o600 });
   }
 
   get #specFile(): string {
