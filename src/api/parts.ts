@@ -16,6 +16,7 @@ import type {
   RegistryAuth,
 } from "../image/contract.ts";
 import type { ImageUpkeep } from "../image/upkeep.ts";
+import type { FileSystemState } from "../linux/file-system-state.ts";
 import type { SetAside } from "../metadata/contract.ts";
 import type { PodNetwork } from "../network/contract.ts";
 import type { PodSandboxes } from "../pod/contract.ts";
@@ -154,6 +155,8 @@ export interface StorageFacts {
   readonly snapshotters: Pick<Snapshotters, "usual" | "nameFor" | "probes">;
   /** Below it is all that images and containers take. */
   readonly root: string;
+  /** What the file systems have left that are written to, as last looked at: by `root`, `state`, and `logs` with a directory. */
+  fileSystems(): ReadonlyMap<string, FileSystemState>;
   /** The directory of what a container has written itself; of no container: one that is empty. */
   writableLayer(id: ContainerId | undefined): string;
 }

@@ -26,8 +26,9 @@ import { loggingEdge } from "./status.ts";
 
 /** Builds the daemon's API, CRI and berth's own, on the socket of the config. It answers once it is told to listen. */
 export function createApiServer(parts: ApiParts): GrpcServer {
-  const server = createGrpcServer(parts.node.facts.config.grpc);
-  const edge = loggingEdge(parts.log, parts.observer);
+  const { grpc, root, state } = parts.node.facts.config;
+  const server = createGrpcServer(grpc);
+  const edge = loggingEdge(parts.log, parts.observer, [root, state]);
   server.add(RuntimeServiceService, runtimeHandlers(parts), edge);
   server.add(ImageServiceService, imageHandlers(parts), edge);
   server.add(BerthService, berthHandlers(parts), edge);

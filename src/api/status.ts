@@ -3,6 +3,7 @@ import type { Level, Logger } from "pino";
 import { describeFault, type FaultKind, type FaultReason, faultKind, faultReason } from "../base/fault.ts";
 import { failedStep } from "../base/steps.ts";
 import type { Ms } from "../base/units.ts";
+import { remedyBehind } from "../linux/remedy.ts";
 import type { CallEdge, EndedCall } from "../wire/grpc/handle-call.ts";
 
 /** The gRPC code of each kind of Fault. Nothing else in the daemon knows these codes. */
@@ -52,6 +53,9 @@ const levelOfKind: Readonly<Record<FaultKind, Level>> = {
   internal: "error",
 };
 
+/** A program that failed for want of space says so in its own words, if at all. */
+const mayBeTheDisk: readonly FaultKind[] = ["exhausted", "unavailable", "internal"];
+
 /** Calls that change nothing, which a kubelet repeats all the time. */
 const quiet = /^(Version|Status|RuntimeConfig|Info|ImageFsInfo|ExecSync|List.*|Stream.*|.+Sta(tus|ts))$/;
 
@@ -62,8 +66,16 @@ export interface CallObserver {
   failed(operation: string, took: Ms, kind: FaultKind, step: string | undefined): void;
 }
 
-/** The daemon's edge towards gRPC: every failure gets its code and its one line in the log here. */
-export function loggingEdge(log: Logger, observer: CallObserver | undefined): CallEdge {
+/**
+ * The daemon's edge towards gRPC: every failure gets its code and its one line in the log here.
+ *
+ * @param directories that the daemon and the programs that it starts write to: where one is full, a failure says so
+ */
+export function loggingEdge(
+  log: Logger,
+  observer: CallObserver | undefined,
+  directories: readonly string[],
+): CallEdge {
   return {
     succeeded(call) {
       observer?.succeeded(call.rpc, call.took);
@@ -73,7 +85,8 @@ export function loggingEdge(log: Logger, observer: CallObserver | undefined): Ca
       const kind = faultKind(error);
       const step = failedStep(error);
       observer?.failed(call.rpc, call.took, kind, step);
-      const message = describeFault(error);
+      const remedy = mayBeTheDisk.includes(kind) ? remedyBehind(error, directories) : undefined;
+      const message = describeFault(error) + (remedy === undefined ? "" : ` (${remedy})`);
       const level = call.abandoned ? "info" : levelOfKind[kind];
       const fields = { ...subjectOf(call), ...(step === undefined ? {} : { step }), kind };
       log[level](

@@ -48,12 +48,23 @@ export function faultReason(error: unknown): FaultReason | undefined {
   return undefined;
 }
 
-/** The kind of any thrown value: a Fault's own, that of the nearest Fault in its causes, or `internal`. */
+/** Errnos by which the kernel says that the node has no more of something, whatever was tried. */
+const exhausting: ReadonlySet<unknown> = new Set(["ENOSPC", "EDQUOT", "ENOMEM", "EMFILE", "ENFILE"]);
+
+export function nodeIsExhausted(errno: unknown): boolean {
+  return exhausting.has(errno);
+}
+
+/**
+ * The kind of any thrown value: a Fault's own, that of the nearest Fault in its causes, or what the kernel's word means where
+ * that is the same whatever was tried; else `internal`.
+ */
 export function faultKind(error: unknown): FaultKind {
   for (let at = error, depth = 0; at instanceof Error && depth < 16; at = at.cause, depth++) {
     if (at instanceof Fault) return at.kind;
     if (at.name === "AbortError") return "cancelled";
     if (at.name === "TimeoutError") return "deadline";
+    if ("code" in at && nodeIsExhausted(at.code)) return "exhausted";
   }
   return "internal";
 }

@@ -5,6 +5,16 @@ export type Ms = number;
 /** A size in bytes. */
 export type Bytes = number;
 
+/** "12.3MB", decimal units as crictl and docker have them. */
+export function size(bytes: bigint | Bytes): string {
+  let value = Number(bytes);
+  for (const unit of ["B", "kB", "MB", "GB", "TB"]) {
+    if (value < 999.5 || unit === "TB") return `${unit === "B" ? value : value.toPrecision(3)}${unit}`;
+    value /= 1000;
+  }
+  return `${bytes}B`;
+}
+
 const epochOffset: bigint = BigInt(Date.now()) * 1_000_000n - process.hrtime.bigint();
 
 let last: UnixNanos = 0n;

@@ -1,6 +1,6 @@
 import type { Logger } from "pino";
 import { deadlineIn } from "../base/deadline.ts";
-import { describeFault } from "../base/fault.ts";
+import { describeFault, during } from "../base/fault.ts";
 import type { ContainerId } from "../base/ids.ts";
 import { publishLifecycle } from "../events/lifecycle.ts";
 import type { ContainerExit, MonitoredContainer } from "../runtime/contract.ts";
@@ -33,7 +33,11 @@ export async function recordExit(exit: ContainerExit, { book, host }: ContainerP
     message: exitMessage(exit, record.resources),
     finishedAt: exit.at,
   };
-  await book.records.put(exit.id, containerExited(record, ended));
+  await book.records.put(exit.id, containerExited(record, ended)).catch((error: unknown) => {
+    const why = during(`recording the exit of container ${exit.id}`, error);
+    book.exits.unrecorded(exit.id, why);
+    throw why;
+  });
   book.exits.exited(exit.id);
   publishLifecycle(book.events, "stopped", { container: record.id, pod: record.podId });
   book.log.info(
@@ -75,7 +79,7 @@ function exitMessage({ cause }: ContainerExit, { memoryLimit = 0 }: LinuxResourc
     case "exited":
       return "";
     case "monitorLost":
-      return "its monitor was killed, so its true exit code is not known";
+      return "its monitor was killed, or had no room to note the exit (berth doctor disk), so its true exit code is not known";
     case "oomKilled":
       return memoryLimit > 0
         ? `the kernel killed it for memory: its limit is ${memoryLimit / 2 ** 20} MiB`

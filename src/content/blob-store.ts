@@ -1,10 +1,11 @@
 import { createHash, randomBytes } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { access, mkdir, open, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
+import { access, mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Fault } from "../base/fault.ts";
 import type { Digest } from "../base/ids.ts";
 import type { Bytes } from "../base/units.ts";
+import { errnoOf, systemFault } from "../linux/libc.ts";
 import { syncFileSystem } from "../linux/sync-file-system.ts";
 import { digestFromHex, digestOf, hexOf, isDigest } from "../spec/digest.ts";
 import { PartialBlob } from "./partial-blob.ts";
@@ -55,7 +56,7 @@ export class BlobStore {
       return (await stat(this.pathOf(digest))).size;
     } catch (error) {
       if (isMissing(error)) return undefined;
-      throw new Fault("internal", `the blob ${digest} can't be read`, { cause: error });
+      throw systemFault(`the blob ${digest} can't be read`, error);
     }
   }
 
@@ -75,7 +76,7 @@ export class BlobStore {
     } catch (error) {
       if (error instanceof Fault) throw error;
       if (isMissing(error)) throw new Fault("notFound", `the blob ${digest} is not on this node`);
-      throw new Fault("internal", `the blob ${digest} can't be read`, { cause: error });
+      throw systemFault(`the blob ${digest} can't be read`, error, { path: this.pathOf(digest) });
     }
     if (digestOf(bytes) !== digest)
       throw new Fault("corrupt", `the stored blob ${digest} has another content`);
@@ -152,7 +153,7 @@ export class BlobStore {
    * A blob on its way here, as far as it has come, to be gone on with. Nothing of it is verified: whoever completes it does
    * that, over the whole. Who comes while another has it gets one of its own, of which nothing is kept.
    *
-   * @throws {Fault} internal
+   * @throws {Fault} exhausted, internal
    */
   async openPartial({ digest, size }: { digest: Digest; size: Bytes }): Promise<PartialBlob> {
     const path = this.#partialsInUse.has(digest) ? this.ingestPath() : this.#partialPath(digest);
@@ -161,7 +162,7 @@ export class BlobStore {
       return await PartialBlob.open({ path, size }, () => this.#closed(path, digest));
     } catch (cause) {
       await this.#closed(path, digest);
-      throw new Fault("internal", `opening ${path}, where ${digest} is to come`, { cause });
+      throw systemFault(`opening ${path}, where ${digest} is to come`, cause);
     }
   }
 
@@ -271,7 +272,9 @@ export class BlobStore {
     return syncFileSystem(this.directory);
   }
 
+  /** Writes nothing where that is there already: on a full disk, the store still opens. */
   async #replace(name: string, text: string): Promise<void> {
+    if ((await readFile(join(this.directory, name), "utf8").catch(() => undefined)) === text) return;
     const path = this.ingestPath();
     await writeFile(path, text, { mode: 0o600 });
     await rename(path, join(this.directory, name));
@@ -284,13 +287,11 @@ export class BlobStore {
     } catch (error) {
       await this.drop(path);
       if (error instanceof Fault) throw error;
-      const code = (error as NodeJS.ErrnoException).code;
-      const full = code === "ENOSPC" || code === "EDQUOT";
-      throw new Fault(full ? "exhausted" : "internal", `storing ${digest}`, { cause: error });
+      throw systemFault(`storing ${digest}`, error, { path });
     }
   }
 }
 
 function isMissing(error: unknown): boolean {
-  return (error as NodeJS.ErrnoException).code === "ENOENT";
+  return errnoOf(error) === "ENOENT";
 }

@@ -113,7 +113,7 @@ export class PartialBlob implements AsyncDisposable {
       this.#pieces.fill(whole, before, after);
       this.#advance();
     } catch (cause) {
-      throw systemFault(`writing what came to ${this.path}`, cause);
+      throw systemFault(`writing what came to ${this.path}`, cause, { path: this.path });
     }
   }
 

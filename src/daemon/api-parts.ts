@@ -54,6 +54,7 @@ export function apiParts(node: NodeParts): ApiParts {
       storage: {
         snapshotters: node.snapshotters,
         root: paths.snapshots,
+        fileSystems: () => node.disks.states(),
         writableLayer: (id) => writableLayer(id, node),
       },
       actualResources: (record) => actualResources(record, limits),

@@ -13,12 +13,22 @@ export function watchExits(
     yield* liveContainers(containerParts.book);
     yield* podInits(podParts.book);
   }
-  return runtime.watchExits(running, (exit) => {
+  /** Those that could not be recorded, of which the log tells once: they are tried again and again. */
+  const failing = new Set<string>();
+  return runtime.watchExits(running, async (exit) => {
     const pod = exit.id as string as PodSandboxId; // a pod's init is a container by the pod's own id
     const isInit = podParts.book.records.get(pod) !== undefined;
-    const told = isInit ? stopPodOfInit(pod, podParts) : recordExit(exit, containerParts);
-    told.catch((error: unknown) => {
-      log.error({ container: exit.id, err: describeFault(error) }, "an exit could not be recorded");
-    });
+    try {
+      await (isInit ? stopPodOfInit(pod, podParts) : recordExit(exit, containerParts));
+      failing.delete(exit.id);
+    } catch (error) {
+      const level = failing.has(exit.id) ? "debug" : "error";
+      log[level](
+        { container: exit.id, err: describeFault(error) },
+        "an exit could not be recorded; it will be tried again",
+      );
+      failing.add(exit.id);
+      throw error;
+    }
   });
 }

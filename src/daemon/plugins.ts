@@ -49,6 +49,7 @@ import { CdiDirectories } from "../spec/cdi/directories.ts";
 import type { StreamServer, StreamTargets } from "../stream/contract.ts";
 import { openStreamServer } from "../stream/server.ts";
 import { podForContainers } from "./container-pods.ts";
+import { DiskWatch, writtenPlaces } from "./disk-watch.ts";
 import { openFaultPort } from "./fault-port.ts";
 import type { NodeWatch } from "./node-watch.ts";
 import { openRegistry } from "./open-registry.ts";
@@ -96,6 +97,7 @@ export interface NodeParts extends AsyncDisposable {
   readonly podSandboxes: PodSandboxes;
   readonly containers: Containers;
   readonly streams: StreamServer;
+  readonly disks: DiskWatch;
 }
 
 /** Builds the whole node: the only place that knows which implementation stands behind each contract. */
@@ -196,6 +198,7 @@ export async function openNode(
   const containers = openContainers(containerParts);
   const targets = watch.streams(streamTargets({ containers, podSandboxes }, { containerParts, podParts }));
   const streams = opened.use(await openStreamServer(config.streaming, config.root, { targets, log }));
+  const disks = opened.use(new DiskWatch(() => writtenPlaces(config, podBook), log));
   const all = opened.move();
   return {
     config,
@@ -216,6 +219,7 @@ export async function openNode(
     podSandboxes,
     containers,
     streams,
+    disks,
     [Symbol.asyncDispose]: () => all.disposeAsync(),
   };
 }

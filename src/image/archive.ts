@@ -5,6 +5,7 @@ import { pipeline } from "node:stream/promises";
 import { createGunzip, createZstdDecompress } from "node:zlib";
 import { Fault } from "../base/fault.ts";
 import type { Bytes } from "../base/units.ts";
+import { isSystemError, systemFault } from "../linux/libc.ts";
 import { O_PATH, openBeneath, openDirectory, pathAt } from "../linux/open-beneath.ts";
 import { indexTar, type TarFile } from "./tar-index.ts";
 
@@ -113,8 +114,8 @@ async function unpackFile(
     );
   } catch (cause) {
     if (cause instanceof Fault || signal.aborted) throw cause;
-    const full = (cause as NodeJS.ErrnoException).code === "ENOSPC";
-    throw new Fault(full ? "exhausted" : "corrupt", `${path} can't be unpacked`, { cause });
+    if (isSystemError(cause)) throw systemFault(`unpacking ${path}`, cause, { path: to });
+    throw new Fault("corrupt", `${path} can't be unpacked`, { cause });
   }
 }
 

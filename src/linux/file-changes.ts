@@ -21,7 +21,7 @@ export function makeChanges(changes: readonly FileChange[]): void {
     try {
       makeChange(change);
     } catch (error) {
-      throw systemFault(`${change.change} ${change.path}`, error);
+      throw systemFault(`${change.change} ${change.path}`, error, { path: change.path });
     }
   }
 }

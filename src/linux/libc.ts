@@ -1,6 +1,7 @@
 import { constants } from "node:os";
 import koffi from "koffi";
-import { Fault, type FaultKind } from "../base/fault.ts";
+import { Fault, type FaultKind, nodeIsExhausted } from "../base/fault.ts";
+import { remedyFor } from "./remedy.ts";
 
 /**
  * The C library that Node itself runs on (glibc; 2.34 or later for
@@ -25,9 +26,12 @@ export class SystemCallError extends Error {
   readonly code: string;
   readonly errno: number;
   readonly syscall: string;
+  /** What it was about, where that is a path. */
+  readonly path: string | undefined;
 
   constructor(syscall: string, on: string, errno: number) {
     super(`${syscall} ${on}: ${errnoName(errno)}`);
+    this.path = on.startsWith("/") ? on : undefined;
     this.code = errnoName(errno);
     this.errno = errno;
     this.syscall = syscall;
@@ -37,11 +41,6 @@ export class SystemCallError extends Error {
 const kinds: Readonly<Record<string, FaultKind>> = {
   ENOENT: "notFound",
   EEXIST: "alreadyExists",
-  ENOSPC: "exhausted",
-  EDQUOT: "exhausted",
-  ENOMEM: "exhausted",
-  EMFILE: "exhausted",
-  ENFILE: "exhausted",
   E2BIG: "exhausted",
   EACCES: "forbidden",
   EPERM: "forbidden",
@@ -49,7 +48,8 @@ const kinds: Readonly<Record<string, FaultKind>> = {
 
 /** The kind of fault that an errno stands for, where the caller knows no better. */
 export function kindOfErrno(code: string | undefined): FaultKind {
-  return (code === undefined ? undefined : kinds[code]) ?? "internal";
+  if (code === undefined) return "internal";
+  return kinds[code] ?? (nodeIsExhausted(code) ? "exhausted" : "internal");
 }
 
 /** Throws for a C call that said -1; koffi keeps errno for each thread. @throws {SystemCallError} */
@@ -64,12 +64,36 @@ export function errnoOf(error: unknown): string | undefined {
   return typeof error.code === "string" ? error.code : undefined;
 }
 
-/** Wraps a failed call as a Fault that keeps what the kernel said. */
-export function systemFault(doing: string, error: unknown, hint?: string): Fault {
-  return new Fault(kindOfErrno(errnoOf(error)), doing, {
+/** True for what the kernel refused, whoever asked: Node throws other errors that have a `code`, too. */
+export function isSystemError(error: unknown): boolean {
+  const code = errnoOf(error);
+  return code !== undefined && code in constants.errno;
+}
+
+/** What the caller of a failed call knows besides its error. */
+export interface FailedCall {
+  /** What it was about: the error names none where it was an open file. */
+  readonly path?: string;
+  /** What to do, where that is not plain from the errno. */
+  readonly hint?: string | undefined;
+}
+
+/**
+ * Wraps a failed call as a Fault that keeps what the kernel said. Where that speaks of the node (a disk is full, read-only or
+ * fails; no more open files), the hint says which, how full, and what to do.
+ */
+export function systemFault(doing: string, error: unknown, { path, hint }: FailedCall = {}): Fault {
+  const code = errnoOf(error);
+  const what = hint ?? remedyFor(code, path ?? pathOf(error));
+  return new Fault(kindOfErrno(code), doing, {
     cause: error,
-    ...(hint === undefined ? {} : { hint }),
+    ...(what === undefined ? {} : { hint: what }),
   });
+}
+
+function pathOf(error: unknown): string | undefined {
+  if (!(error instanceof Error) || !("path" in error)) return undefined;
+  return typeof error.path === "string" ? error.path : undefined;
 }
 
 const close = libc.func("int close(int fd)");

@@ -37,7 +37,9 @@ export class NamespaceHolder implements Disposable {
       });
     } catch (error) {
       this.#closePipes();
-      throw systemFault("starting unshare, which makes user namespaces", error, "install util-linux");
+      throw systemFault("starting unshare, which makes user namespaces", error, {
+        hint: "install util-linux",
+      });
     }
     this.#input.close("read");
     this.#output.close("write");

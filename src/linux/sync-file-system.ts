@@ -15,6 +15,6 @@ export async function syncFileSystem(directory: string): Promise<void> {
     using root = openDirectory(directory);
     await callOnPool(syncfs, "syncfs", directory, root.fd);
   } catch (error) {
-    throw systemFault(`syncing the file system of ${directory}`, error);
+    throw systemFault(`syncing the file system of ${directory}`, error, { path: directory });
   }
 }

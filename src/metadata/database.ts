@@ -2,6 +2,11 @@ import { existsSync, mkdirSync, renameSync } from "node:fs";
 import { dirname } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { Fault } from "../base/fault.ts";
+import { fileSystemState } from "../linux/file-system-state.ts";
+import { kindOfErrno } from "../linux/libc.ts";
+import { remedyFor } from "../linux/remedy.ts";
+import { releaseReserve } from "./disk-reserve.ts";
+import { corruption, errnoOfSqlite, isCorruption, isRefused } from "./sqlite-error.ts";
 
 /** "brth": tells berth's database from any other SQLite file. */
 const applicationId = 0x62727468;
@@ -38,15 +43,15 @@ export interface Stored {
  * Reads all of the database at `path`, making it if it isn't there. A corrupt file is renamed to
  * `<path>.corrupt-<time>`; the rows that can still be read from it begin the new one.
  *
- * @throws {Fault} wrongState for another program's database or a newer berth's; internal when it can't be
- * opened
+ * @throws {Fault} wrongState for another program's database or a newer berth's; exhausted when the disk is full; internal
+ * when it can't be opened
  */
 export function readDatabase(path: string): Stored {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   try {
-    return { rows: readWhole(path) };
+    return { rows: readGivenRoom(path) };
   } catch (error) {
-    if (!isCorruption(error)) throw asFault(path, error);
+    if (!isCorruption(error)) throw databaseFault("opening the database", path, error);
     const salvaged = salvage(path);
     const keptAs = moveAside(path);
     const rows = readWhole(path);
@@ -55,11 +60,21 @@ export function readDatabase(path: string): Stored {
   }
 }
 
+/** Opening takes some space, and two files beside the database: on a full disk, those of the reserve. */
+function readGivenRoom(path: string): Row[] {
+  try {
+    return readWhole(path);
+  } catch (error) {
+    if (!isRefused(error) || !releaseReserve(path)) throw error;
+    return readWhole(path);
+  }
+}
+
 function readWhole(path: string): Row[] {
   using database = new DatabaseSync(path, { timeout: 5000 });
   prepareSchema(path, database);
   const verdict = database.prepare("PRAGMA quick_check(1)").get()?.quick_check;
-  if (verdict !== "ok") throw Object.assign(new Error(String(verdict)), { errcode: sqliteCorrupt });
+  if (verdict !== "ok") throw corruption(String(verdict));
   return database.prepare("SELECT kind, id, value FROM record ORDER BY rowid").all() as unknown as Row[];
 }
 
@@ -132,15 +147,13 @@ function insert(path: string, rows: readonly Row[]): void {
   database.exec("COMMIT");
 }
 
-const sqliteCorrupt = 11;
-const sqliteNotADatabase = 26;
-
-function isCorruption(error: unknown): boolean {
-  const code = (error as { errcode?: number }).errcode ?? 0;
-  return [sqliteCorrupt, sqliteNotADatabase].includes(code & 0xff);
-}
-
-function asFault(path: string, error: unknown): Fault {
+/** What SQLite says of a database that it can't open, read or write. */
+export function databaseFault(doing: string, path: string, error: unknown): Fault {
   if (error instanceof Fault) return error;
-  return new Fault("internal", `opening the database ${path}`, { cause: error });
+  const errno = errnoOfSqlite(error, fileSystemState(path));
+  const hint = remedyFor(errno, path);
+  return new Fault(kindOfErrno(errno), `${doing} ${path}`, {
+    cause: error,
+    ...(hint === undefined ? {} : { hint }),
+  });
 }

@@ -223,3 +223,21 @@ test("a full disk refuses the write and nothing else", {
   ]);
   assert.equal(stdout, "exhausted true small");
 });
+
+for (const [how, options] of [
+  ["bytes", "size=24m"],
+  ["inodes", "size=64m,nr_inodes=60"],
+] as const) {
+  test(`on a disk without any ${how} left, what exists is changed and removed, and the next start comes up`, {
+    skip: process.getuid?.() !== 0 && "NEEDS ROOT",
+  }, async (t) => {
+    const { directory } = temporary(t);
+    const script = join(import.meta.dirname, "testing", "on-full-disk.ts");
+    const { stdout } = await promisify(execFile)("unshare", [
+      ...["-m", "--propagation", "private", "sh", "-ec"],
+      'mount -t tmpfs -o "$3" none "$0"; exec "$1" "$2" "$0/berth.db" "$4"',
+      ...[directory, process.execPath, script, options, how],
+    ]);
+    assert.equal(stdout, how === "bytes" ? "exhausted 10 10 5 false" : "taken 11 11 6 false");
+  });
+}

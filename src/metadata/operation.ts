@@ -7,7 +7,7 @@ export type Operation =
 /** What the writer thread is asked: to commit a batch as one transaction, or to end. */
 export type WriterRequest = { readonly commit: readonly Operation[] } | { readonly end: true };
 
-/** Its answer to each batch. `full`: the disk is. */
+/** Its answer to each batch. `errcode`: SQLite's. */
 export type WriterAnswer =
   | { readonly committed: true }
-  | { readonly committed: false; readonly reason: string; readonly full: boolean };
+  | { readonly committed: false; readonly reason: string; readonly errcode: number };

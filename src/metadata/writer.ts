@@ -2,6 +2,7 @@ import { extname } from "node:path";
 import { Worker } from "node:worker_threads";
 import { Fault } from "../base/fault.ts";
 import type { Ms } from "../base/units.ts";
+import { databaseFault } from "./database.ts";
 import type { Operation, WriterAnswer, WriterRequest } from "./operation.ts";
 
 interface Queued {
@@ -109,13 +110,8 @@ export class Writer {
       this.#told?.(performance.now() - this.#sentAt, batch.length);
       for (const queued of batch) queued.committed();
     } else {
-      const fault = new Fault(
-        answer.full ? "exhausted" : "internal",
-        `writing ${this.#path}: ${answer.reason}`,
-        {
-          hint: answer.full ? "free some disk space" : "see the database's file system and its log",
-        },
-      );
+      const error = Object.assign(new Error(answer.reason), { errcode: answer.errcode });
+      const fault = databaseFault("writing", this.#path, error);
       for (const queued of batch) queued.failed(fault);
     }
     this.#next();

@@ -171,11 +171,12 @@ export interface ContainerRuntime {
   exitOf(id: ContainerId, container: MonitoredContainer): ContainerExit | undefined;
   /**
    * Watches for exits of containers that `running` names, from now on until disposed of; also finds those that
-   * happened before. The directory's watch is armed before it is read, and a slow sweep catches what it lost.
+   * happened before. The directory's watch is armed before it is read, and a slow sweep catches what it lost, and tells
+   * again of exits that `exited` failed to take.
    */
   watchExits(
     running: () => Iterable<{ id: ContainerId; container: MonitoredContainer }>,
-    exited: (exit: ContainerExit) => void,
+    exited: (exit: ContainerExit) => Promise<void>,
   ): Disposable;
   /** Ids that the runtimes or monitors have a trace of, for the sweep. */
   traces(): Promise<ContainerId[]>;

@@ -246,7 +246,7 @@ export class SnapshotStore {
     } catch (error) {
       await this.removeNow(made);
       if (error instanceof Fault) throw error;
-      throw systemFault(`preparing a snapshot in ${made}`, error);
+      throw systemFault(`preparing a snapshot in ${made}`, error, { path: made });
     }
   }
 

@@ -26,6 +26,8 @@ export interface DaemonOptions {
   readonly root?: string;
   /** Another `berth` than the one under test. */
   readonly command?: string;
+  /** A shell script for its mount namespace that is run before it is started. */
+  readonly prepare?: (workspace: Workspace) => string;
 }
 
 /** A real daemon with directories, cgroup and bridge of its own, which tests may kill and start again. */
@@ -54,12 +56,20 @@ export class TestDaemon {
     const namespace = own ? await privateNamespace() : hostNamespace;
     const daemon = new TestDaemon(workspace, namespace, options);
     try {
+      await daemon.#prepare();
       await daemon.launch();
     } catch (error) {
       await daemon.close();
       throw error;
     }
     return daemon;
+  }
+
+  async #prepare(): Promise<void> {
+    const script = this.#options.prepare?.(this.workspace);
+    if (script === undefined) return;
+    const { code, stderr } = await this.inside("sh", "-ec", script);
+    if (code !== 0) throw new Error(`preparing the daemon's file systems: ${stderr}`);
   }
 
   get #program(): string {

@@ -1,4 +1,6 @@
 import { describeFault } from "../../base/fault.ts";
+import type { FileSystemState } from "../../linux/file-system-state.ts";
+import { troubleOf } from "../../linux/remedy.ts";
 import type { HandlerProbe } from "../../runtime/contract.ts";
 import type { StreamServer } from "../../stream/contract.ts";
 import type {
@@ -26,6 +28,7 @@ export async function status(
       conditions: [
         runtimeCondition(node),
         networkCondition(networkProblem),
+        ...storageCondition(node.storage.fileSystems()),
         ...streamsCondition(streams.problem()),
       ],
     },
@@ -47,6 +50,14 @@ function runtimeCondition({ runtime, storage }: Pick<NodeParts, "runtime" | "sto
   const problem = defaultProblem(runtime);
   if (problem !== undefined)
     return { type: "RuntimeReady", status: false, reason: "NoWorkingRuntime", message: problem };
+  const frozen = [...storage.fileSystems()].find(
+    ([name, { isReadOnly }]) => isReadOnly && !/^logs /.test(name),
+  );
+  if (frozen !== undefined) {
+    const [name, state] = frozen;
+    const message = `${name}: ${troubleOf(state)}`;
+    return { type: "RuntimeReady", status: false, reason: "ReadOnlyFileSystem", message };
+  }
   const { snapshotters } = storage;
   const name = snapshotters.nameFor(runtime.resolveHandler("").handler);
   const why = snapshotters.probes().find((probe) => probe.name === name)?.problem;
@@ -62,6 +73,21 @@ function networkCondition(problem: string | undefined): RuntimeCondition {
     reason: problem === undefined ? "" : "NetworkPluginNotReady",
     message: problem ?? "",
   };
+}
+
+/**
+ * Only while something is wrong. A full disk alone leaves the runtime ready: the kubelet has it remove images and containers
+ * then, which it must be able to.
+ */
+function storageCondition(states: ReadonlyMap<string, FileSystemState>): RuntimeCondition[] {
+  const troubles = [...states].flatMap(([name, state]) => {
+    const trouble = troubleOf(state);
+    return trouble === undefined ? [] : [{ trouble: `${name}: ${trouble}`, isReadOnly: state.isReadOnly }];
+  });
+  if (troubles.length === 0) return [];
+  const reason = troubles.some(({ isReadOnly }) => isReadOnly) ? "ReadOnlyFileSystem" : "FileSystemFull";
+  const message = troubles.map(({ trouble }) => trouble).join("; ");
+  return [{ type: "StorageReady", status: false, reason, message }];
 }
 
 /** Only while something is wrong: a kubelet that does not know it passes it over. */

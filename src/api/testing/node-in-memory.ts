@@ -309,6 +309,7 @@ export class NodeInMemory {
         },
       },
       storage: {
+        fileSystems: () => new Map(),
         snapshotters: {
           usual: "overlay",
           nameFor: (handler) => (handler === "runsc" ? "native" : "overlay"),

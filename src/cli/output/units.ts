@@ -1,4 +1,6 @@
-import type { Bytes, Ms, UnixNanos } from "../../base/units.ts";
+import type { Ms, UnixNanos } from "../../base/units.ts";
+
+export { size } from "../../base/units.ts";
 
 const hexIdLength = 64;
 
@@ -26,16 +28,6 @@ export function ago(at: UnixNanos, now: Date = new Date()): string {
 /** A time as RFC 3339 in UTC; empty for one that was not set (0). */
 export function timestamp(at: UnixNanos): string {
   return at === 0n ? "" : new Date(Number(at / 1_000_000n)).toISOString();
-}
-
-/** "12.3MB", decimal units as crictl and docker have them. */
-export function size(bytes: bigint | Bytes): string {
-  let value = Number(bytes);
-  for (const unit of ["B", "kB", "MB", "GB", "TB"]) {
-    if (value < 999.5 || unit === "TB") return `${unit === "B" ? value : value.toPrecision(3)}${unit}`;
-    value /= 1000;
-  }
-  return `${bytes}B`;
 }
 
 export function milliseconds(ms: Ms): string {

@@ -1,9 +1,10 @@
 import { createWriteStream, existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { pipeline } from "node:stream/promises";
-import { during, Fault } from "../../base/fault.ts";
+import { during } from "../../base/fault.ts";
 import type { Bytes } from "../../base/units.ts";
 import { type Archive, openPlainArchive } from "../../image/archive.ts";
+import { isSystemError, systemFault } from "../../linux/libc.ts";
 import { parseDeletedFiles } from "../../spec/checkpoint.ts";
 import { tarEnd, tarHeader } from "../../wire/tar/write.ts";
 import type { ContainerAttempt, ContainerHost } from "../parts.ts";
@@ -40,9 +41,8 @@ async function copyOut(archive: Archive, name: string, to: string, signal: Abort
     const file = createWriteStream(to, { flags: "wx", mode: 0o600 });
     await pipeline(archive.stream(name, signal), file, { signal });
   } catch (error) {
-    const full = (error as NodeJS.ErrnoException).code === "ENOSPC";
-    throw full
-      ? new Fault("exhausted", `copying ${name}`, { cause: error })
+    throw isSystemError(error)
+      ? systemFault(`copying ${name} to ${to}`, error, { path: to })
       : during(`copying ${name}`, error);
   }
 }

@@ -73,7 +73,7 @@ export async function writeArchive(
         cause: error,
         hint: "write to a disk of the node, and copy it from there",
       });
-    throw systemFault(`writing ${location}`, error);
+    throw systemFault(`writing ${location}`, error, { path: location });
   }
 }
 

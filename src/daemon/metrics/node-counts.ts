@@ -1,9 +1,12 @@
 import { deadlineIn, waitFor } from "../../base/deadline.ts";
+import type { FileSystemState } from "../../linux/file-system-state.ts";
+import { troubleOf } from "../../linux/remedy.ts";
 import type { Family } from "../../metrics/family.ts";
 import { Gauge, type Reading } from "../../metrics/gauge.ts";
 import type { HostHealth, HostState } from "../../registry/host-health.ts";
 import type { Snapshotter } from "../../snapshot/contract.ts";
 import { UsageCache } from "../../stats/usage-cache.ts";
+import type { DiskWatch } from "../disk-watch.ts";
 import type { NodeParts } from "../plugins.ts";
 
 const podStates = ["making", "ready", "stopping", "stopped", "stranded"];
@@ -17,7 +20,7 @@ const listDeadlineMs = 2_000;
 
 /** How much of everything there is, read when it is asked for. */
 export function nodeCounts(node: NodeParts): Family[] {
-  const { podSandboxes, containers, images, snapshotters, metadata, registry } = node;
+  const { podSandboxes, containers, images, snapshotters, metadata, registry, disks } = node;
   const content = new UsageCache<"content">(() => images.contentUsage(), contentIntervalMs);
   return [
     new Gauge({ name: "berth_pods", help: "Pod sandboxes by state.", labels: ["state"] }, () =>
@@ -59,6 +62,7 @@ export function nodeCounts(node: NodeParts): Family[] {
       return counted === undefined ? [] : [[counted.bytes]];
     }),
     ...registryHosts(registry.health),
+    ...fileSystems(disks),
     new Gauge(
       {
         name: "berth_damaged_records",
@@ -100,6 +104,42 @@ function registryHosts(health: HostHealth): Family[] {
         labels,
       },
       each(({ restsFor }) => (restsFor === undefined ? 0 : 1)),
+    ),
+  ];
+}
+
+/** Of what the daemon and the containers' monitors write to. */
+function fileSystems(disks: DiskWatch): Family[] {
+  const each = (read: (state: FileSystemState) => number | undefined) => () =>
+    [...disks.states()].flatMap(([place, state]): Reading[] => {
+      const value = read(state);
+      return value === undefined ? [] : [[value, place]];
+    });
+  const labels = ["place"];
+  return [
+    new Gauge(
+      {
+        name: "berth_file_system_free_bytes",
+        help: "What the file systems have left that are written to.",
+        labels,
+      },
+      each(({ free }) => free),
+    ),
+    new Gauge(
+      {
+        name: "berth_file_system_free_inodes",
+        help: "How many more files can be made there; absent where that has no limit.",
+        labels,
+      },
+      each(({ inodes, freeInodes }) => (inodes === 0 ? undefined : freeInodes)),
+    ),
+    new Gauge(
+      {
+        name: "berth_file_system_unusable",
+        help: "1 while nothing can be written there: full, no inodes, read-only.",
+        labels,
+      },
+      each((state) => (troubleOf(state) === undefined ? 0 : 1)),
     ),
   ];
 }

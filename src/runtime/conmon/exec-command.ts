@@ -8,6 +8,7 @@ import type { Ms } from "../../base/units.ts";
 import type { ChildExit } from "../../linux/child-exits.ts";
 import type { FileOwner } from "../../linux/contract.ts";
 import type { Launch } from "../../linux/launcher.ts";
+import { systemFault } from "../../linux/libc.ts";
 import { processIdentity } from "../../linux/process-identity.ts";
 import { ociJson } from "../../spec/oci-json.ts";
 import { createExecCgroup, dissolve, type ExecCgroup, gather, killWhole } from "./exec-cgroup.ts";
@@ -53,7 +54,7 @@ export class ExecCommand implements Disposable {
   readonly #cgroup: ExecCgroup | undefined;
   readonly #parts: ConmonParts;
 
-  /** Makes its cgroup and writes its spec file. @throws {Fault} wrongState when the container is gone */
+  /** Makes its cgroup and writes its spec file. @throws {Fault} wrongState when the container is gone, exhausted */
   constructor(request: CommandRequest, terminal: boolean, parts: ConmonParts) {
     const template = parts.execTemplates.get(request.id);
     this.request = request;
@@ -65,7 +66,11 @@ export class ExecCommand implements Disposable {
     const isKnown = template.cgroup !== undefined && this.handler.kind !== "other";
     this.#cgroup = isKnown ? createExecCgroup(template.cgroup, this.handler, parts.host.cgroups) : undefined;
     const spec = { ...template.process, terminal, args: request.command };
-    writeFileSync(this.#specFile, ociJson(spec), { mode: 0o600 });
+    try {
+      writeFileSync(this.#specFile, ociJson(spec), { mode: 0o600 });
+    } catch (error) {
+      throw systemFault(`writing ${this.#specFile}`, error, { path: this.#specFile });
+    }
   }
 
   get #specFile(): string {

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { describeFault } from "../../base/fault.ts";
 import type { ContainerId } from "../../base/ids.ts";
 import type { Ms } from "../../base/units.ts";
+import { errnoOf, systemFault } from "../../linux/libc.ts";
 import type { ContainerExit, MonitoredContainer } from "../contract.ts";
 import { cgroupOf, readBundle } from "./bundle.ts";
 import { alive, exitOf, lostNote, recordedExit } from "./exits.ts";
@@ -23,12 +24,12 @@ interface Running {
   readonly container: MonitoredContainer;
 }
 
-/** Tells each exit once, from those that happened before it was made until it is disposed of. */
+/** Tells each exit until it is taken, from those that happened before it was made until it is disposed of. */
 export class ExitWatch implements Disposable {
   readonly #parts: ConmonParts;
   readonly #running: () => Iterable<Running>;
-  readonly #exited: (exit: ContainerExit) => void;
-  /** Told, but perhaps not recorded yet. */
+  readonly #exited: (exit: ContainerExit) => Promise<void>;
+  /** Told, but perhaps not recorded yet. One that can't be recorded is told again by the sweep. */
   readonly #told = new Set<ContainerId>();
   /** Lost monitors that are being dealt with. */
   readonly #ending = new Set<ContainerId>();
@@ -37,7 +38,11 @@ export class ExitWatch implements Disposable {
   #watcher: FSWatcher | undefined;
   #disposed = false;
 
-  constructor(parts: ConmonParts, running: () => Iterable<Running>, exited: (exit: ContainerExit) => void) {
+  constructor(
+    parts: ConmonParts,
+    running: () => Iterable<Running>,
+    exited: (exit: ContainerExit) => Promise<void>,
+  ) {
     this.#parts = parts;
     this.#running = running;
     this.#exited = exited;
@@ -122,7 +127,7 @@ export class ExitWatch implements Disposable {
 
   #tell(exit: ContainerExit): void {
     this.#told.add(exit.id);
-    this.#exited(exit);
+    this.#exited(exit).catch(() => this.#told.delete(exit.id));
   }
 
   /** Without its monitor nobody would know the exit, nor read its output: it is killed, and that is noted as its exit. */
@@ -138,7 +143,7 @@ export class ExitWatch implements Disposable {
       if (cgroup !== undefined) await host.cgroups.killAll(cgroup, AbortSignal.timeout(killDeadline));
       while (alive(container.init)) await sleep(1);
       // a monitor that was only slow may have noted the exit meanwhile: its word counts
-      noteLost(paths.container(id).exitFile);
+      this.#noteLost(id);
       const exit = exitOf(id, container, paths, host.cgroups);
       if (exit !== undefined && !this.#disposed && !this.#told.has(id)) this.#tell(exit);
     } catch (error) {
@@ -148,13 +153,16 @@ export class ExitWatch implements Disposable {
       this.#ending.delete(id);
     }
   }
-}
 
-/** So that a later daemon tells the same exit at the same time. */
-function noteLost(exitFile: string): void {
-  try {
-    writeFileSync(exitFile, lostNote, { flag: "wx", mode: 0o600 });
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+  /** So that a later daemon tells the same exit at the same time, where this one can't record it. */
+  #noteLost(id: ContainerId): void {
+    const { exitFile } = this.#parts.paths.container(id);
+    try {
+      writeFileSync(exitFile, lostNote, { flag: "wx", mode: 0o600 });
+    } catch (error) {
+      if (errnoOf(error) === "EEXIST") return;
+      const err = describeFault(systemFault(`writing ${exitFile}`, error));
+      this.#parts.host.log.warn({ container: id, err }, "the end of a lost monitor could not be noted");
+    }
   }
 }

@@ -213,7 +213,10 @@ export async function run(place: Place, options: BundleOptions): Promise<Made> {
 /** The exit as the watch tells it. */
 export async function exitTold(place: Place, { id, container }: Made): Promise<ContainerExit> {
   const told = Promise.withResolvers<ContainerExit>();
-  using _watch = place.runtime.watchExits(() => [{ id, container }], told.resolve);
+  using _watch = place.runtime.watchExits(
+    () => [{ id, container }],
+    async (exit) => told.resolve(exit),
+  );
   return await Promise.race([told.promise, timeUp("no exit was told")]);
 }
 

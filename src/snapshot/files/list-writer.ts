@@ -49,7 +49,7 @@ export class FileListWriter implements Disposable {
     try {
       return work();
     } catch (error) {
-      throw systemFault(`listing the layer's files in ${this.#path}`, error);
+      throw systemFault(`listing the layer's files in ${this.#path}`, error, { path: this.#path });
     }
   }
 }

@@ -2,7 +2,7 @@ import { chmodSync, constants, fchmodSync, fchownSync, ftruncateSync, writeSync 
 import { Fault, type FaultKind } from "../../base/fault.ts";
 import { pathBytes, shownName } from "../../linux/byte-path.ts";
 import { chownAt, linkAt, utimesAt } from "../../linux/files-at.ts";
-import { errnoOf, kindOfErrno } from "../../linux/libc.ts";
+import { errnoOf, systemFault } from "../../linux/libc.ts";
 import { type OwnedFd, openBeneath, pathAt } from "../../linux/open-beneath.ts";
 import type { ByteString, TarEntry, TarSink } from "../../wire/tar/entry.ts";
 import { joinPath, maxLayerPath } from "../names.ts";
@@ -37,6 +37,7 @@ interface OpenFile {
  * the entry is named
  */
 export class LayerWriter implements TarSink, Disposable {
+  readonly #directory: string;
   readonly #tree: LayerTree;
   readonly #limits: UnpackLimits;
   readonly #lister: EntryLister;
@@ -49,6 +50,7 @@ export class LayerWriter implements TarSink, Disposable {
   #entries = 0;
 
   constructor(directory: string, limits: UnpackLimits, list?: FileList) {
+    this.#directory = directory;
     this.#tree = new LayerTree(directory);
     this.#limits = limits;
     this.#lister = new EntryLister(list);
@@ -249,14 +251,16 @@ export class LayerWriter implements TarSink, Disposable {
       work();
     } catch (error) {
       if (error instanceof Fault) throw error;
-      const kind = kindOfFailure(errnoOf(error));
-      throw new Fault(kind, `unpacking the layer's entry ${shownName(this.#name)}`, { cause: error });
+      const doing = `unpacking the layer's entry ${shownName(this.#name)}`;
+      const kind = kindOfLayer(errnoOf(error));
+      if (kind === undefined) throw systemFault(doing, error, { path: this.#directory });
+      throw new Fault(kind, doing, { cause: error });
     }
   }
 }
 
-/** What the kernel refuses for its name or its place is the layer's fault. */
-function kindOfFailure(code: string | undefined): FaultKind {
+/** What the kernel refuses for its name, its place or its size is the layer's fault; undefined for all else. */
+function kindOfLayer(code: string | undefined): FaultKind | undefined {
   switch (code) {
     case "ENAMETOOLONG":
     case "ELOOP":
@@ -269,6 +273,6 @@ function kindOfFailure(code: string | undefined): FaultKind {
     case "EMLINK":
       return "exhausted";
     default:
-      return kindOfErrno(code);
+      return undefined;
   }
 }

@@ -119,7 +119,7 @@ function keepBlob(path: string | undefined): KeptBlob {
     try {
       return work();
     } catch (error) {
-      throw systemFault(`keeping the layer's blob at ${path}`, error);
+      throw systemFault(`keeping the layer's blob at ${path}`, error, { path });
     }
   };
   const fd = attempt(() => openSync(path, "wx", 0o600));

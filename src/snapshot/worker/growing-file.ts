@@ -50,7 +50,7 @@ export class GrowingFile implements Supply, Disposable {
     try {
       return work();
     } catch (error) {
-      throw systemFault(`reading the layer's blob at ${this.#path}`, error);
+      throw systemFault(`reading the layer's blob at ${this.#path}`, error, { path: this.#path });
     }
   }
 }

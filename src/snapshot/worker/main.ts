@@ -95,7 +95,7 @@ async function* fileChunks(path: string, inbox: Inbox): AsyncGenerator<Uint8Arra
     }
   } catch (error) {
     if (error instanceof Fault) throw error;
-    throw systemFault(`reading the layer's blob at ${path}`, error);
+    throw systemFault(`reading the layer's blob at ${path}`, error, { path });
   }
 }
 

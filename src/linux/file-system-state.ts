@@ -1,0 +1,77 @@
+import { lstatSync, readFileSync, type StatsFs, statfsSync } from "node:fs";
+import { lstat, readFile, statfs } from "node:fs/promises";
+import { dirname } from "node:path";
+import type { Bytes } from "../base/units.ts";
+import { mountHolding, parseMountinfo } from "./mountinfo.ts";
+
+/** What a file system has left, and whether it takes anything. */
+export interface FileSystemState {
+  /** Where it is mounted. */
+  readonly target: string;
+  /** `ext4` and so on. */
+  readonly type: string;
+  /** The device, where there is one. */
+  readonly source: string;
+  readonly isReadOnly: boolean;
+  readonly size: Bytes;
+  /** For everyone: what is kept for root counts as used. */
+  readonly free: Bytes;
+  /** 0: the file system makes inodes as they are needed. */
+  readonly inodes: number;
+  readonly freeInodes: number;
+}
+
+const mountinfo = "/proc/self/mountinfo";
+
+/** The file system that holds `path`, or would. Undefined when the kernel doesn't say. May wait for a disk. */
+export function fileSystemState(path: string): FileSystemState | undefined {
+  try {
+    let existing = path;
+    while (existing !== "/" && lstatSync(existing, { throwIfNoEntry: false }) === undefined)
+      existing = dirname(existing);
+    return stateOf(existing, statfsSync(existing), readFileSync(mountinfo));
+  } catch {
+    return undefined;
+  }
+}
+
+/** As `fileSystemState`, of each of several paths, off this thread. */
+export async function fileSystemStates(
+  paths: readonly string[],
+): Promise<ReadonlyMap<string, FileSystemState>> {
+  const states = new Map<string, FileSystemState>();
+  const mounts = await readFile(mountinfo);
+  for (const path of paths) {
+    let existing = path;
+    while (existing !== "/" && (await lstat(existing).catch(() => undefined)) === undefined)
+      existing = dirname(existing);
+    const stats = await statfs(existing).catch(() => undefined);
+    const state = stats && stateOf(existing, stats, mounts);
+    if (state !== undefined) states.set(path, state);
+  }
+  return states;
+}
+
+function stateOf(existing: string, stats: StatsFs, mounts: Uint8Array): FileSystemState | undefined {
+  const mount = mountHolding(parseMountinfo(mounts), existing);
+  if (mount === undefined) return undefined;
+  const { target, type, source, options, superOptions } = mount;
+  return {
+    target,
+    type,
+    source,
+    // A file system that gave up on its disk says so in its own options; each mount has some besides.
+    isReadOnly: [options, superOptions].some((list) =>
+      list.split(",").some((option) => ["ro", "emergency_ro", "shutdown"].includes(option)),
+    ),
+    size: stats.blocks * stats.bsize,
+    free: stats.bavail * stats.bsize,
+    inodes: stats.files,
+    freeInodes: stats.ffree,
+  };
+}
+
+/** True if nothing more can be written, or no file be made. */
+export function isFull({ free, inodes, freeInodes }: FileSystemState): boolean {
+  return free === 0 || (inodes > 0 && freeInodes === 0);
+}
