@@ -2,7 +2,7 @@ import { lstatSync, readFileSync, type StatsFs, statfsSync } from "node:fs";
 import { lstat, readFile, statfs } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { Bytes } from "../base/units.ts";
-import { mountHolding, parseMountinfo } from "./mountinfo.ts";
+import { isReadOnly, mountHolding, parseMountinfo } from "./mountinfo.ts";
 
 /** What a file system has left, and whether it takes anything. */
 export interface FileSystemState {
@@ -55,15 +55,12 @@ export async function fileSystemStates(
 function stateOf(existing: string, stats: StatsFs, mounts: Uint8Array): FileSystemState | undefined {
   const mount = mountHolding(parseMountinfo(mounts), existing);
   if (mount === undefined) return undefined;
-  const { target, type, source, options, superOptions } = mount;
+  const { target, type, source } = mount;
   return {
     target,
     type,
     source,
-    // A file system that gave up on its disk says so in its own options; each mount has some besides.
-    isReadOnly: [options, superOptions].some((list) =>
-      list.split(",").some((option) => ["ro", "emergency_ro", "shutdown"].includes(option)),
-    ),
+    isReadOnly: isReadOnly(mount),
     size: stats.blocks * stats.bsize,
     free: stats.bavail * stats.bsize,
     inodes: stats.files,

@@ -80,3 +80,9 @@ export function mountHolding(entries: readonly MountEntry[], path: string): Moun
       undefined,
     );
 }
+
+/** True if nothing can be written by this mount: a file system that gave up on its disk says so in options of its own. */
+export function isReadOnly({ options, superOptions }: Pick<MountEntry, "options" | "superOptions">): boolean {
+  const all = [...options.split(","), ...superOptions.split(",")];
+  return ["ro", "emergency_ro", "shutdown"].some((option) => all.includes(option));
+}

@@ -53,7 +53,7 @@ function ofFileSystem(code: string, state: FileSystemState | undefined): string 
   const { target, type, source, isReadOnly, free, inodes, freeInodes } = state;
   const which = `${target} (${[type, ...(source.startsWith("/") ? [source] : [])].join(", ")})`;
   if (code === "EROFS" || (isReadOnly && code !== "ENOSPC")) {
-    return `${which} is read-only, as after an error of its disk: journalctl -k tells; when it is well again, mount -o remount,rw ${target}`;
+    return `${which} is read-only, as after an error of its disk (journalctl -k): mount -o remount,rw ${target}, or, where the kernel refuses that, an fsck, as a rule by a reboot`;
   }
   if (code === "EIO" || code === "EUCLEAN")
     return `${which} can't be read or written as it should: journalctl -k tells what its disk says`;

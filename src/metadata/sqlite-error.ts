@@ -4,7 +4,7 @@ import { type FileSystemState, isFull as hasNoRoom } from "../linux/file-system-
 const primary = { readOnly: 8, ioError: 10, corrupt: 11, full: 13, cantOpen: 14, notADatabase: 26 } as const;
 
 function codeOf(error: unknown): number {
-  return ((error as { errcode?: number }).errcode ?? 0) & 0xff;
+  return ((error as { errcode?: number } | undefined)?.errcode ?? 0) & 0xff;
 }
 
 export function isCorruption(error: unknown): boolean {

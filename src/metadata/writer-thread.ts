@@ -18,52 +18,63 @@ let database: WrittenDatabase | undefined;
 /** The reserve is not for a record that is so large: it would be gone for those that free the disk. */
 const largeText = 1 << 18;
 
-function* attempts(batch: readonly Operation[]): Generator<void> {
-  yield;
-  database?.checkpoint(); // the log is begun anew, in the room that it has
-  yield;
-  const size = batch.reduce(
-    (sum, operation) => sum + (operation.op === "put" ? operation.value.length : 0),
-    0,
-  );
-  if (size < largeText && releaseReserve(path)) yield;
-}
+/** What is done on a full disk before a batch is given up, the gentlest first. */
+const makingRoom: readonly ((batch: readonly Operation[]) => void)[] = [
+  () => database?.checkpoint(), // the log is begun anew, in the room that it has
+  (batch) => {
+    const size = batch.reduce(
+      (sum, operation) => sum + (operation.op === "put" ? operation.value.length : 0),
+      0,
+    );
+    if (size < largeText) releaseReserve(path);
+  },
+];
 
-/** On a full disk, room is made before the batch is given up. */
 function commit(batch: readonly Operation[]): WriterAnswer {
-  let failure: unknown;
-  for (const _ of attempts(batch)) {
-    try {
-      database ??= new WrittenDatabase(path);
-      database.commit(batch);
-      return { committed: true };
-    } catch (error) {
-      failure = error;
-      if (!isFull(error)) break;
-    }
+  let failure = failureOf(() => open().commit(batch));
+  for (const makeRoom of makingRoom) {
+    if (!isFull(failure)) break;
+    failureOf(() => makeRoom(batch)); // whether it could be made shows in the next try
+    failure = failureOf(() => open().commit(batch));
   }
+  if (failure === undefined) return { committed: true };
   if (!isFull(failure)) closeAfterFailure();
   const { message, errcode = 0 } = failure as Error & { errcode?: number };
   return { committed: false, reason: message, errcode };
 }
 
-/** What is open may be of a disk that is gone: the next write opens what is there then. */
-function closeAfterFailure(): void {
+function open(): WrittenDatabase {
+  if (database !== undefined) return database;
+  database = new WrittenDatabase(path);
+  keepRoom();
+  return database;
+}
+
+function failureOf(work: () => void): unknown {
   try {
-    database?.close();
-  } catch {
-    // it could not be brought in order: the next opening does that
+    work();
+    return undefined;
+  } catch (error) {
+    return error;
   }
+}
+
+/** What is open may be of a disk that is gone: the next write opens what is there then, and brings it in order. */
+function closeAfterFailure(): void {
+  failureOf(() => database?.close());
   database = undefined;
 }
 
-/** What can't be done now is done after the next write, which meets the cause itself. */
+/** For when the disk is full. What can't be had now is asked for after the next write. */
+function keepRoom(): void {
+  keepReserve(path);
+  failureOf(() => database?.keepSpare());
+}
+
+/** Should it fail, the next write meets the cause itself. */
 function settle(): void {
-  try {
-    database?.checkpoint();
-    keepReserve(path);
-    database?.keepSpare();
-  } catch {}
+  failureOf(() => database?.checkpoint());
+  keepRoom();
 }
 
 let settling: NodeJS.Timeout | undefined;

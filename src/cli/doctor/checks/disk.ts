@@ -4,7 +4,7 @@ import type { Bytes } from "../../../base/units.ts";
 import type { Config } from "../../../config/schema.ts";
 import type { MountEntry } from "../../../linux/contract.ts";
 import { errnoOf } from "../../../linux/libc.ts";
-import { mountHolding, parseMountinfo } from "../../../linux/mountinfo.ts";
+import { isReadOnly, mountHolding, parseMountinfo } from "../../../linux/mountinfo.ts";
 import { probeOverlay, tellsEntryTypes } from "../../../linux/overlay-probe.ts";
 import { size } from "../../output/units.ts";
 import { type Finding, note, ok, problem, warning } from "../finding.ts";
@@ -112,13 +112,13 @@ function judgeMounts(places: readonly Place[], mounts: readonly MountEntry[], co
     const { target, type, options } = mount;
     const set = new Set(options.split(","));
     const found: Finding[] = [];
-    if (set.has("ro")) {
-      const why = `${target} is mounted read-only, as after an error of the disk: journalctl -k tells`;
+    if (isReadOnly(mount)) {
+      const why = `${target} is read-only, as after an error of the disk: journalctl -k tells`;
       found.push(
         problem(
           `${name} ${path} can't be written`,
           why,
-          `when the disk is well again: mount -o remount,rw ${target}`,
+          `when the disk is well again: mount -o remount,rw ${target}; where the kernel refuses that, fsck, as a rule by a reboot`,
         ),
       );
     }
