@@ -6,10 +6,10 @@ import { Fault } from "../../base/fault.ts";
 import type { ContainerId } from "../../base/ids.ts";
 import type { Ms } from "../../base/units.ts";
 import type { CheckpointRequest } from "../contract.ts";
+import type { RuntimeHost } from "../host.ts";
 import { criuErrorsIn } from "./criu.ts";
 import type { Handler } from "./handlers.ts";
 import { argsOf } from "./monitors.ts";
-import type { RuntimeHost } from "./parts.ts";
 import { callRuntime, runtimeFault } from "./runtime-command.ts";
 
 /** What CRIU names its log in the work directory that a runtime gives it. */

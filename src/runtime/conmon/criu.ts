@@ -2,8 +2,8 @@ import { open } from "node:fs/promises";
 import { release } from "node:os";
 import type { Bytes, Ms } from "../../base/units.ts";
 import { programPath } from "../../linux/program-path.ts";
+import type { RuntimeHost } from "../host.ts";
 import type { Handler } from "./handlers.ts";
-import type { RuntimeHost } from "./parts.ts";
 import { callRuntime } from "./runtime-command.ts";
 
 /** How long CRIU may take to look at the kernel. */

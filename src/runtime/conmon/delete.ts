@@ -4,10 +4,11 @@ import { throwIfEnded } from "../../base/deadline.ts";
 import { describeFault } from "../../base/fault.ts";
 import type { ContainerId } from "../../base/ids.ts";
 import type { Ms } from "../../base/units.ts";
-import { cgroupOf, readBundle } from "./bundle.ts";
+import { cgroupOf, readBundle } from "../bundle.ts";
+import type { RuntimeHost } from "../host.ts";
 import type { Handler } from "./handlers.ts";
 import { killMonitors, runtimeLog, settleMonitors } from "./monitors.ts";
-import type { ConmonParts, RuntimeHost } from "./parts.ts";
+import type { ConmonParts } from "./parts.ts";
 import { requireRuntime } from "./runtime-command.ts";
 
 /** How long the kernel may take to let go of a cgroup whose processes were just killed. */

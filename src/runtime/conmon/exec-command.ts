@@ -11,7 +11,7 @@ import type { Launch } from "../../linux/launcher.ts";
 import { systemFault } from "../../linux/libc.ts";
 import { processIdentity } from "../../linux/process-identity.ts";
 import { ociJson } from "../../spec/oci-json.ts";
-import { createExecCgroup, dissolve, type ExecCgroup, gather, killWhole } from "./exec-cgroup.ts";
+import { createExecCgroup, dissolve, type ExecCgroup, gather, killWhole } from "../exec-cgroup.ts";
 import type { Handler } from "./handlers.ts";
 import { pidIn } from "./monitors.ts";
 import type { ConmonParts } from "./parts.ts";
@@ -64,7 +64,9 @@ export class ExecCommand implements Disposable {
     this.#bundle = parts.paths.container(request.id).bundle;
     this.name = join(this.#bundle, `exec-${randomBytes(6).toString("hex")}`);
     const isKnown = template.cgroup !== undefined && this.handler.kind !== "other";
-    this.#cgroup = isKnown ? createExecCgroup(template.cgroup, this.handler, parts.host.cgroups) : undefined;
+    this.#cgroup = isKnown
+      ? createExecCgroup(template.cgroup, this.handler.kind, parts.host.cgroups)
+      : undefined;
     const spec = { ...template.process, terminal, args: request.command };
     try {
       writeFileSync(this.#specFile, ociJson(spec), { mode: 0o600 });

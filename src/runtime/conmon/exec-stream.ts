@@ -5,12 +5,12 @@ import { join } from "node:path";
 import { waitFor } from "../../base/deadline.ts";
 import type { Bytes } from "../../base/units.ts";
 import { ConsoleSocket } from "../../linux/console-socket.ts";
+import { killIfThere } from "../../linux/kill-if-there.ts";
 import type { Stdio } from "../../linux/launcher.ts";
 import { Pipe } from "../../linux/pipe.ts";
 import { openTerminal } from "../../linux/terminal.ts";
 import type { StreamedProcess, StreamRequest } from "../contract.ts";
 import { ExecCommand, exitCodeOf } from "./exec-command.ts";
-import { killIfThere } from "./monitors.ts";
 import type { ConmonParts } from "./parts.ts";
 
 /** What a command's pipe holds: with more than the usual 64 KiB, its two ends wait for one another less often. */

@@ -3,9 +3,9 @@ import { deadlineIn, throwIfEnded } from "../../base/deadline.ts";
 import { Fault } from "../../base/fault.ts";
 import type { Ms } from "../../base/units.ts";
 import type { ChildExit } from "../../linux/child-exits.ts";
+import { killIfThere } from "../../linux/kill-if-there.ts";
 import type { ExecRequest, ExecResult } from "../contract.ts";
 import { ExecCommand, exitCodeOf } from "./exec-command.ts";
-import { killIfThere } from "./monitors.ts";
 import type { ConmonParts } from "./parts.ts";
 
 /** How long output is waited for once the command has ended and something that it left running holds the pipe. */

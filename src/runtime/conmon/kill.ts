@@ -1,9 +1,10 @@
 import type { ContainerId } from "../../base/ids.ts";
+import { killIfThere } from "../../linux/kill-if-there.ts";
 import { processIdentity } from "../../linux/process-identity.ts";
 import { parseSignal } from "../../spec/signal.ts";
-import { cgroupOf, readBundle } from "./bundle.ts";
+import { cgroupOf, readBundle } from "../bundle.ts";
 import type { Handler } from "./handlers.ts";
-import { killIfThere, pidIn, recordedMonitor } from "./monitors.ts";
+import { pidIn, recordedMonitor } from "./monitors.ts";
 import type { ConmonParts } from "./parts.ts";
 import { state } from "./runtime-calls.ts";
 import { callRuntime, runtimeFault } from "./runtime-command.ts";

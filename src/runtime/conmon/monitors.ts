@@ -5,6 +5,7 @@ import { throwIfEnded } from "../../base/deadline.ts";
 import type { ContainerId } from "../../base/ids.ts";
 import type { Ms } from "../../base/units.ts";
 import type { Paths } from "../../config/paths.ts";
+import { killIfThere } from "../../linux/kill-if-there.ts";
 import { reapOrphan } from "../../linux/orphans.ts";
 import { processIdentity } from "../../linux/process-identity.ts";
 import type { CreateRequest } from "../contract.ts";
@@ -149,14 +150,5 @@ async function endAll(
     throwIfEnded(signal, `ending the monitor of container ${id}`);
     if (performance.now() >= killAt) for (const pid of left) killIfThere(pid);
     await sleep(wait);
-  }
-}
-
-/** KILL, where the process may have gone meanwhile. */
-export function killIfThere(pid: number, signal: number | "SIGKILL" = "SIGKILL"): void {
-  try {
-    process.kill(pid, signal);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
   }
 }

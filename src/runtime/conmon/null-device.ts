@@ -1,6 +1,6 @@
 import { chmodSync, chownSync, statSync } from "node:fs";
 import { describeFault } from "../../base/fault.ts";
-import type { RuntimeHost } from "./parts.ts";
+import type { RuntimeHost } from "../host.ts";
 
 const path = "/dev/null";
 const mode = 0o666;

@@ -1,8 +1,8 @@
 import { describeFault } from "../../base/fault.ts";
 import type { HandlerProbe } from "../contract.ts";
+import type { RuntimeHost } from "../host.ts";
 import { featuresOf } from "./features.ts";
 import type { Handler } from "./handlers.ts";
-import type { RuntimeHost } from "./parts.ts";
 import { probeDeadline, type TrialPlace, tryOut } from "./trial.ts";
 
 /** Finds out what a handler can do here, by creating containers with it and deleting them. Never throws. */

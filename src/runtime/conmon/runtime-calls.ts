@@ -3,8 +3,8 @@ import { join } from "node:path";
 import type { ContainerId } from "../../base/ids.ts";
 import type { Cgroups } from "../../linux/contract.ts";
 import type { OciResources } from "../../spec/oci-runtime.ts";
+import type { RuntimeHost } from "../host.ts";
 import type { Handler } from "./handlers.ts";
-import type { RuntimeHost } from "./parts.ts";
 import { callRuntime, requireRuntime } from "./runtime-command.ts";
 
 /** What the OCI runtime knows of a container (OCI runtime spec v1.2, runtime, State). */

@@ -1,8 +1,8 @@
 import { Fault } from "../../base/fault.ts";
 import type { Bytes } from "../../base/units.ts";
 import type { Finished } from "../../linux/contract.ts";
+import type { RuntimeHost } from "../host.ts";
 import type { Handler } from "./handlers.ts";
-import type { RuntimeHost } from "./parts.ts";
 import { wordsOf } from "./runtime-words.ts";
 
 /** The answer to `state` with its annotations; errors are far shorter. */

@@ -9,9 +9,9 @@ import { expandSlice } from "../../linux/slice.ts";
 import type { UserMappings } from "../../spec/cri/security.ts";
 import { ociMappings } from "../../spec/oci-mappings.ts";
 import type { OciConfig, OciMount } from "../../spec/oci-runtime.ts";
+import type { RuntimeHost } from "../host.ts";
 import type { Handler } from "./handlers.ts";
 import { pidIn } from "./monitors.ts";
-import type { RuntimeHost } from "./parts.ts";
 import { callRuntime, requireRuntime } from "./runtime-command.ts";
 
 /** What one probe may take; a runtime under software emulation takes seconds. */

@@ -3,8 +3,8 @@ import { join } from "node:path";
 import { describeFault } from "../../base/fault.ts";
 import type { UserMappings } from "../../spec/cri/security.ts";
 import type { ContainerRuntime, HandlerProbe } from "../contract.ts";
+import type { RuntimeHost, SnapshotProbe, SnapshotsOf } from "../host.ts";
 import type { Handler } from "./handlers.ts";
-import type { RuntimeHost, SnapshotProbe, SnapshotsOf } from "./parts.ts";
 import { probeDeadline, type TrialPlace, tryOut } from "./trial.ts";
 
 /** Any ids will do: what is made with them is gone after the trial. */

@@ -1,8 +1,8 @@
-import { Fault } from "../../base/fault.ts";
-import type { ContainerId } from "../../base/ids.ts";
-import type { Paths } from "../../config/paths.ts";
-import type { FileOwner } from "../../linux/contract.ts";
-import type { OciConfig, OciProcess } from "../../spec/oci-runtime.ts";
+import { Fault } from "../base/fault.ts";
+import type { ContainerId } from "../base/ids.ts";
+import type { Paths } from "../config/paths.ts";
+import type { FileOwner } from "../linux/contract.ts";
+import type { OciConfig, OciProcess } from "../spec/oci-runtime.ts";
 import { cgroupOf, readBundle } from "./bundle.ts";
 
 /** What every command in one container has in common. */

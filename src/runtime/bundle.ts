@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join, posix } from "node:path";
-import { expandSlice } from "../../linux/slice.ts";
-import type { OciConfig } from "../../spec/oci-runtime.ts";
+import { expandSlice } from "../linux/slice.ts";
+import type { OciConfig } from "../spec/oci-runtime.ts";
 
 /** The bundle's own config.json, which berth itself wrote. Undefined when it is not there. */
 export function readBundle(bundle: string): OciConfig | undefined {

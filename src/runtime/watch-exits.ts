@@ -1,22 +1,16 @@
-import { type FSWatcher, watch, writeFileSync } from "node:fs";
-import { setTimeout as sleep } from "node:timers/promises";
-import { describeFault } from "../../base/fault.ts";
-import type { ContainerId } from "../../base/ids.ts";
-import type { Ms } from "../../base/units.ts";
-import { errnoOf, systemFault } from "../../linux/libc.ts";
-import type { ContainerExit, MonitoredContainer } from "../contract.ts";
-import { cgroupOf, readBundle } from "./bundle.ts";
-import { alive, exitOf, lostNote, recordedExit } from "./exits.ts";
-import { killIfThere } from "./monitors.ts";
-import type { ConmonParts } from "./parts.ts";
+import { type FSWatcher, watch } from "node:fs";
+import { describeFault } from "../base/fault.ts";
+import type { ContainerId } from "../base/ids.ts";
+import type { Ms } from "../base/units.ts";
+import type { ContainerExit, MonitoredContainer } from "./contract.ts";
+import { alive, recordedExit } from "./exits.ts";
+import { endLost, type LostParts } from "./lost-monitor.ts";
 
 /** How often exits that the watch lost, and monitors that were killed, are looked for. */
 const sweepMs: Ms = 10_000;
 /** An exit file may be there before the container is recorded: asked for again after this long, then twice that, … */
 const firstRetryMs: Ms = 20;
 const lastRetryMs: Ms = 5_000;
-/** How long killing what a lost monitor left may take. */
-const killDeadline: Ms = 20_000;
 
 /** A container whose exit has not been told. */
 interface Running {
@@ -26,7 +20,7 @@ interface Running {
 
 /** Tells each exit until it is taken, from those that happened before it was made until it is disposed of. */
 export class ExitWatch implements Disposable {
-  readonly #parts: ConmonParts;
+  readonly #parts: LostParts;
   readonly #running: () => Iterable<Running>;
   readonly #exited: (exit: ContainerExit) => Promise<void>;
   /** Told, but perhaps not recorded yet. One that can't be recorded is told again by the sweep. */
@@ -39,7 +33,7 @@ export class ExitWatch implements Disposable {
   #disposed = false;
 
   constructor(
-    parts: ConmonParts,
+    parts: LostParts,
     running: () => Iterable<Running>,
     exited: (exit: ContainerExit) => Promise<void>,
   ) {
@@ -130,39 +124,18 @@ export class ExitWatch implements Disposable {
     this.#exited(exit).catch(() => this.#told.delete(exit.id));
   }
 
-  /** Without its monitor nobody would know the exit, nor read its output: it is killed, and that is noted as its exit. */
   async #endLost({ id, container }: Running): Promise<void> {
     if (this.#ending.has(id)) return;
     this.#ending.add(id);
-    const { host, paths } = this.#parts;
-    host.log.warn({ container: id }, "the container's monitor is gone; killing what it left");
+    const { host } = this.#parts;
     try {
-      if (alive(container.init)) killIfThere(container.init.pid);
-      const config = readBundle(paths.container(id).bundle);
-      const cgroup = config === undefined ? undefined : cgroupOf(config);
-      if (cgroup !== undefined) await host.cgroups.killAll(cgroup, AbortSignal.timeout(killDeadline));
-      while (alive(container.init)) await sleep(1);
-      // a monitor that was only slow may have noted the exit meanwhile: its word counts
-      this.#noteLost(id);
-      const exit = exitOf(id, container, paths, host.cgroups);
+      const exit = await endLost(id, container, this.#parts);
       if (exit !== undefined && !this.#disposed && !this.#told.has(id)) this.#tell(exit);
     } catch (error) {
       const err = describeFault(error);
       host.log.error({ container: id, err }, "what a lost monitor left could not be killed");
     } finally {
       this.#ending.delete(id);
-    }
-  }
-
-  /** So that a later daemon tells the same exit at the same time, where this one can't record it. */
-  #noteLost(id: ContainerId): void {
-    const { exitFile } = this.#parts.paths.container(id);
-    try {
-      writeFileSync(exitFile, lostNote, { flag: "wx", mode: 0o600 });
-    } catch (error) {
-      if (errnoOf(error) === "EEXIST") return;
-      const err = describeFault(systemFault(`writing ${exitFile}`, error));
-      this.#parts.host.log.warn({ container: id, err }, "the end of a lost monitor could not be noted");
     }
   }
 }

@@ -3,11 +3,10 @@ import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from "n
 import { readdir } from "node:fs/promises";
 import { join, posix } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { Fault } from "../../base/fault.ts";
-import type { Ms } from "../../base/units.ts";
-import type { Cgroups } from "../../linux/contract.ts";
-import { processIdentity } from "../../linux/process-identity.ts";
-import type { Handler } from "./handlers.ts";
+import { Fault } from "../base/fault.ts";
+import type { Ms } from "../base/units.ts";
+import type { Cgroups } from "../linux/contract.ts";
+import { processIdentity } from "../linux/process-identity.ts";
 
 /** The names of the cgroups that hold a command's processes: a start of the daemon finds what is left by this. */
 const prefix = "berth-exec-";
@@ -37,8 +36,11 @@ interface Home {
   readonly directory: string;
 }
 
+/** Who starts a command: a runtime that is told the group by an option, or anybody whose processes are `gather`ed. */
+export type CommandStarter = "runc" | "crun" | "other";
+
 /** @throws {Fault} wrongState when the container has no cgroup any more */
-export function createExecCgroup(container: string, handler: Handler, cgroups: Cgroups): ExecCgroup {
+export function createExecCgroup(container: string, starter: CommandStarter, cgroups: Cgroups): ExecCgroup {
   const name = `${prefix}${randomBytes(6).toString("hex")}`;
   const { controller, path, directory } = homeOf(container, cgroups);
   try {
@@ -50,14 +52,15 @@ export function createExecCgroup(container: string, handler: Handler, cgroups: C
   return {
     path: posix.join(path, name),
     directory: join(directory, name),
-    options: optionsFor(handler, name, controller),
+    options: optionsFor(starter, name, controller),
   };
 }
 
 /** crun on v1 joins the groups of that name in all hierarchies, and leaves its own where there is none: of no use. */
-function optionsFor(handler: Handler, name: string, controller: string | undefined): string[] {
+function optionsFor(starter: CommandStarter, name: string, controller: string | undefined): string[] {
+  if (starter === "other") return [];
   if (controller === undefined) return ["--cgroup", name];
-  return handler.kind === "runc" ? ["--cgroup", `${controller}:${name}`] : [];
+  return starter === "runc" ? ["--cgroup", `${controller}:${name}`] : [];
 }
 
 function homeOf(container: string, cgroups: Cgroups): Home {

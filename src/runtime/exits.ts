@@ -1,12 +1,12 @@
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
-import type { ContainerId } from "../../base/ids.ts";
-import type { UnixNanos } from "../../base/units.ts";
-import type { Paths } from "../../config/paths.ts";
-import type { Cgroups } from "../../linux/contract.ts";
-import { processIdentity } from "../../linux/process-identity.ts";
-import type { ContainerExit, MonitoredContainer, ProcessIdentity } from "../contract.ts";
+import type { ContainerId } from "../base/ids.ts";
+import type { UnixNanos } from "../base/units.ts";
+import type { Paths } from "../config/paths.ts";
+import type { Cgroups } from "../linux/contract.ts";
+import { processIdentity } from "../linux/process-identity.ts";
 import { cgroupOf, readBundle } from "./bundle.ts";
+import type { ContainerExit, MonitoredContainer, ProcessIdentity } from "./contract.ts";
 
 /** What is written in place of an exit code when the monitor was lost. */
 export const lostNote = "255 monitorLost";
