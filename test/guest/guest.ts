@@ -11,6 +11,8 @@ import type { Contents } from "./recipe.ts";
 
 export interface GuestOptions extends MachineOptions {
   readonly contents: Contents;
+  /** A directory of this host's of which the guest has a copy at /files. */
+  readonly files: string | undefined;
   /** A guest that prints nothing for so long is taken for one that hangs. */
   readonly silenceMs: number;
 }
@@ -21,11 +23,14 @@ export const guestDefaults: GuestOptions = {
   disks: [],
   kernelArguments: "",
   contents: "node",
+  files: undefined,
   silenceMs: 300_000,
 };
 
 /** Room for what tests write into the tree, such as a bundle. */
 const treeSize = "1G";
+/** At most; the disk takes only what the files do. */
+const filesSize = "8G";
 const consoleLines = 40;
 
 /** A machine of its own that runs commands in a copy of this tree. What they change is gone with it. */
@@ -127,13 +132,21 @@ export class Guest implements AsyncDisposable {
 }
 
 /** The image and a run's directory with a copy of the tree as it is now. */
-async function prepare({ contents }: GuestOptions) {
+async function prepare({ contents, files }: GuestOptions) {
   const image = await guestImage(contents);
   const directory = mkdtempSync(join(runsDirectory, "berth-guest-"));
   // Also where a signal ends this process: QEMU ends with it, its disks would stay.
   process.once("exit", () => rmSync(directory, { recursive: true, force: true }));
   const treeDisk = join(directory, "tree.img");
   makeDisk(repository, treeDisk, treeSize);
-  const paths: MachinePaths = { directory, treeDisk, console: join(directory, "console"), ports: undefined };
+  const filesDisk = join(directory, "files.img");
+  if (files !== undefined) makeDisk(files, filesDisk, filesSize);
+  const paths: MachinePaths = {
+    directory,
+    treeDisk,
+    filesDisk: files === undefined ? undefined : filesDisk,
+    console: join(directory, "console"),
+    ports: undefined,
+  };
   return { image, paths };
 }

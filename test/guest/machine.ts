@@ -17,6 +17,8 @@ export interface MachineOptions {
 export interface MachinePaths {
   readonly directory: string;
   readonly treeDisk: string;
+  /** What the guest has at /files: its last disk. */
+  readonly filesDisk: string | undefined;
   readonly console: string;
   /** The sockets of the virtio ports; absent for a shell, which is on this process's own terminal. */
   readonly ports: { readonly commands: string; readonly output: string } | undefined;
@@ -28,16 +30,17 @@ export interface MachinePaths {
  */
 export function startMachine(image: GuestImage, paths: MachinePaths, options: MachineOptions): ChildProcess {
   const disks = options.disks.map((bytes, index) => emptyDisk(join(paths.directory, `disk-${index}`), bytes));
-  const { ports } = paths;
+  const { ports, filesDisk } = paths;
+  const drives = [image.rootDisk, paths.treeDisk, ...disks, ...(filesDisk === undefined ? [] : [filesDisk])];
   const command = [
     ...["qemu-system-x86_64", "-machine", "q35", "-accel", "tcg,thread=multi,tb-size=512"],
     // Page tables of four levels are walked sooner than those of five.
     ...["-cpu", "max,la57=off", "-smp", "2", "-m", String(options.memoryMiB)],
     ...["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-nic", "none"],
     ...["-kernel", image.kernel, "-initrd", image.initialRamDisk],
-    ...["-append", kernelArguments(options, ports === undefined)],
+    ...["-append", kernelArguments(options, paths)],
     ...["-serial", `file:${paths.console}`],
-    ...[image.rootDisk, paths.treeDisk, ...disks].flatMap((file) => [
+    ...drives.flatMap((file) => [
       "-drive",
       `file=${file},if=virtio,format=raw,snapshot=on,cache=unsafe,discard=unmap`,
     ]),
@@ -52,15 +55,22 @@ export function startMachine(image: GuestImage, paths: MachinePaths, options: Ma
 }
 
 /** Mitigations protect nobody in here and cost a lot where each jump is emulated. */
-function kernelArguments({ init, kernelArguments }: MachineOptions, shell: boolean): string {
+function kernelArguments(options: MachineOptions, { ports, filesDisk }: MachinePaths): string {
+  const { init, disks, kernelArguments } = options;
   const { columns = 80, rows = 24 } = process.stdout;
   return [
     "console=ttyS0 root=/dev/vda rw init=/sbin/guest-init loglevel=5 panic=-1",
     "mitigations=off nokaslr tsc=reliable no_timer_check random.trust_cpu=on",
     `guest.init=${init} systemd.getty_auto=no`,
-    ...(shell ? [`guest.shell=${columns}x${rows}`] : []),
+    ...(ports === undefined ? [`guest.shell=${columns}x${rows}`] : []),
+    ...(filesDisk === undefined ? [] : [`guest.files=${deviceOf(2 + disks.length)}`]),
     kernelArguments,
   ].join(" ");
+}
+
+/** What the guest calls the drive with this number. */
+function deviceOf(drive: number): string {
+  return `/dev/vd${String.fromCharCode("a".charCodeAt(0) + drive)}`;
 }
 
 function virtioPort(name: string, socket: string): readonly string[] {

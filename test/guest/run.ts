@@ -21,6 +21,8 @@ const { values, positionals } = parseArgs({
     disk: { type: "string", multiple: true, default: [] },
     /** More for the kernel's command line. */
     append: { type: "string", default: guestDefaults.kernelArguments },
+    /** A directory, copied to /files. */
+    files: { type: "string" },
     /** Minutes without any output after which the guest counts as hanging. */
     silence: { type: "string", default: String(guestDefaults.silenceMs / 60_000) },
     /** A shell instead of a command. */
@@ -34,6 +36,7 @@ const options: GuestOptions = {
   memoryMiB: Number(values.memory),
   disks: values.disk.map((mebibytes) => Number(mebibytes) * 2 ** 20),
   kernelArguments: values.append,
+  files: values.files,
   silenceMs: Number(values.silence) * 60_000,
 };
 
