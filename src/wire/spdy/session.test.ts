@@ -6,7 +6,8 @@ import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import fc from "fast-check";
 import { isFault } from "../../base/fault.ts";
-import { type Frame, FrameReader, ping, reset } from "./frames.ts";
+import { dataHead, type Frame, FrameReader, goAway, ping, reset, synReply } from "./frames.ts";
+import { HeaderWriter } from "./header-block.ts";
 import { SpdySession, type SpdyStream } from "./session.ts";
 
 const directory = mkdtempSync(join(tmpdir(), "berth-spdy-"));
@@ -101,6 +102,19 @@ describe("a SPDY session", () => {
     near.destroy();
     await new Promise((resolve) => streams[0]?.once("close", resolve));
     await other.closed;
+  });
+
+  test("a client gets all that came before the connection's end, however late it gets to it", async () => {
+    const [near, far] = await pair();
+    const client = new SpdySession(near, { side: "client", mostStreams: 1, onStream: () => undefined });
+    const streams = Array.from({ length: 20 }, (_, index) => client.open({ name: `s${index}` }));
+    const said = Promise.all(streams.map(text));
+    const headers = new HeaderWriter();
+    const answers = streams.map(({ id }) => synReply(id, headers.write({}))); // inflated one after the other
+    const words = streams.map(({ id }) => Buffer.concat([dataHead(id, false, 3), Buffer.from("yes")]));
+    far.end(Buffer.concat([...answers, ...words, goAway(0)]));
+    assert.deepEqual(await said, Array(20).fill("yes"));
+    await client.closed;
   });
 
   test("more streams than are allowed are refused, and can be opened when others have ended", async () => {

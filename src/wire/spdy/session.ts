@@ -48,6 +48,9 @@ export class SpdySession {
   readonly #headersOut = new HeaderWriter();
   #nextStream: number;
   #lastFromPeer = 0;
+  /** Frames that have come wait for one that takes its time. */
+  #isBehind = false;
+  #isOver = false;
   /** Resolves when the connection is over; never rejects. */
   readonly closed: Promise<void>;
 
@@ -59,12 +62,15 @@ export class SpdySession {
     socket.setMaxListeners(0); // one for each stream that waits for room
     socket.on("error", () => socket.destroy());
     // a reader that is behind must not keep this from being noticed
-    socket.once("close", () => this.#end(undefined));
+    socket.once("close", () => this.#endInOrder());
     socket.on("data", (data: Buffer) => {
       claim(data);
       this.#receive(data, this.#frames.read(data));
     });
-    socket.once("end", () => this.#finish(undefined));
+    socket.once("end", () => {
+      this.#endInOrder();
+      socket.destroy();
+    });
     socket.resume(); // whoever had it before may have paused it
   }
 
@@ -93,6 +99,7 @@ export class SpdySession {
       for (let next = frames.next(); next.done !== true; next = frames.next()) {
         const done = this.#act(next.value);
         if (done === undefined) continue;
+        this.#isBehind = true;
         this.#socket.pause();
         done.then(
           () => this.#receive(data, frames),
@@ -101,15 +108,26 @@ export class SpdySession {
         return;
       }
       letGo(data);
-      this.#socket.resume();
+      this.#isBehind = false;
+      if (this.#isOver) this.#end(undefined);
+      else this.#socket.resume();
     } catch (error) {
       this.#finish(error);
     }
   }
 
   #finish(why: unknown): void {
-    this.#end(why === undefined || why instanceof Error ? why : new Error(describeFault(why)));
+    this.#end(why instanceof Error ? why : new Error(describeFault(why)));
     this.#socket.destroy();
+  }
+
+  /**
+   * The socket tells its end though it is paused. What came before is still to be read: a server ends the connection when all
+   * is said. Of a client that is gone nothing matters any more.
+   */
+  #endInOrder(): void {
+    this.#isOver = true;
+    if (this.#options.side === "server" || !this.#isBehind) this.#end(undefined);
   }
 
   #end(why: Error | undefined): void {
