@@ -15,7 +15,7 @@ RUN_PACKAGES := crun runc conmon containernetworking-plugins iptables isal busyb
   golang-github-containers-common catatonit iproute2 util-linux curl ca-certificates libatomic1
 TEST_PACKAGES := containerd docker-registry skopeo umoci podman buildah gpg gpg-agent gpgv apache2-utils openssl criu \
   nginx-light attr libcap2-bin socat \
-  xfsprogs btrfs-progs zfs-fuse e2fsprogs faketime tinyproxy-bin prometheus zsh fish python3-kubernetes
+  xfsprogs btrfs-progs zfs-fuse e2fsprogs faketime apparmor tinyproxy-bin prometheus zsh fish python3-kubernetes
 # What else a guest needs to be a node for every test, and what its machine needs on this side.
 GUEST_SYSTEM_PACKAGES := dmsetup thin-provisioning-tools zfs-fuse xfsprogs btrfs-progs e2fsprogs attr socat
 GUEST_PACKAGES := qemu-system-x86 mmdebstrap e2fsprogs

@@ -16,6 +16,7 @@ import type {
   RegistryAuth,
 } from "../image/contract.ts";
 import type { ImageUpkeep } from "../image/upkeep.ts";
+import type { Apparmor } from "../linux/contract.ts";
 import type { FileSystemState } from "../linux/file-system-state.ts";
 import type { SetAside } from "../metadata/contract.ts";
 import type { PodNetwork } from "../network/contract.ts";
@@ -167,10 +168,13 @@ export interface NodeParts {
   readonly runtime: Pick<ContainerRuntime, "probes" | "resolveHandler" | "userNamespaceProblems">;
   readonly network: Pick<PodNetwork, "status" | "setPodCidrs">;
   readonly cdi: Pick<CdiDirectories, "directories" | "read">;
+  readonly apparmor: Pick<Apparmor, "report">;
   readonly figures: Figures;
   readonly storage: StorageFacts;
   /** What a container is limited to, as the kernel holds it. */
   actualResources(record: ContainerRecord): LinuxResources;
+  /** What AppArmor confines a process by: `unconfined`, or `name (mode)`; undefined where it doesn't say. */
+  apparmorLabel(pid: number): Promise<string | undefined>;
   /** The OCI config of a container's bundle, as text; undefined when it is not there. */
   readBundleConfig(id: ContainerId): Promise<string | undefined>;
 }

@@ -1,3 +1,4 @@
+import type { ApparmorReport } from "../linux/contract.ts";
 import type { CdiState } from "../spec/cdi/directories.ts";
 import type { StatusResponse } from "../wire/gen/runtime.v1.ts";
 import type { Define } from "./context.ts";
@@ -40,6 +41,13 @@ function cdiProblems(cdi: unknown): string[][] {
   return problems.map(({ path, why }) => [path, why]);
 }
 
+/** What berth tells of AppArmor; other runtimes tell nothing of it. */
+function apparmorRows(told: unknown): (string | Cell)[][] {
+  const { profile, problem } = (told ?? {}) as Partial<ApparmorReport>;
+  if (profile === undefined || profile === "unconfined") return [];
+  return [[profile, stateCell(problem === undefined ? "yes" : "no"), problem ?? ""]];
+}
+
 function snapshotterRows(told: unknown): (string | Cell)[][] {
   return toldSnapshotters(told).map(({ name, directory, problem }) => [
     name,
@@ -61,6 +69,7 @@ function infoTable(answer: StatusResponse, values: Record<string, unknown>): str
     feature,
     why,
   ]);
+  const apparmor = apparmorRows(values.apparmor);
   const snapshotters = snapshotterRows(values.snapshotters);
   return [
     table(["CONDITION", "TRUE", "WHY"], conditions),
@@ -68,6 +77,7 @@ function infoTable(answer: StatusResponse, values: Record<string, unknown>): str
     ...(snapshotters.length === 0
       ? []
       : [table(["SNAPSHOTTER", "DIRECTORY", "WORKS", "WHY NOT"], snapshotters)]),
+    ...(apparmor.length === 0 ? [] : [table(["APPARMOR PROFILE", "USED", "WHY NOT"], apparmor)]),
     ...(lacking.length === 0 ? [] : [table(["HANDLER", "HAS NO", "WHY"], lacking)]),
     ...(cdi.length === 0 ? [] : [table(["CDI FILE", "NOT USED BECAUSE"], cdi)]),
   ].join("\n");

@@ -32,6 +32,7 @@ export function containerText(
       ["finished", timestamp(status.finishedAt)],
       ["exit code", ended],
       ["log", status.logPath],
+      ["AppArmor", confinement(info)],
       ...limitRows(status.resources?.linux, askedResources(info)),
       ...status.mounts.map(
         ({ hostPath, containerPath, readonly }) =>
@@ -47,6 +48,12 @@ export function containerText(
 /** What a container was limited to by request, in the info value of that name. */
 function askedResources({ info }: Record<string, unknown>): unknown {
   return typeof info === "object" && info !== null && "resources" in info ? info.resources : undefined;
+}
+
+/** What AppArmor confines it by while it runs, in the info value of that name. */
+function confinement({ info }: Record<string, unknown>): string {
+  const label = typeof info === "object" && info !== null && "apparmor" in info ? info.apparmor : undefined;
+  return typeof label === "string" ? label : "";
 }
 
 /** A pod for people. */

@@ -21,6 +21,8 @@ export interface Paths {
   readonly exits: string;
   /** Where layers are mounted for as long as they are compared. */
   readonly checks: string;
+  /** The AppArmor profile that berth makes. */
+  readonly apparmor: string;
   /** What runtimes need for a moment; emptied at a start. */
   readonly scratch: string;
   pod(id: PodSandboxId): PodPaths;
@@ -83,6 +85,7 @@ export function pathsOf(config: Pick<Config, "root" | "state" | "grpc">): Paths 
     containers,
     exits,
     checks: join(state, "checks"),
+    apparmor: join(state, "apparmor"),
     scratch: join(state, "scratch"),
     pod(id) {
       const directory = join(pods, id);

@@ -5,6 +5,7 @@ import { settingsOf } from "./settings-of.ts";
 /** The settings, and tables of them, that a running daemon takes over when it reads them again. */
 const reloadable: readonly string[] = [
   "log.level",
+  "apparmor",
   "image.pinned",
   "registry.configPath",
   "registry.credentialsFile",

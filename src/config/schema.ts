@@ -147,6 +147,12 @@ export interface Config {
   };
   /** Where CDI files are, the weakest first. Empty: no CDI. */
   cdi: { directories: string[] };
+  apparmor: {
+    /** Whether containers have AppArmor profiles, where the kernel has AppArmor. */
+    enable: boolean;
+    /** Of containers that ask for the runtime's default, or for nothing; `unconfined`: none. */
+    profile: string;
+  };
   checkpoint: {
     /** Whether containers may be checkpointed and restored. */
     enable: boolean;

@@ -176,6 +176,10 @@ export const settings = section<Config>({
   cdi: section<Config["cdi"]>({
     directories: setting(read.listOf(read.absolutePath), ["/etc/cdi", "/var/run/cdi"]),
   }),
+  apparmor: section<Config["apparmor"]>({
+    enable: setting(read.flag, true),
+    profile: setting(read.text, "berth-default"),
+  }),
   checkpoint: section<Config["checkpoint"]>({
     enable: setting(read.flag, true),
     images: setting(read.flag, false),

@@ -5,6 +5,7 @@ import { nowNanos } from "../base/units.ts";
 import { version } from "../base/version.ts";
 import { actualResources } from "../container/limits/actual-resources.ts";
 import { snapshotKey } from "../container/snapshot.ts";
+import { readLabel } from "../linux/apparmor/kernel.ts";
 import { logIn, logOut } from "../registry/login.ts";
 import { LimitsReader } from "../stats/read-limits.ts";
 import { openFigures } from "./figures.ts";
@@ -50,6 +51,7 @@ export function apiParts(node: NodeParts): ApiParts {
       runtime: node.runtime,
       network: node.network,
       cdi: node.cdi,
+      apparmor: node.apparmor,
       figures: openFigures(node),
       storage: {
         snapshotters: node.snapshotters,
@@ -58,6 +60,7 @@ export function apiParts(node: NodeParts): ApiParts {
         writableLayer: (id) => writableLayer(id, node),
       },
       actualResources: (record) => actualResources(record, limits),
+      apparmorLabel: readLabel,
       readBundleConfig: (id) =>
         readFile(`${paths.container(id).bundle}/config.json`, "utf8").catch(() => undefined),
     },

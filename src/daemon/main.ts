@@ -8,7 +8,7 @@ import { type RunningDaemon, startDaemon } from "./start.ts";
 
 /**
  * Runs the daemon until it is told to end (TERM or INT). Containers run on. HUP has it read anew what can change while it runs:
- * the log's level, the pinned images, and how registries are reached.
+ * the log's level, AppArmor, the pinned images, and how registries are reached.
  *
  * @param reread the settings as they are now
  * @throws {Fault} wrongState when another daemon has the same directories; invalid for settings that can't work

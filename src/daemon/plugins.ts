@@ -18,6 +18,7 @@ import { EventBus } from "../events/bus.ts";
 import type { LifecycleEvent } from "../events/lifecycle.ts";
 import type { NodeImages } from "../image/images.ts";
 import { openImages } from "../image/open.ts";
+import { NodeApparmor } from "../linux/apparmor/profiles.ts";
 import { currentBootId } from "../linux/boot-id.ts";
 import { hostCgroups } from "../linux/cgroups.ts";
 import type { Cgroups, Files, Mounts, Namespaces, Processes } from "../linux/contract.ts";
@@ -88,6 +89,7 @@ export interface NodeParts extends AsyncDisposable {
   readonly runtime: ContainerRuntime;
   readonly network: PodNetwork;
   readonly cdi: CdiDirectories;
+  readonly apparmor: NodeApparmor;
   readonly snapshotters: NodeSnapshotters;
   readonly registry: RegistryClient;
   readonly images: NodeImages;
@@ -175,7 +177,20 @@ export async function openNode(
   const podBook = openPodBook(metadata, shared);
   const labels = hostFileLabels(opened.use(new HostThread(THREAD_IDLE_MS)));
   const cdi = new CdiDirectories(config.cdi.directories);
-  const spec = await openSpecBuilder(config, { cgroups, labels, runtime, cdi, containers: containerBook });
+  const apparmor = await NodeApparmor.open(config.apparmor, {
+    processes: host.processes,
+    files: host.files,
+    path: config.runtime.path,
+    directory: paths.apparmor,
+  });
+  const spec = await openSpecBuilder(config, {
+    cgroups,
+    labels,
+    apparmor,
+    runtime,
+    cdi,
+    containers: containerBook,
+  });
   const { containerParts, podParts, podSandboxes } = joinedParts(
     {
       containers: {
@@ -210,6 +225,7 @@ export async function openNode(
     runtime,
     network,
     cdi,
+    apparmor,
     snapshotters,
     registry,
     images,

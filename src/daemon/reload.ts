@@ -66,7 +66,7 @@ export class Reload {
     const told = { logLevel: level, pinned: config.image.pinned, ...(waiting.length > 0 ? { waiting } : {}) };
     log.info(
       told,
-      "HUP: the log's level, the pinned images and how registries are reached are set; other settings are read at a start only",
+      "HUP: the log's level, AppArmor, the pinned images and how registries are reached are set; other settings are read at a start only",
     );
     log.level = level;
   }

@@ -4,7 +4,7 @@ import type { Config } from "../config/schema.ts";
 import type { ContainerBook } from "../container/parts.ts";
 import { createSpecBuilder } from "../container/spec/builder.ts";
 import { readHostFacts } from "../container/spec/host.ts";
-import type { Cgroups, FileLabels } from "../linux/contract.ts";
+import type { Apparmor, Cgroups, FileLabels } from "../linux/contract.ts";
 import type { ContainerRuntime } from "../runtime/contract.ts";
 import type { CdiDirectories } from "../spec/cdi/directories.ts";
 
@@ -14,6 +14,7 @@ export async function openSpecBuilder(
   parts: {
     cgroups: Cgroups;
     labels: FileLabels;
+    apparmor: Apparmor;
     runtime: ContainerRuntime;
     cdi: CdiDirectories;
     containers: ContainerBook;
@@ -24,6 +25,7 @@ export async function openSpecBuilder(
     config,
     cdi: parts.cdi,
     labels: parts.labels,
+    apparmor: parts.apparmor,
     host: await readHostFacts(parts.cgroups),
     features: (handler) => {
       const probe = runtime.probes().find((one) => one.handler === handler);

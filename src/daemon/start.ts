@@ -82,12 +82,15 @@ export async function startDaemon(
   opened.use(retrySnapshotters(node, ending.signal, log));
   void recovered.then(() => pullAgain(dropped, node, ending.signal));
   warmNamespaces(node, log);
+  void loadApparmorProfile(node, log);
   opened.use(releaseWhenResting());
   const all = opened.move();
   return {
     async change(changed) {
       node.registry.change(registryRules(changed, node.host.processes));
       await node.images.pin(changed.image.pinned);
+      node.apparmor.change(changed.apparmor);
+      await loadApparmorProfile(node, log);
     },
     status: () => statusOf(node),
     [Symbol.asyncDispose]: () => all.disposeAsync(),
@@ -118,6 +121,18 @@ function warmNamespaces({ host }: NodeParts, log: Logger): void {
   host.namespaces.readWithin("/proc/self/ns/net", []).catch((error: unknown) => {
     log.warn({ err: describeFault(error) }, "the thread that makes namespaces does not answer");
   });
+}
+
+/** At the start beside the first calls: a container that needs the profile waits for it. Never throws. */
+async function loadApparmorProfile({ apparmor }: NodeParts, log: Logger): Promise<void> {
+  try {
+    await apparmor.prepare();
+    const report = await apparmor.report();
+    if (apparmor.obstacle !== undefined || report.problem === undefined) log.debug(report, "AppArmor");
+    else log.warn(report, "containers that ask for no AppArmor profile run without one");
+  } catch (error) {
+    log.error({ err: describeFault(error) }, "containers can't have the default AppArmor profile");
+  }
 }
 
 /** Directories that others may pass through but not list: rootless processes in containers look up mounts in them. */

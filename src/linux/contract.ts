@@ -185,3 +185,30 @@ export interface Cgroups {
   /** Every group at or below, as paths from the root, for `doctor --leaks`. */
   below(cgroup: string): Promise<string[]>;
 }
+
+/** What a container that asks for the runtime's default runs under, and whether it can. */
+export interface ApparmorReport {
+  /** `unconfined`: nothing. */
+  readonly profile: string;
+  /** That it is loaded in: `enforce`, `complain`, …; absent when it isn't. */
+  readonly mode?: string;
+  /** Why containers can't run under it; absent: they can. */
+  readonly problem?: string;
+}
+
+/** AppArmor profiles of this node. */
+export interface Apparmor {
+  /** Why no container can have a profile here; undefined: they can. */
+  readonly obstacle: string | undefined;
+  /** The name of the profile that the runtime's default stands for; `unconfined`: none. */
+  readonly runtimeDefault: string;
+  /**
+   * Whether the kernel has the profile. berth's own is loaded where it isn't yet: `noParser` when that can't be done for
+   * want of a program.
+   * @throws {Fault} wrongState when berth's own profile can't be loaded
+   */
+  provide(name: string): Promise<"loaded" | "notLoaded" | "noParser">;
+  /** The names of all profiles that the kernel has. @throws {Fault} */
+  loaded(): Promise<ReadonlySet<string>>;
+  report(): Promise<ApparmorReport>;
+}

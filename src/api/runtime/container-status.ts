@@ -10,7 +10,7 @@ import type { NodeParts } from "../parts.ts";
 export async function containerStatus(
   request: ContainerStatusRequest,
   containers: Containers,
-  node: Pick<NodeParts, "readBundleConfig" | "actualResources">,
+  node: Pick<NodeParts, "readBundleConfig" | "actualResources" | "apparmorLabel">,
 ): Promise<ContainerStatusResponse> {
   const record = containers.get(requireText(request.containerId, "container_id"));
   return {
@@ -22,14 +22,15 @@ export async function containerStatus(
 /** For `crictl inspect` and `berth inspect`: what berth knows and the CRI has no field for. */
 async function verboseInfo(
   record: ContainerRecord,
-  node: Pick<NodeParts, "readBundleConfig">,
+  node: Pick<NodeParts, "readBundleConfig" | "apparmorLabel">,
 ): Promise<object> {
   const { podId, state, handler, cgroup, bootId, parent, timeline, config, resources } = record;
   const live = state.kind === "created" || state.kind === "running";
+  const pid = live ? state.process.init.pid : 0;
   const bundleConfig = await node.readBundleConfig(record.id);
   return {
     sandboxID: podId,
-    pid: live ? state.process.init.pid : 0,
+    pid,
     state,
     handler,
     cgroup,
@@ -38,6 +39,7 @@ async function verboseInfo(
     timeline,
     config,
     resources,
+    apparmor: (live && (await node.apparmorLabel(pid))) || null,
     runtimeSpec: bundleConfig === undefined ? null : jsonOr(bundleConfig),
   };
 }

@@ -139,7 +139,7 @@ async function problemOf(status: () => Promise<string | undefined>): Promise<str
 }
 
 async function verboseInfo(
-  { facts, runtime, cdi, storage }: NodeParts,
+  { facts, runtime, cdi, apparmor, storage }: NodeParts,
   networkProblem: string | undefined,
   users: UserNamespaceProblems,
 ): Promise<Record<string, string>> {
@@ -160,6 +160,7 @@ async function verboseInfo(
     }),
     network: infoText({ problem: networkProblem ?? null }),
     cdi: infoText({ directories: cdi.directories, devices: [...devices.keys()], problems }),
+    apparmor: infoText(await apparmor.report()),
     daemon: infoText({
       version: facts.version,
       node: process.version,

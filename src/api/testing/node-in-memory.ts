@@ -19,6 +19,7 @@ import { type ContainerRecord, containerExited, containerStarted } from "../../c
 import { EventBus } from "../../events/bus.ts";
 import type { LifecycleEvent } from "../../events/lifecycle.ts";
 import type { ImageRecord, Images, RegistryAuth } from "../../image/contract.ts";
+import { fakeApparmor } from "../../linux/testing/apparmor.ts";
 import type { PodSandboxes } from "../../pod/contract.ts";
 import { type PodSandboxRecord, podReady, podStopped } from "../../pod/state.ts";
 import { step } from "../../registry/walk-step.ts";
@@ -281,6 +282,8 @@ export class NodeInMemory {
         features: { supplementalGroupsPolicy: true, mountOptions: false },
       },
       cdi: new CdiDirectories([]),
+      apparmor: fakeApparmor([]),
+      apparmorLabel: async () => "berth-default (enforce)",
       runtime: {
         probes: () => [probe],
         resolveHandler: (handler) => (handler === "" ? probe : { ...probe, handler }),

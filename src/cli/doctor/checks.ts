@@ -48,6 +48,11 @@ export const checks: readonly Check[] = [
     load: async () => (await import("./checks/runtimes.ts")).checkRuntimes,
   },
   {
+    name: "apparmor",
+    about: "whether containers are confined: the kernel, apparmor_parser, the profile that they get",
+    load: async () => (await import("./checks/apparmor.ts")).checkApparmor,
+  },
+  {
     name: "cdi",
     about: "files of CDI devices, and the devices that containers can have by them",
     load: async () => (await import("./checks/cdi.ts")).checkCdi,

@@ -1,50 +1,64 @@
-import { readFile } from "node:fs/promises";
-import { during, Fault } from "../../base/fault.ts";
+import { Fault } from "../../base/fault.ts";
+import { nearest } from "../../base/nearest.ts";
+import type { Apparmor } from "../../linux/contract.ts";
 import type { SecurityProfile } from "../../spec/cri/security.ts";
-import type { HostFacts } from "./input.ts";
 
-/** The profile that `runtimeDefault` stands for; the package loads it. */
-const defaultProfile = "berth-default";
-const loadedProfiles = "/sys/kernel/security/apparmor/profiles";
 const field = "config.linux.securityContext.apparmor";
 
 /**
- * The AppArmor profile that the container runs under; undefined: none. On a host without AppArmor the runtime's
- * default is none.
+ * The AppArmor profile that the container runs under; undefined: none. One that asks for nothing gets the runtime's
+ * default where there is one, as with containerd and CRI-O; one that asks for a profile has it or isn't created. A
+ * privileged one has none but what it names.
  *
- * @throws {Fault} invalid when a profile is named that isn't loaded, or that the host can't have; wrongState when the
- *   default one isn't loaded on a host with AppArmor
+ * @throws {Fault} invalid for a profile that isn't loaded, or that this host can't have; wrongState when the default
+ *   can't be loaded
  */
 export async function findApparmorProfile(
   wanted: SecurityProfile | undefined,
   privileged: boolean,
-  host: Pick<HostFacts, "apparmor">,
+  apparmor: Apparmor,
 ): Promise<string | undefined> {
-  if (wanted === undefined || wanted.kind === "unconfined") return undefined;
-  if (wanted.kind === "runtimeDefault") {
-    if (!host.apparmor || privileged) return undefined;
-    if ((await readLoaded()).has(defaultProfile)) return defaultProfile;
-    throw new Fault("wrongState", `${field}: the profile ${defaultProfile} is not loaded`, {
-      hint: "load it with apparmor_parser, or ask for the profile Unconfined",
-    });
-  }
-  const name = wanted.ref.replace(/^localhost\//, "");
-  if (!host.apparmor)
-    throw new Fault("invalid", `${field}: profile "${name}" is asked for, but this host has no AppArmor`);
-  if (!(await readLoaded()).has(name)) {
-    throw new Fault("invalid", `${field}: profile "${name}" is not loaded on this host`, {
-      hint: "load it with apparmor_parser",
-    });
-  }
-  return name;
+  if (wanted?.kind === "unconfined") return undefined;
+  if (wanted?.kind === "localhost") return findNamed(wanted.ref.replace(/^localhost\//, ""), apparmor);
+  return privileged ? undefined : findDefault(wanted !== undefined, apparmor);
 }
 
-/** Names of loaded profiles: a line is `name (mode)`. */
-async function readLoaded(): Promise<Set<string>> {
-  try {
-    const lines = (await readFile(loadedProfiles, "utf8")).split("\n");
-    return new Set(lines.map((line) => line.replace(/ \([a-z]+\)$/, "")));
-  } catch (error) {
-    throw during(`reading the loaded AppArmor profiles from ${loadedProfiles}`, error);
+async function findNamed(name: string, apparmor: Apparmor): Promise<string> {
+  const { obstacle } = apparmor;
+  if (obstacle !== undefined)
+    throw new Fault("invalid", `${field}: profile "${name}" is asked for, but ${obstacle}`);
+  if ((await apparmor.provide(name)) === "loaded") return name;
+  const loaded = [...(await apparmor.loaded())];
+  const meant = nearest(name, loaded);
+  throw new Fault("invalid", `${field}: profile "${name}" is not loaded on this node`, {
+    hint:
+      meant === undefined
+        ? "load it there: apparmor_parser --replace FILE; aa-status lists what is loaded"
+        : `did you mean "${meant}"? Others are loaded by apparmor_parser --replace FILE`,
+  });
+}
+
+async function findDefault(isAsked: boolean, apparmor: Apparmor): Promise<string | undefined> {
+  const { obstacle, runtimeDefault: name } = apparmor;
+  if (name === "unconfined") return undefined;
+  if (obstacle !== undefined) {
+    if (!isAsked) return undefined;
+    throw new Fault("invalid", `${field}: the runtime's default is asked for, but ${obstacle}`);
   }
+  const found = await apparmor.provide(name);
+  if (found === "loaded") return name;
+  if (found === "notLoaded") {
+    throw new Fault("wrongState", `the AppArmor profile ${name} is not loaded on this node`, {
+      hint: "the setting apparmor.profile names it: load it with apparmor_parser --replace FILE",
+    });
+  }
+  // A node without AppArmor's programs doesn't use it: its pods run as they do with other runtimes.
+  if (!isAsked) return undefined;
+  throw new Fault(
+    "wrongState",
+    `${field}: the profile ${name} can't be loaded: there is no apparmor_parser`,
+    {
+      hint: "install the package apparmor on the node",
+    },
+  );
 }

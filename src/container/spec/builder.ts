@@ -1,7 +1,7 @@
 import type { PodSandboxId } from "../../base/ids.ts";
 import { cgroupNaming } from "../../config/cgroup-naming.ts";
 import type { Config } from "../../config/schema.ts";
-import type { FileLabels } from "../../linux/contract.ts";
+import type { Apparmor, FileLabels } from "../../linux/contract.ts";
 import type { CdiDirectories } from "../../spec/cdi/directories.ts";
 import { findApparmorProfile } from "./apparmor-lookup.ts";
 import { buildOciConfig } from "./build.ts";
@@ -25,6 +25,7 @@ export interface SpecParts {
   readonly host: HostFacts;
   readonly cdi: CdiDirectories;
   readonly labels: FileLabels;
+  readonly apparmor: Apparmor;
   /** What the runtime handler of that name can do. */
   features(handler: string): RuntimeFeatures;
   /**
@@ -100,7 +101,7 @@ async function lookUp(
       host: parts.host,
       defaultProfile: parts.config.container.seccompProfile,
     }),
-    findApparmorProfile(security.apparmor, privileged, parts.host),
+    findApparmorProfile(security.apparmor, privileged, parts.apparmor),
   ]);
   const { pid, targetId } = security.namespaces;
   return {

@@ -3,6 +3,7 @@ import { release } from "node:os";
 import { join } from "node:path";
 import type { Cgroups } from "../../linux/contract.ts";
 import { parseMountinfo } from "../../linux/mountinfo.ts";
+import { lowestOomScoreAdj } from "../../linux/oom-score.ts";
 import { capabilityNames } from "./capabilities.ts";
 import type { HostFacts, KernelVersion } from "./input.ts";
 
@@ -11,22 +12,19 @@ type HostCgroups = Pick<Cgroups, "version" | "directories">;
 /** Reads what this host and this process can do. None of it changes while the daemon runs. */
 export async function readHostFacts(cgroups: HostCgroups): Promise<HostFacts> {
   const [status, mayRaise] = await readStatus();
-  const [apparmor, selinux, hugepageSizes, swap, oomScoreAdjMin, rlimitMax, cgroup2Options] =
-    await Promise.all([
-      readApparmor(),
-      exists("/sys/fs/selinux/enforce"),
-      readHugepageSizes(cgroups),
-      accountsSwap(cgroups),
-      mayRaise ? -1000 : readNumber("/proc/self/oom_score_adj"),
-      readRlimitMax(mayRaise),
-      readCgroup2Options(),
-    ]);
+  const [selinux, hugepageSizes, swap, oomScoreAdjMin, rlimitMax, cgroup2Options] = await Promise.all([
+    exists("/sys/fs/selinux/enforce"),
+    readHugepageSizes(cgroups),
+    accountsSwap(cgroups),
+    lowestOomScoreAdj(),
+    readRlimitMax(mayRaise),
+    readCgroup2Options(),
+  ]);
   return {
     cgroupVersion: cgroups.version,
     cgroup2Options,
     capabilities: heldCapabilities(status),
     seccomp: status.has("Seccomp"),
-    apparmor,
     selinux,
     hugepageSizes,
     swap,
@@ -50,15 +48,6 @@ async function readStatus(): Promise<[ReadonlyMap<string, string>, boolean]> {
 function heldCapabilities(status: ReadonlyMap<string, string>): string[] {
   const bits = BigInt(`0x${status.get("CapBnd") ?? "0"}`);
   return capabilityNames.filter((_, number) => ((bits >> BigInt(number)) & 1n) === 1n);
-}
-
-async function readApparmor(): Promise<boolean> {
-  try {
-    const enabled = (await readFile("/sys/module/apparmor/parameters/enabled", "utf8")).trim() === "Y";
-    return enabled && (await exists("/sys/kernel/security/apparmor/profiles"));
-  } catch {
-    return false;
-  }
 }
 
 async function readHugepageSizes(cgroups: HostCgroups): Promise<ReadonlySet<string>> {

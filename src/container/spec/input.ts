@@ -81,7 +81,6 @@ export interface HostFacts {
   /** Capabilities that the kernel knows and that the daemon can hand on, as in `CAP_CHOWN`. */
   readonly capabilities: readonly string[];
   readonly seccomp: boolean;
-  readonly apparmor: boolean;
   readonly selinux: boolean;
   /** As in `2MB`; empty when there is no hugetlb controller. */
   readonly hugepageSizes: ReadonlySet<string>;

@@ -110,7 +110,6 @@ const exampleHost: HostFacts = {
   cgroup2Options: [],
   capabilities: [...defaultCapabilities, "CAP_NET_ADMIN", "CAP_SYS_ADMIN"],
   seccomp: true,
-  apparmor: false,
   selinux: false,
   hugepageSizes: new Set(["2MB"]),
   swap: true,

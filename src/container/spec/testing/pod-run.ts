@@ -6,6 +6,7 @@ import type { Cgroups } from "../../../linux/contract.ts";
 import { HostThread } from "../../../linux/host-thread.ts";
 import { hostMounts } from "../../../linux/mounts.ts";
 import { hostNamespaces } from "../../../linux/namespaces.ts";
+import { fakeApparmor } from "../../../linux/testing/apparmor.ts";
 import { CdiDirectories } from "../../../spec/cdi/directories.ts";
 import type { ContainerConfig } from "../../../spec/cri/container-config.ts";
 import type { OciConfig } from "../../../spec/oci-runtime.ts";
@@ -141,6 +142,7 @@ function specParts(runtime: string, host: HostFacts, cdi: string): SpecParts {
     host,
     cdi: new CdiDirectories([cdi]),
     labels: { relabel: async () => undefined },
+    apparmor: fakeApparmor([], { obstacle: "this pod has none" }),
     features: () => ({ recursiveReadOnly: true, networkDevices: false }),
     initOf: () => process.pid,
   };
