@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { Fault } from "../base/fault.ts";
 import type { ContainerId, PodSandboxId } from "../base/ids.ts";
 import type { FileOwner } from "../linux/contract.ts";
+import { lowestOomScoreAdj } from "../linux/oom-score.ts";
 import { ociMappings } from "../spec/oci-mappings.ts";
 import { type OciConfig, type OciNamespace, oldestOciVersion } from "../spec/oci-runtime.ts";
 import { monitorCgroup, podCgroupsPath } from "./cgroup.ts";
@@ -16,6 +17,9 @@ const INIT_BINARY = "/usr/bin/catatonit";
 
 /** Needs no right, and has none. */
 const NOBODY = 65_534;
+
+/** What a kubelet's sandboxes have elsewhere: it goes after all containers, as these end with it. */
+const OOM_SCORE_ADJ = -998;
 
 /** How long the kernel may take to let go of the init's cgroup. */
 const REMOVE_WAIT_MS = 2_000;
@@ -49,9 +53,9 @@ export async function startPodInit(
   const id = initContainerId(record.id);
   const { bundle, rootfs } = host.paths.container(id);
   await makeRootfs(rootfs, podRoot(record.config));
-  await writeFile(join(bundle, "config.json"), JSON.stringify(initConfig(record, host, rootfs)), {
-    mode: 0o600,
-  });
+  const oomScoreAdj = Math.max(OOM_SCORE_ADJ, await lowestOomScoreAdj());
+  const config = initConfig(record, host, { rootfs, oomScoreAdj });
+  await writeFile(join(bundle, "config.json"), JSON.stringify(config), { mode: 0o600 });
   const monitored = await host.runtime.create(
     {
       id,
@@ -103,7 +107,11 @@ export async function removePodInit(
   await rm(bundle, { recursive: true, force: true });
 }
 
-function initConfig(record: PodSandboxRecord, host: PodHost, rootfs: string): OciConfig {
+function initConfig(
+  record: PodSandboxRecord,
+  host: PodHost,
+  { rootfs, oomScoreAdj }: { readonly rootfs: string; readonly oomScoreAdj: number },
+): OciConfig {
   const pins = host.paths.pod(record.id).namespaces;
   const ociType = { net: "network", ipc: "ipc", uts: "uts" } as const;
   const users = record.config.security.namespaces.user;
@@ -121,6 +129,7 @@ function initConfig(record: PodSandboxRecord, host: PodHost, rootfs: string): Oc
       env: [],
       cwd: "/",
       noNewPrivileges: true,
+      oomScoreAdj,
       capabilities: { bounding: [], effective: [], permitted: [], inheritable: [], ambient: [] },
     },
     root: { path: rootfs, readonly: true },

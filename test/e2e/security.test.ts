@@ -1,12 +1,16 @@
 import assert from "node:assert/strict";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { constants } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { isFault } from "../../src/base/fault.ts";
+import { lowestOomScoreAdj } from "../../src/linux/oom-score.ts";
 import {
   type ContainerConfig,
+  LinuxContainerResources,
   LinuxContainerSecurityContext,
   LinuxSandboxSecurityContext,
+  Mount,
   NamespaceMode,
   SecurityProfile_ProfileType as ProfileType,
   Signal,
@@ -25,6 +29,7 @@ import {
   shellConfig,
 } from "../harness/pods.ts";
 import { privileged } from "../harness/privileged.ts";
+import { systemCallProgram } from "../images/system-call.ts";
 
 type Security = Parameters<typeof LinuxContainerSecurityContext.create>[0];
 
@@ -59,6 +64,9 @@ const caps = (...numbers: readonly number[]) =>
     .reduce((set, number) => set | (1n << BigInt(number)), 0n)
     .toString(16)
     .padStart(16, "0");
+/** cachestat, fchmodat2, futex_wait, mseal; Debian 12's libseccomp knows none of them. And one that no kernel has. */
+const newCalls = [451, 452, 455, 462, 999];
+const { ENOSYS } = constants.errno;
 const [NET_BIND_SERVICE, NET_RAW, SYS_TIME] = [10, 13, 25];
 
 const effects: readonly Effect[] = [
@@ -142,6 +150,8 @@ const effects: readonly Effect[] = [
   },
   {
     field: "masked_paths and readonly_paths, empty (procMount: Unmasked)",
+    // On a node with AppArmor, its profile has a say, too.
+    security: { apparmor: profile(Unconfined) },
     script:
       "wc -c </proc/version | grep -v '^0$' >/dev/null && echo seen; touch /proc/sys/kernel/domainname && echo open",
     writes: "seen\nopen\n",
@@ -183,6 +193,17 @@ const effects: readonly Effect[] = [
     },
     script: "",
     writes: "/var/log\n1 und 1\nzwei=2\n",
+  },
+  {
+    field: "oom_score_adj, as low as the daemon may",
+    config: {
+      linux: {
+        resources: LinuxContainerResources.create({ oomScoreAdj: -997n }),
+        securityContext: undefined,
+      },
+    },
+    script: "cat /proc/self/oom_score_adj",
+    writes: `${Math.max(-997, await lowestOomScoreAdj())}\n`,
   },
   {
     field: "devices",
@@ -266,6 +287,26 @@ for (const runtime of ["crun", "runc"] as const) {
       }
     });
 
+    test("system calls that are newer than profile, libseccomp or kernel are not there, rather than forbidden", async () => {
+      const hostPath = join(daemon.workspace.directory, "calls");
+      mkdirSync(hostPath);
+      for (const call of newCalls)
+        writeFileSync(join(hostPath, `${call}`), systemCallProgram(call), { mode: 0o755 });
+      const mounts = [Mount.create({ containerPath: "/calls", hostPath, readonly: true })];
+      const script = `for call in ${newCalls.join(" ")}; do /calls/$call; echo $?; done; mount -t tmpfs x /tmp 2>&1`;
+      const usual = JSON.parse(readFileSync("/usr/share/containers/seccomp.json", "utf8"));
+      usual.syscalls.push({ names: ["a_call_of_tomorrow"], action: "SCMP_ACT_ALLOW" });
+      const path = join(daemon.workspace.directory, "newer.json");
+      writeFileSync(path, JSON.stringify(usual));
+      for (const seccomp of [profile(RuntimeDefault), profile(Localhost, path)]) {
+        const { text } = await written({ security: { seccomp }, config: { mounts }, script });
+        assert.equal(
+          text,
+          `${`${ENOSYS}\n`.repeat(newCalls.length)}mount: permission denied (are you root?)\n`,
+        );
+      }
+    });
+
     test("privileged: everything, in a pod that is privileged, too", async () => {
       const securityContext = LinuxSandboxSecurityContext.create({ namespaceOptions, privileged: true });
       const inPod = await runPod(daemon, "privileged", { linux: { securityContext } });
@@ -294,9 +335,9 @@ for (const runtime of ["crun", "runc"] as const) {
           : ([
               [
                 { apparmor: profile(Localhost, "mine") },
-                /"mine" is asked for, but this host has no AppArmor/,
+                /"mine" is asked for, but this kernel has no AppArmor/,
               ],
-              [{ apparmorProfile: "localhost/mine" }, /"mine" is asked for, but this host has no AppArmor/],
+              [{ apparmorProfile: "localhost/mine" }, /"mine" is asked for, but this kernel has no AppArmor/],
             ] as const)),
       ];
       for (const [security, message] of refused) {

@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { isFault } from "../../src/base/fault.ts";
+import { lowestOomScoreAdj } from "../../src/linux/oom-score.ts";
 import { NamespaceMode, PodSandboxState } from "../../src/wire/gen/runtime.v1.ts";
 import { TestDaemon } from "../harness/daemon.ts";
 import { endDaemon } from "../harness/end-daemon.ts";
@@ -58,6 +59,10 @@ for (const runtime of ["crun", "runc"] as const) {
       const processes = await exec(two, "ps -o pid,args");
       assert.match(processes, /^ +1 +\/init -P$/m);
       assert.match(processes, /sleep 4321/);
+      assert.equal(
+        await exec(two, "cat /proc/1/oom_score_adj"),
+        String(Math.max(-998, await lowestOomScoreAdj())),
+      );
       await eventually("the orphan to be reaped", 10_000, async () =>
         /sleep 0.1|\[sleep\]/.test(await exec(two, "ps -o args")) ? undefined : true,
       );

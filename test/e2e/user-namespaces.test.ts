@@ -4,6 +4,7 @@ import { chownSync, lstatSync, mkdirSync, readFileSync, statSync, writeFileSync 
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { isFault } from "../../src/base/fault.ts";
+import { lowestOomScoreAdj } from "../../src/linux/oom-score.ts";
 import {
   type ContainerConfig,
   ImageSpec,
@@ -256,6 +257,10 @@ for (const runtime of ["crun", "runc"] as const) {
       assert.equal(await exec(id, "echo out > /dev/stdout; cat /proc/1/oom_score_adj"), "out\n500");
       const { stats } = await daemon.pods.containerStats({ containerId: id });
       assert.ok((stats?.memory?.workingSetBytes?.value ?? 0n) > 0n);
+      const resources = { oomScoreAdj: -997n };
+      const guaranteed = container("guaranteed", "cat /proc/self/oom_score_adj", { linux: { resources } });
+      await exited(daemon, await runContainer(daemon, pod, guaranteed));
+      assert.match(logOf(pod, "guaranteed"), new RegExp(`F ${Math.max(-997, await lowestOomScoreAdj())}\n`));
       await removePod(daemon, pod.id);
     });
 
