@@ -3,11 +3,12 @@
 # make dist   installs the command below PREFIX (/usr/local), without the sources
 # make bench  berth beside Debian's containerd; BENCH="--quick …" hands options on (docs/benchmarks.md)
 # make test   everything that CI runs; test-full adds the long loops; conformance runs critest,
-#             kubelet a real kubelet, stargz a real stargz-snapshotter; test-guest what needs another kernel, in a QEMU
-#             guest (docs/guest.md), and guest-shell gives a shell in one
+#             kubelet a real kubelet, stargz a real stargz-snapshotter; test-guest all of test/e2e in guests with a
+#             node's kernel (docs/guest.md), test-guest-short what test has of that; guest-shell gives a shell in one
 SHELL := /bin/sh
 .DELETE_ON_ERROR:
-.PHONY: install dist install-test install-guest check unit e2e test test-full test-guest guest-shell \
+.PHONY: install dist install-test install-guest check unit e2e test test-full test-guest \
+  test-guest-short guest-shell \
   guest-node-packages guest-test-packages conformance kubelet stargz bench run stop clean
 
 # What berth needs on a node, and what its tests need besides.
@@ -19,8 +20,6 @@ TEST_PACKAGES := containerd docker-registry skopeo umoci podman buildah gpg gpg-
 # What else a guest needs to be a node for every test, and what its machine needs on this side.
 GUEST_SYSTEM_PACKAGES := dmsetup thin-provisioning-tools zfs-fuse xfsprogs btrfs-progs e2fsprogs attr socat
 GUEST_PACKAGES := qemu-system-x86 mmdebstrap e2fsprogs
-# The suites that need another kernel than the one at hand.
-GUEST_TESTS := src/snapshot/overlay/overlay.test.ts src/snapshot/devmapper/devmapper.test.ts src/snapshot/zfs/zfs.test.ts
 NPM_PACKAGES := $(if $(shell command -v npm),,nodejs npm)
 KUBECTL_PACKAGE := $(if $(shell command -v kubectl),,kubernetes-client)
 
@@ -46,7 +45,7 @@ install-test:
 
 install-guest:
 	@packaging/dev/install-packages.sh $(GUEST_PACKAGES) $(NPM_PACKAGES)
-	@$(MAKE) --no-print-directory --silent $(STAMP)
+	@$(MAKE) --no-print-directory --silent $(BUNDLE)
 
 $(STAMP): package-lock.json
 	npm ci
@@ -67,6 +66,7 @@ e2e: install-test
 
 test: install-test check
 	npm run --silent test
+	@$(MAKE) --no-print-directory test-guest-short
 
 test-full: install-test check
 	BERTH_TEST_FULL=1 BERTH_TEST_ZFS_FUSE=1 npm run --silent test
@@ -91,9 +91,12 @@ guest-node-packages:
 guest-test-packages:
 	@echo $(RUN_PACKAGES) $(GUEST_SYSTEM_PACKAGES) $(TEST_PACKAGES) kubernetes-client
 
+# TESTS are files, all of them unless given; GUEST, as in --guests 1, is handed on.
 test-guest: install-guest
-	@$(NODE) --disable-warning=ExperimentalWarning test/guest/run.ts $(GUEST) -- \
-	  env BERTH_TEST_ZFS_FUSE=1 node --test --test-concurrency=2 $(GUEST_TESTS)
+	@$(NODE) --disable-warning=ExperimentalWarning test/guest/suite.ts $(GUEST) $(TESTS)
+
+test-guest-short: install-guest
+	@$(NODE) --disable-warning=ExperimentalWarning test/guest/suite.ts --short $(GUEST)
 
 guest-shell: install-guest
 	@$(NODE) --disable-warning=ExperimentalWarning test/guest/run.ts --shell $(GUEST)

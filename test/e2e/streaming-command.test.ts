@@ -7,6 +7,7 @@ import { berthCommand } from "../harness/command.ts";
 import { TestDaemon } from "../harness/daemon.ts";
 import { endDaemon } from "../harness/end-daemon.ts";
 import { busyboxImage, importBusybox } from "../harness/images.ts";
+import { patience } from "../harness/patience.ts";
 import { eventually, runContainer, runPod, shellConfig } from "../harness/pods.ts";
 import { privileged } from "../harness/privileged.ts";
 
@@ -39,7 +40,7 @@ describe("exec, attach and port-forward by the command, over TLS", privileged, (
       const child = execFile(
         "script",
         ["-qec", line, "/dev/null"],
-        { env, timeout: 60_000 },
+        { env, timeout: 60_000 * patience },
         (_error, stdout) => {
           clearInterval(typing);
           resolve(stdout);

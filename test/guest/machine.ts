@@ -25,7 +25,7 @@ export interface MachinePaths {
 }
 
 /**
- * Starts QEMU with two processors under software emulation: KVM is not everywhere. It ends with this process, and what
+ * Starts QEMU with one processor under software emulation: KVM is not everywhere (decision 0310). It ends with this process, and what
  * the guest writes is gone with it.
  */
 export function startMachine(image: GuestImage, paths: MachinePaths, options: MachineOptions): ChildProcess {
@@ -33,9 +33,9 @@ export function startMachine(image: GuestImage, paths: MachinePaths, options: Ma
   const { ports, filesDisk } = paths;
   const drives = [image.rootDisk, paths.treeDisk, ...disks, ...(filesDisk === undefined ? [] : [filesDisk])];
   const command = [
-    ...["qemu-system-x86_64", "-machine", "q35", "-accel", "tcg,thread=multi,tb-size=512"],
+    ...["qemu-system-x86_64", "-machine", "q35", "-accel", "tcg,tb-size=512"],
     // Page tables of four levels are walked sooner than those of five.
-    ...["-cpu", "max,la57=off", "-smp", "2", "-m", String(options.memoryMiB)],
+    ...["-cpu", "max,la57=off", "-smp", "1", "-m", String(options.memoryMiB)],
     ...["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-nic", "none"],
     ...["-kernel", image.kernel, "-initrd", image.initialRamDisk],
     ...["-append", kernelArguments(options, paths)],

@@ -7,9 +7,10 @@ import { type Connection, connect } from "../../src/wire/grpc/client.ts";
 import type { Calls } from "../../src/wire/grpc/method.ts";
 import { busyboxLayer } from "../images/busybox.ts";
 import { type ImageRecipe, writeOciArchive } from "../images/image.ts";
+import { patience } from "./patience.ts";
 import { makeWorkspace, quietly, removeWorkspace, sweepScript, type Workspace } from "./workspace.ts";
 
-const startDeadlineMs = 30_000;
+const startDeadlineMs = 30_000 * patience;
 const pauseImage = "test.berth.example/pause:1";
 /** What pods on it are made from. */
 export const busyboxImage = "test.berth.example/busybox:1";

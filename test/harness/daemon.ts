@@ -8,11 +8,11 @@ import { type Connection, connect } from "../../src/wire/grpc/client.ts";
 import type { Calls } from "../../src/wire/grpc/method.ts";
 import { berthCommand, type CommandResult, runProgram } from "./command.ts";
 import { hostNamespace, type MountNamespace, privateNamespace } from "./mount-namespace.ts";
+import { patience } from "./patience.ts";
 import { makeWorkspace, removeWorkspace, sweepScript, type Workspace } from "./workspace.ts";
 
-/** Long enough for a guest under emulation. */
-const startDeadlineMs = 90_000;
-const answerDeadlineMs = 10_000;
+const startDeadlineMs = 30_000 * patience;
+const answerDeadlineMs = 5000 * patience;
 
 export interface DaemonOptions {
   /** The default handler. crun gets a private mount namespace, runc the host's. */

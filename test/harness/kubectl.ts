@@ -2,6 +2,7 @@ import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { KubeApi } from "./kube-api.ts";
+import { patience } from "./patience.ts";
 
 /** What kubectl ended with; output one character for each byte. */
 export interface KubectlResult {
@@ -43,7 +44,12 @@ export class Kubectl {
   run(args: readonly string[], input: string | Buffer = ""): Promise<KubectlResult> {
     return new Promise((resolve) => {
       const [program, ...rest] = this.#command(args);
-      const options = { env: this.#env, timeout: 60_000, encoding: "latin1", maxBuffer: 1 << 28 } as const;
+      const options = {
+        env: this.#env,
+        timeout: 60_000 * patience,
+        encoding: "latin1",
+        maxBuffer: 1 << 28,
+      } as const;
       const child = execFile(program, rest, options, (error, stdout, stderr) =>
         resolve({ code: error?.code ?? 0, stdout, stderr }),
       );
@@ -61,7 +67,7 @@ export class Kubectl {
       const child = execFile(
         "script",
         ["-qec", `stty rows 33 cols 99; ${words.join(" ")}`, "/dev/null"],
-        { env: this.#env, timeout: 60_000 },
+        { env: this.#env, timeout: 60_000 * patience },
         (_, stdout) => {
           clearInterval(typing);
           resolve(stdout);

@@ -3,6 +3,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { TestDaemon } from "./daemon.ts";
+import { patience } from "./patience.ts";
 
 /**
  * Fails unless nothing is left of any pod: what `doctor --leaks` says, and what this file finds without any of
@@ -21,7 +22,7 @@ export async function assertNoLeaks(daemon: TestDaemon): Promise<void> {
 export async function assertOnly(before: readonly string[], daemon: TestDaemon): Promise<void> {
   for (let tries = 0; ; tries++) {
     const now = await tracesOf(daemon);
-    if (tries < 100 && now.join("\n") !== before.join("\n")) {
+    if (tries < 100 * patience && now.join("\n") !== before.join("\n")) {
       await sleep(50);
       continue;
     }

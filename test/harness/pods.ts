@@ -11,6 +11,7 @@ import {
   PodSandboxConfig,
 } from "../../src/wire/gen/runtime.v1.ts";
 import type { TestDaemon } from "./daemon.ts";
+import { patience } from "./patience.ts";
 
 type PodOverrides = Parameters<typeof PodSandboxConfig.create>[0];
 type ContainerOverrides = Parameters<typeof ContainerConfig.create>[0];
@@ -117,17 +118,17 @@ export async function exited(
   });
 }
 
-/** Asks until there is an answer. */
+/** Asks until there is an answer, for so long on a quick machine. */
 export async function eventually<T>(
   what: string,
   withinMs: number,
   ask: () => Promise<T | undefined>,
 ): Promise<T> {
-  const until = Date.now() + withinMs;
+  const until = Date.now() + withinMs * patience;
   for (;;) {
     const answer = await ask();
     if (answer !== undefined) return answer;
-    if (Date.now() > until) throw new Error(`waited ${withinMs} ms in vain for ${what}`);
+    if (Date.now() > until) throw new Error(`waited ${withinMs * patience} ms in vain for ${what}`);
     await sleep(20);
   }
 }

@@ -7,6 +7,7 @@ import { connect } from "node:tls";
 import { AuthConfig } from "../../src/wire/gen/runtime.v1.ts";
 import { artifactArchive, type MadeArtifact } from "../images/artifact.ts";
 import { type ImageRecipe, writeOciArchive } from "../images/image.ts";
+import { patience } from "./patience.ts";
 
 /** In the combined format of Apache. */
 const accessLog = "access.log";
@@ -170,7 +171,7 @@ export function freePort(): Promise<number> {
 }
 
 async function untilListening(port: number, child: ChildProcess): Promise<void> {
-  for (let tries = 0; tries < 500; tries++) {
+  for (let tries = 0; tries < 500 * patience; tries++) {
     if (child.exitCode !== null) throw new Error(`docker-registry ended with ${child.exitCode}`);
     const isUp = await new Promise<boolean>((resolve) => {
       const socket = connect({ port, host: "127.0.0.1", rejectUnauthorized: false });

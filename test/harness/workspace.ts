@@ -2,6 +2,7 @@ import { execFileSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { patience } from "./patience.ts";
 
 /** What sets one test file's berth apart from every other on the host: directories, cgroup, bridge, subnet. */
 export interface Workspace {
@@ -99,8 +100,8 @@ default = "${runtime}"
 
 [network]
 confDir = "${workspace.confDir}"
-addDeadline = "30s"
-delDeadline = "10s"
+addDeadline = "${30 * patience}s"
+delDeadline = "${10 * patience}s"
 
 [registry]
 configPath = "${workspace.certsDir}"
