@@ -5,9 +5,10 @@ import type { Socket } from "node:net";
 import { join } from "node:path";
 import { guestImage, makeDisk } from "./image.ts";
 import { type MachineOptions, type MachinePaths, startMachine } from "./machine.ts";
-import { repository, runsDirectory } from "./places.ts";
+import { runsDirectory } from "./places.ts";
 import { MarkedOutput, Port } from "./ports.ts";
 import type { Contents } from "./recipe.ts";
+import { makeTreeDisk } from "./tree.ts";
 
 export interface GuestOptions extends MachineOptions {
   readonly contents: Contents;
@@ -27,8 +28,6 @@ export const guestDefaults: GuestOptions = {
   silenceMs: 300_000,
 };
 
-/** Room for what tests write into the tree, such as a bundle. */
-const treeSize = "1G";
 /** At most; the disk takes only what the files do. */
 const filesSize = "8G";
 const consoleLines = 40;
@@ -138,7 +137,7 @@ async function prepare({ contents, files }: GuestOptions) {
   // Also where a signal ends this process: QEMU ends with it, its disks would stay.
   process.once("exit", () => rmSync(directory, { recursive: true, force: true }));
   const treeDisk = join(directory, "tree.img");
-  makeDisk(repository, treeDisk, treeSize);
+  await makeTreeDisk(treeDisk, directory);
   const filesDisk = join(directory, "files.img");
   if (files !== undefined) makeDisk(files, filesDisk, filesSize);
   const paths: MachinePaths = {

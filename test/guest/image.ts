@@ -93,9 +93,13 @@ function proxiesOfThisHost(): readonly string[] {
   return listed.split("\n").filter((line) => /^Acquire::https?::.*"."/i.test(line));
 }
 
-/** A disk with a copy of a directory. Without a journal: nobody trusts it after a crash. */
+/** What makes a disk with a copy of a directory. Without a journal: nobody trusts it after a crash. */
+export function diskCommand(directory: string, file: string, size: string): readonly string[] {
+  return ["mke2fs", "-q", "-t", "ext4", "-O", "^has_journal", "-m", "0", "-d", directory, file, size];
+}
+
 export function makeDisk(directory: string, file: string, size: string): void {
-  run(["mke2fs", "-q", "-t", "ext4", "-O", "^has_journal", "-m", "0", "-d", directory, file, size]);
+  run(diskCommand(directory, file, size));
 }
 
 function run([program = "", ...args]: readonly string[]): void {
