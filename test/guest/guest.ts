@@ -1,13 +1,12 @@
-import type { ChildProcess } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
-import type { Socket } from "node:net";
 import { join } from "node:path";
 import { guestImage, makeDisk } from "./image.ts";
-import { type MachineOptions, type MachinePaths, startMachine } from "./machine.ts";
+import type { Machine, MachineOptions, MachinePaths, MachineStreams } from "./machine.ts";
 import { runsDirectory } from "./places.ts";
-import { MarkedOutput, Port } from "./ports.ts";
+import { MarkedOutput } from "./ports.ts";
 import type { Contents } from "./recipe.ts";
+import { startMachine } from "./start-machine.ts";
 import { makeTreeDisk } from "./tree.ts";
 
 export interface GuestOptions extends MachineOptions {
@@ -19,6 +18,7 @@ export interface GuestOptions extends MachineOptions {
 }
 
 export const guestDefaults: GuestOptions = {
+  machine: "uml",
   init: "systemd",
   memoryMiB: 3072,
   disks: [],
@@ -34,36 +34,28 @@ const consoleLines = 40;
 
 /** A machine of its own that runs commands in a copy of this tree. What they change is gone with it. */
 export class Guest implements AsyncDisposable {
-  readonly #machine: ChildProcess;
+  readonly #machine: Machine["process"];
   readonly #ended: Promise<void>;
   readonly #paths: MachinePaths;
-  readonly #ports: readonly Port[];
   readonly #silenceMs: number;
-  #commands: Socket | undefined;
-  #output: Socket | undefined;
+  #streams: MachineStreams | undefined;
 
-  private constructor(machine: ChildProcess, paths: MachinePaths, ports: readonly Port[], silenceMs: number) {
+  private constructor(machine: Machine["process"], paths: MachinePaths, silenceMs: number) {
     this.#machine = machine;
     this.#ended = new Promise((resolve) => {
       machine.once("exit", () => resolve()).once("error", () => resolve());
     });
     this.#paths = paths;
-    this.#ports = ports;
     this.#silenceMs = silenceMs;
   }
 
   /** Starts one and waits until it takes commands. @throws when it hangs or dies, with its console's last lines */
   static async start(options: GuestOptions): Promise<Guest> {
     const { image, paths } = await prepare(options);
-    const names = { commands: join(paths.directory, "commands"), output: join(paths.directory, "output") };
-    const ports = [await Port.listen(names.commands), await Port.listen(names.output)] as const;
-    const machine = startMachine(image, { ...paths, ports: names }, options);
-    const guest = new Guest(machine, paths, ports, options.silenceMs);
+    const { process, streams } = await startMachine({ image, paths, options, shell: false });
+    const guest = new Guest(process, paths, options.silenceMs);
     try {
-      const connections = Promise.all(ports.map((port) => port.connected()));
-      const [commands, output] = (await Promise.race([connections, guest.#ended])) ?? [];
-      guest.#commands = commands;
-      guest.#output = output;
+      guest.#streams = (await Promise.race([streams, guest.#ended])) ?? undefined;
       await guest.#until("ready", () => undefined);
     } catch (error) {
       await guest[Symbol.asyncDispose]();
@@ -75,7 +67,8 @@ export class Guest implements AsyncDisposable {
   /** A shell on this process's own terminal, until it ends. */
   static async shell(options: GuestOptions): Promise<void> {
     const { image, paths } = await prepare(options);
-    const guest = new Guest(startMachine(image, paths, options), paths, [], options.silenceMs);
+    const machine = await startMachine({ image, paths, options, shell: true });
+    const guest = new Guest(machine.process, paths, options.silenceMs);
     await guest.#ended;
     await guest[Symbol.asyncDispose]();
   }
@@ -90,7 +83,7 @@ export class Guest implements AsyncDisposable {
   run(commandLine: string, printed: (text: Buffer) => void): Promise<number> {
     if (commandLine.includes("\n")) throw new Error("a command for the guest is one line");
     const word = randomBytes(12).toString("hex");
-    this.#commands?.write(`${word} ${commandLine}\n`);
+    this.#streams?.commands.write(`${word} ${commandLine}\n`);
     return this.#until(word, printed);
   }
 
@@ -108,11 +101,11 @@ export class Guest implements AsyncDisposable {
       if (text.length > 0) printed(text);
       if (code !== undefined) resolve(code);
     };
-    this.#output?.on("data", onData);
+    this.#streams?.output.on("data", onData);
     void this.#ended.then(() => reject(this.#failure("the guest's machine ended")));
     return promise.finally(() => {
       clearTimeout(silence);
-      this.#output?.off("data", onData);
+      this.#streams?.output.off("data", onData);
     });
   }
 
@@ -125,7 +118,6 @@ export class Guest implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#machine.kill("SIGKILL");
     await this.#ended;
-    for (const port of this.#ports) port[Symbol.dispose]();
     rmSync(this.#paths.directory, { recursive: true, force: true });
   }
 }
@@ -138,14 +130,8 @@ async function prepare({ contents, files }: GuestOptions) {
   process.once("exit", () => rmSync(directory, { recursive: true, force: true }));
   const treeDisk = join(directory, "tree.img");
   await makeTreeDisk(treeDisk, directory);
-  const filesDisk = join(directory, "files.img");
-  if (files !== undefined) makeDisk(files, filesDisk, filesSize);
-  const paths: MachinePaths = {
-    directory,
-    treeDisk,
-    filesDisk: files === undefined ? undefined : filesDisk,
-    console: join(directory, "console"),
-    ports: undefined,
-  };
+  const filesDisk = files === undefined ? undefined : join(directory, "files.img");
+  if (files !== undefined && filesDisk !== undefined) makeDisk(files, filesDisk, filesSize);
+  const paths: MachinePaths = { directory, treeDisk, filesDisk, console: join(directory, "console") };
   return { image, paths };
 }

@@ -8,6 +8,8 @@ import { type Contents, finishingScript, hashOf, type Recipe, recipeOf } from ".
 export interface GuestImage {
   readonly kernel: string;
   readonly initialRamDisk: string;
+  /** A program: User-Mode Linux. */
+  readonly userModeKernel: string;
   readonly rootDisk: string;
 }
 
@@ -23,6 +25,7 @@ export async function guestImage(contents: Contents): Promise<GuestImage> {
   return {
     kernel: join(directory, "vmlinuz"),
     initialRamDisk: join(directory, "initrd"),
+    userModeKernel: join(directory, "linux.uml"),
     rootDisk: join(directory, "root.img"),
   };
 }
@@ -55,7 +58,8 @@ function make(recipe: Recipe, directory: string): void {
     const result = join(workshop, "result");
     mkdirSync(result);
     installPackages(recipe, tree);
-    for (const file of ["vmlinuz", "initrd"]) renameSync(join(tree, "boot", file), join(result, file));
+    for (const file of ["vmlinuz", "initrd", "linux.uml"])
+      renameSync(join(tree, "boot", file), join(result, file));
     makeDisk(tree, join(result, "root.img"), recipe.size);
     renameSync(result, directory);
   } finally {

@@ -2,6 +2,7 @@ import { type GuestOptions, guestDefaults } from "./guest.ts";
 
 /** For `parseArgs`: what of a command line says what the guest is like. docs/guest.md tells of each. */
 export const guestFlags = {
+  machine: { type: "string" },
   init: { type: "string" },
   contents: { type: "string" },
   memory: { type: "string" },
@@ -12,6 +13,7 @@ export const guestFlags = {
 } as const;
 
 interface GuestFlags {
+  readonly machine?: string;
   readonly init?: string;
   readonly contents?: string;
   readonly memory?: string;
@@ -23,8 +25,10 @@ interface GuestFlags {
 
 /** @throws for a value that there is not */
 export function guestOptions(flags: GuestFlags, defaults = guestDefaults): GuestOptions {
-  const { init = defaults.init, contents = defaults.contents, memory, disk, append, files, silence } = flags;
+  const { machine = defaults.machine, init = defaults.init, contents = defaults.contents } = flags;
+  const { memory, disk, append, files, silence } = flags;
   return {
+    machine: oneOf("--machine", machine, ["qemu", "uml"]),
     init: oneOf("--init", init, ["systemd", "minimal"]),
     contents: oneOf("--contents", contents, ["node", "tests"]),
     memoryMiB: memory === undefined ? defaults.memoryMiB : Number(memory),

@@ -11,9 +11,10 @@ import { repository } from "./places.ts";
 export type Contents = "node" | "tests";
 
 const suite = "bookworm";
-/** The kernel, what makes its initial RAM disk quickly, and what the kernel finds on a node. */
+/** The kernels, what makes the one's initial RAM disk quickly, and what they find on a node. */
 const system = [
   "linux-image-cloud-amd64",
+  "user-mode-linux",
   "tiny-initramfs",
   ...["systemd", "systemd-sysv", "udev", "dbus", "kmod", "apparmor", "procps"],
 ];
