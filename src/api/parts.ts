@@ -165,7 +165,10 @@ export interface StorageFacts {
 /** The node's side of the API: what serves pods, but is none. */
 export interface NodeParts {
   readonly facts: DaemonFacts;
-  readonly runtime: Pick<ContainerRuntime, "probes" | "resolveHandler" | "userNamespaceProblems">;
+  readonly runtime: Pick<
+    ContainerRuntime,
+    "probes" | "missingPrograms" | "resolveHandler" | "userNamespaceProblems"
+  >;
   readonly network: Pick<PodNetwork, "status" | "setPodCidrs">;
   readonly cdi: Pick<CdiDirectories, "directories" | "read">;
   readonly apparmor: Pick<Apparmor, "report">;

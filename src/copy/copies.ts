@@ -1,11 +1,12 @@
 import { Socket } from "node:net";
 import { extname } from "node:path";
 import { PassThrough, type Readable, type Writable } from "node:stream";
-import { Worker } from "node:worker_threads";
+import type { Worker } from "node:worker_threads";
 import { Fault } from "../base/fault.ts";
 import type { Bytes } from "../base/units.ts";
 import { type FaultMessage, fromFaultMessage } from "../linux/fault-message.ts";
 import { Pipe } from "../linux/pipe.ts";
+import { startThread } from "../linux/start-thread.ts";
 import type { CopyCall, CopyRoot, CopyTask } from "./contract.ts";
 
 /** Where berth is installed its sources are plain JavaScript. */
@@ -49,7 +50,7 @@ export class Copies {
     const isFrom = call.way === "from";
     const [ownEnd, threadsEnd] = isFrom ? (["read", "write"] as const) : (["write", "read"] as const);
     const task: CopyTask = { root, call, fd: pipe[threadsEnd] };
-    const worker = new Worker(threadModule, {
+    const worker = startThread(threadModule, {
       name: "berth-copy",
       workerData: task,
       resourceLimits,

@@ -19,16 +19,26 @@ export function releaseWhenResting(): Disposable {
     const now = cpuTime();
     rested = now - looked < restMs ? rested + 1 : 0;
     looked = now;
-    const resident = process.memoryUsage.rss();
+    const resident = residentBytes();
+    if (resident === undefined) return;
     smallest = Math.min(smallest, resident);
     if (rested < restingLooks || resident - smallest < growth) return;
     globalThis.gc?.(); // there when Node was started with --expose-gc, as bin/berth does
     releaseMemory();
     looked = cpuTime();
-    smallest = process.memoryUsage.rss();
+    smallest = residentBytes() ?? smallest;
   }, lookEveryMs);
   timer.unref();
   return { [Symbol.dispose]: () => clearInterval(timer) };
+}
+
+/** Undefined while no more files can be opened. */
+function residentBytes(): Bytes | undefined {
+  try {
+    return process.memoryUsage.rss();
+  } catch {
+    return undefined;
+  }
 }
 
 /** Of all threads, in milliseconds. */

@@ -1,6 +1,7 @@
-import { Worker } from "node:worker_threads";
+import type { Worker } from "node:worker_threads";
 import { Fault } from "../base/fault.ts";
 import type { Ms } from "../base/units.ts";
+import { startThread } from "./start-thread.ts";
 
 /** A worker's heap is small: it makes calls and passes results on. */
 const resourceLimits = { maxYoungGenerationSizeMb: 2, maxOldGenerationSizeMb: 64, stackSizeMb: 2 };
@@ -35,7 +36,7 @@ export class IdleWorker<Task, Answer> implements AsyncDisposable {
     return this.#worker !== undefined;
   }
 
-  /** @throws {Fault} internal when the thread ended before it answered */
+  /** @throws {Fault} internal when the thread ended before it answered; exhausted when there may be no more threads */
   ask(task: Task): Promise<Answer> {
     const asked = { task, answered: Promise.withResolvers<Answer>() };
     this.#asked.push(asked);
@@ -62,7 +63,14 @@ export class IdleWorker<Task, Answer> implements AsyncDisposable {
 
   /** Starts the thread and gives it all that is asked for. */
   #start(): void {
-    const worker = new Worker(this.#module, { name: this.#name, resourceLimits, execArgv: [] });
+    let worker: Worker;
+    try {
+      worker = startThread(this.#module, { name: this.#name, resourceLimits, execArgv: [] });
+    } catch (error) {
+      // What is asked for later must not find these, whose askers were told that they failed.
+      for (const { answered } of this.#asked.splice(0)) answered.reject(error);
+      return;
+    }
     let reason: unknown;
     worker.on("message", (answer: Answer) => this.#answered(answer));
     worker.on("error", (error) => {

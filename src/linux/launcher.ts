@@ -2,11 +2,11 @@ import { throwIfEnded } from "../base/deadline.ts";
 import type { Bytes } from "../base/units.ts";
 import { type ChildExit, ChildExits } from "./child-exits.ts";
 import type { FileOwner } from "./contract.ts";
-import { systemFault } from "./libc.ts";
 import { Orphans } from "./orphans.ts";
 import { OutputPipe } from "./output-pipe.ts";
 import { Pipe } from "./pipe.ts";
 import { posixSpawnAsync } from "./posix-spawn.ts";
+import { programFault } from "./program-fault.ts";
 import { Turns } from "./turns.ts";
 
 /** A spawn holds a thread of the pool for a millisecond; the others stay free for files. */
@@ -91,7 +91,7 @@ export class Launcher {
     };
   }
 
-  /** @throws {Fault} notFound, forbidden or internal, as the kernel said; what `signal` says when it has aborted */
+  /** @throws {Fault} unavailable (no program), exhausted, forbidden or internal, as the kernel said; what `signal` says when it has aborted */
   async launchOnto(launch: Launch, stdio: Stdio, signal: AbortSignal): Promise<Launched> {
     using claim = this.#claim();
     const pid = await this.#turns.take(() => {
@@ -137,6 +137,6 @@ async function spawn(launch: Launch, stdio: Stdio): Promise<number> {
       more: launch.more,
     });
   } catch (error) {
-    throw systemFault(`starting ${launch.path}`, error);
+    throw programFault(launch.path, error);
   }
 }

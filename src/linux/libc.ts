@@ -39,6 +39,7 @@ export class SystemCallError extends Error {
 }
 
 const kinds: Readonly<Record<string, FaultKind>> = {
+  EAGAIN: "exhausted", // of what takes a process or thread: what may be waited for is not given up
   ENOENT: "notFound",
   EEXIST: "alreadyExists",
   E2BIG: "exhausted",

@@ -20,6 +20,8 @@ export function remedyFor(code: string | undefined, path: string | undefined): s
       return `the daemon has as many files open as it may (grep "open files" /proc/${process.pid}/limits): LimitNOFILE= in its unit, or ulimit -n before it is started, allows more`;
     case "ENFILE":
       return "the whole node has as many files open as it may: sysctl fs.file-nr fs.file-max";
+    case "EAGAIN":
+      return "the daemon may start no more processes and threads: pids.max of its cgroup (TasksMax= in its unit), or kernel.threads-max and kernel.pid_max of the node";
     case "ENOMEM":
       return "the daemon may not take more memory: see memory.max of its cgroup, and what is free on the node";
     default:

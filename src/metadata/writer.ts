@@ -1,7 +1,8 @@
 import { extname } from "node:path";
-import { Worker } from "node:worker_threads";
-import { Fault } from "../base/fault.ts";
+import type { Worker } from "node:worker_threads";
+import { Fault, faultKind } from "../base/fault.ts";
 import type { Ms } from "../base/units.ts";
+import { startThread } from "../linux/start-thread.ts";
 import { databaseFault } from "./database.ts";
 import type { Operation, WriterAnswer, WriterRequest } from "./operation.ts";
 
@@ -81,7 +82,12 @@ export class Writer {
 
   #post(): void {
     clearTimeout(this.#idleTimer);
-    this.#worker ??= this.#start();
+    try {
+      this.#worker ??= this.#start();
+    } catch (error) {
+      this.#giveUp(error);
+      return;
+    }
     this.#worker.ref();
     const commit = (this.#inFlight ?? []).map((queued) => queued.operation);
     this.#worker.postMessage({ commit } satisfies WriterRequest);
@@ -90,7 +96,7 @@ export class Writer {
   #start(): Worker {
     // Where berth is installed its sources may be plain JavaScript.
     const file = new URL(`./writer-thread${extname(import.meta.url)}`, import.meta.url);
-    const worker = new Worker(file, { workerData: { path: this.#path }, name: "berth-db", resourceLimits });
+    const worker = startThread(file, { workerData: { path: this.#path }, name: "berth-db", resourceLimits });
     worker.on("message", (answer: WriterAnswer) => this.#answered(answer));
     this.#live.add(worker);
     // An error is followed by an exit, which is where it is dealt with.
@@ -153,7 +159,9 @@ export class Writer {
     const batch = this.#inFlight ?? [];
     this.#inFlight = undefined;
     this.#deaths = 0;
-    const fault = new Fault("internal", `writing ${this.#path}: the writer thread ended`, { cause: reason });
+    const fault = new Fault(faultKind(reason), `writing ${this.#path}: the writer thread ended`, {
+      cause: reason,
+    });
     for (const queued of batch) queued.failed(fault);
     this.#next();
   }

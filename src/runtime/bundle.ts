@@ -1,13 +1,21 @@
 import { readFileSync } from "node:fs";
 import { join, posix } from "node:path";
+import { errnoOf, isSystemError, systemFault } from "../linux/libc.ts";
 import { expandSlice } from "../linux/slice.ts";
 import type { OciConfig } from "../spec/oci-runtime.ts";
 
-/** The bundle's own config.json, which berth itself wrote. Undefined when it is not there. */
+/**
+ * The bundle's own config.json, which berth itself wrote. Undefined when it is not there.
+ *
+ * @throws {Fault} exhausted, internal when it is there and can't be read
+ */
 export function readBundle(bundle: string): OciConfig | undefined {
+  const path = join(bundle, "config.json");
   try {
-    return JSON.parse(readFileSync(join(bundle, "config.json"), "utf8"));
-  } catch {
+    return JSON.parse(readFileSync(path, "utf8"));
+  } catch (error) {
+    const isMissing = errnoOf(error) === "ENOENT" || errnoOf(error) === "ENOTDIR";
+    if (isSystemError(error) && !isMissing) throw systemFault(`reading ${path}`, error);
     return undefined; // never written, or half written when the daemon was killed: no container can be made of it
   }
 }

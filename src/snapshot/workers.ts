@@ -1,7 +1,8 @@
 import { extname } from "node:path";
-import { Worker } from "node:worker_threads";
+import type { Worker } from "node:worker_threads";
 import { Fault } from "../base/fault.ts";
 import type { Ms } from "../base/units.ts";
+import { startThread } from "../linux/start-thread.ts";
 import { type FromWorker, type TaskName, type Tasks, type ToWorker, unpackFault } from "./worker/protocol.ts";
 
 export interface SnapshotWorkersOptions {
@@ -52,7 +53,7 @@ export class SnapshotWorkers {
     this.#options = options;
   }
 
-  /** Does one task off this thread. @throws {Fault} as the task fails, or unavailable once closed */
+  /** Does one task off this thread. @throws {Fault} as the task fails, unavailable once closed, exhausted without threads */
   run<Name extends TaskName>(name: Name, takes: Tasks[Name]["takes"]): Promise<Tasks[Name]["gives"]> {
     return new Promise((resolve, reject) => {
       const listener = {
@@ -95,7 +96,7 @@ export class SnapshotWorkers {
   #startThread(purpose: Purpose): Thread {
     // Where berth is installed its sources may be plain JavaScript.
     const file = new URL(`./worker/main${extname(import.meta.url)}`, import.meta.url);
-    const worker = new Worker(file, { name: "berth-unpack", resourceLimits: { maxOldGenerationSizeMb } });
+    const worker = startThread(file, { name: "berth-unpack", resourceLimits: { maxOldGenerationSizeMb } });
     const thread: Thread = { purpose, worker, jobs: new Map(), idleTimer: undefined };
     this.#threads.add(thread);
     let reason: unknown;

@@ -1,6 +1,6 @@
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { Fault } from "../base/fault.ts";
+import { Fault, faultKind } from "../base/fault.ts";
 import { parseHostsToml } from "./hosts-toml.ts";
 import { defaultHost, type RegistryHost, type TlsFiles } from "./registry-host.ts";
 
@@ -47,7 +47,11 @@ async function dockerCertificates(directory: string): Promise<TlsFiles | undefin
     names = (await readdir(directory)).sort();
   } catch (cause) {
     if (isMissing(cause)) return undefined;
-    throw new Fault("invalid", `${directory} can't be read`, { cause });
+    throw new Fault(
+      faultKind(cause) === "exhausted" ? "exhausted" : "invalid",
+      `${directory} can't be read`,
+      { cause },
+    );
   }
   const ending = (end: string) =>
     names.filter((name) => name.endsWith(end)).map((name) => join(directory, name));
@@ -67,7 +71,9 @@ async function readIfThere(file: string): Promise<string | undefined> {
   } catch (cause) {
     if (cause instanceof Fault) throw cause;
     if (isMissing(cause)) return undefined;
-    throw new Fault("invalid", `${file} can't be read`, { cause });
+    throw new Fault(faultKind(cause) === "exhausted" ? "exhausted" : "invalid", `${file} can't be read`, {
+      cause,
+    });
   }
 }
 

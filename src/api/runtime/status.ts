@@ -1,16 +1,10 @@
 import { describeFault } from "../../base/fault.ts";
-import type { FileSystemState } from "../../linux/file-system-state.ts";
-import { troubleOf } from "../../linux/remedy.ts";
 import type { HandlerProbe } from "../../runtime/contract.ts";
 import type { StreamServer } from "../../stream/contract.ts";
-import type {
-  RuntimeCondition,
-  RuntimeHandler,
-  StatusRequest,
-  StatusResponse,
-} from "../../wire/gen/runtime.v1.ts";
+import type { RuntimeHandler, StatusRequest, StatusResponse } from "../../wire/gen/runtime.v1.ts";
 import { infoText } from "../convert/info.ts";
 import type { NodeParts } from "../parts.ts";
+import { conditionsOf, defaultProblem } from "./conditions.ts";
 
 /** RPC Status: whether pods can run here, with and without a network of their own, and if not, why. */
 export async function status(
@@ -25,12 +19,7 @@ export async function status(
   const { features } = node.facts;
   return {
     status: {
-      conditions: [
-        runtimeCondition(node),
-        networkCondition(networkProblem),
-        ...storageCondition(node.storage.fileSystems()),
-        ...streamsCondition(streams.problem()),
-      ],
+      conditions: conditionsOf(node, { network: networkProblem, streams: streams.problem() }),
     },
     info: request.verbose ? await verboseInfo(node, networkProblem, users) : {},
     runtimeHandlers: runtimeHandlers(node.runtime, users),
@@ -45,66 +34,6 @@ export async function status(
 
 type Runtime = NodeParts["runtime"];
 type UserNamespaceProblems = Awaited<ReturnType<Runtime["userNamespaceProblems"]>>;
-
-function runtimeCondition({ runtime, storage }: Pick<NodeParts, "runtime" | "storage">): RuntimeCondition {
-  const problem = defaultProblem(runtime);
-  if (problem !== undefined)
-    return { type: "RuntimeReady", status: false, reason: "NoWorkingRuntime", message: problem };
-  const frozen = [...storage.fileSystems()].find(
-    ([name, { isReadOnly }]) => isReadOnly && !/^logs /.test(name),
-  );
-  if (frozen !== undefined) {
-    const [name, state] = frozen;
-    const message = `${name}: ${troubleOf(state)}`;
-    return { type: "RuntimeReady", status: false, reason: "ReadOnlyFileSystem", message };
-  }
-  const { snapshotters } = storage;
-  const name = snapshotters.nameFor(runtime.resolveHandler("").handler);
-  const why = snapshotters.probes().find((probe) => probe.name === name)?.problem;
-  if (why === undefined) return { type: "RuntimeReady", status: true, reason: "", message: "" };
-  const message = `the snapshotter ${name} can't work here: ${why}`;
-  return { type: "RuntimeReady", status: false, reason: "SnapshotterNotReady", message };
-}
-
-function networkCondition(problem: string | undefined): RuntimeCondition {
-  return {
-    type: "NetworkReady",
-    status: problem === undefined,
-    reason: problem === undefined ? "" : "NetworkPluginNotReady",
-    message: problem ?? "",
-  };
-}
-
-/**
- * Only while something is wrong. A full disk alone leaves the runtime ready: the kubelet has it remove images and containers
- * then, which it must be able to.
- */
-function storageCondition(states: ReadonlyMap<string, FileSystemState>): RuntimeCondition[] {
-  const troubles = [...states].flatMap(([name, state]) => {
-    const trouble = troubleOf(state);
-    return trouble === undefined ? [] : [{ trouble: `${name}: ${trouble}`, isReadOnly: state.isReadOnly }];
-  });
-  if (troubles.length === 0) return [];
-  const reason = troubles.some(({ isReadOnly }) => isReadOnly) ? "ReadOnlyFileSystem" : "FileSystemFull";
-  const message = troubles.map(({ trouble }) => trouble).join("; ");
-  return [{ type: "StorageReady", status: false, reason, message }];
-}
-
-/** Only while something is wrong: a kubelet that does not know it passes it over. */
-function streamsCondition(problem: string | undefined): RuntimeCondition[] {
-  if (problem === undefined) return [];
-  return [{ type: "StreamsReady", status: false, reason: "BadCertificate", message: problem }];
-}
-
-function defaultProblem(runtime: Runtime): string | undefined {
-  try {
-    runtime.resolveHandler("");
-    return undefined;
-  } catch (error) {
-    const problems = runtime.probes().map(({ handler, problem }) => `${handler}: ${problem ?? "works"}`);
-    return [describeFault(error), ...problems].join("; ");
-  }
-}
 
 /** The handlers that work, by name; "" is the one that pods get which name none. */
 function runtimeHandlers(runtime: Runtime, users: UserNamespaceProblems): RuntimeHandler[] {

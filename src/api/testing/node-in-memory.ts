@@ -285,6 +285,7 @@ export class NodeInMemory {
       apparmor: fakeApparmor([]),
       apparmorLabel: async () => "berth-default (enforce)",
       runtime: {
+        missingPrograms: () => [],
         probes: () => [probe],
         resolveHandler: (handler) => (handler === "" ? probe : { ...probe, handler }),
         userNamespaceProblems: async () => new Map([[probe.handler, undefined]]),

@@ -1,8 +1,10 @@
+import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describeFault, during, Fault } from "../../base/fault.ts";
 import type { Bytes, Ms } from "../../base/units.ts";
 import { processIdentity } from "../../linux/process-identity.ts";
+import { missingProgram } from "../../linux/program-fault.ts";
 import type { CreateRequest, MonitoredContainer } from "../contract.ts";
 import { identityOf } from "../identity-of.ts";
 import { prepareLog } from "../prepare-log.ts";
@@ -32,6 +34,7 @@ export async function createContainer(
   parts: ConmonParts,
   signal: AbortSignal,
 ): Promise<MonitoredContainer> {
+  requirePrograms(request.handler, parts);
   if (request.logPath !== undefined) await prepareLog(request.logPath, parts.host.files);
   try {
     const init = await createdByMonitor(request, parts, signal);
@@ -50,6 +53,11 @@ export async function createContainer(
   } finally {
     takeBackNullDevice(parts.host);
   }
+}
+
+/** They were there when the daemon started. What the shell and conmon say of one that is gone is less clear. */
+function requirePrograms(handler: string, { conmon, handlers }: ConmonParts): void {
+  for (const path of [conmon, handlers.get(handler).path]) if (!existsSync(path)) throw missingProgram(path);
 }
 
 /** A container that lives, with its monitor, as their pid files name them. */

@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { mkdir, readdir } from "node:fs/promises";
 import { describeFault } from "../../base/fault.ts";
 import type { ContainerId } from "../../base/ids.ts";
@@ -79,6 +80,8 @@ function operations(
   const { host, paths, handlers } = parts;
   return {
     probes: () => handlers.probes,
+    missingPrograms: (handler) =>
+      [parts.conmon, handlers.get(handler).path].filter((path) => !existsSync(path)),
     userNamespaceProblems,
     resolveHandler: (name) => handlers.resolve(name),
     create: (request, signal) => createContainer(request, parts, signal),

@@ -1,6 +1,7 @@
-import { Fault } from "../../base/fault.ts";
+import { Fault, isFault } from "../../base/fault.ts";
 import type { Bytes } from "../../base/units.ts";
 import type { Finished } from "../../linux/contract.ts";
+import { missingProgram } from "../../linux/program-fault.ts";
 import type { RuntimeHost } from "../host.ts";
 import type { Handler } from "./handlers.ts";
 import { wordsOf } from "./runtime-words.ts";
@@ -14,24 +15,28 @@ export interface RuntimeCommand {
   readonly input?: string;
 }
 
-/** Runs an OCI runtime to its end, whatever it answers. @throws {Fault} notFound when its program is gone; as `signal` says */
+/** Runs an OCI runtime to its end, whatever it answers. @throws {Fault} unavailable when its program is gone; as `signal` says */
 export async function callRuntime(
   handler: Handler,
   command: RuntimeCommand,
   { processes }: Pick<RuntimeHost, "processes">,
   signal: AbortSignal,
 ): Promise<Finished> {
-  return await processes.run(
-    {
-      path: handler.path,
-      args: [...handler.args, "--log-format=json", ...command.args],
-      env: handler.env,
-      cwd: "/",
-      maxOutput,
-      ...(command.input === undefined ? {} : { stdin: command.input }),
-    },
-    signal,
-  );
+  const run = {
+    path: handler.path,
+    args: [...handler.args, "--log-format=json", ...command.args],
+    env: handler.env,
+    cwd: "/",
+    maxOutput,
+    ...(command.input === undefined ? {} : { stdin: command.input }),
+  };
+  try {
+    return await processes.run(run, signal);
+  } catch (error) {
+    // "not found" would say that the container is
+    if (isFault(error, "notFound")) throw missingProgram(handler.path, error);
+    throw error;
+  }
 }
 
 /** Runs an OCI runtime that has to succeed. @throws {Fault} internal with what the runtime said */
