@@ -30,7 +30,7 @@ const SPARE_MS = 30_000;
 /** How long calls in flight may go on when the daemon ends. */
 const STOP_GRACE_MS = 2_000;
 /** As for a remote snapshotter that starts after berth, or a pool that is made then. */
-const RETRY_SNAPSHOTTERS_MS = 10_000;
+const RETRY_MS = 10_000;
 /** The sweep's pause: strays come only from what went wrong. */
 const SWEEP_EVERY_MS = 600_000;
 
@@ -79,7 +79,7 @@ export async function startDaemon(
   const sweeping = setInterval(() => void sweep(node, ending.signal, log), SWEEP_EVERY_MS);
   sweeping.unref();
   opened.defer(() => clearInterval(sweeping));
-  opened.use(retrySnapshotters(node, ending.signal, log));
+  opened.use(retryWhatFailed(node, ending.signal, log));
   void recovered.then(() => pullAgain(dropped, node, ending.signal));
   warmNamespaces(node, log);
   void loadApparmorProfile(node, log);
@@ -167,10 +167,11 @@ async function pullAgain(dropped: readonly LostImage[], node: NodeParts, signal:
   }
 }
 
-/** Tries snapshotters again that could not work; what was left in one is put right when it works. */
-function retrySnapshotters(node: NodeParts, signal: AbortSignal, log: Logger): Disposable {
+/** Tries snapshotters and handlers again that could not work; what was left in a snapshotter is put right when it works. */
+function retryWhatFailed(node: NodeParts, signal: AbortSignal, log: Logger): Disposable {
   let isTrying = false;
   const retry = async () => {
+    await node.runtime.retry();
     if (!(await node.snapshotters.retry()) || signal.aborted) return;
     const dropped = await node.images.recover(signal);
     await pullAgain(dropped, node, signal);
@@ -180,12 +181,12 @@ function retrySnapshotters(node: NodeParts, signal: AbortSignal, log: Logger): D
     isTrying = true;
     retry()
       .catch((error: unknown) => {
-        log.error({ err: describeFault(error) }, "trying snapshotters again failed");
+        log.error({ err: describeFault(error) }, "trying snapshotters and runtime handlers again failed");
       })
       .finally(() => {
         isTrying = false;
       });
-  }, RETRY_SNAPSHOTTERS_MS);
+  }, RETRY_MS);
   timer.unref();
   return { [Symbol.dispose]: () => clearInterval(timer) };
 }

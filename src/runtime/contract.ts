@@ -117,6 +117,8 @@ export interface HandlerProbe {
 /** Runs containers by conmon and an OCI runtime. All from the id and what is on disk; nothing is held in memory. */
 export interface ContainerRuntime {
   probes(): readonly HandlerProbe[];
+  /** Tries out again the handlers that could not be tried for want of a disk, once there is one. */
+  retry(): Promise<void>;
   /** Programs that the handler needs, were there when the daemon started, and are not now. */
   missingPrograms(handler: string): readonly string[];
   /** The handler to use for a pod that names `name` ("" for the default). @throws {Fault} invalid with the names there are, or wrongState with why it cannot work */

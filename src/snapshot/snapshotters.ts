@@ -4,6 +4,8 @@ import type { Logger } from "pino";
 import { describeFault, Fault } from "../base/fault.ts";
 import type { Config } from "../config/schema.ts";
 import { isOwnSnapshotter } from "../config/snapshotter-names.ts";
+import { fileSystemState } from "../linux/file-system-state.ts";
+import { troubleOf } from "../linux/remedy.ts";
 import type { Snapshotter, SnapshotterProbe, Snapshotters } from "./contract.ts";
 import { openSnapshotter } from "./open.ts";
 import { RemoteSnapshotter } from "./remote/remote-snapshotter.ts";
@@ -39,7 +41,7 @@ export async function openSnapshotters(
   const opened = new Map<string, Opened>();
   const open = async (name: string) => {
     const snapshotter = openNamed(name, config, place);
-    const problem = await problemOf(snapshotter);
+    const problem = await problemOf(snapshotter, place);
     tell(snapshotter.name, problem, place.log);
     opened.set(name, { snapshotter, problem });
     return problem;
@@ -55,7 +57,7 @@ export async function openSnapshotters(
   );
   for (const [, name] of ofHandlers) if (!opened.has(name)) await open(name);
   const former = await openFormer(new Set(opened.keys()), config, place);
-  return new NodeSnapshotters({ usual, byHandler: new Map(ofHandlers), opened, former, log: place.log });
+  return new NodeSnapshotters({ usual, byHandler: new Map(ofHandlers), opened, former, place });
 }
 
 function openNamed(
@@ -82,7 +84,8 @@ async function openFormer(
     const snapshotter = isOwnSnapshotter(name)
       ? openSnapshotter(name, join(root, name), { workers, tools, settings })
       : undefined;
-    const problem = snapshotter === undefined ? "it is a remote one" : await problemOf(snapshotter);
+    const problem =
+      snapshotter === undefined ? "it is a remote one" : await problemOf(snapshotter, { root, log });
     const what = "the settings no longer name this snapshotter";
     if (problem === undefined) log.info({ snapshotter: name }, `${what}: what nobody needs of it is removed`);
     else log.warn({ snapshotter: name, problem }, `${what}; berth doctor --leaks tells what lies in it`);
@@ -91,8 +94,25 @@ async function openFormer(
   return former;
 }
 
-async function problemOf(snapshotter: Snapshotter): Promise<string | undefined> {
-  return await snapshotter.probe().catch(describeFault);
+/**
+ * Why it can't work. On a disk that takes nothing it can't be tried out, and is taken to work as it did: else nothing could be
+ * removed to free the disk, and another would take its place for as long as the daemon runs.
+ */
+async function problemOf(
+  snapshotter: Snapshotter,
+  { root, log }: Pick<SnapshottersPlace, "root" | "log">,
+): Promise<string | undefined> {
+  const problem = await snapshotter.probe().catch(describeFault);
+  const state = problem === undefined || isRemote(snapshotter) ? undefined : fileSystemState(root);
+  const trouble = state && troubleOf(state);
+  if (trouble === undefined) return problem;
+  log.warn({ snapshotter: snapshotter.name, problem, trouble }, "the snapshotter could not be tried out");
+  return undefined;
+}
+
+/** Of a process of its own, whose files are its own business. */
+function isRemote(snapshotter: Snapshotter): boolean {
+  return snapshotter instanceof RemoteSnapshotter;
 }
 
 function tell(snapshotter: string, problem: string | undefined, log: Logger): void {
@@ -105,7 +125,7 @@ interface Found {
   readonly byHandler: ReadonlyMap<string, string>;
   readonly opened: ReadonlyMap<string, Opened>;
   readonly former: readonly Snapshotter[];
-  readonly log: Logger;
+  readonly place: Pick<SnapshottersPlace, "root" | "log">;
 }
 
 /** The snapshotters of this node. */
@@ -155,12 +175,15 @@ export class NodeSnapshotters implements Snapshotters {
    * @returns whether one can that could not
    */
   async retry(): Promise<boolean> {
+    const { opened, place } = this.#found;
     let better = false;
-    for (const each of this.#found.opened.values()) {
+    for (const each of opened.values()) {
       const before = each.problem;
       each.problem =
-        before === undefined ? await each.snapshotter.stillWorks?.() : await problemOf(each.snapshotter);
-      if (each.problem !== before) tell(each.snapshotter.name, each.problem, this.#found.log);
+        before === undefined
+          ? await each.snapshotter.stillWorks?.()
+          : await problemOf(each.snapshotter, place);
+      if (each.problem !== before) tell(each.snapshotter.name, each.problem, place.log);
       better ||= before !== undefined && each.problem === undefined;
     }
     return better;

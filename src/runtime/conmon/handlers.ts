@@ -22,15 +22,24 @@ export interface Handler {
 
 /** The configured handlers with their probes, and which one a pod gets. */
 export class Handlers {
-  readonly probes: readonly HandlerProbe[];
   readonly #handlers: ReadonlyMap<string, Handler>;
+  readonly #probes: Map<string, HandlerProbe>;
   readonly #default: string;
 
   /** In the order of the config. */
   constructor(probed: readonly { handler: Handler; probe: HandlerProbe }[], defaultName: string) {
-    this.probes = probed.map(({ probe }) => probe);
+    this.#probes = new Map(probed.map(({ handler, probe }) => [handler.name, probe]));
     this.#handlers = new Map(probed.map(({ handler }) => [handler.name, handler]));
     this.#default = defaultName;
+  }
+
+  get probes(): readonly HandlerProbe[] {
+    return [...this.#probes.values()];
+  }
+
+  /** A handler was tried out again. */
+  probed(probe: HandlerProbe): void {
+    this.#probes.set(probe.handler, probe);
   }
 
   /** @throws {Fault} wrongState when it is configured no longer */
@@ -54,8 +63,8 @@ export class Handlers {
    * @throws {Fault} invalid with the names there are; wrongState with why it can't work
    */
   resolve(name: string): HandlerProbe {
-    if (name !== "") return usable(this.#probe(name, `runtime handler "${name}" is not configured`));
-    const preferred = this.#probe(
+    if (name !== "") return usable(this.probe(name));
+    const preferred = this.probe(
       this.#default,
       `the default runtime handler "${this.#default}" is not configured`,
     );
@@ -63,8 +72,9 @@ export class Handlers {
     return this.probes.find((probe) => probe.problem === undefined) ?? usable(preferred);
   }
 
-  #probe(name: string, missing: string): HandlerProbe {
-    const probe = this.probes.find(({ handler }) => handler === name);
+  /** What came of trying it out. @throws {Fault} invalid with the names there are */
+  probe(name: string, missing = `runtime handler "${name}" is not configured`): HandlerProbe {
+    const probe = this.#probes.get(name);
     if (probe === undefined) throw new Fault("invalid", missing, { hint: this.#names() });
     return probe;
   }

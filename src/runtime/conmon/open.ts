@@ -29,7 +29,8 @@ import { reopenLog } from "./reopen-log.ts";
 import { start, state, update } from "./runtime-calls.ts";
 import { emptyScratch } from "./scratch.ts";
 import { traces } from "./traces.ts";
-import { userNamespaceTrials } from "./user-namespace-trials.ts";
+import { UntestedHandlers } from "./untested-handlers.ts";
+import { UserNamespaceTrials } from "./user-namespace-trials.ts";
 
 /** How long ending the commands that an earlier daemon left may take. */
 const sweepDeadline: Ms = 20_000;
@@ -70,19 +71,20 @@ export async function openContainerRuntime(
     conmon: program ?? conmon,
   };
   await endLeftExecs(parts);
-  return operations(parts, userNamespaceTrials(opened, snapshots, place));
+  const untested = new UntestedHandlers(opened, place);
+  const users = new UserNamespaceTrials(parts.handlers, snapshots, place);
+  const retry = async () => {
+    if (await untested.retry(parts.handlers)) users.forget();
+  };
+  return { ...operations(parts), userNamespaceProblems: () => users.problems(), retry };
 }
 
-function operations(
-  parts: ConmonParts,
-  userNamespaceProblems: ContainerRuntime["userNamespaceProblems"],
-): ContainerRuntime {
+function operations(parts: ConmonParts): Omit<ContainerRuntime, "userNamespaceProblems" | "retry"> {
   const { host, paths, handlers } = parts;
   return {
     probes: () => handlers.probes,
     missingPrograms: (handler) =>
       [parts.conmon, handlers.get(handler).path].filter((path) => !existsSync(path)),
-    userNamespaceProblems,
     resolveHandler: (name) => handlers.resolve(name),
     create: (request, signal) => createContainer(request, parts, signal),
     configOf: (id) => readBundle(paths.container(id).bundle),

@@ -2,9 +2,9 @@ import { mkdir, readFile, rmdir } from "node:fs/promises";
 import { join } from "node:path";
 import { describeFault } from "../../base/fault.ts";
 import type { UserMappings } from "../../spec/cri/security.ts";
-import type { ContainerRuntime, HandlerProbe } from "../contract.ts";
+import type { ContainerRuntime } from "../contract.ts";
 import type { RuntimeHost, SnapshotProbe, SnapshotsOf } from "../host.ts";
-import type { Handler } from "./handlers.ts";
+import type { Handler, Handlers } from "./handlers.ts";
 import { probeDeadline, type TrialPlace, tryOut } from "./trial.ts";
 
 /** Any ids will do: what is made with them is gone after the trial. */
@@ -12,20 +12,32 @@ const ids = { containerId: 0, hostId: 1_000_000_000, length: 65_536 };
 const mappings: UserMappings = { uids: ids, gids: ids };
 
 /** Tries out every handler that works otherwise, in a user namespace that is there for the while; once. */
-export function userNamespaceTrials(
-  opened: readonly { handler: Handler; probe: HandlerProbe }[],
-  snapshots: SnapshotsOf,
-  place: TrialPlace,
-): ContainerRuntime["userNamespaceProblems"] {
-  let tried: Promise<ReadonlyMap<string, string | undefined>> | undefined;
-  return () => {
-    tried ??= tryAll(opened, snapshots, place);
-    return tried;
-  };
+export class UserNamespaceTrials {
+  readonly #handlers: Handlers;
+  readonly #snapshots: SnapshotsOf;
+  readonly #place: TrialPlace;
+  #tried: ReturnType<typeof tryAll> | undefined;
+
+  constructor(handlers: Handlers, snapshots: SnapshotsOf, place: TrialPlace) {
+    this.#handlers = handlers;
+    this.#snapshots = snapshots;
+    this.#place = place;
+  }
+
+  /** Why not, by handler; undefined: it works. */
+  problems(): ReturnType<ContainerRuntime["userNamespaceProblems"]> {
+    this.#tried ??= tryAll(this.#handlers, this.#snapshots, this.#place);
+    return this.#tried;
+  }
+
+  /** Has them tried out again when they are next asked for: the handlers may do what they did not. */
+  forget(): void {
+    this.#tried = undefined;
+  }
 }
 
 async function tryAll(
-  opened: readonly { handler: Handler; probe: HandlerProbe }[],
+  handlers: Handlers,
   snapshots: SnapshotsOf,
   place: TrialPlace,
 ): Promise<ReadonlyMap<string, string | undefined>> {
@@ -35,6 +47,7 @@ async function tryAll(
   const common = await problemOfHost(pins, host);
   const signal = AbortSignal.timeout(probeDeadline);
   const ofSnapshots = new Map<string, string | undefined>();
+  const opened = [...handlers.all()].map((handler) => ({ handler, probe: handlers.probe(handler.name) }));
   for (const { probe } of opened)
     if (common === undefined)
       ofSnapshots.set(probe.handler, await problemOfSnapshots(snapshots, probe.handler, namespace, place));
