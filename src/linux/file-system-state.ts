@@ -68,7 +68,11 @@ function stateOf(existing: string, stats: StatsFs, mounts: Uint8Array): FileSyst
   };
 }
 
-/** True if nothing more can be written, or no file be made. */
-export function isFull({ free, inodes, freeInodes }: FileSystemState): boolean {
-  return free === 0 || (inodes > 0 && freeInodes === 0);
+/** So little is as good as nothing: it is gone with the next layer, or what another lets go of. */
+const littleBytes: Bytes = 8 << 20;
+export const fewInodes = 16;
+
+/** True if nothing more can be written, or no file be made, or soon. */
+export function isFull({ size, free, inodes, freeInodes }: FileSystemState): boolean {
+  return free < Math.min(littleBytes, size / 8) || (inodes > 0 && freeInodes < fewInodes);
 }

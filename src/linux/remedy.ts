@@ -1,6 +1,6 @@
 import { Fault } from "../base/fault.ts";
 import { size } from "../base/units.ts";
-import { type FileSystemState, fileSystemState, isFull } from "./file-system-state.ts";
+import { type FileSystemState, fewInodes, fileSystemState, isFull } from "./file-system-state.ts";
 
 /**
  * What stands behind an errno that speaks of the node rather than of what was tried, and what to do about it. Undefined for
@@ -60,8 +60,8 @@ function ofFileSystem(code: string, state: FileSystemState | undefined): string 
   if (code === "EIO" || code === "EUCLEAN")
     return `${which} can't be read or written as it should: journalctl -k tells what its disk says`;
   if (code === "EDQUOT") return `a quota of ${which} is used up`;
-  if (inodes > 0 && freeInodes === 0)
-    return `${which} has none of its ${inodes} inodes left: ${freeing}, or remove small files: find ${target} -xdev -type d -size +64k`;
+  if (inodes > 0 && freeInodes < fewInodes)
+    return `${which} has ${freeInodes} of its ${inodes} inodes left: ${freeing}, or remove small files: find ${target} -xdev -type d -size +64k`;
   return `${which} has ${size(free)} of ${size(state.size)} left: ${freeing}, or see what takes it: du -xh --max-depth=2 ${target}`;
 }
 

@@ -5,8 +5,8 @@ import { Fault } from "../base/fault.ts";
 import { fileSystemState } from "../linux/file-system-state.ts";
 import { kindOfErrno } from "../linux/libc.ts";
 import { remedyFor } from "../linux/remedy.ts";
-import { releaseReserve } from "./disk-reserve.ts";
-import { corruption, errnoOfSqlite, isCorruption, isRefused } from "./sqlite-error.ts";
+import { givenRoom } from "./disk-reserve.ts";
+import { corruption, errnoOfSqlite, isCorruption } from "./sqlite-error.ts";
 
 /** "brth": tells berth's database from any other SQLite file. */
 const applicationId = 0x62727468;
@@ -49,7 +49,7 @@ export interface Stored {
 export function readDatabase(path: string): Stored {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   try {
-    return { rows: readGivenRoom(path) };
+    return { rows: givenRoom(path, () => readWhole(path)) };
   } catch (error) {
     if (!isCorruption(error)) throw databaseFault("opening the database", path, error);
     const salvaged = salvage(path);
@@ -57,16 +57,6 @@ export function readDatabase(path: string): Stored {
     const rows = readWhole(path);
     insert(path, salvaged);
     return { rows: [...rows, ...salvaged], replaced: { reason: (error as Error).message, keptAs } };
-  }
-}
-
-/** Opening takes some space, and two files beside the database: on a full disk, those of the reserve. */
-function readGivenRoom(path: string): Row[] {
-  try {
-    return readWhole(path);
-  } catch (error) {
-    if (!isRefused(error) || !releaseReserve(path)) throw error;
-    return readWhole(path);
   }
 }
 

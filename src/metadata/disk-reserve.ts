@@ -2,6 +2,7 @@ import { randomFillSync } from "node:crypto";
 import { closeSync, existsSync, mkdirSync, openSync, rmSync, statfsSync, writeSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { Bytes } from "../base/units.ts";
+import { isRefused } from "./sqlite-error.ts";
 
 /**
  * Space and inodes beside the database that nothing uses: given back when the disk is full, so that the daemon can start and
@@ -9,32 +10,38 @@ import type { Bytes } from "../base/units.ts";
  */
 const files = 8;
 const fileBytes: Bytes = 512 << 10;
-/** A reserve is not taken from a disk that has less left than this, or it would be what fills it. */
-const enough: Bytes = 4 * files * fileBytes;
+/** So much is left to others: what is kept must not be what fills the disk. */
+const left: Bytes = 2 << 20;
 
 function directoryOf(database: string): string {
   return `${database}.reserve`;
 }
 
-/** Makes the reserve, where it is not there and there is room for it. */
+/** Makes what is missing of the reserve, as far as there is room for it. @throws as the file system does */
 export function keepReserve(database: string): void {
   const directory = directoryOf(database);
-  if (existsSync(join(directory, String(files - 1)))) return;
-  try {
-    if (!hasRoom(database)) return;
-    // Zeros would take no space on a file system that compresses.
-    const bytes = randomFillSync(Buffer.allocUnsafe(fileBytes));
-    mkdirSync(directory, { recursive: true, mode: 0o700 });
-    for (let file = 0; file < files; file++) fill(join(directory, String(file)), bytes);
-  } catch {
-    releaseReserve(database); // without one, a full disk is only harder to cure
+  const missing = Array.from({ length: files }, (_, file) => join(directory, String(file))).filter(
+    (path) => !existsSync(path),
+  );
+  if (missing.length === 0 || !hasRoom(database, fileBytes)) return;
+  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  // Zeros would take no space on a file system that compresses.
+  const bytes = randomFillSync(Buffer.allocUnsafe(fileBytes));
+  for (const path of missing) {
+    if (!hasRoom(database, fileBytes)) return;
+    try {
+      fill(path, bytes);
+    } catch (error) {
+      rmSync(path, { force: true }); // half of one would count as whole
+      throw error;
+    }
   }
 }
 
-/** True if the disk has so much left that some may be kept in reserve. */
-export function hasRoom(database: string): boolean {
+/** True if the disk has so much to spare. */
+export function hasRoom(database: string, bytes: Bytes): boolean {
   const { bavail, bsize } = statfsSync(dirname(database));
-  return bavail * bsize >= enough;
+  return bavail * bsize >= bytes + left;
 }
 
 function fill(path: string, bytes: Uint8Array): void {
@@ -55,5 +62,15 @@ export function releaseReserve(database: string): boolean {
     return true;
   } catch {
     return false;
+  }
+}
+
+/** Opens the database, which takes some space and two files beside it: on a full disk, those of the reserve. */
+export function givenRoom<T>(database: string, open: () => T): T {
+  try {
+    return open();
+  } catch (error) {
+    if (!isRefused(error) || !releaseReserve(database)) throw error;
+    return open();
   }
 }

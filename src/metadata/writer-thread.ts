@@ -1,5 +1,5 @@
 import { parentPort, workerData } from "node:worker_threads";
-import { keepReserve, releaseReserve } from "./disk-reserve.ts";
+import { givenRoom, keepReserve, releaseReserve } from "./disk-reserve.ts";
 import type { Operation, WriterAnswer, WriterRequest } from "./operation.ts";
 import { isFull } from "./sqlite-error.ts";
 import { WrittenDatabase } from "./written-database.ts";
@@ -45,7 +45,7 @@ function commit(batch: readonly Operation[]): WriterAnswer {
 
 function open(): WrittenDatabase {
   if (database !== undefined) return database;
-  database = new WrittenDatabase(path);
+  database = givenRoom(path, () => new WrittenDatabase(path));
   keepRoom();
   return database;
 }
@@ -67,8 +67,8 @@ function closeAfterFailure(): void {
 
 /** For when the disk is full. What can't be had now is asked for after the next write. */
 function keepRoom(): void {
-  keepReserve(path);
   failureOf(() => database?.keepSpare());
+  failureOf(() => keepReserve(path));
 }
 
 /** Should it fail, the next write meets the cause itself. */

@@ -76,7 +76,7 @@ export class WrittenDatabase {
     const spareBytes = sparePages * (pageSize ?? 4096);
     const log = statSync(`${this.#path}-wal`, { throwIfNoEntry: false })?.size ?? 0;
     if ((free ?? 0) >= sparePages / 2 && log >= spareBytes) return;
-    if (!hasRoom(this.#path)) return;
+    if (!hasRoom(this.#path, 2 * spareBytes)) return;
     // in two transactions: of pages that are freed in the one that took them, nothing is written
     this.#put.run("spare", "spare", " ".repeat(spareBytes));
     this.#remove.run("spare", "spare");

@@ -46,6 +46,7 @@ function readNote(file: string): { text: string; at: UnixNanos } | undefined {
   if (!existsSync(file)) return undefined;
   try {
     const text = readFileSync(file, "latin1");
+    if (text === "") return undefined; // made on a full disk
     return { text, at: statSync(file, { bigint: true }).mtimeNs };
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
