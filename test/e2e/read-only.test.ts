@@ -4,7 +4,14 @@ import { ContainerState } from "../../src/wire/gen/runtime.v1.ts";
 import { TestDaemon } from "../harness/daemon.ts";
 import { busyboxImage, importBusybox } from "../harness/images.ts";
 import { logLines } from "../harness/log-lines.ts";
-import { containerStatus, eventually, type MadePod, runContainer, runPod, shellConfig } from "../harness/pods.ts";
+import {
+  containerStatus,
+  eventually,
+  type MadePod,
+  runContainer,
+  runPod,
+  shellConfig,
+} from "../harness/pods.ts";
 import { privileged } from "../harness/privileged.ts";
 import { smallExt4 } from "../harness/small-disk.ts";
 
@@ -20,13 +27,20 @@ describe("a root that the kernel made read-only", privileged, () => {
     pod = await runPod(daemon, "there");
     container = await runContainer(daemon, pod, shellConfig("main", busyboxImage, "sleep 999"));
     const device = `$(basename $(findmnt -no SOURCE ${daemon.workspace.root}))`;
-    const { stderr, code } = await daemon.inside("sh", "-c", `echo test > /sys/fs/ext4/${device}/trigger_fs_error`);
+    const { stderr, code } = await daemon.inside(
+      "sh",
+      "-c",
+      `echo test > /sys/fs/ext4/${device}/trigger_fs_error`,
+    );
     assert.equal(code, 0, stderr);
   });
 
   after(() => daemon.close());
 
-  const frozen = { kind: "internal", message: /berth\.db: .*\(ext4, .*\) is read-only, as after an error of its disk/ };
+  const frozen = {
+    kind: "internal",
+    message: /berth\.db: .*\(ext4, .*\) is read-only, as after an error of its disk/,
+  };
 
   test("changes say so at once, and what runs can be looked at and worked in", async () => {
     const create = daemon.pods.createContainer({

@@ -1,0 +1,128 @@
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  renameSync,
+  rmdirSync,
+  writeFileSync,
+} from "node:fs";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { ContainerState } from "../../src/wire/gen/runtime.v1.ts";
+import { TestDaemon } from "../harness/daemon.ts";
+import { endDaemon } from "../harness/end-daemon.ts";
+import { busyboxImage, importBusybox } from "../harness/images.ts";
+import {
+  containerStatus,
+  type MadePod,
+  podConfig,
+  removePod,
+  runContainer,
+  runPod,
+  shellConfig,
+} from "../harness/pods.ts";
+import { privileged } from "../harness/privileged.ts";
+
+/** What a daemon meets on a node that gives it no more files or processes, or has lost its programs. */
+describe("a daemon without files, processes or programs", privileged, () => {
+  let daemon: TestDaemon;
+  let programs = "";
+  let pod: MadePod;
+  let container = "";
+
+  before(async () => {
+    daemon = await TestDaemon.start({
+      prepare: ({ directory, configFile }) => {
+        programs = join(directory, "programs");
+        mkdirSync(programs);
+        for (const name of ["conmon", "crun"]) copyFileSync(`/usr/bin/${name}`, join(programs, name));
+        const own = `default = "own"\nconmon = "${programs}/conmon"\nhandlers.own.binary = "${programs}/crun"`;
+        return `sed -i 's|^default = .*|${own.replaceAll("\n", "\\n")}|' ${configFile}`;
+      },
+    });
+    await importBusybox(daemon);
+    pod = await runPod(daemon, "stays");
+    container = await runContainer(daemon, pod, shellConfig("main", busyboxImage, "sleep 999"));
+  });
+
+  after(() => endDaemon(daemon));
+
+  const create = (name: string) =>
+    daemon.pods.createContainer({
+      podSandboxId: pod.id,
+      config: shellConfig(name, busyboxImage, "sleep 999"),
+      sandboxConfig: pod.config,
+    });
+  const run = (name: string) =>
+    daemon.pods.runPodSandbox({ config: podConfig(daemon, name), runtimeHandler: "" });
+  const exec = () => daemon.pods.execSync({ containerId: container, cmd: ["echo", "here"], timeout: 10n });
+
+  /** All is as if nothing had been. */
+  async function isWell(name: string): Promise<void> {
+    assert.equal((await exec()).stdout.toString(), "here\n");
+    const another = await runPod(daemon, `after-${name}`);
+    await runContainer(daemon, another, shellConfig("main", busyboxImage, "sleep 999"));
+    await removePod(daemon, another.id);
+    assert.equal((await containerStatus(daemon, container)).state, ContainerState.CONTAINER_RUNNING);
+  }
+
+  test("no more open files: calls say so, the daemon lives on", async () => {
+    const limit = (files: number) =>
+      execFileSync("prlimit", ["--pid", String(daemon.pid), `--nofile=${files}:20000`]);
+    const before = daemon.pid;
+    limit(readdirSync(`/proc/${daemon.pid}/fd`).length);
+    const full = { kind: "exhausted", message: /EMFILE.*LimitNOFILE=/ };
+    await assert.rejects(run("no-files"), full);
+    await assert.rejects(create("no-files"), full);
+    await assert.rejects(exec(), full);
+    const { state } = await containerStatus(daemon, container); // by the connection that is there
+    assert.equal(state, ContainerState.CONTAINER_RUNNING);
+    limit(20_000);
+    await isWell("no-files");
+    assert.equal(daemon.pid, before);
+  });
+
+  test("no more processes and threads: calls say so, and removing goes on when there are some", async () => {
+    const pids = existsSync("/sys/fs/cgroup/pids") ? "/sys/fs/cgroup/pids" : "/sys/fs/cgroup";
+    const group = `${pids}${daemon.workspace.cgroupParent}-daemon`;
+    mkdirSync(group);
+    const stopped = await runPod(daemon, "half-removed");
+    await runContainer(daemon, stopped, shellConfig("main", busyboxImage, "sleep 999"));
+    try {
+      writeFileSync(join(group, "cgroup.procs"), String(daemon.pid));
+      const limit = (most: string) => writeFileSync(join(group, "pids.max"), most);
+      limit(String(readdirSync(`/proc/${daemon.pid}/task`).length));
+      const full = { kind: "exhausted", message: /EAGAIN.*pids\.max of its cgroup \(TasksMax=/ };
+      await assert.rejects(create("no-processes"), full);
+      await assert.rejects(exec(), full);
+      await daemon.pods.stopPodSandbox({ podSandboxId: stopped.id });
+      limit("max");
+      await removePod(daemon, stopped.id);
+      await isWell("no-processes");
+    } finally {
+      writeFileSync(join(pids, "cgroup.procs"), String(daemon.pid));
+      rmdirSync(group);
+    }
+  });
+
+  for (const name of ["conmon", "crun"]) {
+    test(`${name} is gone: what needs it says so, the node is not ready; it is again when it is back`, async () => {
+      const path = join(programs, name);
+      const ready = async () => {
+        const { status } = await daemon.pods.status({ verbose: false });
+        return status?.conditions.find(({ type }) => type === "RuntimeReady");
+      };
+      renameSync(path, `${path}.gone`);
+      const missing = { kind: "unavailable", message: new RegExp(`${path} is not there.*install it again`) };
+      await assert.rejects(create(`no-${name}`), missing);
+      if (name === "crun") await assert.rejects(exec(), missing);
+      assert.match((await ready())?.message ?? "", new RegExp(`${path} is not there`));
+      renameSync(`${path}.gone`, path);
+      assert.equal((await ready())?.status, true);
+      await isWell(name);
+    });
+  }
+});
