@@ -15,7 +15,7 @@ SHELL := /bin/sh
 RUN_PACKAGES := crun runc conmon containernetworking-plugins iptables isal busybox-static \
   golang-github-containers-common catatonit iproute2 util-linux curl ca-certificates libatomic1
 TEST_PACKAGES := containerd docker-registry skopeo umoci podman buildah gpg gpg-agent gpgv apache2-utils openssl criu \
-  nginx-light attr libcap2-bin socat \
+  nginx-light attr libcap2-bin socat sudo \
   xfsprogs btrfs-progs zfs-fuse e2fsprogs faketime apparmor tinyproxy-bin prometheus zsh fish python3-kubernetes
 # What else a guest needs to be a node for every test, and what its machine needs on this side.
 GUEST_SYSTEM_PACKAGES := dmsetup thin-provisioning-tools zfs-fuse xfsprogs btrfs-progs e2fsprogs attr socat
