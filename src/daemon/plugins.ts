@@ -29,6 +29,8 @@ import { hostMounts } from "../linux/mounts.ts";
 import { hostNamespaces } from "../linux/namespaces.ts";
 import { hostProcesses } from "../linux/processes.ts";
 import { programPath } from "../linux/program-path.ts";
+import { systemdCgroups } from "../linux/systemd-cgroups.ts";
+import { systemdUnits } from "../linux/systemd-units.ts";
 import type { Metadata } from "../metadata/contract.ts";
 import { openMetadata } from "../metadata/open.ts";
 import { openPodNetwork } from "../network/cni/open.ts";
@@ -116,7 +118,7 @@ export async function openNode(
     await openMetadata(paths.database, { idle: 0, committed: watch.committed }),
     (open) => open.close(),
   );
-  const host = await openHost(opened.use(new HostThread(HOST_THREAD_IDLE_MS)), bootId);
+  const host = await openHost(opened.use(new HostThread(HOST_THREAD_IDLE_MS)), bootId, config);
   const { mounts, cgroups, namespaces } = host;
   const workers = new SnapshotWorkers({ atMost: UNPACKING_THREADS, idle: THREAD_IDLE_MS });
   // Comparing may take long: it must not be in the way of pulls.
@@ -185,6 +187,7 @@ export async function openNode(
   });
   const spec = await openSpecBuilder(config, {
     cgroups,
+    processes: host.processes,
     labels,
     apparmor,
     runtime,
@@ -253,14 +256,17 @@ function imageAdmission(config: Config, paths: Paths, processes: Processes): Ima
 }
 
 /** The kernel's ports. Calls that would block the daemon are made on `thread`. */
-async function openHost(thread: HostThread, bootId: BootId): Promise<HostParts> {
+async function openHost(thread: HostThread, bootId: BootId, config: Config): Promise<HostParts> {
   const mounts = hostMounts();
+  const processes = hostProcesses();
+  const cgroups = await hostCgroups(thread);
+  const isSystemd = config.cgroup.driver === "systemd";
   return {
-    processes: hostProcesses(),
+    processes,
     launcher: new Launcher(),
     files: hostFiles(thread),
     mounts,
-    cgroups: await hostCgroups(thread),
+    cgroups: isSystemd ? systemdCgroups(cgroups, systemdUnits(processes, config.runtime.path)) : cgroups,
     namespaces: hostNamespaces(thread, mounts),
     bootId,
   };

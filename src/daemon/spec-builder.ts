@@ -4,7 +4,8 @@ import type { Config } from "../config/schema.ts";
 import type { ContainerBook } from "../container/parts.ts";
 import { createSpecBuilder } from "../container/spec/builder.ts";
 import { readHostFacts } from "../container/spec/host.ts";
-import type { Apparmor, Cgroups, FileLabels } from "../linux/contract.ts";
+import type { Apparmor, Cgroups, FileLabels, Processes } from "../linux/contract.ts";
+import { scopesHaveOomPolicy } from "../linux/systemd-units.ts";
 import type { ContainerRuntime } from "../runtime/contract.ts";
 import type { CdiDirectories } from "../spec/cdi/directories.ts";
 
@@ -13,6 +14,7 @@ export async function openSpecBuilder(
   config: Config,
   parts: {
     cgroups: Cgroups;
+    processes: Processes;
     labels: FileLabels;
     apparmor: Apparmor;
     runtime: ContainerRuntime;
@@ -21,12 +23,14 @@ export async function openSpecBuilder(
   },
 ): Promise<ReturnType<typeof createSpecBuilder>> {
   const { runtime, containers } = parts;
+  const isSystemd = config.cgroup.driver === "systemd";
+  const oomPolicy = isSystemd && (await scopesHaveOomPolicy(parts.processes, config.runtime.path));
   return createSpecBuilder({
     config,
     cdi: parts.cdi,
     labels: parts.labels,
     apparmor: parts.apparmor,
-    host: await readHostFacts(parts.cgroups),
+    host: await readHostFacts(parts.cgroups, oomPolicy),
     features: (handler) => {
       const probe = runtime.probes().find((one) => one.handler === handler);
       return {

@@ -2,6 +2,7 @@ import { readdir, rm, rmdir } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { throwIfEnded } from "../base/deadline.ts";
 import type { ContainerId, PodSandboxId, SnapshotKey } from "../base/ids.ts";
+import { slicePath } from "../linux/slice.ts";
 import type { Snapshotter } from "../snapshot/contract.ts";
 import type { NodeParts } from "./plugins.ts";
 
@@ -79,10 +80,10 @@ async function sweepPods(node: NodeParts, signal: AbortSignal): Promise<void> {
 /** Only below berth's own parent: what lies below a caller's is found by the container's id. */
 async function sweepCgroups(node: NodeParts, signal: AbortSignal): Promise<void> {
   const { config, host, log, watch } = node;
-  if (config.cgroup.driver !== "cgroupfs") return;
-  const parent = join("/", config.cgroup.parent);
-  for (const cgroup of await host.cgroups.below(parent)) {
-    const id = /^(?:berth-|crio-)?([0-9a-f]{64})$/.exec(basename(cgroup))?.[1];
+  const { driver, parent } = config.cgroup;
+  const own = driver === "systemd" ? slicePath(parent) : join("/", parent);
+  for (const cgroup of await host.cgroups.below(own)) {
+    const id = /(?:^|-)([0-9a-f]{64})(?:\.slice|\.scope)?$/.exec(basename(cgroup))?.[1];
     if (id === undefined || isKnown(id, node)) continue;
     log.warn({ cgroup }, "taking away a cgroup that no record knows");
     watch.stray("cgroup");

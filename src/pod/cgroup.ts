@@ -2,7 +2,7 @@ import { basename, join } from "node:path";
 import type { PodSandboxId } from "../base/ids.ts";
 import { cgroupNaming } from "../config/cgroup-naming.ts";
 import type { Config } from "../config/schema.ts";
-import { expandSlice } from "../linux/slice.ts";
+import { slicePath, unitBelow } from "../linux/slice.ts";
 import type { PodAttempt } from "./parts.ts";
 import type { PodSandboxRecord } from "./state.ts";
 
@@ -13,10 +13,10 @@ const REMOVE_WAIT_MS = 2_000;
  * The pod's cgroup as a path from the root of the hierarchies: the parent that the caller made for this pod, or one of
  * berth's own.
  */
-function podCgroup(id: PodSandboxId, cgroupParent: string, config: Config["cgroup"]): string {
-  const parent = cgroupParent === "" ? config.parent : cgroupParent;
-  const path = config.driver === "systemd" ? expandSlice(parent) : join("/", parent);
-  return cgroupParent === "" && config.driver === "cgroupfs" ? join(path, id) : path;
+function podCgroup(id: PodSandboxId, cgroupParent: string, { driver, parent }: Config["cgroup"]): string {
+  const isOwn = cgroupParent === "";
+  if (driver === "cgroupfs") return isOwn ? join("/", parent, id) : join("/", cgroupParent);
+  return slicePath(isOwn ? unitBelow(parent, `${id}.slice`) : cgroupParent);
 }
 
 /** Where the pod's monitors live: a leaf, as cgroup v2 wants processes only there. */
@@ -25,8 +25,11 @@ export function monitorCgroup(record: Pick<PodSandboxRecord, "id" | "cgroup" | "
 }
 
 /**
- * The cgroups of a new pod. One that cAdvisor shall take for CRI-O's has its monitors where CRI-O has a pod's own process,
- * of whose group cAdvisor asks for the pod's network.
+ * The cgroups of a new pod. With cgroupfs its monitors are in its own. With systemd those of all pods share a scope, in
+ * which berth may make groups by hand: a scope for each pod would cost each its start (docs/decisions/0330).
+ *
+ * A pod that cAdvisor shall take for CRI-O's has its monitors where CRI-O has a pod's own process, of whose group cAdvisor
+ * asks for the pod's network.
  */
 export function newPodCgroups(
   id: PodSandboxId,
@@ -34,16 +37,28 @@ export function newPodCgroups(
   config: Pick<Config, "cgroup" | "kubelet">,
 ): Pick<PodSandboxRecord, "cgroup" | "monitorCgroup"> {
   const cgroup = podCgroup(id, cgroupParent, config.cgroup);
-  const { owner } = cgroupNaming(config);
-  return owner === "berth" ? { cgroup } : { cgroup, monitorCgroup: join(cgroup, `${owner}-${id}`) };
+  const { owner, driver } = cgroupNaming(config);
+  const isSystemd = driver === "systemd";
+  if (owner === "crio") {
+    return { cgroup, monitorCgroup: join(cgroup, isSystemd ? `${owner}-${id}.scope` : `${owner}-${id}`) };
+  }
+  return isSystemd ? { cgroup, monitorCgroup: join(monitorsScope(config.cgroup), id) } : { cgroup };
 }
 
-function isOwn(record: PodSandboxRecord): boolean {
-  return record.cgroup.endsWith(`/${record.id}`);
+/** The scope of all pods' monitors, with systemd: `/berth.slice/berth-monitors.scope`. */
+function monitorsScope({ parent }: Pick<Config["cgroup"], "parent">): string {
+  return join(slicePath(parent), unitBelow(parent, "monitors.scope"));
 }
 
+function isOwn({ id, cgroup }: PodSandboxRecord): boolean {
+  return basename(cgroup, ".slice").endsWith(id);
+}
+
+/** With systemd and cgroup v2, a scope begins with its first process: the monitors' is not made here. */
 export async function createPodCgroup(record: PodSandboxRecord, { host }: PodAttempt): Promise<void> {
-  await host.cgroups.create(monitorCgroup(record));
+  const isSystemd = host.config.cgroup.driver === "systemd";
+  if (isSystemd && isOwn(record)) await host.cgroups.create(record.cgroup);
+  if (!isSystemd || host.cgroups.version === 1) await host.cgroups.create(monitorCgroup(record));
 }
 
 /** The caller's cgroup is left to the caller. */
@@ -52,14 +67,20 @@ export async function removePodCgroup(
   { host }: PodAttempt,
   signal: AbortSignal,
 ): Promise<void> {
-  const cgroup = isOwn(record) ? record.cgroup : monitorCgroup(record);
-  await host.cgroups.killAll(cgroup, signal);
-  await host.cgroups.remove(cgroup, REMOVE_WAIT_MS);
+  for (const cgroup of [monitorCgroup(record), ...(isOwn(record) ? [record.cgroup] : [])]) {
+    await host.cgroups.killAll(cgroup, signal);
+    await host.cgroups.remove(cgroup, REMOVE_WAIT_MS);
+  }
+}
+
+/** The cgroup of the pod's init. */
+export function podInitCgroup(record: PodSandboxRecord, driver: Config["cgroup"]["driver"]): string {
+  return join(record.cgroup, driver === "systemd" ? `berth-${record.id}.scope` : record.id);
 }
 
 /** The `cgroupsPath` of the OCI config for the pod's init (OCI runtime spec v1.2, config-linux, cgroups path). */
 export function podCgroupsPath(record: PodSandboxRecord, driver: Config["cgroup"]["driver"]): string {
   return driver === "systemd"
     ? `${basename(record.cgroup)}:berth:${record.id}`
-    : join(record.cgroup, record.id);
+    : podInitCgroup(record, driver);
 }

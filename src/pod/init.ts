@@ -6,7 +6,7 @@ import type { FileOwner } from "../linux/contract.ts";
 import { lowestOomScoreAdj } from "../linux/oom-score.ts";
 import { ociMappings } from "../spec/oci-mappings.ts";
 import { type OciConfig, type OciNamespace, oldestOciVersion } from "../spec/oci-runtime.ts";
-import { monitorCgroup, podCgroupsPath } from "./cgroup.ts";
+import { monitorCgroup, podCgroupsPath, podInitCgroup } from "./cgroup.ts";
 import { podNamespaceKinds } from "./namespaces.ts";
 import type { PodAttempt, PodHost } from "./parts.ts";
 import type { PodSandboxRecord } from "./state.ts";
@@ -103,7 +103,7 @@ export async function removePodInit(
   await host.mounts.unmount(pin);
   await rm(pin, { force: true });
   await host.runtime.delete(id, record.handler, signal);
-  await host.cgroups.remove(join(record.cgroup, id), REMOVE_WAIT_MS);
+  await host.cgroups.remove(podInitCgroup(record, host.config.cgroup.driver), REMOVE_WAIT_MS);
   await rm(bundle, { recursive: true, force: true });
 }
 

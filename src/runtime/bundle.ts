@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join, posix } from "node:path";
 import { errnoOf, isSystemError, systemFault } from "../linux/libc.ts";
-import { expandSlice } from "../linux/slice.ts";
+import { slicePath } from "../linux/slice.ts";
 import type { OciConfig } from "../spec/oci-runtime.ts";
 
 /**
@@ -26,5 +26,5 @@ export function cgroupOf(config: OciConfig): string | undefined {
   if (path === undefined || path === "") return undefined;
   const [slice, prefix, name] = path.split(":");
   if (slice === undefined || prefix === undefined || name === undefined) return path;
-  return posix.join(expandSlice(slice), `${prefix}-${name}.scope`);
+  return posix.join(slicePath(slice), `${prefix}-${name}.scope`);
 }

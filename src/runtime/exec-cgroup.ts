@@ -1,11 +1,12 @@
 import { randomBytes } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { join, posix } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Fault } from "../base/fault.ts";
 import type { Ms } from "../base/units.ts";
 import type { Cgroups } from "../linux/contract.ts";
+import { innerCgroup } from "../linux/inner-cgroup.ts";
 import { processIdentity } from "../linux/process-identity.ts";
 
 /** The names of the cgroups that hold a command's processes: a start of the daemon finds what is left by this. */
@@ -64,18 +65,14 @@ function optionsFor(starter: CommandStarter, name: string, controller: string | 
 }
 
 function homeOf(container: string, cgroups: Cgroups): Home {
-  const directories = cgroups.directories(container);
+  const path = innerCgroup(cgroups, container);
+  const directories = cgroups.directories(path);
   const names = cgroups.version === 1 ? ["freezer", "pids", "memory"] : ["unified"];
   for (const controller of names) {
     const directory = directories.get(controller);
     if (directory === undefined) continue;
-    if (cgroups.version === 1) return { controller, path: container, directory };
-    // below a systemd scope, crun puts the container into a group of this name
-    const inner = join(directory, "container");
-    const nested = container.endsWith(".scope") && existsSync(inner);
-    return nested
-      ? { controller: undefined, path: posix.join(container, "container"), directory: inner }
-      : { controller: undefined, path: container, directory };
+    if (cgroups.version === 1) return { controller, path, directory };
+    return { controller: undefined, path, directory };
   }
   throw new Fault("unavailable", `cgroup ${container}: none of ${names.join(", ")} is mounted`);
 }

@@ -5,8 +5,8 @@ import type { UnixNanos } from "../base/units.ts";
 import type { Paths } from "../config/paths.ts";
 import type { Cgroups } from "../linux/contract.ts";
 import { processIdentity } from "../linux/process-identity.ts";
-import { cgroupOf, readBundle } from "./bundle.ts";
 import type { ContainerExit, MonitoredContainer, ProcessIdentity } from "./contract.ts";
+import { wasOomKilled } from "./oom-kills.ts";
 
 /** What is written in place of an exit code when the monitor was lost. */
 export const lostNote = "255 monitorLost";
@@ -25,7 +25,8 @@ export function recordedExit(id: ContainerId, paths: Paths, cgroups: Cgroups): C
   const [code, lost] = noted.text.trim().split(" ");
   if (lost !== undefined) return { id, code: 255, at: noted.at, cause: "monitorLost" };
   const exit = { id, code: exitCode(code), at: noted.at };
-  return { ...exit, cause: exit.code !== 0 && wasOomKilled(id, paths, cgroups) ? "oomKilled" : "exited" };
+  const isOom = exit.code !== 0 && wasOomKilled(id, exit.code, paths, cgroups);
+  return { ...exit, cause: isOom ? "oomKilled" : "exited" };
 }
 
 /** The exit, once container or monitor are gone: of a monitor that is lost, what is known is that it is over. */
@@ -58,33 +59,4 @@ function readNote(file: string): { text: string; at: UnixNanos } | undefined {
 function exitCode(text: string | undefined): number {
   const code = Number(text);
   return Number.isInteger(code) && code >= 0 && code <= 255 ? code : 255;
-}
-
-/**
- * conmon's note, or the kernel's own count: conmon may hear of the exit before it hears of the kill.
- */
-function wasOomKilled(id: ContainerId, paths: Paths, cgroups: Cgroups): boolean {
-  const { bundle, oomFile } = paths.container(id);
-  try {
-    statSync(oomFile);
-    return true;
-  } catch {
-    const config = readBundle(bundle);
-    const cgroup = config === undefined ? undefined : cgroupOf(config);
-    return cgroup !== undefined && oomKills(cgroup, cgroups) > 0;
-  }
-}
-
-function oomKills(cgroup: string, cgroups: Cgroups): number {
-  const directories = cgroups.directories(cgroup);
-  const [controller, name] =
-    cgroups.version === 1 ? ["memory", "memory.oom_control"] : ["unified", "memory.events"];
-  const directory = directories.get(controller);
-  if (directory === undefined) return 0;
-  try {
-    const text = readFileSync(join(directory, name), "latin1");
-    return Number(/^oom_kill ([0-9]+)$/m.exec(text)?.[1] ?? 0);
-  } catch {
-    return 0; // gone with the container
-  }
 }

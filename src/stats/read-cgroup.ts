@@ -1,5 +1,6 @@
 import { nowNanos } from "../base/units.ts";
 import type { Cgroups } from "../linux/contract.ts";
+import { innerCgroup } from "../linux/inner-cgroup.ts";
 import type { CgroupFigures, CgroupStats } from "./contract.ts";
 import {
   type CgroupV1Files,
@@ -24,7 +25,7 @@ export class CgroupReader {
     const file = cgroupFiles(cgroups);
     if (cgroups.version === 2) {
       const files = filesV2(file);
-      this.#read = (cgroup, kind) => parseCgroupV2(files(cgroup, kind));
+      this.#read = (cgroup, kind) => parseCgroupV2(files(innerCgroup(cgroups, cgroup), kind));
     } else {
       const files = filesV1(file);
       this.#read = (cgroup, kind) => parseCgroupV1(files(cgroup, kind));

@@ -9,7 +9,13 @@ import type { Calls } from "../../src/wire/grpc/method.ts";
 import { berthCommand, type CommandResult, runProgram } from "./command.ts";
 import { hostNamespace, type MountNamespace, privateNamespace } from "./mount-namespace.ts";
 import { patience } from "./patience.ts";
-import { makeWorkspace, removeWorkspace, sweepScript, type Workspace } from "./workspace.ts";
+import {
+  type CgroupDriver,
+  makeWorkspace,
+  removeWorkspace,
+  sweepScript,
+  type Workspace,
+} from "./workspace.ts";
 
 const startDeadlineMs = 30_000 * patience;
 const answerDeadlineMs = 5000 * patience;
@@ -19,6 +25,7 @@ export interface DaemonOptions {
   readonly runtime?: "crun" | "runc";
   /** Whose mount namespace: what suits the runtime, one of its own, or the caller's, which must suit it then. */
   readonly mounts?: "suitable" | "own" | "caller's";
+  readonly cgroupDriver?: CgroupDriver;
   readonly extraConfig?: string;
   /** Opens Node's inspector on a free port, so that tests can ask for the daemon's memory. */
   readonly inspect?: boolean;
@@ -50,6 +57,7 @@ export class TestDaemon {
     const workspace = makeWorkspace({
       runtime,
       extraConfig: options.extraConfig ?? "",
+      ...(options.cgroupDriver === undefined ? {} : { cgroupDriver: options.cgroupDriver }),
       ...(options.root === undefined ? {} : { root: options.root }),
     });
     const own = options.mounts === "own" || (runtime === "crun" && options.mounts !== "caller's");

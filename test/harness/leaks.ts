@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { TestDaemon } from "./daemon.ts";
 import { patience } from "./patience.ts";
@@ -72,7 +72,11 @@ async function foundOnHost(daemon: TestDaemon): Promise<string[]> {
   const { stdout: rules } = await daemon.inside("sh", "-c", "iptables-save -t nat 2>/dev/null");
   return [
     ...mounts.map((target) => `mount ${target}`),
-    ...lines(groups).map((path) => `cgroup ${path}`),
+    ...lines(groups)
+      // systemd ends it in its own time once the last monitor has ended
+      .filter((path) => !path.endsWith("-monitors.scope"))
+      .map((path) => `cgroup ${path}`),
+    ...(await unitsOf(daemon)),
     ...processesOf(daemon),
     ...leases.map((address) => `lease of ${address}`),
     ...lines(veths).map((link) => `interface ${link}`),
@@ -81,6 +85,15 @@ async function foundOnHost(daemon: TestDaemon): Promise<string[]> {
       namesIn(join(workspace.state, name)).map((found) => `${name}/${found}`),
     ),
   ];
+}
+
+/** systemd's slices and scopes of pods. */
+async function unitsOf(daemon: TestDaemon): Promise<string[]> {
+  const { cgroupDriver, cgroupParent } = daemon.workspace;
+  if (cgroupDriver !== "systemd") return [];
+  const pattern = `${basename(cgroupParent, ".slice")}-*.slice`;
+  const list = ["list-units", "--all", "--plain", "--no-legend", pattern];
+  return lines((await daemon.inside("systemctl", ...list)).stdout).map((unit) => `unit ${unit}`);
 }
 
 function processesOf(daemon: TestDaemon): string[] {

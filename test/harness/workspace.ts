@@ -1,8 +1,10 @@
 import { execFileSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { patience } from "./patience.ts";
+
+export type CgroupDriver = "cgroupfs" | "systemd";
 
 /** What sets one test file's berth apart from every other on the host: directories, cgroup, bridge, subnet. */
 export interface Workspace {
@@ -10,6 +12,8 @@ export interface Workspace {
   readonly root: string;
   readonly state: string;
   readonly socket: string;
+  readonly cgroupDriver: CgroupDriver;
+  /** Its pods' parent, as a path from the root of the hierarchies. */
   readonly cgroupParent: string;
   readonly bridge: string;
   readonly networkName: string;
@@ -26,13 +30,20 @@ export interface Workspace {
 /** What a test wants different in the daemon's configuration: TOML, appended. */
 export interface WorkspaceOptions {
   readonly runtime: "crun" | "runc";
+  /** If unset, what BERTH_TEST_CGROUP_DRIVER says, or cgroupfs. */
+  readonly cgroupDriver?: CgroupDriver;
   readonly extraConfig?: string;
   /** Another place than below the workspace's directory for what the daemon keeps, such as a file system of its own. */
   readonly root?: string;
 }
 
 /** Makes the directories and the configuration. Short names: a socket's path is limited to 107 bytes. */
-export function makeWorkspace({ runtime, extraConfig = "", root }: WorkspaceOptions): Workspace {
+export function makeWorkspace({
+  runtime,
+  cgroupDriver = process.env.BERTH_TEST_CGROUP_DRIVER === "systemd" ? "systemd" : "cgroupfs",
+  extraConfig = "",
+  root,
+}: WorkspaceOptions): Workspace {
   const directory = mkdtempSync("/tmp/berth-");
   chmodSync(directory, 0o711); // as below /run: pods' own users pass through
   const unique = randomBytes(3);
@@ -42,7 +53,8 @@ export function makeWorkspace({ runtime, extraConfig = "", root }: WorkspaceOpti
     root: root ?? join(directory, "root"),
     state: join(directory, "state"),
     socket: join(directory, "berth.sock"),
-    cgroupParent: `/berth-test-${tag}`,
+    cgroupDriver,
+    cgroupParent: cgroupDriver === "systemd" ? `/berth_test_${tag}.slice` : `/berth-test-${tag}`,
     bridge: `bt-${tag}`,
     networkName: `berth-test-${tag}`,
     subnet: `10.${100 + ((unique[0] ?? 0) % 100)}.${unique[1] ?? 0}`,
@@ -93,7 +105,8 @@ socket = "${workspace.socket}"
 group = ""
 
 [cgroup]
-parent = "${workspace.cgroupParent}"
+driver = "${workspace.cgroupDriver}"
+parent = "${workspace.cgroupDriver === "systemd" ? basename(workspace.cgroupParent) : workspace.cgroupParent}"
 
 [runtime]
 default = "${runtime}"
@@ -112,13 +125,15 @@ ${extra}`;
  * A shell script that ends and takes away what runs or is mounted of a workspace, whatever state its user left it in. It
  * has to run where the mounts are.
  */
-export function sweepScript({ cgroupParent, directory, networkName }: Workspace): string {
+export function sweepScript({ cgroupDriver, cgroupParent, directory, networkName }: Workspace): string {
+  const stop = cgroupDriver === "systemd" ? `systemctl stop ${basename(cgroupParent)}` : ":";
   return `
     rules=$(iptables-save -t nat | grep -F '"${networkName}\\"')
     echo "$rules" | sed -n 's/^-A/-D/p' | while read -r rule; do eval "iptables -t nat $rule"; done
     echo "$rules" | grep -o 'CNI-[0-9a-f]*' | sort -u | xargs -r -n1 iptables -t nat -X
     for procs in $(find /sys/fs/cgroup/*${cgroupParent} /sys/fs/cgroup${cgroupParent} -name cgroup.procs 2>/dev/null)
     do for pid in $(cat $procs 2>/dev/null); do kill -9 $pid 2>/dev/null; done; done
+    ${stop}
     for try in 1 2 3 4 5 6 7 8 9 10
     do
       awk '$5 ~ "^${directory}/" { print $5 }' /proc/self/mountinfo | sort -r | xargs -r -n1 umount -l 2>/dev/null

@@ -1,4 +1,5 @@
-import type { OciConfigInput } from "./input.ts";
+import type { LinuxResources } from "../../spec/cri/resources.ts";
+import type { HostFacts, OciConfigInput } from "./input.ts";
 
 /**
  * Annotations by which runtimes take orders: systemd properties, hooks, handlers, paths of other programs. They
@@ -14,12 +15,15 @@ export function ociAnnotations({
   config,
   pod,
   image,
-}: Pick<OciConfigInput, "config" | "pod" | "image">): Record<string, string> {
+  settings,
+  host,
+}: Pick<OciConfigInput, "config" | "pod" | "image" | "settings" | "host">): Record<string, string> {
   const given = Object.entries(config.annotations).filter(
     ([key]) => key !== "" && !runtimeOrders.some((prefix) => key.startsWith(prefix)),
   );
   return {
     ...Object.fromEntries(given),
+    ...(settings.cgroups.driver === "systemd" ? scopeProperties(config.resources, host) : {}),
     "io.kubernetes.cri.container-type": "container",
     "io.kubernetes.cri.container-name": config.metadata.name,
     "io.kubernetes.cri.image-name": config.image.userSpecifiedImage || image.name,
@@ -27,5 +31,23 @@ export function ociAnnotations({
     "io.kubernetes.cri.sandbox-name": pod.config.metadata.name,
     "io.kubernetes.cri.sandbox-namespace": pod.config.metadata.namespace,
     "io.kubernetes.cri.sandbox-uid": pod.config.metadata.uid,
+  };
+}
+
+/**
+ * What crun and runc ask systemd for with the container's scope, in the notation of GVariant. A scope that failed is
+ * forgotten at once. Only the container's own limit bounds its processes: crun asks for none, and systemd's default would
+ * count. Where all processes are to die of the first that lacks memory, systemd has to know: it would write that file of
+ * the scope again as it is reloaded.
+ */
+function scopeProperties(
+  { unified }: LinuxResources,
+  { scopesHaveOomPolicy }: Pick<HostFacts, "scopesHaveOomPolicy">,
+): Record<string, string> {
+  const diesWhole = scopesHaveOomPolicy && unified?.["memory.oom.group"] === "1";
+  return {
+    "org.systemd.property.CollectMode": "'inactive-or-failed'",
+    "org.systemd.property.TasksMax": "uint64 18446744073709551615",
+    ...(diesWhole ? { "org.systemd.property.OOMPolicy": "'kill'" } : {}),
   };
 }

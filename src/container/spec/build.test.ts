@@ -81,6 +81,24 @@ test("cgroups by driver", () => {
   );
 });
 
+test("scopes are asked for so that nothing of them stays, and only the container's limits count", () => {
+  const settings = { ...exampleInput.settings, cgroups: { driver: "systemd", owner: "berth" } as const };
+  const ofScope = (unified: Record<string, string>, scopesHaveOomPolicy: boolean) => {
+    const config = { ...exampleConfig, resources: { unified } };
+    const host = { ...exampleInput.host, scopesHaveOomPolicy };
+    const { annotations = {} } = build({ config, host, settings });
+    return Object.entries(annotations).flatMap(([key, value]) =>
+      key.startsWith("org.systemd.property.")
+        ? [`${key.slice("org.systemd.property.".length)}=${value}`]
+        : [],
+    );
+  };
+  const always = ["CollectMode='inactive-or-failed'", "TasksMax=uint64 18446744073709551615"];
+  assert.deepEqual(ofScope({}, true), always);
+  assert.deepEqual(ofScope({ "memory.oom.group": "1" }, true), [...always, "OOMPolicy='kill'"]);
+  assert.deepEqual(ofScope({ "memory.oom.group": "1" }, false), always);
+});
+
 test("cgroups named as CRI-O's", () => {
   const pod = { ...examplePod, cgroup: "/kubepods/pod1" };
   for (const [driver, group, path] of [

@@ -9,8 +9,12 @@ import type { HostFacts, KernelVersion } from "./input.ts";
 
 type HostCgroups = Pick<Cgroups, "version" | "directories">;
 
-/** Reads what this host and this process can do. None of it changes while the daemon runs. */
-export async function readHostFacts(cgroups: HostCgroups): Promise<HostFacts> {
+/**
+ * Reads what this host and this process can do. None of it changes while the daemon runs.
+ *
+ * @param scopesHaveOomPolicy what systemd says; false where it is not asked for cgroups
+ */
+export async function readHostFacts(cgroups: HostCgroups, scopesHaveOomPolicy: boolean): Promise<HostFacts> {
   const [status, mayRaise] = await readStatus();
   const [selinux, hugepageSizes, swap, oomScoreAdjMin, rlimitMax, cgroup2Options] = await Promise.all([
     exists("/sys/fs/selinux/enforce"),
@@ -28,6 +32,7 @@ export async function readHostFacts(cgroups: HostCgroups): Promise<HostFacts> {
     selinux,
     hugepageSizes,
     swap,
+    scopesHaveOomPolicy,
     oomScoreAdjMin,
     rlimitMax,
     architecture: architectureName(process.arch),

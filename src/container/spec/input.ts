@@ -86,6 +86,8 @@ export interface HostFacts {
   readonly hugepageSizes: ReadonlySet<string>;
   /** True when the memory controller accounts swap. */
   readonly swap: boolean;
+  /** True when systemd's scopes know what to do when memory ran out (`OOMPolicy`, since 253 and in Debian 12's 252). */
+  readonly scopesHaveOomPolicy: boolean;
   /** The lowest oom_score_adj that the daemon may give to a process. */
   readonly oomScoreAdjMin: number;
   /** The highest hard limits that the daemon may set, by `RLIMIT_NOFILE` and the like; absent: any. */

@@ -7,6 +7,7 @@ import { processIdentity } from "../../linux/process-identity.ts";
 import { missingProgram } from "../../linux/program-fault.ts";
 import type { CreateRequest, MonitoredContainer } from "../contract.ts";
 import { identityOf } from "../identity-of.ts";
+import { notePodKills } from "../oom-kills.ts";
 import { prepareLog } from "../prepare-log.ts";
 import { criuErrorsIn } from "./criu.ts";
 import { deleteContainer } from "./delete.ts";
@@ -36,6 +37,7 @@ export async function createContainer(
 ): Promise<MonitoredContainer> {
   requirePrograms(request.handler, parts);
   if (request.logPath !== undefined) await prepareLog(request.logPath, parts.host.files);
+  notePodKills(request.bundle, parts.host.cgroups);
   try {
     const init = await createdByMonitor(request, parts, signal);
     const monitor = recordedMonitor(request.id, parts.paths);

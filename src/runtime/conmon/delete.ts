@@ -6,6 +6,7 @@ import type { ContainerId } from "../../base/ids.ts";
 import type { Ms } from "../../base/units.ts";
 import { cgroupOf, readBundle } from "../bundle.ts";
 import type { RuntimeHost } from "../host.ts";
+import { oomNotes } from "../oom-kills.ts";
 import type { Handler } from "./handlers.ts";
 import { killMonitors, runtimeLog, settleMonitors } from "./monitors.ts";
 import type { ConmonParts } from "./parts.ts";
@@ -93,6 +94,14 @@ async function removeTree(path: string, { files }: RuntimeHost): Promise<void> {
 async function removeTraces(id: ContainerId, { paths, host }: ConmonParts): Promise<void> {
   const { bundle, pidFile, monitorPidFile, exitFile, oomFile } = paths.container(id);
   const inBundle = ["exit", "attach", "ctl", "winsz"].map((name) => join(bundle, name));
-  const left = [pidFile, monitorPidFile, exitFile, oomFile, runtimeLog(bundle), ...inBundle];
+  const left = [
+    pidFile,
+    monitorPidFile,
+    exitFile,
+    oomFile,
+    runtimeLog(bundle),
+    ...oomNotes(bundle),
+    ...inBundle,
+  ];
   await host.files.change(left.map((path) => ({ change: "remove", path })));
 }

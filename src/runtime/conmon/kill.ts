@@ -3,6 +3,7 @@ import { killIfThere } from "../../linux/kill-if-there.ts";
 import { processIdentity } from "../../linux/process-identity.ts";
 import { parseSignal } from "../../spec/signal.ts";
 import { cgroupOf, readBundle } from "../bundle.ts";
+import { noteKill } from "../oom-kills.ts";
 import type { Handler } from "./handlers.ts";
 import { pidIn, recordedMonitor } from "./monitors.ts";
 import type { ConmonParts } from "./parts.ts";
@@ -29,6 +30,7 @@ export async function kill(
   signal: AbortSignal,
 ): Promise<void> {
   const { number, name } = parseSignal(request.signalName);
+  if (number === 9) noteKill(parts.paths.container(request.id).bundle);
   if (handler.kind !== "other" && (await signalled(request, number, parts, signal))) return;
   const { id, all } = request;
   const args = ["kill", ...(all ? ["--all"] : []), id, name.startsWith("SIGRT") ? String(number) : name];

@@ -2,6 +2,7 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { ContainerId } from "../../base/ids.ts";
 import type { Cgroups } from "../../linux/contract.ts";
+import { innerCgroup } from "../../linux/inner-cgroup.ts";
 import type { OciResources } from "../../spec/oci-runtime.ts";
 import type { RuntimeHost } from "../host.ts";
 import type { Handler } from "./handlers.ts";
@@ -37,7 +38,7 @@ export async function update(
 async function liftQuota(cgroup: string, cgroups: Cgroups): Promise<void> {
   const [controller, name, none] =
     cgroups.version === 1 ? ["cpu", "cpu.cfs_quota_us", "-1"] : ["unified", "cpu.max", "max"];
-  const directory = cgroups.directories(cgroup).get(controller);
+  const directory = cgroups.directories(innerCgroup(cgroups, cgroup)).get(controller);
   if (directory !== undefined) await writeFile(join(directory, name), none, { flag: "r+" });
 }
 

@@ -5,7 +5,7 @@ import { describeFault } from "../../base/fault.ts";
 import type { Ms } from "../../base/units.ts";
 import type { Config } from "../../config/schema.ts";
 import { reapOrphan } from "../../linux/orphans.ts";
-import { expandSlice } from "../../linux/slice.ts";
+import { slicePath } from "../../linux/slice.ts";
 import type { UserMappings } from "../../spec/cri/security.ts";
 import { ociMappings } from "../../spec/oci-mappings.ts";
 import type { OciConfig, OciMount } from "../../spec/oci-runtime.ts";
@@ -98,7 +98,7 @@ function probeGroup({ driver, parent }: Config["cgroup"], id: string): { cgroups
     const path = posix.join("/", parent, id);
     return { cgroupsPath: path, path };
   }
-  return { cgroupsPath: `${parent}:berth:${id}`, path: posix.join(expandSlice(parent), `berth-${id}.scope`) };
+  return { cgroupsPath: `${parent}:berth:${id}`, path: posix.join(slicePath(parent), `berth-${id}.scope`) };
 }
 
 /** `create` looks the program up, and only `start` would run it: an empty file will do. */

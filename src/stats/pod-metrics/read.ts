@@ -1,5 +1,6 @@
 import { readdirSync } from "node:fs";
 import type { Cgroups } from "../../linux/contract.ts";
+import { innerCgroup } from "../../linux/inner-cgroup.ts";
 import { type FileText, fieldOf } from "../fields.ts";
 import { parseCgroupV1, parseCgroupV2 } from "../parse-cgroup.ts";
 import { filesV1, filesV2 } from "../read-cgroup.ts";
@@ -20,7 +21,8 @@ export class CgroupMetricsReader {
     pageSizes: readonly string[] = hugePageSizes(),
   ) {
     const file = cgroupFiles(cgroups);
-    this.#read = cgroups.version === 2 ? readerV2(file, pageSizes) : readerV1(file, pageSizes);
+    const read = cgroups.version === 2 ? readerV2(file, pageSizes) : readerV1(file, pageSizes);
+    this.#read = (cgroup) => read(innerCgroup(cgroups, cgroup));
     this.#memory = file("memory");
     this.#oomEvents = cgroups.version === 2 ? "memory.events" : "memory.oom_control";
   }

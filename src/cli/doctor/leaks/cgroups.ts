@@ -1,9 +1,9 @@
-import { readdirSync, readFileSync } from "node:fs";
-import { join, sep } from "node:path";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { basename, join, sep } from "node:path";
 import { cgroupNaming } from "../../../config/cgroup-naming.ts";
 import type { Config } from "../../../config/schema.ts";
 import { parseMountinfo } from "../../../linux/mountinfo.ts";
-import { expandSlice } from "../../../linux/slice.ts";
+import { slicePath } from "../../../linux/slice.ts";
 import type { Leak } from "./leak.ts";
 import { type Records, unaccounted } from "./records.ts";
 
@@ -25,7 +25,7 @@ export function leakedCgroups(config: Config, records: Records): Leak[] {
 
 /** The group below which berth puts pods that name none, as a path from the root of the hierarchies. */
 export function ownParent({ cgroup }: Config): string {
-  return cgroup.driver === "systemd" ? expandSlice(cgroup.parent) : join("/", cgroup.parent);
+  return cgroup.driver === "systemd" ? slicePath(cgroup.parent) : join("/", cgroup.parent);
 }
 
 /** Every group below which pods' groups may be. */
@@ -50,11 +50,19 @@ function leakedBelow(hierarchy: string, cgroup: string, named: RegExp, records: 
     const where = join(hierarchy, path);
     const pids = processesIn(where);
     const holds = pids.length === 0 ? "" : ` (holds pid ${pids.slice(0, 8).join(", ")})`;
-    const kill = pids.length === 0 ? "" : `kill -9 ${pids.join(" ")}; `;
-    return [
-      { what: "cgroup", where, why: `${why}${holds}`, remedy: `${kill}find ${where} -depth -type d -delete` },
-    ];
+    return [{ what: "cgroup", where, why: `${why}${holds}`, remedy: removalOf(where, pids) }];
   });
+}
+
+/** The commands that kill what is in a group and remove it; a slice or scope is systemd's to remove. */
+export function removalOf(where: string, pids: readonly string[]): string {
+  if (isUnit(where)) return `systemctl stop ${basename(where)}`;
+  const kill = pids.length === 0 ? "" : `kill -9 ${pids.join(" ")}; `;
+  return `${kill}find ${where} -depth -type d -delete`;
+}
+
+function isUnit(where: string): boolean {
+  return /\.(slice|scope)$/.test(where) && existsSync("/run/systemd/system");
 }
 
 /** A group may stay while its container is kept: what counts then is that no process runs in it (see processes). */

@@ -9,11 +9,13 @@ import { leakedPassing } from "./passing.ts";
 import { leakedProcesses } from "./processes.ts";
 import { type Owner, type Records, readRecords, united } from "./records.ts";
 import { leakedStorage } from "./storage.ts";
+import { leakedUnits } from "./units.ts";
 
 /** What each looks at; the order is the one in which leaks are best removed. */
 const looks: readonly ((config: Config, records: Records) => Leak[] | Promise<Leak[]>)[] = [
   leakedProcesses,
   leakedCgroups,
+  leakedUnits,
   leakedMounts,
   leakedNetwork,
   leakedStorage,

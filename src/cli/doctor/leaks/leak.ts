@@ -1,6 +1,15 @@
 /** Something on the host that berth made and that no record accounts for any more. */
 export interface Leak {
-  readonly what: "mount" | "directory" | "cgroup" | "process" | "snapshot" | "network" | "record" | "file";
+  readonly what:
+    | "mount"
+    | "directory"
+    | "cgroup"
+    | "unit"
+    | "process"
+    | "snapshot"
+    | "network"
+    | "record"
+    | "file";
   /** Where it is: a path, a pid, an address. With `what`, its identity from one look to the next. */
   readonly where: string;
   /** Whose it was, and why that does not account for it. */

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { pathsOf } from "../../../config/paths.ts";
 import type { Config } from "../../../config/schema.ts";
 import { connectionError } from "../ask-daemon.ts";
-import { groupsIn, hierarchies, ownParent, parentsOf, processesIn } from "./cgroups.ts";
+import { groupsIn, hierarchies, ownParent, parentsOf, processesIn, removalOf } from "./cgroups.ts";
 import type { Leak } from "./leak.ts";
 import { namesIn } from "./names-in.ts";
 
@@ -40,9 +40,7 @@ function groupsOf(directory: string, isOwn: boolean): Leak[] {
     const meaning = meaningOf(name, isOwn);
     if (meaning === undefined) return groupsOf(where, isOwn);
     const pids = processesIn(where);
-    const kill = pids.length === 0 ? "" : `kill -9 ${pids.join(" ")}; `;
-    const remedy = `${kill}find ${where} -depth -type d -delete`;
-    return [{ what: "cgroup", where, why: `${meaning}; ${takenAway}`, remedy }];
+    return [{ what: "cgroup", where, why: `${meaning}; ${takenAway}`, remedy: removalOf(where, pids) }];
   });
 }
 

@@ -113,6 +113,7 @@ const exampleHost: HostFacts = {
   selinux: false,
   hugepageSizes: new Set(["2MB"]),
   swap: true,
+  scopesHaveOomPolicy: true,
   oomScoreAdjMin: -1000,
   rlimitMax: new Map(),
   architecture: "amd64",

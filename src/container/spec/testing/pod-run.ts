@@ -51,7 +51,7 @@ export async function startPodRun(runtime: string): Promise<PodRun> {
   const namespaces = hostNamespaces(thread, hostMounts());
   const request = { directory: at("ns"), kinds: ["net", "ipc", "uts"], hostname: "pod-host" } as const;
   await namespaces.pin({ ...request, sysctls: {} });
-  const facts = await readHostFacts(cgroups);
+  const facts = await readHostFacts(cgroups, false);
   const pod = makePod(host, runtime);
   const { security } = pod.config;
   const builder = createSpecBuilder(specParts(runtime, facts, at("cdi")));
