@@ -12,6 +12,7 @@ import { lockFile } from "../linux/lock-file.ts";
 import { recoverPodSandboxes } from "../pod/recover.ts";
 import type { GrpcServer } from "../wire/grpc/server.ts";
 import { apiParts } from "./api-parts.ts";
+import { watchClock } from "./clock-watch.ts";
 import { watchExits } from "./exits.ts";
 import { releaseWhenResting } from "./idle-memory.ts";
 import type { Metrics } from "./metrics/open.ts";
@@ -84,6 +85,7 @@ export async function startDaemon(
   warmNamespaces(node, log);
   void loadApparmorProfile(node, log);
   opened.use(releaseWhenResting());
+  opened.use(watchClock(log));
   const all = opened.move();
   return {
     async change(changed) {

@@ -69,6 +69,9 @@ export function leaseOn(digest: Digest, parts: ImageParts): LeaseRecord | undefi
   return undefined;
 }
 
-function isGood({ id, bootId, until }: LeaseRecord, { store, work }: ImageParts): boolean {
-  return bootId === store.bootId && (until > nowNanos() || work.pins.has(id));
+function isGood({ id, bootId, until }: LeaseRecord, parts: ImageParts): boolean {
+  const { store, work } = parts;
+  if (bootId !== store.bootId) return false;
+  // One that ends later than any may was begun by a clock that has been set back since.
+  return work.pins.has(id) || (until > nowNanos() && until <= expiry(parts));
 }

@@ -103,9 +103,10 @@ export class StatsCollector {
     kind: CgroupKind,
     rates: CpuRates<Id>,
   ): CgroupReading | undefined {
+    const at = process.hrtime.bigint();
     const cgroup = this.#cgroups.read(target.cgroup, kind);
     if (cgroup === undefined) return undefined;
-    const usageNanoCores = rates.rate(target.id, cgroup);
+    const usageNanoCores = rates.rate(target.id, cgroup, at);
     return usageNanoCores === undefined ? { cgroup } : { cgroup, usageNanoCores };
   }
 

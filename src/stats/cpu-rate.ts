@@ -24,8 +24,12 @@ export class CpuRates<Id extends string> {
   readonly #samples = new Map<Id, Sample>();
   #pruned = 0n;
 
-  /** Undefined at the first reading, and when the group was made anew. */
-  rate(id: Id, { at, cpu }: Pick<CgroupStats, "at" | "cpu">): bigint | undefined {
+  /**
+   * Undefined at the first reading, and when the group was made anew.
+   *
+   * @param at when it was read, on the clock of process.hrtime: the node's may be set
+   */
+  rate(id: Id, { cpu }: Pick<CgroupStats, "cpu">, at: bigint): bigint | undefined {
     this.#prune(at);
     if (cpu === undefined) return undefined;
     const before = this.#samples.get(id);

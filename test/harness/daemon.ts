@@ -33,6 +33,8 @@ export interface DaemonOptions {
   readonly root?: string;
   /** Another `berth` than the one under test. */
   readonly command?: string;
+  /** Added to its environment. */
+  readonly env?: Readonly<Record<string, string>>;
   /** A shell script for its mount namespace that is run before it is started. */
   readonly prepare?: (workspace: Workspace) => string;
 }
@@ -120,6 +122,7 @@ export class TestDaemon {
       ...process.env,
       BERTH_FAULT: `@${this.#faultFile}`,
       ...(this.#options.inspect ? { NODE_OPTIONS: "--inspect=127.0.0.1:0" } : {}),
+      ...this.#options.env,
     };
     const child = spawn(program, args, { stdio: ["ignore", log, log], env });
     closeSync(log);

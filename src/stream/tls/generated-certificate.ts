@@ -21,13 +21,15 @@ const earlierMs: Ms = 3_600_000;
  * @param address what clients connect to
  */
 export function generatedCertificate(directory: string, address: string): CertificateSource {
-  let last: { readonly pair: KeyPair; readonly until: number } | undefined;
+  let last: { readonly pair: KeyPair; readonly from: number; readonly until: number } | undefined;
   return {
     read() {
       const now = Date.now();
-      if (last !== undefined && last.until - now > renewDays * dayMs) return last.pair;
+      // Made while the clock was ahead, it is not valid yet once that is set right.
+      if (last !== undefined && last.from <= now && last.until - now > renewDays * dayMs) return last.pair;
       const pair = keptPair(directory, address, now) ?? newPair(directory, address, now);
-      last = { pair, until: checkedCertificate(pair).validToDate.getTime() };
+      const { validFromDate, validToDate } = checkedCertificate(pair);
+      last = { pair, from: validFromDate.getTime(), until: validToDate.getTime() };
       return pair;
     },
   };
