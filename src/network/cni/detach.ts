@@ -4,6 +4,7 @@ import { type PodAttachments, unreadable } from "./attachment-store.ts";
 import { type Attachment, checkAttachment, deleteAttachment } from "./chain.ts";
 import { dropLeases } from "./leases.ts";
 import { endLeftoverPlugins } from "./leftover-plugins.ts";
+import { dropMasquerade } from "./masquerade.ts";
 import { firstPinned } from "./netns.ts";
 import type { CniParts } from "./parts.ts";
 
@@ -57,6 +58,7 @@ async function detachStored(
   const pinned = firstPinned([netns, pod.netns]);
   for (const attachment of pod.attachments.toReversed()) {
     await deleteAttachment(attachment, pinned, parts.host, signal);
+    await dropMasquerade(attachment, parts.host, signal);
   }
   if (stored !== unreadable) return;
   const leases = await dropLeases(

@@ -239,3 +239,17 @@ test("an abandoned pod's rules go, too, though the pod is long gone", { skip }, 
   while ((await real.workspace.keptNetns()).length > 0) await sleep(20, undefined, { signal: unhurried() });
   assert.deepEqual(await real.traces(), before);
 });
+
+test("rules go whose interface went before them: a DEL that was cut off, or the pod's own doing", {
+  skip,
+}, async () => {
+  await using real = await bridged(portmap);
+  const network = await real.open();
+  const before = await real.traces();
+  const [cut, flushed] = [await real.pod(), await real.pod()];
+  for (const pod of [cut, flushed]) await network.attach(pod, unhurried());
+  await real.within(cut.netns, "ip", "link", "delete", "eth0");
+  await real.within(flushed.netns, "ip", "address", "flush", "dev", "eth0");
+  for (const pod of [cut, flushed]) await network.detach(pod.id, pod.netns, unhurried());
+  assert.deepEqual(await real.traces(), before);
+});

@@ -1,0 +1,74 @@
+import { createHash } from "node:crypto";
+import { isIP } from "node:net";
+import { Fault } from "../../base/fault.ts";
+import { type CniRawResult, parseCniResult } from "../../spec/cni-result.ts";
+import type { Attachment } from "./chain.ts";
+import type { PluginHost } from "./plugin.ts";
+
+const maxOutput = 2 ** 24;
+/** As iptables has it, less its end. */
+const chainLength = 28;
+
+/**
+ * Takes back what the bridge and ptp plugins with `ipMasq` may have left in iptables. Their DEL (1.1.1) removes the pod's
+ * interface, and then the rules for the addresses that it had: one that was cut off between the two, or a pod that has
+ * changed its interface itself, would leave rules for good, however often DEL is repeated.
+ *
+ * @throws {Fault} unavailable when there is something that can't be taken back; deadline or cancelled as the signal says
+ */
+export async function dropMasquerade(
+  { config, containerId, result }: Attachment,
+  host: PluginHost,
+  signal: AbortSignal,
+): Promise<void> {
+  if (!config.plugins.some(({ ipMasq }) => ipMasq === true)) return;
+  const chain = masqueradeChain(config.name, containerId);
+  for (const program of programsFor(result)) {
+    const nat = (...args: readonly string[]) => runIptables(program, args, host, signal);
+    if ((await nat("-S", chain)) === undefined) continue;
+    const jumps = ((await nat("-S", "POSTROUTING")) ?? "")
+      .split("\n")
+      .filter((rule) => rule.endsWith(`-j ${chain}`));
+    for (const rule of jumps) await nat("-D", ...words(rule).slice(1));
+    await nat("-F", chain);
+    if ((await nat("-X", chain)) === undefined)
+      throw new Fault("unavailable", `network "${config.name}": ${program} can't remove the chain ${chain}`);
+  }
+}
+
+/** Of the families that the pod has addresses of; of both when nobody knows. */
+function programsFor(result: CniRawResult | undefined): readonly string[] {
+  const both = ["iptables", "ip6tables"];
+  if (result === undefined) return both;
+  const families = parseCniResult(JSON.stringify(result)).addresses.map(({ address }) => isIP(address));
+  return both.filter((_, index) => families.includes(index === 0 ? 4 : 6));
+}
+
+/** As the plugins' `utils.FormatChainName` has it. */
+function masqueradeChain(network: string, containerId: string): string {
+  const hash = createHash("sha512").update(`${network}${containerId}`).digest("hex");
+  return `CNI-${hash}`.slice(0, chainLength);
+}
+
+/** @returns what it printed; undefined when it failed, or isn't there: then nothing can be of it */
+async function runIptables(
+  program: string,
+  args: readonly string[],
+  { processes, env }: PluginHost,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  const command = { path: program, args: ["-w", "-t", "nat", ...args], env, maxOutput };
+  try {
+    const { code, stdout } = await processes.run(command, signal);
+    return code === 0 ? Buffer.from(stdout).toString() : undefined;
+  } catch (error) {
+    if (error instanceof Fault && error.kind === "notFound") return undefined;
+    throw error;
+  }
+}
+
+/** The words of a rule as `iptables -S` prints it. */
+function words(rule: string): string[] {
+  const found = rule.match(/"(?:\\.|[^"\\])*"|\S+/g) ?? [];
+  return found.map((word) => (word.startsWith('"') ? word.slice(1, -1).replace(/\\(.)/g, "$1") : word));
+}
