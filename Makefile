@@ -1,13 +1,13 @@
 # make run    starts a daemon, runs a pod from an image made here, shows it
 # make stop   takes all of that away again
-# make dist   installs the command below PREFIX (/usr/local), without the sources
+# make dist   installs command and service below PREFIX (/usr/local), without the sources; make deb makes a package of that
 # make bench  berth beside Debian's containerd; BENCH="--quick …" hands options on (docs/benchmarks.md)
 # make test   everything that CI runs; test-full adds the long loops; conformance runs critest,
 #             kubelet a real kubelet, stargz a real stargz-snapshotter; test-guest all of test/e2e in guests with a
 #             node's kernel (docs/guest.md), test-guest-short what test has of that; guest-shell gives a shell in one
 SHELL := /bin/sh
 .DELETE_ON_ERROR:
-.PHONY: install dist install-test install-guest check unit e2e test test-full test-guest \
+.PHONY: install dist deb install-test install-guest check unit e2e test test-full test-guest \
   test-guest-short guest-shell \
   guest-node-packages guest-test-packages conformance kubelet stargz bench run stop clean
 
@@ -15,7 +15,7 @@ SHELL := /bin/sh
 RUN_PACKAGES := crun runc conmon containernetworking-plugins iptables isal busybox-static \
   golang-github-containers-common catatonit iproute2 util-linux curl ca-certificates libatomic1
 TEST_PACKAGES := containerd docker-registry skopeo umoci podman buildah gpg gpg-agent gpgv apache2-utils openssl criu \
-  nginx-light attr libcap2-bin socat sudo \
+  nginx-light attr libcap2-bin socat sudo systemd \
   xfsprogs btrfs-progs zfs-fuse e2fsprogs faketime apparmor tinyproxy-bin prometheus zsh fish python3-kubernetes
 # What else a guest needs to be a node for every test, and what its machine needs on this side.
 GUEST_SYSTEM_PACKAGES := dmsetup thin-provisioning-tools zfs-fuse xfsprogs btrfs-progs e2fsprogs attr socat
@@ -38,6 +38,10 @@ install:
 # Installs what runs on a node, without the sources' types and what only development needs: PREFIX/lib/berth.
 dist: install
 	@packaging/install/install.sh "$(DESTDIR)" "$(PREFIX)"
+
+# A Debian package of the same, in .berth.
+deb: install
+	@packaging/deb/build.sh "$(RUN_PACKAGES)"
 
 install-test:
 	@packaging/dev/install-packages.sh $(RUN_PACKAGES) $(TEST_PACKAGES) $(NPM_PACKAGES) $(KUBECTL_PACKAGE)

@@ -31,6 +31,7 @@ export const defineConfig: Define = (command) => {
   });
   defineDefault(command.command("default"));
   defineShow(command.command("show"));
+  defineCheck(command.command("check"));
 };
 
 function defineDefault(command: Command): void {
@@ -65,6 +66,27 @@ function defineShow(command: Command): void {
     )
     .option("--config <file>", "berth's configuration file")
     .action(() => show(command.optsWithGlobals()));
+}
+
+function defineCheck(command: Command): void {
+  addManual(command, {
+    description:
+      "Reads the settings as the daemon would if it were started now, or told to read them again, and tells all mistakes at " +
+      "once. `systemctl reload berth` does this first.",
+    examples: [
+      ["berth config check && systemctl restart berth", "Only with settings that it can start with."],
+    ],
+    exits: [
+      ["0", "There is no mistake."],
+      ["1", "There are; standard error has a line for each."],
+    ],
+  })
+    .description("look for mistakes in the settings")
+    .option("--config <file>", "berth's configuration file")
+    .action(() => {
+      const { files } = loadConfig({ config: command.optsWithGlobals<ShowOptions>().config });
+      process.stdout.write(`no mistakes in ${files.length === 0 ? "the defaults" : files.join(", ")}\n`);
+    });
 }
 
 function show({ output, config: file }: ShowOptions): void {

@@ -52,6 +52,7 @@ export async function main(args: readonly string[], { serve }: Surroundings): Pr
   } catch (error) {
     if (interruption.code !== undefined) return interruption.code;
     const code = tellFailure(error);
+    if (code === exitCodes.unreachable) await tellOfService(open);
     return code !== 0 && running?.handsOnExits ? exitCodes.notRun : code;
   } finally {
     for (const runtime of open) runtime.close();
@@ -86,6 +87,15 @@ async function programFor(args: readonly string[], context: CommandContext): Pro
     if (asked.has(name)) (await load())(command, context);
   }
   return program;
+}
+
+/** What the service manager knows of a daemon that did not answer. */
+async function tellOfService(asked: readonly Runtime[]): Promise<void> {
+  const { serviceAdvice } = await import("./service-advice.ts");
+  for (const { endpoint } of asked) {
+    const advice = await serviceAdvice(endpoint);
+    if (advice !== undefined) process.stderr.write(`${complaint(advice)}\n`);
+  }
 }
 
 /** commander's "error: unknown option '--al'\n(Did you mean --all?)" on one line. */

@@ -9,7 +9,8 @@ export const defineServe: Define = (command, context) => {
     description:
       "Runs the daemon in the foreground until it gets SIGTERM or SIGINT. Containers run on when it " +
       "ends, however it ends, and the next one finds them. One daemon can run for each state directory. " +
-      "The log goes to standard output. Under systemd, readiness is told to the service manager.",
+      "The log goes to standard output, or to systemd's journal; readiness, status and a watchdog's pings go to the service " +
+      "manager that asks for them.",
     examples: [
       ["berth serve", "With /etc/berth/config.toml, if there is one."],
       ["berth serve --root /srv/a --state /run/a --config /etc/a.toml", "Another daemon on the same host."],

@@ -6,6 +6,7 @@ import { settingsOf } from "./settings-of.ts";
 const reloadable: readonly string[] = [
   "log.level",
   "apparmor",
+  "apparmor",
   "image.pinned",
   "registry.configPath",
   "registry.credentialsFile",

@@ -2,7 +2,7 @@ import type { Ms } from "../base/units.ts";
 import type { ServiceManager } from "../linux/service-manager.ts";
 
 /** How often the status is looked at; what nobody changed is not told again. */
-const statusEveryMs: Ms = 10_000;
+const statusEveryMs: Ms = 5_000;
 /** Of the watchdog's time: a ping that the manager missed is followed by another long before it is up. */
 const pingsInInterval = 2;
 const pingsAfterMiss = 20;

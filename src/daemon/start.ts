@@ -4,6 +4,7 @@ import type { Logger } from "pino";
 import type { ApiParts } from "../api/parts.ts";
 import { createApiServer } from "../api/server.ts";
 import { describeFault } from "../base/fault.ts";
+import { version } from "../base/version.ts";
 import { type Paths, pathsOf } from "../config/paths.ts";
 import type { Config } from "../config/schema.ts";
 import { recoverContainers } from "../container/recover.ts";
@@ -104,7 +105,7 @@ function statusOf({ podSandboxes, containers, paths }: NodeParts): string {
     Iterator.from(records).reduce((sum, { state }) => sum + (state.kind === kind ? 1 : 0), 0);
   const pods = count(podSandboxes.list(), "ready");
   const running = count(containers.list(), "running");
-  return `serves ${paths.socket}: ${pods} ${pods === 1 ? "pod" : "pods"} ready, ${running} ${running === 1 ? "container" : "containers"} running`;
+  return `berth ${version} serves ${paths.socket}: ${pods} ${pods === 1 ? "pod" : "pods"} ready, ${running} ${running === 1 ? "container" : "containers"} running`;
 }
 
 /** Without them, nothing of what they need is loaded: it takes memory. */

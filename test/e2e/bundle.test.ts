@@ -68,8 +68,9 @@ test("a command that asks the daemon loads nothing that is slow to load", async 
 });
 
 test("an installed tree runs pods, of its bundles alone", privileged, async () => {
-  const tree = join(scratch, "usr/lib/berth");
+  const tree = join(scratch, "usr/lib/berth/releases/one");
   mkdirSync(join(tree, "bin"), { recursive: true });
+  writeFileSync(join(scratch, "usr/lib/berth/release"), "one\n");
   for (const file of ["bin/berth", "package.json"]) copyFileSync(join(root, file), join(tree, file));
   symlinkSync(join(root, "node_modules"), join(tree, "node_modules"));
   await Promise.all([

@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
+import { version } from "../../src/base/version.ts";
 import { DatagramReceiver } from "../../src/linux/testing/datagram-receiver.ts";
 import { TestDaemon } from "../harness/daemon.ts";
 import { busyboxImage, importBusybox } from "../harness/images.ts";
@@ -50,7 +51,7 @@ describe("what the daemon tells a service manager, and its containers don't know
     const ready = await notice(/^READY=1\n/);
     assert.equal(
       ready,
-      `READY=1\nSTATUS=serves ${daemon.workspace.socket}: 0 pods ready, 0 containers running`,
+      `READY=1\nSTATUS=berth ${version} serves ${daemon.workspace.socket}: 0 pods ready, 0 containers running`,
     );
     await notice(/^WATCHDOG=1$/);
     await notice(/^WATCHDOG=1$/);

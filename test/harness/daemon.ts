@@ -39,6 +39,9 @@ export interface DaemonOptions {
   readonly prepare?: (workspace: Workspace) => string;
 }
 
+/** What helpers need of a daemon, however it was started. */
+export type DaemonCalls = Pick<TestDaemon, "workspace" | "pods" | "images" | "berth">;
+
 /** A real daemon with directories, cgroup and bridge of its own, which tests may kill and start again. */
 export class TestDaemon {
   readonly workspace: Workspace;

@@ -1,13 +1,13 @@
 import { join } from "node:path";
 import { busyboxLayer, directory, file } from "../images/busybox.ts";
 import { writeOciArchive } from "../images/image.ts";
-import type { TestDaemon } from "./daemon.ts";
+import type { DaemonCalls } from "./daemon.ts";
 
 /** Debian's busybox with users and groups. */
 export const busyboxImage = "test.berth.example/busybox:1";
 
 /** Gives the daemon the busybox image without a registry. */
-export async function importBusybox(daemon: TestDaemon): Promise<void> {
+export async function importBusybox(daemon: DaemonCalls): Promise<void> {
   const path = join(daemon.workspace.directory, "busybox.tar");
   await writeOciArchive(
     {

@@ -10,7 +10,7 @@ import {
   NamespaceMode,
   PodSandboxConfig,
 } from "../../src/wire/gen/runtime.v1.ts";
-import type { TestDaemon } from "./daemon.ts";
+import type { DaemonCalls } from "./daemon.ts";
 import { patience } from "./patience.ts";
 
 type PodOverrides = Parameters<typeof PodSandboxConfig.create>[0];
@@ -18,7 +18,7 @@ type ContainerOverrides = Parameters<typeof ContainerConfig.create>[0];
 
 /** A pod's configuration as a kubelet would send it, with its own uid and log directory. */
 export function podConfig(
-  daemon: Pick<TestDaemon, "workspace">,
+  daemon: Pick<DaemonCalls, "workspace">,
   name: string,
   overrides: PodOverrides = {},
 ): PodSandboxConfig {
@@ -65,7 +65,7 @@ export interface MadePod {
 }
 
 export async function runPod(
-  daemon: TestDaemon,
+  daemon: DaemonCalls,
   name: string,
   overrides: PodOverrides = {},
 ): Promise<MadePod> {
@@ -76,7 +76,7 @@ export async function runPod(
 
 /** Creates and starts a container. @returns its id */
 export async function runContainer(
-  daemon: TestDaemon,
+  daemon: DaemonCalls,
   pod: MadePod,
   config: ContainerConfig,
 ): Promise<string> {
@@ -89,18 +89,18 @@ export async function runContainer(
   return containerId;
 }
 
-export async function removePod(daemon: TestDaemon, id: string): Promise<void> {
+export async function removePod(daemon: DaemonCalls, id: string): Promise<void> {
   await daemon.pods.stopPodSandbox({ podSandboxId: id });
   await daemon.pods.removePodSandbox({ podSandboxId: id });
 }
 
 /** Stops and removes every pod that the daemon knows. */
-export async function removeAllPods(daemon: TestDaemon): Promise<void> {
+export async function removeAllPods(daemon: DaemonCalls): Promise<void> {
   const { items } = await daemon.pods.listPodSandbox({});
   await Promise.all(items.map(({ id }) => removePod(daemon, id)));
 }
 
-export async function containerStatus(daemon: TestDaemon, containerId: string): Promise<ContainerStatus> {
+export async function containerStatus(daemon: DaemonCalls, containerId: string): Promise<ContainerStatus> {
   const { status } = await daemon.pods.containerStatus({ containerId, verbose: false });
   if (status === undefined) throw new Error(`container ${containerId} has no status`);
   return status;
@@ -108,7 +108,7 @@ export async function containerStatus(daemon: TestDaemon, containerId: string): 
 
 /** Waits until the container has ended. */
 export async function exited(
-  daemon: TestDaemon,
+  daemon: DaemonCalls,
   containerId: string,
   withinMs = 15_000,
 ): Promise<ContainerStatus> {
