@@ -77,8 +77,8 @@ describe("what the service manager is told", () => {
   test("a ping that the manager could not take is followed by another soon", (t) => {
     using service = open({ WATCHDOG_USEC: "60000000" });
     t.mock.timers.enable({ apis: ["setTimeout"] });
-    const other = takeServiceManager({ NOTIFY_SOCKET: receiver.path });
-    while (other?.tell("OTHERS=1")); // until its queue is full
+    // Until its queue is full: each sender may have only so much on its way.
+    while (takeServiceManager({ NOTIFY_SOCKET: receiver.path })?.tell("OTHERS=1"));
     service.ready(() => "");
     receiver.takeTexts();
     t.mock.timers.tick(3000);

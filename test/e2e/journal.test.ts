@@ -11,7 +11,8 @@ const writer = fileURLToPath(new URL("../harness/write-log.ts", import.meta.url)
 /** A real journald with a /run of its own; then what the journal holds of `berth`. */
 const script = `
 mount -t tmpfs tmpfs /run
-mkdir -p /run/systemd/journal /run/log/journal
+mkdir -p /run/systemd/journal /run/systemd/journald.conf.d /run/log/journal
+printf '[Journal]\\nStorage=volatile\\n' >/run/systemd/journald.conf.d/storage.conf
 /lib/systemd/systemd-journald 2>/dev/null &
 until [ -S /run/systemd/journal/socket ]; do sleep 0.02; done
 "$1" --disable-warning=ExperimentalWarning "$2" $! >&2

@@ -26,6 +26,13 @@ ln -s pts/ptmx /run/dev/ptmx
 : >/run/dev/console
 mount --bind "$directory/console" /run/dev/console
 mount --rbind /run/dev /dev
+# It raises these for the whole host.
+for limit in net/unix/max_dgram_qlen fs/file-max fs/nr_open; do
+  cat /proc/sys/$limit >/run/$(basename $limit)
+  mount --bind /run/$(basename $limit) /proc/sys/$limit
+done
+mkdir /run/systemd/journald.conf.d
+printf "[Journal]\nStorage=volatile\n" >/run/systemd/journald.conf.d/storage.conf
 mount --make-rshared /
 cd /lib/systemd/system
 cp basic.target local-fs.target multi-user.target network.target shutdown.target sockets.target sysinit.target \
