@@ -40,7 +40,7 @@ describe("a full disk", privileged, () => {
         [
           smallExt4(workspace.root, "72M", "-N 3000"),
           smallTmpfs(workspace.state, "size=16m"),
-          smallTmpfs(workspace.logs, "size=8m"),
+          smallTmpfs(workspace.logs, "size=8m,nr_inodes=1000"),
         ].join("\n"),
     });
     ({ root, state, logs } = daemon.workspace);
@@ -187,6 +187,23 @@ describe("a full disk", privileged, () => {
       10_000,
       async () => (await logOf(pod)).length > before.length + 1000 || undefined,
     );
+    await removePod(daemon, pod.id);
+  });
+
+  test("logs without inodes: one that is to be begun anew goes on in the old file, and the container runs on", async () => {
+    const pod = await runPod(daemon, "rotating");
+    const containerId = await runContainer(daemon, pod, shellConfig("main", busyboxImage, talking));
+    await fillDisk(daemon, logs, "inodes");
+    const log = join(pod.config.logDirectory, "main.log");
+    await daemon.inside("mv", log, `${log}.1`);
+    await assert.rejects(daemon.pods.reopenContainerLog({ containerId }), {
+      kind: "exhausted",
+      message: /beginning its log anew: ENOSPC/,
+    });
+    assert.equal((await containerStatus(daemon, containerId)).state, ContainerState.CONTAINER_RUNNING);
+    await emptyDisk(daemon, logs);
+    await daemon.pods.reopenContainerLog({ containerId });
+    await eventually("the new file", 10_000, async () => /line/.test(await logOf(pod)) || undefined);
     await removePod(daemon, pod.id);
   });
 

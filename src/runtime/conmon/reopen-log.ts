@@ -1,11 +1,12 @@
 import { constants, readdirSync, statSync } from "node:fs";
-import { access, chmod, open } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { chmod, open } from "node:fs/promises";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { throwIfEnded } from "../../base/deadline.ts";
 import { Fault } from "../../base/fault.ts";
 import type { ContainerId } from "../../base/ids.ts";
 import type { Paths } from "../../config/paths.ts";
+import { systemFault } from "../../linux/libc.ts";
 import { monitoredBy, recordedMonitor } from "./monitors.ts";
 
 /** conmon's control message (type, height, width): open the log anew. */
@@ -16,8 +17,8 @@ const logMode = 0o640;
  * Has the monitor open its log file anew after it was renamed, and waits until it has. Does nothing when the file was
  * not renamed: conmon would put an empty one in its place.
  *
- * @throws {Fault} wrongState when the container has ended; notFound when the log's directory is gone, as conmon would
- *   end over it
+ * @throws {Fault} wrongState when the container has ended; notFound when the log's directory is gone, exhausted
+ *   or internal when it takes no new file: the log goes on in the old one
  */
 export async function reopenLog(id: ContainerId, paths: Paths, signal: AbortSignal): Promise<void> {
   const monitor = recordedMonitor(id, paths);
@@ -27,9 +28,7 @@ export async function reopenLog(id: ContainerId, paths: Paths, signal: AbortSign
   }
   const { logPath } = monitored;
   if (logPath === undefined || holds(monitor, logPath)) return;
-  await access(dirname(logPath)).catch((error: unknown) => {
-    throw new Fault("notFound", `container ${id}: log directory ${dirname(logPath)}`, { cause: error });
-  });
+  await makeNext(logPath, id);
   await send(join(paths.container(id).bundle, "ctl"), id);
   for (let wait = 1; !holds(monitor, logPath); wait = Math.min(wait * 2, 50)) {
     throwIfEnded(signal, `waiting for the monitor of container ${id} to open its log anew`);
@@ -37,6 +36,16 @@ export async function reopenLog(id: ContainerId, paths: Paths, signal: AbortSign
     await sleep(wait);
   }
   await chmod(logPath, logMode);
+}
+
+/** The file that conmon opens and gives the log's name: where it can't be made, conmon ends, and the container with it. */
+async function makeNext(logPath: string, id: ContainerId): Promise<void> {
+  const next = `${logPath}.tmp`;
+  try {
+    await (await open(next, constants.O_WRONLY | constants.O_CREAT | constants.O_NOFOLLOW, logMode)).close();
+  } catch (error) {
+    throw systemFault(`container ${id}: beginning its log anew`, error, { path: next });
+  }
 }
 
 /** True while the process has the very file open that lies at `path` now. */
