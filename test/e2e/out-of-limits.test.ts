@@ -17,6 +17,7 @@ import { endDaemon } from "../harness/end-daemon.ts";
 import { busyboxImage, importBusybox } from "../harness/images.ts";
 import {
   containerStatus,
+  eventually,
   type MadePod,
   podConfig,
   removePod,
@@ -60,6 +61,22 @@ describe("a daemon without files, processes or programs", privileged, () => {
     daemon.pods.runPodSandbox({ config: podConfig(daemon, name), runtimeHandler: "" });
   const exec = () => daemon.pods.execSync({ containerId: container, cmd: ["echo", "here"], timeout: 10n });
 
+  /** Has the daemon in a cgroup of its own meanwhile, which may be limited. */
+  async function inGroup(controller: string, work: (group: string) => Promise<void>): Promise<void> {
+    const own = `/sys/fs/cgroup/${controller}`;
+    const hierarchy = existsSync(own) ? own : "/sys/fs/cgroup";
+    const group = `${hierarchy}${daemon.workspace.cgroupParent}-daemon`;
+    const { pid } = daemon;
+    mkdirSync(group);
+    try {
+      writeFileSync(join(group, "cgroup.procs"), String(pid));
+      await work(group);
+    } finally {
+      if (existsSync(`/proc/${pid}`)) writeFileSync(join(hierarchy, "cgroup.procs"), String(pid));
+      await eventually("the group to be empty", 10_000, async () => isRemoved(group) || undefined);
+    }
+  }
+
   /** All is as if nothing had been. */
   async function isWell(name: string): Promise<void> {
     assert.equal((await exec()).stdout.toString(), "here\n");
@@ -86,13 +103,9 @@ describe("a daemon without files, processes or programs", privileged, () => {
   });
 
   test("no more processes and threads: calls say so, and removing goes on when there are some", async () => {
-    const pids = existsSync("/sys/fs/cgroup/pids") ? "/sys/fs/cgroup/pids" : "/sys/fs/cgroup";
-    const group = `${pids}${daemon.workspace.cgroupParent}-daemon`;
-    mkdirSync(group);
     const stopped = await runPod(daemon, "half-removed");
     await runContainer(daemon, stopped, shellConfig("main", busyboxImage, "sleep 999"));
-    try {
-      writeFileSync(join(group, "cgroup.procs"), String(daemon.pid));
+    await inGroup("pids", async (group) => {
       const limit = (most: string) => writeFileSync(join(group, "pids.max"), most);
       limit(String(readdirSync(`/proc/${daemon.pid}/task`).length));
       const full = { kind: "exhausted", message: /EAGAIN.*pids\.max of its cgroup \(TasksMax=/ };
@@ -102,10 +115,24 @@ describe("a daemon without files, processes or programs", privileged, () => {
       limit("max");
       await removePod(daemon, stopped.id);
       await isWell("no-processes");
-    } finally {
-      writeFileSync(join(pids, "cgroup.procs"), String(daemon.pid));
-      rmdirSync(group);
-    }
+    });
+  });
+
+  test("no more memory: the kernel ends the daemon, what runs goes on, and the next one knows it", async () => {
+    const killed = daemon.pid;
+    await inGroup("memory", async (group) => {
+      const file =
+        ["memory.limit_in_bytes", "memory.max"].find((name) => existsSync(join(group, name))) ?? "";
+      writeFileSync(join(group, file), String(2 << 20));
+      const asking = Array.from({ length: 50 }, () =>
+        daemon.pods.status({ verbose: true }).catch(() => undefined),
+      );
+      await Promise.all(asking);
+      assert.equal(await daemon.ended(), null); // by a signal
+    });
+    assert.equal(existsSync(`/proc/${killed}`), false);
+    await daemon.launch();
+    await isWell("no-memory");
   });
 
   for (const name of ["conmon", "crun"]) {
@@ -126,3 +153,14 @@ describe("a daemon without files, processes or programs", privileged, () => {
     });
   }
 });
+
+/** False while the kernel still has a process that was killed in it. */
+function isRemoved(group: string): boolean {
+  try {
+    rmdirSync(group);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "EBUSY") return false;
+    throw error;
+  }
+}
