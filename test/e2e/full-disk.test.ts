@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
+import { startImageServer } from "../../src/image/testing/image-server.ts";
+import { makeImage, randomLayer } from "../../src/registry/testing/made-image.ts";
 import { ContainerState, ImageSpec } from "../../src/wire/gen/runtime.v1.ts";
 import { TestDaemon } from "../harness/daemon.ts";
 import { endDaemon } from "../harness/end-daemon.ts";
@@ -19,7 +21,7 @@ import {
   shellConfig,
 } from "../harness/pods.ts";
 import { privileged } from "../harness/privileged.ts";
-import { emptyDisk, fillDisk, smallExt4, smallTmpfs } from "../harness/small-disk.ts";
+import { emptyDisk, fillDisk, leaveFree, smallExt4, smallTmpfs } from "../harness/small-disk.ts";
 import { file } from "../images/busybox.ts";
 import { writeOciArchive } from "../images/image.ts";
 
@@ -121,6 +123,23 @@ describe("a full disk", privileged, () => {
       await removePod(daemon, pod.id);
     });
   }
+
+  test("a pull that fills the disk gives back what it took; one to a full disk says so at its first file", async () => {
+    await using server = await startImageServer();
+    server.add("large", "1", makeImage([randomLayer("large", 12 << 20, 3)]));
+    server.add("small", "1", makeImage([randomLayer("small", 1 << 20, 4)]));
+    const pull = (name: string) =>
+      daemon.images.pullImage({ image: ImageSpec.create({ image: `${server.host}/${name}:1` }) });
+    const full = { kind: "exhausted", message: /ENOSPC.*\(ext4, .*\) has .* left: berth prune --all/ };
+    await leaveFree(daemon, root, 9);
+    await assert.rejects(pull("large"), full);
+    await pull("small");
+    await daemon.images.removeImage({ image: ImageSpec.create({ image: `${server.host}/small:1` }) });
+    await fillDisk(daemon, root);
+    await assert.rejects(pull("small"), full);
+    await emptyDisk(daemon, root);
+    await pull("small");
+  });
 
   test("images are removed from a full disk, and what was too large comes then", async () => {
     const large = await archive("large", 3_000_000);

@@ -31,6 +31,14 @@ export async function fillDisk(
   assert.notEqual(code, 0, `${directory} takes more`);
 }
 
+/** Takes all of an ext4 but so many MiB. */
+export async function leaveFree(daemon: TestDaemon, directory: string, mebibytes: number): Promise<void> {
+  const rest = `$(($(stat -f -c '%a * %S' ${directory}) - ${mebibytes * 2 ** 20}))`;
+  const take = `mkdir -p ${directory}/ballast && fallocate -l ${rest} ${directory}/ballast/rest`;
+  const { code, stderr } = await daemon.inside("sh", "-c", take);
+  assert.equal(code, 0, stderr);
+}
+
 export async function emptyDisk(daemon: TestDaemon, directory: string): Promise<void> {
   const { code, stderr } = await daemon.inside("rm", "-rf", `${directory}/ballast`, `${directory}/more`);
   assert.equal(code, 0, stderr);
