@@ -10,6 +10,7 @@ import { type ChildExit, ChildExits } from "./child-exits.ts";
 import type { Command, Finished, Processes } from "./contract.ts";
 import { errnoOf, systemFault } from "./libc.ts";
 import { OutputPipe } from "./output-pipe.ts";
+import { unshield } from "./own-oom-score.ts";
 import { closeOnExecPipe, posixSpawnAsync, setNonBlocking } from "./posix-spawn.ts";
 import { programPath } from "./program-path.ts";
 import { Turns } from "./turns.ts";
@@ -107,6 +108,7 @@ async function start(command: Command, file: string, signal: AbortSignal): Promi
     stdout: output.write,
     stderr: errors.write,
   });
+  unshield(pid);
   ourEnds.move();
   return {
     pid,

@@ -9,6 +9,7 @@ import type { ChildExit } from "../../linux/child-exits.ts";
 import type { FileOwner } from "../../linux/contract.ts";
 import type { Launch } from "../../linux/launcher.ts";
 import { systemFault } from "../../linux/libc.ts";
+import { withOomScore } from "../../linux/own-oom-score.ts";
 import { processIdentity } from "../../linux/process-identity.ts";
 import { ociJson } from "../../spec/oci-json.ts";
 import { createExecCgroup, dissolve, type ExecCgroup, gather, killWhole } from "../exec-cgroup.ts";
@@ -50,6 +51,7 @@ export class ExecCommand implements Disposable {
   readonly name: string;
   /** The command's user, as the host has its ids: crun's `exec` leaves its stdio to root. */
   readonly stdioOwner: FileOwner;
+  readonly #oomScore: number | undefined;
   readonly #bundle: string;
   readonly #cgroup: ExecCgroup | undefined;
   readonly #parts: ConmonParts;
@@ -60,6 +62,7 @@ export class ExecCommand implements Disposable {
     this.request = request;
     this.handler = parts.handlers.get(request.handler);
     this.stdioOwner = template.owner;
+    this.#oomScore = template.process.oomScoreAdj;
     this.#parts = parts;
     this.#bundle = parts.paths.container(request.id).bundle;
     this.name = join(this.#bundle, `exec-${randomBytes(6).toString("hex")}`);
@@ -85,19 +88,23 @@ export class ExecCommand implements Disposable {
 
   /** How the runtime is started for it. */
   launch({ consoleSocket, log }: CommandOptions = {}): Launch {
-    const { path, args, env } = this.handler;
+    const { handler } = this;
+    const command = [
+      handler.path,
+      ...handler.args,
+      ...(log === undefined ? [] : [`--log=${log}`]),
+      "--log-format=json",
+      ...["exec", "--detach", "--process", this.#specFile, "--pid-file", this.#pidFile],
+      ...(consoleSocket === undefined ? [] : ["--tty", "--console-socket", consoleSocket]),
+      ...(this.#cgroup?.options ?? []),
+      this.request.id,
+    ];
+    // runc gives the container's score to the command; of crun's, it would be the daemon's.
+    const [path = "", ...args] = handler.kind === "runc" ? command : withOomScore(this.#oomScore, command);
     return {
       path,
-      args: [
-        ...args,
-        ...(log === undefined ? [] : [`--log=${log}`]),
-        "--log-format=json",
-        ...["exec", "--detach", "--process", this.#specFile, "--pid-file", this.#pidFile],
-        ...(consoleSocket === undefined ? [] : ["--tty", "--console-socket", consoleSocket]),
-        ...(this.#cgroup?.options ?? []),
-        this.request.id,
-      ],
-      env,
+      args,
+      env: handler.env,
       cwd: this.#bundle,
       more: [],
       outputOwner: this.stdioOwner,
