@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { version } from "../../src/base/version.ts";
 import { DatagramReceiver } from "../../src/linux/testing/datagram-receiver.ts";
+import { LinuxContainerConfig } from "../../src/wire/gen/runtime.v1.ts";
 import { TestDaemon } from "../harness/daemon.ts";
 import { busyboxImage, importBusybox } from "../harness/images.ts";
 import { eventually, removeAllPods, runContainer, runPod, shellConfig } from "../harness/pods.ts";
@@ -59,15 +60,17 @@ describe("what the daemon tells a service manager, and its containers don't know
 
   test("monitor, container and commands in it have none of that, and limits of their own", async () => {
     const pod = await runPod(daemon, "unaware");
-    const show = "tr '\\0' '\\n' </proc/self/environ; ulimit -S -c; ulimit -H -c";
-    const id = await runContainer(daemon, pod, shellConfig("main", busyboxImage, "sleep 999"));
+    const show =
+      "tr '\\0' '\\n' </proc/self/environ; ulimit -S -c; ulimit -H -c; cat /proc/self/oom_score_adj";
+    const linux = LinuxContainerConfig.create({ resources: { oomScoreAdj: 500n } });
+    const id = await runContainer(daemon, pod, shellConfig("main", busyboxImage, "sleep 999", { linux }));
     const { stdout } = await daemon.pods.execSync({
       containerId: id,
       cmd: ["sh", "-c", show],
       timeout: 10n,
     });
     const said = Buffer.from(stdout).toString();
-    assert.match(said, /\nunlimited\nunlimited\n$/);
+    assert.match(said, /\nunlimited\nunlimited\n500\n$/);
     assert.doesNotMatch(said, /NOTIFY_SOCKET|WATCHDOG/);
     const { info } = await daemon.pods.containerStatus({ containerId: id, verbose: true });
     const init: number = JSON.parse(info.info ?? "{}").pid;
