@@ -4,12 +4,13 @@
 # make bench  berth beside Debian's containerd; BENCH="--quick …" hands options on (docs/benchmarks.md)
 # make test   everything that CI runs; test-full adds the long loops; conformance runs critest,
 #             kubelet a real kubelet, stargz a real stargz-snapshotter; test-guest all of test/e2e in guests with a
-#             node's kernel (docs/guest.md), test-guest-short what test has of that; guest-shell gives a shell in one
+#             node's kernel (docs/guest.md), test-guest-short what test has of that; guest-shell gives a shell in one;
+#             power-cuts cuts the power of a node 20 times (docs/power-cuts.md)
 SHELL := /bin/sh
 .DELETE_ON_ERROR:
 .PHONY: install dist deb install-test install-guest check unit e2e test test-full test-guest \
   test-guest-short guest-shell \
-  guest-node-packages guest-test-packages conformance kubelet stargz bench run stop clean
+  guest-node-packages guest-test-packages conformance kubelet stargz power-cuts bench run stop clean
 
 # What berth needs on a node, and what its tests need besides.
 RUN_PACKAGES := crun runc conmon containernetworking-plugins iptables isal busybox-static \
@@ -17,6 +18,8 @@ RUN_PACKAGES := crun runc conmon containernetworking-plugins iptables isal busyb
 TEST_PACKAGES := containerd docker-registry skopeo umoci podman buildah gpg gpg-agent gpgv apache2-utils openssl criu \
   nginx-light attr libcap2-bin socat sudo systemd \
   xfsprogs btrfs-progs zfs-fuse e2fsprogs faketime apparmor tinyproxy-bin prometheus zsh fish python3-kubernetes
+# What records the writes to a disk, for power cuts: not needed in guests.
+POWER_PACKAGES := qemu-system-common
 # What else a guest needs to be a node for every test, and what its machine needs on this side.
 GUEST_SYSTEM_PACKAGES := dmsetup thin-provisioning-tools zfs-fuse xfsprogs btrfs-progs e2fsprogs attr socat
 GUEST_PACKAGES := qemu-system-x86 mmdebstrap e2fsprogs
@@ -44,7 +47,7 @@ deb: install
 	@packaging/deb/build.sh "$(RUN_PACKAGES)"
 
 install-test:
-	@packaging/dev/install-packages.sh $(RUN_PACKAGES) $(TEST_PACKAGES) $(NPM_PACKAGES) $(KUBECTL_PACKAGE)
+	@packaging/dev/install-packages.sh $(RUN_PACKAGES) $(TEST_PACKAGES) $(POWER_PACKAGES) $(NPM_PACKAGES) $(KUBECTL_PACKAGE)
 	@$(MAKE) --no-print-directory --silent $(BUNDLE)
 
 install-guest:
@@ -88,6 +91,10 @@ kubelet: install-test
 stargz: install-test
 	@test -x "$(STARGZ)" || { echo "make stargz STARGZ=/path/to/containerd-stargz-grpc" >&2; exit 2; }
 	@BERTH_TEST_STARGZ="$(STARGZ)" $(NODE) --test src/snapshot/remote/*.test.ts test/e2e/lazy-images.test.ts
+
+# CUTS, as in --cuts 20 --seed 1, is handed on.
+power-cuts: install-test
+	@$(NODE) --disable-warning=ExperimentalWarning test/power/cuts.ts $(CUTS)
 
 # For test/guest, which asks what to install in there.
 guest-node-packages:

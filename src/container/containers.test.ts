@@ -5,6 +5,7 @@ import { isFault } from "../base/fault.ts";
 import type { ContainerId } from "../base/ids.ts";
 import { openContainers } from "./containers.ts";
 import { createContainer } from "./create.ts";
+import { liveContainers } from "./exits.ts";
 import { recoverContainers } from "./recover.ts";
 import { stopAllOfPod } from "./remove.ts";
 import { containerConfig, podId, RecordingContainerHost } from "./testing/recording-host.ts";
@@ -126,6 +127,8 @@ test("recovery finds unrecorded starts, ends containers of another boot, finishe
     await create("d"),
   ];
   await records.put(old, { ...containers.get(old), bootId: "an earlier boot" as never });
+  const live = [...liveContainers(host.parts.book)].map(({ id }) => id);
+  assert.ok(live.includes(started) && !live.includes(old), "no monitor is asked for one of another boot");
   await containers.remove(leaving, never);
   await records.put(cut, { ...containers.get(cut), state: { kind: "making" } });
   await recoverContainers(host.parts);

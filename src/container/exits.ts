@@ -11,11 +11,13 @@ import { type ContainerRecord, containerExited, type ExitReason } from "./state.
 /** How long an exit may wait for an operation on the same container. */
 const LOCK_WAIT_MS = 600_000;
 
-/** Those whose exits are to be told. */
+/** Those whose exits are to be told. Of containers of another boot, which no monitor knows, the recovery tells. */
 export function* liveContainers({
   records,
-}: Pick<ContainerBook, "records">): Iterable<{ id: ContainerId; container: MonitoredContainer }> {
-  for (const { id, state } of records.values()) {
+  bootId: thisBoot,
+}: Pick<ContainerBook, "records" | "bootId">): Iterable<{ id: ContainerId; container: MonitoredContainer }> {
+  for (const { id, state, bootId } of records.values()) {
+    if (bootId !== thisBoot) continue;
     if (state.kind === "created" || state.kind === "running") yield { id, container: state.process };
   }
 }

@@ -77,6 +77,7 @@ async function syncImages(parts: ImageParts): Promise<void> {
     waiting.filter(({ snapshotter }) => synced.has(snapshotter)),
     parts,
   );
+  await store.syncRecords();
   if (failure !== undefined) throw failure;
   parts.log.debug({ images: waiting.length, ms: performance.now() - began }, "images are durable");
 }

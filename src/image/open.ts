@@ -64,6 +64,7 @@ export async function openImages(options: ImagesOptions): Promise<NodeImages> {
         parseIngestRecord,
       ),
       leases: metadata.table<ImageId, ReturnType<typeof parseLeaseRecord>>("image_leases", parseLeaseRecord),
+      syncRecords: () => metadata.sync(),
       content: await BlobStore.open(options.content),
       fileLists: await FileLists.open(join(options.content, "files")),
       snapshotters,

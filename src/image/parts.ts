@@ -71,6 +71,8 @@ interface ImageStore {
   readonly ingests: RecordTable<string, IngestRecord>;
   /** By the image that is being pulled. */
   readonly leases: RecordTable<ImageId, LeaseRecord>;
+  /** Has the records survive a power cut as they are now. @throws {Fault} as `Metadata.sync` */
+  syncRecords(): Promise<void>;
   readonly content: BlobStore;
   readonly fileLists: FileLists;
   readonly snapshotters: Snapshotters;

@@ -168,6 +168,7 @@ async function removeAll(
   { store, snapshotter, log }: UnpackParts,
 ): Promise<Set<ChainId>> {
   const left = new Set(chains);
+  const reasons = new Map<ChainId, unknown>();
   for (let before = left.size + 1; left.size > 0 && left.size < before; ) {
     before = left.size;
     for (const chain of left) {
@@ -176,9 +177,11 @@ async function removeAll(
         await snapshotter.remove(chain);
         left.delete(chain);
       } catch (err) {
-        log.warn({ err, chain }, "a layer that may be damaged can't be removed yet");
+        reasons.set(chain, err);
       }
     }
   }
+  for (const chain of left)
+    log.warn({ err: reasons.get(chain), chain }, "a layer that may be damaged can't be removed yet");
   return left;
 }

@@ -32,7 +32,10 @@ export interface SetAside {
   readonly reason: string;
 }
 
-/** The daemon's database. One process writes it; a kill at any moment loses at most uncommitted writes. */
+/**
+ * The daemon's database. One process writes it; a kill at any moment loses at most uncommitted writes, a power cut the last
+ * committed ones, too, unless `sync` was called for them.
+ */
 export interface Metadata {
   /**
    * Opens a table, reading all its rows into memory. `parse` gets the decoded JSON (bigints restored) and
@@ -40,5 +43,11 @@ export interface Metadata {
    */
   table<Id extends string, Value>(name: string, parse: (value: unknown) => Value): RecordTable<Id, Value>;
   readonly setAside: readonly SetAside[];
+  /**
+   * Has everything that was committed before the call survive a power cut, too.
+   *
+   * @throws {Fault} internal or exhausted when the file system says so
+   */
+  sync(): Promise<void>;
   close(): Promise<void>;
 }

@@ -1,9 +1,10 @@
 import { existsSync, mkdirSync, renameSync } from "node:fs";
+import { open } from "node:fs/promises";
 import { dirname } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { Fault } from "../base/fault.ts";
 import { fileSystemState } from "../linux/file-system-state.ts";
-import { kindOfErrno } from "../linux/libc.ts";
+import { errnoOf, kindOfErrno, systemFault } from "../linux/libc.ts";
 import { remedyFor } from "../linux/remedy.ts";
 import { givenRoom } from "./disk-reserve.ts";
 import { corruption, errnoOfSqlite, isCorruption } from "./sqlite-error.ts";
@@ -135,6 +136,23 @@ function insert(path: string, rows: readonly Row[]): void {
   database.exec("BEGIN");
   for (const row of rows) put.run(row.kind, row.id, row.value);
   database.exec("COMMIT");
+}
+
+/**
+ * Has what was committed reach the disk: it is in the log, or was synced with the database when it left that. SQLite keeps no
+ * lock on the log's file that closing it could lose.
+ *
+ * @throws {Fault} as the file system says
+ */
+export async function syncLog(path: string): Promise<void> {
+  const log = `${path}-wal`;
+  try {
+    await using file = await open(log, "r");
+    await file.datasync();
+  } catch (error) {
+    if (errnoOf(error) === "ENOENT") return; // nothing was written since the database was closed
+    throw systemFault(`syncing ${log}`, error, { path });
+  }
 }
 
 /** What SQLite says of a database that it can't open, read or write. */

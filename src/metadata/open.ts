@@ -1,7 +1,7 @@
 import { Fault } from "../base/fault.ts";
 import type { Ms } from "../base/units.ts";
 import type { Metadata, RecordTable, SetAside } from "./contract.ts";
-import { type Row, readDatabase } from "./database.ts";
+import { type Row, readDatabase, syncLog } from "./database.ts";
 import { decodeRecord } from "./json.ts";
 import { WrittenTable } from "./table.ts";
 import { Writer } from "./writer.ts";
@@ -45,6 +45,7 @@ export async function openMetadata(path: string, options: MetadataOptions): Prom
       return new WrittenTable(name, writer, records);
     },
     setAside,
+    sync: () => syncLog(path),
     close: () => writer.close(),
   };
 }

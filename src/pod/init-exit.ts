@@ -6,9 +6,10 @@ import { stopPodSandbox } from "./stop.ts";
 /** The processes that hold the PID namespaces of pods, each a container by its pod's id. */
 export function* podInits({
   records,
-}: Pick<PodBook, "records">): Iterable<{ id: ContainerId; container: MonitoredContainer }> {
-  for (const { id, state } of records.values()) {
-    if (state.kind === "ready" && state.init !== undefined)
+  bootId: thisBoot,
+}: Pick<PodBook, "records" | "bootId">): Iterable<{ id: ContainerId; container: MonitoredContainer }> {
+  for (const { id, state, bootId } of records.values()) {
+    if (bootId === thisBoot && state.kind === "ready" && state.init !== undefined)
       yield { id: id as string as ContainerId, container: state.init };
   }
 }

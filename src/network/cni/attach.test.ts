@@ -2,11 +2,12 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
-import { readFile, rm, truncate } from "node:fs/promises";
-import { join } from "node:path";
+import { mkdir, readdir, readFile, rm, truncate, utimes, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describeFault } from "../../base/fault.ts";
+import { bootedAt } from "../../linux/boot-id.ts";
 import { NetworkWorkspace, podToAttach, unhurried } from "../testing/network-workspace.ts";
 
 /** Two scripted plugins in a chain. */
@@ -207,6 +208,32 @@ test("the sweep detaches what has no record, keeps what has, and reads what a po
   assert.deepEqual(await network.attachments(), [known.id]);
   const deleted = (await workspace.calls()).filter(({ command }) => command === "DEL");
   assert.deepEqual(new Set(deleted.map(({ container }) => container)), new Set([unknown.id, cut.id]));
+});
+
+test("the sweep drops leases that an earlier boot left and no DEL can give back, and no others", async () => {
+  await using workspace = await chained();
+  const leases = join(workspace.directory, "leases");
+  const ipam = { type: "host-local", dataDir: leases, ranges: [[{ subnet: "10.9.8.0/24" }]] };
+  await workspace.configure("0.conf", { cniVersion: "1.0.0", name: "leased", type: "first", ipam });
+  const network = await workspace.open();
+  const attached = podToAttach();
+  await network.attach(attached, unhurried());
+  const others = podToAttach().id;
+  const lease = async (address: string, text: string, at: Date) => {
+    const file = join(leases, "leased", address);
+    await mkdir(dirname(file), { recursive: true });
+    await writeFile(file, text);
+    await utimes(file, at, at);
+  };
+  const earlier = new Date((bootedAt() ?? 0) - 60_000);
+  await lease("10.9.8.2", `${attached.id}\r\neth0`, earlier);
+  await lease("10.9.8.3", `${others}\r\neth0`, earlier);
+  await lease("10.9.8.4", "", earlier);
+  await lease("10.9.8.5", `${others}\r\neth0`, new Date());
+  await lease("last_reserved_ip.0", "10.9.8.5", earlier);
+  await network.sweep((id) => id === attached.id, unhurried());
+  const left = (await readdir(join(leases, "leased"))).sort();
+  assert.deepEqual(left, ["10.9.8.2", "10.9.8.5", "last_reserved_ip.0"]);
 });
 
 test("a name that would pose as another argument is refused, and so are annotations that mean nothing", async () => {

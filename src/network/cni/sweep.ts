@@ -1,9 +1,11 @@
 import { deadlineIn, throwIfEnded } from "../../base/deadline.ts";
 import { describeFault } from "../../base/fault.ts";
 import type { PodSandboxId } from "../../base/ids.ts";
+import { bootedAt } from "../../linux/boot-id.ts";
 import { unreadable } from "./attachment-store.ts";
 import { collectGarbage } from "./chain.ts";
 import { detachPod } from "./detach.ts";
+import { dropLeasesBefore } from "./leases.ts";
 import type { CniParts } from "./parts.ts";
 
 /**
@@ -30,8 +32,18 @@ export async function sweepAttachments(
       failed.push({ id, reason });
     }
   }
+  await dropOldLeases(parts);
   if (settings.collectGarbage) await collectAll(parts, signal);
   return failed;
+}
+
+async function dropOldLeases({ store, directory, log }: CniParts): Promise<void> {
+  const boot = bootedAt();
+  if (boot === undefined) return;
+  const networks = (await directory.read()).networks.map(({ config }) => config);
+  const attached = new Set<string>([...(await store.attachedIds()), ...(await store.abandonedIds())]);
+  const leases = await dropLeasesBefore(boot, networks, attached);
+  if (leases.length > 0) log.warn({ leases }, "removed address leases that an earlier boot left");
 }
 
 async function collectAll(parts: CniParts, signal: AbortSignal): Promise<void> {

@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
 import { isIP } from "node:net";
 import { join } from "node:path";
 import { pathsOf } from "../../../config/paths.ts";
@@ -15,6 +15,8 @@ import { type Records, unaccounted } from "./records.ts";
 
 /** Where host-local keeps its leases unless told otherwise. */
 const defaultLeases = "/var/lib/cni/networks";
+/** More than it takes to write a lease that was just made. */
+const writingMs = 60_000;
 
 /** What CNI plugins hold for pods that are over: cached attachments, addresses, rules of portmap and bridge. */
 export function leakedNetwork(config: Config, records: Records): Leak[] {
@@ -61,13 +63,20 @@ function leakedLeases({ name, plugins }: CniNetworkConfig, records: Records): Le
     namesIn(directory).flatMap((address) => {
       const where = join(directory, address);
       const id = isIP(address.replaceAll("_", ":")) === 0 ? undefined : firstLine(where);
-      const why =
-        id === undefined || !/^[0-9a-f]{64}$/.test(id) ? undefined : unaccounted(records, id, "live");
+      const why = id === undefined ? undefined : unusedLease(where, id, records);
       return why === undefined
         ? []
         : [{ what: "network", where, why: `an address: ${why}`, remedy: `rm ${where}` }];
     }),
   );
+}
+
+/** Why a lease is nobody's; undefined when it is somebody's, or of what is no pod of berth's. */
+function unusedLease(file: string, id: string, records: Records): string | undefined {
+  if (/^[0-9a-f]{64}$/.test(id)) return unaccounted(records, id, "live");
+  const isLost =
+    id === "" && Date.now() - (statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? Infinity) > writingMs;
+  return isLost ? "a power cut took what stood in its file" : undefined;
 }
 
 function firstLine(file: string): string | undefined {

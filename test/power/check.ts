@@ -1,0 +1,152 @@
+import assert from "node:assert/strict";
+import { VerifiedState } from "../../src/wire/gen/berth.v1.ts";
+import { ContainerState, ImageSpec, PodSandboxState } from "../../src/wire/gen/runtime.v1.ts";
+import type { TestDaemon } from "../harness/daemon.ts";
+import { assertNoLeaks } from "../harness/leaks.ts";
+import {
+  containerStatus,
+  eventually,
+  exited,
+  removeAllPods,
+  runContainer,
+  runPod,
+  shellConfig,
+} from "../harness/pods.ts";
+import { compareScript } from "./images.ts";
+import type { Asked, LoadImages } from "./load.ts";
+import type { NodeOnDisk } from "./node.ts";
+
+/** How long what goes on beside the API after a start may take. */
+const recoveryMs = 20_000;
+
+/** What was found after a power cut. */
+export interface Found {
+  /** Images that were there at once. */
+  readonly images: number;
+  /** Pods and containers of the boot that ended. */
+  readonly pods: number;
+  readonly containers: number;
+  /** What the daemon said that it took away or dropped, and how often. */
+  readonly said: Readonly<Record<string, number>>;
+}
+
+/** What the daemon had been asked for when the power went. */
+export interface BeforeCut {
+  readonly asked: readonly Asked[];
+  /** Where the log of the disk ended. */
+  readonly position: number;
+}
+
+/**
+ * Fails unless the daemon, which just started by itself, has brought everything in order. At the end all is as `empty` says:
+ * the names below its root on a node where nothing was ever done.
+ */
+export async function checkAfterCut(
+  node: NodeOnDisk,
+  images: LoadImages,
+  before: BeforeCut,
+  empty: readonly string[],
+): Promise<Found> {
+  const { daemon } = node;
+  const there = await tags(daemon);
+  for (const image of promisedImages(before))
+    assert.ok(there.includes(image), `${image} was promised to stay`);
+  const pods = await lastBootsPods(daemon);
+  const containers = await lastBootsContainers(daemon);
+  await assertSound(daemon);
+  await compareFiles(daemon, there);
+  await removeAllPods(daemon);
+  await assertNoLeaksSoon(daemon);
+  await pullAgain(daemon, images);
+  await assertSound(daemon);
+  await compareFiles(daemon, [images.pulled, images.used, images.imported]);
+  await removeAllPods(daemon);
+  await daemon.berth.prune({ dryRun: false, all: true, until: 0n, labels: [] });
+  await assertNoLeaks(daemon);
+  const left = await eventually("nothing to be left", recoveryMs, async () =>
+    node.names.join() === empty.join() ? [] : undefined,
+  ).catch(() => node.names.filter((name) => !empty.includes(name)));
+  assert.deepEqual(left, [], "what is left on disk when all is removed");
+  return { images: there.length, pods, containers, said: said(node) };
+}
+
+/** Imports that were answered, and of which no removal was asked for since. */
+export function promisedImages({ asked, position }: BeforeCut): string[] {
+  const promised = new Set<string>();
+  for (const { what, begun, ended } of asked) {
+    const [verb, image = ""] = what.split(" ");
+    if (verb === "remove" && begun <= position) promised.delete(image);
+    if (verb === "import" && ended !== undefined && ended <= position) promised.add(image);
+  }
+  return [...promised];
+}
+
+async function tags(daemon: TestDaemon): Promise<string[]> {
+  return (await daemon.images.listImages({})).images.flatMap(({ repoTags }) => repoTags);
+}
+
+/** They are told as not ready. */
+async function lastBootsPods(daemon: TestDaemon): Promise<number> {
+  return eventually("the last boot's pods to be not ready", recoveryMs, async () => {
+    const { items } = await daemon.pods.listPodSandbox({});
+    return items.every(({ state }) => state === PodSandboxState.SANDBOX_NOTREADY) ? items.length : undefined;
+  });
+}
+
+/** They are told as ended by the reboot, or as they had ended before. */
+async function lastBootsContainers(daemon: TestDaemon): Promise<number> {
+  const containers = await eventually("the last boot's containers to be exited", recoveryMs, async () => {
+    const { containers } = await daemon.pods.listContainers({});
+    const over = containers.every(({ state }) => state === ContainerState.CONTAINER_EXITED);
+    return over ? containers : undefined;
+  });
+  for (const { id } of containers) {
+    const { exitCode, reason, message } = await containerStatus(daemon, id);
+    assert.notEqual(reason, "MonitorLost");
+    if (exitCode === 255) assert.equal(message, "the node was rebooted while it ran");
+  }
+  return containers.length;
+}
+
+async function assertSound(daemon: TestDaemon): Promise<void> {
+  for await (const part of daemon.berth.verifyImages({ references: [], repair: false }))
+    assert.equal(
+      part.state,
+      VerifiedState.VERIFIED_SOUND,
+      `${part.what} ${part.digest} of ${part.imageNames}: ${part.reason} ${part.moreDamaged + BigInt(part.damaged.length)} files are damaged`,
+    );
+}
+
+/** In a container of each image: what it sees is what the image was made of. */
+async function compareFiles(daemon: TestDaemon, images: readonly string[]): Promise<void> {
+  if (images.length === 0) return;
+  const pod = await runPod(daemon, "compares");
+  for (const [index, image] of images.entries()) {
+    const id = await runContainer(daemon, pod, shellConfig(`of-${index}`, image, compareScript));
+    const { exitCode } = await exited(daemon, id);
+    assert.equal(exitCode, 0, `files of ${image} are not as they were made`);
+  }
+}
+
+async function pullAgain(daemon: TestDaemon, { pulled, used, archive, auth }: LoadImages): Promise<void> {
+  for (const image of [pulled, used])
+    await daemon.images.pullImage({ image: ImageSpec.create({ image }), auth, sandboxConfig: undefined });
+  await daemon.berth.import({ path: archive });
+}
+
+async function assertNoLeaksSoon(daemon: TestDaemon): Promise<void> {
+  for (const until = Date.now() + recoveryMs; ; ) {
+    try {
+      return await assertNoLeaks(daemon);
+    } catch (error) {
+      if (Date.now() > until) throw error;
+    }
+  }
+}
+
+function said(node: NodeOnDisk): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const { level, msg } of node.logLines)
+    if (level !== "info" && level !== "debug") counts[msg] = (counts[msg] ?? 0) + 1;
+  return counts;
+}

@@ -1,0 +1,107 @@
+import { execFileSync } from "node:child_process";
+import { randomUUID } from "node:crypto";
+import { mkdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { TestDaemon } from "../harness/daemon.ts";
+import { quietly, sweepScript } from "../harness/workspace.ts";
+
+/** Where the kernel says which boot this is, and when it began. */
+const bootFiles = ["/proc/sys/kernel/random/boot_id", "/proc/stat"] as const;
+
+/**
+ * A daemon with all that has to outlive a reboot on one disk, which can be taken out from under it and replaced. It runs
+ * in the mount namespace of this process, where crun works and mounts are nobody else's.
+ */
+export class NodeOnDisk implements AsyncDisposable {
+  readonly daemon: TestDaemon;
+  readonly #directory: string;
+  /** How much of the daemon's log was written before its last start. */
+  #logged = 0;
+
+  private constructor(daemon: TestDaemon, directory: string) {
+    this.daemon = daemon;
+    this.#directory = directory;
+  }
+
+  /**
+   * @param disk a file with an ext4 file system
+   * @param command another `berth` than the one under test
+   */
+  static async start(directory: string, disk: string, command?: string): Promise<NodeOnDisk> {
+    const mountPoint = join(directory, "mounted");
+    mkdirSync(mountPoint);
+    mount(disk, mountPoint);
+    mkdirSync(join(mountPoint, "leases"));
+    const daemon = await TestDaemon.start({
+      mounts: "caller's",
+      root: join(mountPoint, "berth"),
+      ...(command === undefined ? {} : { command }),
+      prepare: ({ leases }) => {
+        symlinkSync(join(mountPoint, "leases"), leases);
+        return "";
+      },
+    });
+    return new NodeOnDisk(daemon, directory);
+  }
+
+  get #mountPoint(): string {
+    return join(this.#directory, "mounted");
+  }
+
+  /** Everything that is not on the disk goes, as in a power cut. */
+  async cut(): Promise<void> {
+    await this.daemon.kill();
+    const { workspace } = this.daemon;
+    execFileSync("sh", ["-c", sweepScript(workspace)], { stdio: "inherit" });
+    quietly("ip", ["link", "delete", workspace.bridge]);
+    rmSync(workspace.state, { recursive: true, force: true });
+    rmSync(workspace.socket, { force: true });
+    execFileSync("umount", [this.#mountPoint]);
+  }
+
+  /** Starts with this disk, in another boot. */
+  async boot(disk: string): Promise<void> {
+    mount(disk, this.#mountPoint);
+    this.#tellAnotherBoot();
+    this.#logged = statSync(this.daemon.logFile).size;
+    await this.daemon.launch();
+  }
+
+  #tellAnotherBoot(): void {
+    const began = `btime ${Math.floor(Date.now() / 1000)}`;
+    for (const file of bootFiles) quietly("umount", [file]);
+    const texts = [`${randomUUID()}\n`, readFileSync("/proc/stat", "latin1").replace(/^btime \d+/m, began)];
+    for (const [index, file] of bootFiles.entries()) {
+      const told = join(this.#directory, `boot-${index}`);
+      writeFileSync(told, texts[index] ?? "");
+      execFileSync("mount", ["--bind", told, file]);
+    }
+  }
+
+  /** What the daemon logged since its last start. */
+  get logLines(): readonly { readonly level: string; readonly msg: string }[] {
+    const text = readFileSync(this.daemon.logFile).subarray(this.#logged).toString();
+    return text
+      .split("\n")
+      .filter((line) => line.startsWith("{"))
+      .map((line) => JSON.parse(line));
+  }
+
+  /** Every name below the daemon's root but for the database's own. */
+  get names(): readonly string[] {
+    const { root } = this.daemon.workspace;
+    const found = execFileSync("find", [root, "-mindepth", "1", "-not", "-path", `${root}/berth.db*`]);
+    return found.toString().trim().split("\n").sort();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.daemon.close();
+    quietly("umount", [this.#mountPoint]);
+    for (const file of bootFiles) quietly("umount", [file]);
+  }
+}
+
+/** As a node does at boot: the kernel plays the journal back. */
+function mount(disk: string, at: string): void {
+  execFileSync("mount", ["-o", "loop", disk, at], { stdio: ["ignore", "inherit", "inherit"] });
+}
