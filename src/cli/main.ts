@@ -38,6 +38,11 @@ export async function main(args: readonly string[], { serve }: Surroundings): Pr
     },
   };
   try {
+    if (asksToPublish(args)) {
+      const { publishEvent } = await import("./publish-event.ts");
+      await publishEvent(args);
+      return 0;
+    }
     const program = await programFor(args, context);
     if (args[0] === "__complete") {
       const { completionLines } = await import("./completion/complete.ts");
@@ -96,6 +101,11 @@ async function tellOfService(asked: readonly Runtime[]): Promise<void> {
     const advice = await serviceAdvice(endpoint);
     if (advice !== undefined) process.stderr.write(`${complaint(advice)}\n`);
   }
+}
+
+/** What a shim runs to tell of an event where it can't do so by itself (containerd's `publish`), with flags as Go has them. */
+function asksToPublish(args: readonly string[]): boolean {
+  return args.includes("publish") && /^--?address(=|$)/.test(args[0] ?? "");
 }
 
 /** commander's "error: unknown option '--al'\n(Did you mean --all?)" on one line. */

@@ -1,7 +1,8 @@
 import { isAbsolute } from "node:path";
 import { maxSocketPath, parseListenAddress } from "./listen-address.ts";
 import type { Origins } from "./merge.ts";
-import type { Config } from "./schema.ts";
+import type { Config, RuntimeHandlerConfig } from "./schema.ts";
+import { genericOptions, isRuncShim, runcOptions } from "./shim-program.ts";
 import { isOwnSnapshotter, knownSnapshotters } from "./snapshotter-names.ts";
 
 /** What is wrong with settings that are sound one by one; a line each, naming where the setting came from. */
@@ -50,12 +51,47 @@ export function checkConfig(config: Config, origins: Origins): string[] {
       refuse(`runtime.handlers.${name}.binary`, "must be a name or an absolute path");
     }
   }
+  for (const [name, handler] of Object.entries(runtime.handlers)) {
+    checkShim(handler, cgroup.driver, (key, why) => refuse(`runtime.handlers.${name}.${key}`, why));
+  }
   const wanted = cgroup.driver === "systemd" ? /^[^/]+\.slice$/ : /^\/[^/]/;
   if (!wanted.test(cgroup.parent)) {
     const form = cgroup.driver === "systemd" ? "a slice's name, as in berth.slice" : "a path, as in /berth";
     refuse("cgroup.parent", `must be ${form}, with the driver ${cgroup.driver}: ${cgroup.parent}`);
   }
   return problems;
+}
+
+function checkShim(
+  { type, runtimePath, options }: RuntimeHandlerConfig,
+  driver: Config["cgroup"]["driver"],
+  refuse: (key: string, why: string) => void,
+): void {
+  if (type === "oci") {
+    if (runtimePath !== "") refuse("runtimePath", 'has no effect with type = "oci": set binary');
+    if (Object.keys(options).length > 0) refuse("options", 'has no effect with type = "oci"');
+    return;
+  }
+  if (runtimePath !== "" && !isAbsolute(runtimePath)) {
+    refuse("runtimePath", `must be an absolute path: ${runtimePath}`);
+  }
+  const known: Readonly<Record<string, string>> = isRuncShim(type) ? runcOptions : genericOptions;
+  for (const [key, value] of Object.entries(options)) {
+    const wanted = Object.hasOwn(known, key) ? known[key] : undefined;
+    if (wanted === undefined) {
+      refuse(
+        "options",
+        `has "${key}", which ${type} does not know; it knows ${Object.keys(known).join(", ")}`,
+      );
+    } else if (typeof value !== wanted) refuse("options", `has ${key}, which must be a ${wanted}`);
+  }
+  const { SystemdCgroup = driver === "systemd" } = options;
+  if (SystemdCgroup !== (driver === "systemd")) {
+    refuse(
+      "options",
+      `has SystemdCgroup = ${SystemdCgroup}, against cgroup.driver = "${driver}": leave it out`,
+    );
+  }
 }
 
 function checkSnapshotters(config: Config, refuse: (key: string, why: string) => void): void {

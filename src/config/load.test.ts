@@ -67,9 +67,44 @@ test("handlers merge by name, and a new one gets the defaults", (t) => {
   });
   const { handlers } = loadConfig({ config }, {}).config.runtime;
   assert.deepEqual(Object.keys(handlers), ["crun", "runc", "kata"]);
-  const rest = { type: "oci", privilegedWithoutHostDevices: false, snapshotter: "" };
+  const rest = {
+    type: "oci",
+    privilegedWithoutHostDevices: false,
+    snapshotter: "",
+    runtimePath: "",
+    options: {},
+  };
   assert.deepEqual(handlers.kata, { ...rest, binary: "/opt/kata", args: ["--debug"] });
   assert.deepEqual(handlers.crun, { ...rest, binary: "crun", args: ["-x"] });
+});
+
+test("a handler with a shim has that by name or path, and its options by containerd's names", (t) => {
+  const handler = (toml: string) => `[runtime.handlers.shim]\n${toml}`;
+  const config = write(t, {
+    "config.toml": handler(
+      'type = "io.containerd.runc.v2"\noptions = { BinaryName = "crun", IoUid = 7, NoPivotRoot = true }',
+    ),
+  });
+  const { shim } = loadConfig({ config }, {}).config.runtime.handlers;
+  assert.equal(shim?.type, "io.containerd.runc.v2");
+  assert.deepEqual(shim.options, { BinaryName: "crun", IoUid: 7, NoPivotRoot: true });
+  const refused = (toml: string, words: RegExp) => assert.match(refusal(t, handler(toml)), words);
+  refused('type = "runc"', /shim\.type must be "oci", a shim as in "io\.containerd\.runc\.v2"/);
+  refused(
+    'type = "io.containerd.runc.v2"\noptions = { Binary = "x" }',
+    /has "Binary", which .* knows .*BinaryName/,
+  );
+  refused('type = "io.containerd.runc.v2"\noptions = { IoUid = "7" }', /has IoUid, which must be a number/);
+  refused(
+    'type = "io.containerd.runc.v2"\noptions = { SystemdCgroup = true }',
+    /against cgroup\.driver = "cgroupfs"/,
+  );
+  refused(
+    'type = "io.containerd.kata.v2"\noptions = { BinaryName = "x" }',
+    /knows TypeUrl, ConfigPath, ConfigBody/,
+  );
+  refused('type = "/opt/shim"\nruntimePath = "shim"', /shim\.runtimePath must be an absolute path/);
+  refused('options = { BinaryName = "x" }', /options has no effect with type = "oci"/);
 });
 
 test("an unknown key is refused with its file, its path and the name that was meant", (t) => {

@@ -30,6 +30,22 @@ export interface Paths {
   checkpoint(id: ContainerId): CheckpointPaths;
   /** The OCI runtime's own `--root`. */
   runtimeRoot(handler: string): string;
+  /** A directory for each shim, `<group>`: that of the pod whose containers it runs. */
+  readonly shims: string;
+  shim(group: string): ShimPaths;
+  /** Where shims tell what happens (ttrpc): beside the CRI's socket, under the name that shims and their helpers expect. */
+  readonly shimEvents: string;
+}
+
+export interface ShimPaths {
+  /** Its working directory. */
+  readonly directory: string;
+  /** How to reach it. */
+  readonly record: string;
+  /** The FIFO that it logs to. */
+  readonly log: string;
+  /** A file for each container that it has, or is to have. */
+  readonly containers: string;
 }
 
 export interface PodPaths {
@@ -55,6 +71,10 @@ export interface ContainerPaths {
   readonly exitFile: string;
   /** conmon writes `oom` here when the kernel killed a process of the container for memory. */
   readonly oomFile: string;
+  /** Of a container under a shim: which one that is. */
+  readonly shimFile: string;
+  /** Of a container under a shim: what the keeper of its output has there. */
+  readonly keeper: string;
 }
 
 /** What a checkpoint in work, or one that is to be restored, has on disk. */
@@ -72,6 +92,7 @@ export function pathsOf(config: Pick<Config, "root" | "state" | "grpc">): Paths 
   const containers = join(state, "containers");
   const checkpoints = join(root, "checkpoints");
   const exits = join(state, "exits");
+  const shims = join(state, "shims");
   return {
     database: join(root, "berth.db"),
     content: join(root, "content"),
@@ -109,6 +130,8 @@ export function pathsOf(config: Pick<Config, "root" | "state" | "grpc">): Paths 
         monitorPidFile: join(bundle, "conmon.pid"),
         exitFile: join(exits, id),
         oomFile: join(bundle, "oom"),
+        shimFile: join(bundle, "shim.json"),
+        keeper: join(bundle, "keeper"),
       };
     },
     checkpoint(id) {
@@ -116,5 +139,16 @@ export function pathsOf(config: Pick<Config, "root" | "state" | "grpc">): Paths 
       return { directory, images: join(directory, "checkpoint"), work: join(directory, "work") };
     },
     runtimeRoot: (handler) => join(state, "runtime", handler),
+    shims,
+    shim(group) {
+      const directory = join(shims, group);
+      return {
+        directory,
+        record: join(directory, "shim.json"),
+        log: join(directory, "log"),
+        containers: join(directory, "containers"),
+      };
+    },
+    shimEvents: `${config.grpc.socket}.ttrpc`,
   };
 }

@@ -1,5 +1,6 @@
 import { isAbsolute, normalize } from "node:path";
 import type { Bytes, Ms } from "../base/units.ts";
+import { shimProgram } from "./shim-program.ts";
 
 /** Reads one setting's value as TOML gives it. */
 export interface Reader<T> {
@@ -12,6 +13,20 @@ export interface Reader<T> {
 export const text: Reader<string> = {
   expected: "a text",
   read: (value) => (typeof value === "string" ? value : undefined),
+};
+
+export const scalar: Reader<string | number | boolean> = {
+  expected: "a text, a whole number, true or false",
+  read: (value) => text.read(value) ?? flag.read(value) ?? wholeNumber(0).read(value),
+};
+
+/** As containerd's `runtime_type`. */
+export const runtimeType: Reader<string> = {
+  expected: '"oci", a shim as in "io.containerd.runc.v2", or the absolute path of one',
+  read: (value) => {
+    if (typeof value !== "string") return undefined;
+    return value === "oci" || isAbsolute(value) || shimProgram(value) !== undefined ? value : undefined;
+  },
 };
 
 export const flag: Reader<boolean> = {

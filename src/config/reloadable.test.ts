@@ -22,7 +22,7 @@ test("what a running daemon does not take over is named, added and removed setti
       '[runtime.handlers.new]\nbinary = "crun"\n',
   );
   const handler = (name: string) =>
-    ["type", "binary", "args", "privilegedWithoutHostDevices", "snapshotter"].map(
+    ["type", "binary", "args", "privilegedWithoutHostDevices", "snapshotter", "runtimePath"].map(
       (key) => `runtime.handlers.${name}.${key}`,
     );
   assert.deepEqual(

@@ -173,12 +173,19 @@ export interface RemoteSnapshotterConfig {
 }
 
 export interface RuntimeHandlerConfig {
-  type: "oci";
-  /** A name looked up in `runtime.path`, or an absolute path. */
+  /** "oci": an OCI runtime under conmon. Else a shim, by containerd's name ("io.containerd.runc.v2") or an absolute path. */
+  type: string;
+  /** The OCI runtime of "oci": a name looked up in `runtime.path`, or an absolute path. */
   binary: string;
   args: string[];
   /** Passed to privileged containers: every host device, or none. */
   privilegedWithoutHostDevices: boolean;
   /** As image.snapshotter, for this handler's pods; empty: that one. */
   snapshotter: string;
+  /** The shim's program, an absolute path; empty: as `type` says, looked up in `runtime.path`. */
+  runtimePath: string;
+  /** The shim's own settings, under containerd's names (`shim-options.ts`). */
+  options: Record<string, ShimOption>;
 }
+
+export type ShimOption = string | number | boolean;

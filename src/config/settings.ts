@@ -41,11 +41,13 @@ function section<T>(keys: Section<T>["keys"]): Section<T> {
 
 const handler = (name: string): Section<RuntimeHandlerConfig> =>
   section<RuntimeHandlerConfig>({
-    type: setting(read.oneOf("oci"), "oci"),
+    type: setting(read.runtimeType, "oci"),
     binary: setting(read.text, name),
     args: setting(read.listOf(read.text), []),
     privilegedWithoutHostDevices: setting(read.flag, false),
     snapshotter: setting(read.text, ""),
+    runtimePath: setting(read.text, ""),
+    options: setting(read.tableOf(read.scalar), {}),
   });
 
 const remoteSnapshotter = section<RemoteSnapshotterConfig>({

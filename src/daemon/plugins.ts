@@ -43,8 +43,9 @@ import { openPodSandboxes } from "../pod/sandboxes.ts";
 import { openAdmission } from "../policy/admission.ts";
 import type { ImageAdmission } from "../policy/contract.ts";
 import type { RegistryClient } from "../registry/client.ts";
-import { openContainerRuntime } from "../runtime/conmon/open.ts";
 import type { ContainerRuntime } from "../runtime/contract.ts";
+import { openContainerRuntime, usesShims } from "../runtime/open.ts";
+import { serveShimEvents } from "../runtime/shim/events.ts";
 import { type NodeSnapshotters, openSnapshotters } from "../snapshot/snapshotters.ts";
 import { openUnpacker } from "../snapshot/unpacker.ts";
 import { SnapshotWorkers } from "../snapshot/workers.ts";
@@ -131,6 +132,7 @@ export async function openNode(
     log,
   });
   const snapshotsOf = (handler: string) => snapshotters.get(snapshotters.nameFor(handler));
+  if (await usesShims(config, paths)) opened.use(await serveShimEvents(paths, log));
   const runtime = watch.runtime(await openContainerRuntime(config, paths, { ...host, log }, snapshotsOf));
   const env = { PATH: config.runtime.path };
   const processes = watch.plugins(host.processes);

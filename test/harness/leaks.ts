@@ -81,7 +81,7 @@ async function foundOnHost(daemon: TestDaemon): Promise<string[]> {
     ...leases.map((address) => `lease of ${address}`),
     ...lines(veths).map((link) => `interface ${link}`),
     ...lines(rules).filter((rule) => rule.includes(`"${workspace.networkName}"`)),
-    ...["pods", "containers", "exits"].flatMap((name) =>
+    ...["pods", "containers", "exits", "shims"].flatMap((name) =>
       namesIn(join(workspace.state, name)).map((found) => `${name}/${found}`),
     ),
   ];
@@ -103,7 +103,11 @@ function processesOf(daemon: TestDaemon): string[] {
     .flatMap((pid) => {
       try {
         const words = readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0");
-        return words.some((word) => word.startsWith(marked)) ? [`process ${pid}: ${words.join(" ")}`] : [];
+        const isShim = words.includes("-publish-binary") || /^\S*containerd-shim-/.test(words[0] ?? "");
+        const isMarked = words.some((word) => word.startsWith(marked));
+        return isMarked || (isShim && words.includes(daemon.workspace.socket))
+          ? [`process ${pid}: ${words.join(" ")}`]
+          : [];
       } catch {
         return []; // it has ended
       }

@@ -15,8 +15,8 @@ const outputMarks = { stdout: 2, stderr: 3 } as const;
  *
  * @throws {Fault} wrongState when the container, and its monitor with it, has ended
  */
-export function attach(request: AttachRequest, parts: ConmonParts): StreamedProcess {
-  const { bundle } = parts.paths.container(request.id);
+export function attach(request: AttachRequest, { paths }: Pick<ConmonParts, "paths">): StreamedProcess {
+  const { bundle } = paths.container(request.id);
   const socket = connectTo(request, bundle);
   const stdout = request.stdout ? new PassThrough() : undefined;
   const stderr = request.stderr && !request.tty ? new PassThrough() : undefined;

@@ -3,6 +3,7 @@ import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { containerRuntimeSuite } from "../testing/suite.ts";
+import { conmonWith } from "../testing/tested-handler.ts";
 
 const hybrid = "/sys/fs/cgroup/unified";
 const mounts = readFileSync("/proc/self/mountinfo", "utf8").split("\n");
@@ -22,5 +23,5 @@ if (isHybrid && isRoot) {
     assert.equal(run.status, 0, `${run.stdout}${run.stderr}`);
   });
 } else {
-  containerRuntimeSuite("crun");
+  containerRuntimeSuite(conmonWith("crun"));
 }

@@ -1,5 +1,6 @@
 import { Fault } from "../../base/fault.ts";
 import type { HandlerProbe } from "../contract.ts";
+import { configuredNames, probeOf, resolveHandler } from "../resolve-handler.ts";
 
 /** A configured OCI runtime whose program is there. */
 export interface Handler {
@@ -46,7 +47,9 @@ export class Handlers {
   get(name: string): Handler {
     const handler = this.#handlers.get(name);
     if (handler !== undefined) return handler;
-    throw new Fault("wrongState", `runtime handler "${name}" is not configured`, { hint: this.#names() });
+    throw new Fault("wrongState", `runtime handler "${name}" is not configured`, {
+      hint: configuredNames(this.probes),
+    });
   }
 
   find(name: string): Handler | undefined {
@@ -57,34 +60,13 @@ export class Handlers {
     return this.#handlers.values();
   }
 
-  /**
-   * The handler for a pod that names `name`; "" stands for the default, in whose place the first that works is taken.
-   *
-   * @throws {Fault} invalid with the names there are; wrongState with why it can't work
-   */
+  /** The handler for a pod that names `name`. @throws {Fault} as resolveHandler */
   resolve(name: string): HandlerProbe {
-    if (name !== "") return usable(this.probe(name));
-    const preferred = this.probe(
-      this.#default,
-      `the default runtime handler "${this.#default}" is not configured`,
-    );
-    if (preferred.problem === undefined) return preferred;
-    return this.probes.find((probe) => probe.problem === undefined) ?? usable(preferred);
+    return resolveHandler(name, this.#default, this.probes);
   }
 
   /** What came of trying it out. @throws {Fault} invalid with the names there are */
-  probe(name: string, missing = `runtime handler "${name}" is not configured`): HandlerProbe {
-    const probe = this.#probes.get(name);
-    if (probe === undefined) throw new Fault("invalid", missing, { hint: this.#names() });
-    return probe;
+  probe(name: string): HandlerProbe {
+    return probeOf(name, this.probes);
   }
-
-  #names(): string {
-    return `configured: ${this.probes.map(({ handler }) => handler).join(", ") || "none"}`;
-  }
-}
-
-function usable(probe: HandlerProbe): HandlerProbe {
-  if (probe.problem === undefined) return probe;
-  throw new Fault("wrongState", `runtime handler "${probe.handler}" can't work here: ${probe.problem}`);
 }

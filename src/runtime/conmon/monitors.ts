@@ -40,7 +40,7 @@ export function monitorArgs(request: CreateRequest, handler: Handler, paths: Pat
 }
 
 /** What the monitor inherits: fds by number, and where it makes the socket that takes a tty over. */
-export function monitorEnvironment(bundle: string, { env }: Handler): Record<string, string> {
+export function monitorEnvironment(bundle: string, { env }: Pick<Handler, "env">): Record<string, string> {
   const TMPDIR = bundle.length <= maxSocketDirectory ? bundle : "/tmp";
   return { ...env, TMPDIR, _OCI_SYNCPIPE: "3" };
 }
@@ -50,15 +50,19 @@ export function runtimeLog(bundle: string): string {
   return `${bundle}/runtime.log`;
 }
 
-/** The container that the process `pid` monitors for the daemon with these paths. Undefined: it is no monitor of ours. */
+/**
+ * The container that the process `pid` monitors, or whose output it keeps, for the daemon with these paths. Undefined: it is no
+ * monitor of ours.
+ */
 export function monitoredBy(
   pid: number,
-  { exits }: Paths,
+  paths: Paths,
 ): { id: string; logPath: string | undefined } | undefined {
   const args = argsOf(pid);
   const after = (option: string) => args[args.indexOf(option) + 1] ?? "";
-  if (!args.includes("--cuuid") || !args.includes("--exit-dir") || after("--exit-dir") !== exits)
-    return undefined;
+  if (!args.includes("--cuuid") || !args.includes("--exit-dir")) return undefined;
+  const { keeper } = paths.container(after("--cid") as ContainerId);
+  if (after("--exit-dir") !== paths.exits && after("--exit-dir") !== keeper) return undefined;
   const log = after("--log-path");
   return {
     id: after("--cid"),

@@ -39,7 +39,7 @@ const sweepDeadline: Ms = 20_000;
  * Containers by conmon and OCI runtimes. Tries out every configured handler first, and ends the commands (ExecSync) that
  * an earlier daemon was killed in. For the main thread: it waits for processes that runtimes leave behind.
  */
-export async function openContainerRuntime(
+export async function openConmonRuntime(
   config: Pick<Config, "runtime" | "cgroup">,
   paths: Paths,
   host: RuntimeHost,
@@ -59,10 +59,6 @@ export async function openContainerRuntime(
       return { handler, probe: { ...probe, problem: missing ?? probe.problem } };
     }),
   );
-  for (const { probe } of opened) {
-    if (probe.problem === undefined) host.log.info(probe, "runtime handler works");
-    else host.log.warn(probe, "runtime handler can't work here");
-  }
   const parts: ConmonParts = {
     host,
     paths,

@@ -1,3 +1,4 @@
 import { containerRuntimeSuite } from "../testing/suite.ts";
+import { conmonWith } from "../testing/tested-handler.ts";
 
-containerRuntimeSuite("runc");
+containerRuntimeSuite(conmonWith("runc"));

@@ -4,7 +4,9 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describeFault, isFault } from "../../base/fault.ts";
+import type { ContainerId } from "../../base/ids.ts";
 import { create, exitTold, makeBundle, type Place, processesNaming, run, soon, until } from "./place.ts";
+import { booksOf } from "./tested-handler.ts";
 
 export function failureCases(here: () => Place): void {
   test("a create that fails says why in the runtime's words, and leaves the bundle alone", async () => {
@@ -51,9 +53,9 @@ export function failureCases(here: () => Place): void {
   test("a running container is deleted whole, even without the pid files and the runtime's books", async () => {
     const place = here();
     const files = [
-      (id: string) => join(place.paths.containers, id, "conmon.pid"),
-      (id: string) => join(place.paths.containers, id, "pid"),
-      (id: string) => join(place.paths.runtimeRoot(place.handler), id),
+      (id: string) => place.paths.container(id as ContainerId).monitorPidFile,
+      (id: string) => place.paths.container(id as ContainerId).pidFile,
+      (id: string) => join(booksOf(place.tested, place.paths), id),
       (id: string) => join(place.paths.containers, id, "rootfs"),
     ];
     for (const file of files) {
@@ -89,7 +91,7 @@ async function nothingRuns(place: Place, id: string): Promise<void> {
   assert.deepEqual(await processesNaming(id), []);
   assert.equal(await place.cgroups.exists(`${place.cgroup}/${id}`), false);
   assert.deepEqual(
-    await readdir(place.paths.runtimeRoot(place.handler)).then((ids) => ids.filter((name) => name === id)),
+    await readdir(booksOf(place.tested, place.paths)).then((ids) => ids.filter((name) => name === id)),
     [],
   );
 }

@@ -6,10 +6,10 @@ import { create, exitTold, logWith, makeBundle, type Place, run, soon, until } f
 
 export function lifecycleCases(here: () => Place): void {
   test("handlers are tried out, and the default falls to one that works", () => {
-    const { runtime, handler } = here();
+    const { runtime, handler, tested } = here();
     const [broken, missing, working] = runtime.probes();
     assert.equal(working?.problem, undefined);
-    assert.match(working?.version ?? "", new RegExp(`^${handler} version [0-9]`));
+    assert.match(working?.version ?? "", new RegExp(`^${tested.runtime} version [0-9]`));
     // Debian's crun has no command that says so: the probe saw it
     assert.equal(working?.features.recursiveReadOnly, true);
     assert.match(broken?.problem ?? "", /false create: exit code 1/);

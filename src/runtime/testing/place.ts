@@ -19,19 +19,26 @@ import { hostNamespaces } from "../../linux/namespaces.ts";
 import { processIdentity } from "../../linux/process-identity.ts";
 import { hostProcesses } from "../../linux/processes.ts";
 import type { OciConfig } from "../../spec/oci-runtime.ts";
-import { openContainerRuntime } from "../conmon/open.ts";
 import type { ContainerExit, ContainerRuntime, CreateRequest, MonitoredContainer } from "../contract.ts";
+import { openContainerRuntime } from "../open.ts";
+import { serveShimEvents } from "../shim/events.ts";
+import { booksOf, type TestedHandler } from "./tested-handler.ts";
 
 const path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 /** One for the process: it adopts orphans. */
 const launcher = new Launcher();
 const thread = new HostThread(1000);
+const log: Logger = pino({ level: process.env.BERTH_TEST_LOG ?? "silent" });
+/** Who listens to shims, by the directory of the place. */
+const events = new Map<string, AsyncDisposable>();
 
 /** Roots, cgroups and containers of one test run, on the real host but apart from anything else on it. */
 export interface Place {
   readonly directory: string;
   readonly cgroup: string;
+  /** Its name. */
   readonly handler: string;
+  readonly tested: TestedHandler;
   readonly paths: Paths;
   readonly cgroups: Cgroups;
   readonly runtime: ContainerRuntime;
@@ -48,37 +55,40 @@ export function soon(): AbortSignal {
   return AbortSignal.timeout(30_000);
 }
 
-export async function makePlace(handler: string): Promise<Place> {
+export async function makePlace(tested: TestedHandler): Promise<Place> {
   const directory = await mkdtemp(join(tmpdir(), "berth-runtime-"));
-  return await openPlace(directory, `/berth-test-${randomBytes(4).toString("hex")}`, handler);
+  const place = await openPlace(directory, `/berth-test-${randomBytes(4).toString("hex")}`, tested);
+  if (tested.monitor === "shim") events.set(directory, await serveShimEvents(place.paths, log));
+  return place;
 }
 
 /** The place again, as a restarted daemon finds it, or another process. */
-export async function openPlace(directory: string, cgroup: string, handler: string): Promise<Place> {
+export async function openPlace(directory: string, cgroup: string, tested: TestedHandler): Promise<Place> {
   const paths = pathsOf({
     root: join(directory, "root"),
     state: join(directory, "run"),
-    grpc: { socket: "", group: "", maxMessage: 0 },
+    grpc: { socket: join(directory, "run", "berth.sock"), group: "", maxMessage: 0 },
   });
   const cgroups = await hostCgroups(thread);
-  const log: Logger = pino({ level: process.env.BERTH_TEST_LOG ?? "silent" });
   const files = hostFiles(thread);
   const mounts = hostMounts();
   const namespaces = hostNamespaces(thread, mounts);
   const host = { processes: hostProcesses(), launcher, files, cgroups, mounts, namespaces, log };
   const snapshots = { directory, probe: async () => undefined };
-  const runtime = await openContainerRuntime(testConfig(handler, cgroup), paths, host, () => snapshots);
+  const runtime = await openContainerRuntime(testConfig(tested, cgroup), paths, host, () => snapshots);
   await cgroups.create(`${cgroup}/monitors`);
-  return { directory, cgroup, handler, paths, cgroups, runtime };
+  return { directory, cgroup, handler: tested.name, tested, paths, cgroups, runtime };
 }
 
-export function testConfig(handler: string, cgroup: string): Pick<Config, "runtime" | "cgroup"> {
+export function testConfig(tested: TestedHandler, cgroup: string): Pick<Config, "runtime" | "cgroup"> {
   const configured = (binary: string) => ({
-    type: "oci" as const,
+    type: "oci",
     binary,
     args: [],
     privilegedWithoutHostDevices: false,
     snapshotter: "",
+    runtimePath: "",
+    options: {},
   });
   return {
     runtime: {
@@ -86,7 +96,7 @@ export function testConfig(handler: string, cgroup: string): Pick<Config, "runti
       handlers: {
         broken: configured("false"),
         missing: configured("berth-has-no-such-runtime"),
-        [handler]: configured(handler),
+        [tested.name]: { ...configured(tested.name), ...tested.config },
       },
       conmon: "conmon",
       path,
@@ -97,16 +107,18 @@ export function testConfig(handler: string, cgroup: string): Pick<Config, "runti
 
 /** Deletes every container, and asserts that nothing is left on the host. */
 export async function clearPlace(place: Place): Promise<void> {
-  const { runtime, paths, handler, cgroups, cgroup, directory } = place;
+  const { runtime, paths, handler, tested, cgroups, cgroup, directory } = place;
   for (const id of await runtime.traces()) await runtime.delete(id, handler, soon());
-  const runtimeState = await readdir(paths.runtimeRoot(handler)).catch(() => []);
+  const runtimeState = await readdir(booksOf(tested, paths)).catch(() => []);
   assert.deepEqual(runtimeState, [], "what the runtime has on its books");
   assert.deepEqual(await readdir(paths.exits), [], "exit files");
+  assert.deepEqual(await readdir(paths.shims).catch(() => []), [], "shims");
   assert.deepEqual(await readdir(paths.scratch), [], "what runtimes need for a moment");
   await until(() => deadChildren().length === 0, "the reaping of what is dead");
   assert.deepEqual(await processesNaming(directory), [], "monitors and runtimes that run");
   assert.deepEqual(await cgroups.below(cgroup), [cgroup, `${cgroup}/monitors`], "cgroups");
   await cgroups.remove(cgroup, 2000);
+  await events.get(directory)?.[Symbol.asyncDispose]();
   await rm(directory, { recursive: true });
 }
 

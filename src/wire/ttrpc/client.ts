@@ -28,7 +28,7 @@ const maxUnread: Bytes = 4 << 20;
 const lastStream = 0xffff_ffff;
 
 /**
- * A ttrpc connection from the side that calls. Once it is lost it stays so, and each open call fails with that: who wants to
+ * A ttrpc connection from the side that calls. It keeps the process alive for as long as a call is open. Once it is lost it stays so, and each open call fails with that: who wants to
  * go on makes another one. What a caller gives up is forgotten here; the protocol has no word to tell the server so, other
  * than the time-out that goes with a call.
  */
@@ -38,9 +38,12 @@ export class TtrpcClient implements Disposable {
   readonly #closed = Promise.withResolvers<Fault>();
   #next = 1;
   #unread: Bytes = 0;
+  /** Open calls that the process stays for. */
+  #needed = 0;
 
   private constructor(connection: (client: TtrpcClient) => FrameSocket) {
     this.#connection = connection(this);
+    this.#connection.ref(false);
   }
 
   /** @throws {Fault} unavailable when nobody answers at `socket`; forbidden; deadline or cancelled as `signal` says */
@@ -78,11 +81,6 @@ export class TtrpcClient implements Disposable {
     return Object.fromEntries(
       Object.entries(service).map(([key, method]) => [key, this.#call(method, name)]),
     ) as TtrpcCalls<Service>;
-  }
-
-  /** Whether it keeps the process alive. */
-  ref(isNeeded: boolean): void {
-    this.#connection.ref(isNeeded);
   }
 
   [Symbol.dispose](): void {
@@ -168,7 +166,7 @@ export class TtrpcClient implements Disposable {
   /** Sends a request. `fail` ends the call from this side, unless it has ended. */
   #start(
     { data, flags }: { data: Buffer; flags: number },
-    { timeout, signal }: TtrpcCallOptions,
+    { timeout, signal, isBackground = false }: TtrpcCallOptions,
     events: OpenCall,
   ): { stream: number; fail: (failure: unknown) => void } {
     const stream = this.#next;
@@ -178,10 +176,12 @@ export class TtrpcClient implements Disposable {
       this.#open.get(stream)?.ended(failure instanceof Fault ? failure : during("sending", failure));
     const onAbort = () => fail(new Fault("cancelled", "the call was cancelled"));
     const timer = timeout === undefined ? undefined : setTimeout(() => fail(tooLate(timeout)), timeout);
+    if (!isBackground) this.#need(1);
     this.#open.set(stream, {
       ...events,
       ended: (failure) => {
         this.#open.delete(stream);
+        if (!isBackground) this.#need(-1);
         clearTimeout(timer);
         signal?.removeEventListener("abort", onAbort);
         events.ended(failure);
@@ -197,6 +197,11 @@ export class TtrpcClient implements Disposable {
       }
     }
     return { stream, fail };
+  }
+
+  #need(change: number): void {
+    this.#needed += change;
+    this.#connection.ref(this.#needed > 0);
   }
 
   /** @throws {Fault} corrupt for what no server of this client can say */

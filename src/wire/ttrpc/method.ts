@@ -5,6 +5,8 @@ export type Metadata = Readonly<Record<string, readonly string[]>>;
 
 export interface TtrpcCallOptions extends CallOptions {
   readonly metadata?: Metadata;
+  /** Its answer may take for ever: the process doesn't stay for it. */
+  readonly isBackground?: boolean;
 }
 
 /** What a handler learns of the call besides its message. */

@@ -32,7 +32,9 @@ async function criu({ runtime }: Config): Promise<Finding> {
 
 function handler({ runtime }: Config): (name: string) => Promise<Finding> {
   return async (name) => {
-    const binary = runtime.handlers[name]?.binary ?? name;
+    const configured = runtime.handlers[name];
+    // runc's shim has another program make them
+    const binary = String(configured?.options.BinaryName ?? configured?.binary ?? name);
     const path = await programPath(binary, runtime.path);
     if (path === undefined) return note(`${name} is not installed`);
     if ((await runProgram(path, ["checkpoint", "--help"])).code === 0)

@@ -3,6 +3,7 @@ import { lstat, readdir, readFile, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { pathsOf } from "../../../config/paths.ts";
 import type { Config } from "../../../config/schema.ts";
+import { handlerProgram } from "../../../config/shim-program.ts";
 import { programPath } from "../../../linux/program-path.ts";
 import { effectiveCapabilities, resourceCapability } from "../capabilities.ts";
 import { type Finding, note, ok, problem, warning } from "../finding.ts";
@@ -92,7 +93,7 @@ async function secrets({ registry }: Config): Promise<Guarded[]> {
 }
 
 async function programs({ runtime }: Config): Promise<Guarded[]> {
-  const names = [runtime.conmon, ...Object.values(runtime.handlers).map(({ binary }) => binary)];
+  const names = [runtime.conmon, ...Object.values(runtime.handlers).map(handlerProgram)];
   const paths = await Promise.all(names.map((name) => programPath(name, runtime.path)));
   return paths
     .filter((path) => path !== undefined)

@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { isAbsolute } from "node:path";
 import type { Config } from "../../../config/schema.ts";
+import { handlerProgram } from "../../../config/shim-program.ts";
 import { programPath } from "../../../linux/program-path.ts";
 import { lackingFeatures } from "../../feature-tables.ts";
 import { infoValues } from "../../info-values.ts";
@@ -21,8 +22,13 @@ interface Handler {
   readonly problem: string;
 }
 
-/** Runtimes that Debian has a package of, of the program's own name. */
-const packaged = new Set(["crun", "runc", "runsc"]);
+/** Debian's packages of runtimes and shims, by program. */
+const packages: Readonly<Record<string, string>> = {
+  crun: "crun",
+  runc: "runc",
+  runsc: "runsc",
+  "containerd-shim-runc-v2": "containerd",
+};
 
 /** OCI runtimes and the monitor: found, their version, and what the daemon saw when it tried them out. */
 export async function checkRuntimes({ config, daemon, origins }: NodeView): Promise<Finding[]> {
@@ -44,7 +50,8 @@ function judge(handler: Handler, { runtime }: Config, working: readonly Handler[
   const isDefault = name === runtime.default;
   if (handler.problem === "") return ok(`${name}${isDefault ? " (default)" : ""}: ${path}, ${version}`);
   const what = `runtime handler ${name}${isDefault ? " (default)" : ""} does not work: ${handler.problem}`;
-  const remedy = `${install(path)}, or set runtime.handlers.${name}.binary`;
+  const key = runtime.handlers[name]?.type === "oci" ? "binary" : "runtimePath";
+  const remedy = `${install(path)}, or set runtime.handlers.${name}.${key}`;
   const other = working[0]?.name;
   if (other === undefined) return problem(what, "no handler works, so no pod can start", remedy);
   if (isDefault) return problem(what, `pods that name no handler get ${other} instead`, remedy);
@@ -53,9 +60,10 @@ function judge(handler: Handler, { runtime }: Config, working: readonly Handler[
 }
 
 function install(program: string): string {
-  return packaged.has(program)
-    ? `apt install ${program}`
-    : `install ${program}, and have it run by hand: ${program} --version`;
+  const name = Object.hasOwn(packages, program) ? packages[program] : undefined;
+  return name === undefined
+    ? `install ${program}, and have it run by hand: ${program} --version`
+    : `apt install ${name}`;
 }
 
 /** The daemon's word on its runtimes as a whole. */
@@ -75,20 +83,25 @@ function lacking({ status }: BerthView): Finding[] {
 
 async function handlersFound({ runtime }: Config): Promise<Handler[]> {
   return await Promise.all(
-    Object.entries(runtime.handlers).map(async ([name, { binary }]) => {
-      const path = await programPath(binary, runtime.path);
+    Object.entries(runtime.handlers).map(async ([name, handler]) => {
+      const program = handlerProgram(handler);
+      const path = await programPath(program, runtime.path);
       if (path === undefined) {
-        const where = isAbsolute(binary) ? "" : ` in ${runtime.path}`;
-        return { name, path: binary, version: "", problem: `there is no ${binary}${where}` };
+        const where = isAbsolute(program) ? "" : ` in ${runtime.path}`;
+        return { name, path: program, version: "", problem: `there is no ${program}${where}` };
       }
-      return { name, path, ...(await versionOf(path)) };
+      return { name, path, ...(await versionOf(path, handler.type === "oci" ? "--version" : "-v")) };
     }),
   );
 }
 
-async function versionOf(path: string): Promise<Pick<Handler, "version" | "problem">> {
-  const { code, output } = await runProgram(path, ["--version"]);
-  const version = output.split("\n", 1)[0] ?? "";
+/** @param flag a shim knows "-v" alone, and says it on several lines */
+async function versionOf(
+  path: string,
+  flag: "--version" | "-v" = "--version",
+): Promise<Pick<Handler, "version" | "problem">> {
+  const { code, output } = await runProgram(path, [flag]);
+  const version = flag === "-v" ? output.trim().replaceAll(/\s+/g, " ") : (output.split("\n", 1)[0] ?? "");
   return code === 0 ? { version, problem: "" } : { version: "", problem: `${path} can't be run: ${version}` };
 }
 

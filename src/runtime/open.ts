@@ -1,0 +1,90 @@
+import { readdir } from "node:fs/promises";
+import type { ContainerId } from "../base/ids.ts";
+import type { Paths } from "../config/paths.ts";
+import type { Config } from "../config/schema.ts";
+import { openConmonRuntime } from "./conmon/open.ts";
+import type { ContainerRuntime } from "./contract.ts";
+import type { RuntimeHost, SnapshotsOf } from "./host.ts";
+import { resolveHandler } from "./resolve-handler.ts";
+import { openShimRuntime, type ShimRuntime } from "./shim/open.ts";
+
+/**
+ * Containers by conmon and OCI runtimes, and by shims where a handler has one, or one of an earlier configuration still runs.
+ * Tries out every configured handler first.
+ */
+export async function openContainerRuntime(
+  config: Pick<Config, "runtime" | "cgroup">,
+  paths: Paths,
+  host: RuntimeHost,
+  snapshots: SnapshotsOf,
+): Promise<ContainerRuntime> {
+  const byConmon = await openConmonRuntime(withHandlers(config, "oci"), paths, host, snapshots);
+  const place = { host, scratch: paths.scratch, cgroup: config.cgroup };
+  const shims = withHandlers(config, "shim");
+  const runtime = (await usesShims(config, paths))
+    ? joined(byConmon, await openShimRuntime(shims, { place, paths }, snapshots), config.runtime)
+    : byConmon;
+  for (const probe of runtime.probes()) {
+    if (probe.problem === undefined) host.log.info(probe, "runtime handler works");
+    else host.log.warn(probe, "runtime handler can't work here");
+  }
+  return runtime;
+}
+
+type RuntimeConfig = Pick<Config, "runtime" | "cgroup">;
+
+function withHandlers(config: RuntimeConfig, kind: "oci" | "shim"): RuntimeConfig {
+  const handlers = Object.entries(config.runtime.handlers).filter(
+    ([, { type }]) => (type === "oci") === (kind === "oci"),
+  );
+  return { ...config, runtime: { ...config.runtime, handlers: Object.fromEntries(handlers) } };
+}
+
+/** Whether there is a handler with a shim, or there was one, and its shims still run. */
+export async function usesShims(config: RuntimeConfig, { shims }: Paths): Promise<boolean> {
+  if (Object.values(config.runtime.handlers).some(({ type }) => type !== "oci")) return true;
+  return (await readdir(shims).catch(() => [])).length > 0;
+}
+
+/** Each container is its own monitor's: by its handler when it is created, from then on by what that left in its bundle. */
+function joined(
+  byConmon: ContainerRuntime,
+  byShim: ShimRuntime,
+  { default: defaultName, handlers }: Config["runtime"],
+): ContainerRuntime {
+  const named = new Set(byShim.probes().map(({ handler }) => handler));
+  const ofHandler = (handler: string) => (named.has(handler) ? byShim : byConmon);
+  const of = (id: ContainerId, handler = "") => (named.has(handler) || byShim.has(id) ? byShim : byConmon);
+  const probes = () =>
+    Object.keys(handlers).flatMap((name) =>
+      ofHandler(name)
+        .probes()
+        .filter(({ handler }) => handler === name),
+    );
+  return {
+    ...byConmon,
+    probes,
+    async retry() {
+      await byConmon.retry();
+      await byShim.retry();
+    },
+    missingPrograms: (handler) => ofHandler(handler).missingPrograms(handler),
+    resolveHandler: (name) => resolveHandler(name, defaultName, probes()),
+    userNamespaceProblems: async () =>
+      new Map([...(await byConmon.userNamespaceProblems()), ...(await byShim.userNamespaceProblems())]),
+    create: (request, signal) => ofHandler(request.handler).create(request, signal),
+    start: (id, handler, signal) => of(id, handler).start(id, handler, signal),
+    checkpointProblem: (handler) => ofHandler(handler).checkpointProblem(handler),
+    checkpoint: (request) => of(request.id, request.handler).checkpoint(request),
+    monitored: (id) => of(id).monitored(id),
+    kill: (id, handler, name, all, signal) => of(id, handler).kill(id, handler, name, all, signal),
+    delete: (id, handler, signal) => of(id, handler).delete(id, handler, signal),
+    update: (id, handler, resources, signal) => of(id, handler).update(id, handler, resources, signal),
+    execSync: (request, signal) => of(request.id, request.handler).execSync(request, signal),
+    execStream: (request, signal) => of(request.id, request.handler).execStream(request, signal),
+    attach: (request, signal) => of(request.id).attach(request, signal),
+    reopenLog: (id, signal) => of(id).reopenLog(id, signal),
+    state: (id, handler, signal) => of(id, handler).state(id, handler, signal),
+    traces: async () => [...new Set([...(await byConmon.traces()), ...(await byShim.traces())])],
+  };
+}

@@ -1,0 +1,128 @@
+import { randomBytes } from "node:crypto";
+import { waitFor } from "../../base/deadline.ts";
+import { describeFault, during, Fault } from "../../base/fault.ts";
+import type { Ms } from "../../base/units.ts";
+import type { StreamRequest } from "../contract.ts";
+import { createExecCgroup, dissolve, type ExecCgroup, gather, killWhole } from "../exec-cgroup.ts";
+import type { ExecTemplate } from "../exec-templates.ts";
+import { ociAny } from "./options.ts";
+import type { ShimParts } from "./parts.ts";
+import type { Shim } from "./shim.ts";
+import { shimOf, stateByShim } from "./task-calls.ts";
+
+/** How long the clean-up after a kill may take. */
+const killDeadline: Ms = 10_000;
+
+/** Paths at which the shim opens the ends that are the command's; empty: none. */
+export interface CommandStdio {
+  readonly stdin: string;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+type CommandRequest = Pick<StreamRequest, "id" | "handler" | "command" | "tty">;
+
+/**
+ * One command in a container under a shim. All that it starts is in a cgroup of its own, where its processes are this host's: the
+ * shim itself could kill the first of them alone.
+ */
+export class ShimCommand {
+  readonly #request: CommandRequest;
+  readonly #parts: ShimParts;
+  readonly #shim: Shim;
+  readonly #template: ExecTemplate;
+  readonly #execId = `berth-${randomBytes(6).toString("hex")}`;
+  readonly #cgroup: ExecCgroup | undefined;
+  #starting: Promise<number> | undefined;
+
+  /** @throws {Fault} wrongState when the container is gone */
+  static async open(request: CommandRequest, parts: ShimParts, signal: AbortSignal): Promise<ShimCommand> {
+    return new ShimCommand(request, parts, await shimOf(request.id, parts, signal));
+  }
+
+  private constructor(request: CommandRequest, parts: ShimParts, shim: Shim) {
+    this.#request = request;
+    this.#parts = parts;
+    this.#shim = shim;
+    this.#template = parts.execTemplates.get(request.id);
+    const { cgroup } = this.#template;
+    const isHere = parts.handlers.get(request.handler)?.runtime !== undefined;
+    this.#cgroup =
+      isHere && cgroup !== undefined ? createExecCgroup(cgroup, "other", parts.host.cgroups) : undefined;
+  }
+
+  /**
+   * Starts it. `ended` has its exit code, as a shell has it.
+   *
+   * @throws {Fault} wrongState when the container has ended; else as the shim says
+   */
+  async start(stdio: CommandStdio, signal: AbortSignal): Promise<{ ended: Promise<number> }> {
+    const { id, command } = this.#request;
+    this.#starting = this.#begin(stdio);
+    try {
+      const pid = await waitFor(this.#starting, signal, `starting ${command[0]}`);
+      if (this.#cgroup !== undefined) gather(this.#cgroup, pid);
+    } catch (error) {
+      const state = await stateByShim(id, this.#parts, signal).catch(() => undefined);
+      if (state === "running") throw error;
+      throw new Fault("wrongState", `container ${id} is not running`, { cause: error });
+    }
+    const ended = this.#shim.calls.wait({ id, execId: this.#execId }).then(({ exitStatus }) => exitStatus);
+    ended.catch(() => undefined); // heard by who waits
+    return { ended };
+  }
+
+  /** @returns its pid */
+  async #begin(stdio: CommandStdio): Promise<number> {
+    const { id, command, tty: terminal } = this.#request;
+    const name = { id, execId: this.#execId };
+    const { calls } = this.#shim;
+    const spec = ociAny("Process", { ...this.#template.process, terminal, args: command });
+    await calls.exec({ ...name, terminal, ...stdio, spec });
+    return (await calls.start(name)).pid;
+  }
+
+  async resize({ columns: width, rows: height }: { columns: number; rows: number }): Promise<void> {
+    const { id } = this.#request;
+    await this.#shim.calls.resizePty({ id, execId: this.#execId, width, height }).catch(() => undefined); // it has ended
+  }
+
+  /** There is no more input: the shim holds that open by itself. */
+  async closeInput(): Promise<void> {
+    const { id } = this.#request;
+    await this.#shim.calls.closeIo({ id, execId: this.#execId, stdin: true }).catch(() => undefined); // it has ended
+  }
+
+  /** The command has ended: what it left running on purpose goes on as the container's. */
+  async release(): Promise<void> {
+    if (this.#cgroup !== undefined) await dissolve(this.#cgroup);
+    void this.#forget(); // which waits for what holds the command's output
+  }
+
+  /** Kills the command with all it started. Never throws: what can't be killed is logged. */
+  async kill(): Promise<void> {
+    const { id } = this.#request;
+    const { host } = this.#parts;
+    const timeout = killDeadline;
+    try {
+      await this.#shim.calls
+        .kill({ id, execId: this.#execId, signal: 9 }, { timeout })
+        .catch(() => undefined);
+      if (this.#cgroup !== undefined) {
+        await killWhole(this.#cgroup, host.cgroups, AbortSignal.timeout(killDeadline));
+      }
+      await this.#shim.calls.wait({ id, execId: this.#execId }, { timeout }).catch(() => undefined);
+    } catch (error) {
+      const err = describeFault(during("killing a command", error));
+      host.log.error({ container: id, err }, "what a command left in its container could not be killed");
+    }
+    await this.#forget();
+  }
+
+  /** The shim keeps what has ended on its books until it is told. */
+  async #forget(): Promise<void> {
+    const { id } = this.#request;
+    const name = { id, execId: this.#execId };
+    await this.#shim.calls.delete(name, { timeout: killDeadline }).catch(() => undefined); // gone with the container
+  }
+}

@@ -1,0 +1,111 @@
+import { writeFileSync } from "node:fs";
+import { waitFor } from "../../base/deadline.ts";
+import { describeFault, during, Fault } from "../../base/fault.ts";
+import { waitOutside } from "../../base/outside-time.ts";
+import type { Ms } from "../../base/units.ts";
+import { readBundle } from "../bundle.ts";
+import type { CreateRequest, MonitoredContainer } from "../contract.ts";
+import { identityOf } from "../identity-of.ts";
+import { prepareLog } from "../prepare-log.ts";
+import { deleteByShim } from "./delete.ts";
+import type { ShimHandler } from "./handler.ts";
+import { type KeptStdio, startKeeper } from "./keeper.ts";
+import { groupOf, type ShimMarker, writeMarker } from "./marker.ts";
+import type { ShimParts } from "./parts.ts";
+import type { Shim } from "./shim.ts";
+
+/** How long the clean-up after a failed create may take. */
+const undoDeadline: Ms = 30_000;
+/** How long a create that nobody waits for any more may go on in the shim. */
+const abandonedDeadline: Ms = 20_000;
+
+/**
+ * Has a shim, which is started for the first container of a pod, create the container, or restore and start it.
+ *
+ * @throws {Fault} internal with what the shim or its runtime said; nothing is left then but the bundle
+ */
+export async function createByShim(
+  request: CreateRequest,
+  parts: ShimParts,
+  signal: AbortSignal,
+): Promise<MonitoredContainer> {
+  const { id } = request;
+  const handler = parts.handlers.get(request.handler);
+  if (handler === undefined)
+    throw new Fault("wrongState", `runtime handler "${request.handler}" is not configured`);
+  let creating: Promise<unknown> | undefined;
+  try {
+    if (request.logPath !== undefined) await prepareLog(request.logPath, parts.host.files);
+    const config = readBundle(request.bundle);
+    if (config === undefined) throw new Fault("internal", `${request.bundle}/config.json can't be read`);
+    const { handler: name, stdinOnce } = request;
+    const marker: ShimMarker = { group: groupOf(id, config), handler: name, stdinOnce };
+    writeMarker(id, marker, parts.paths);
+    const [shim, stdio] = await bothStarted(marker.group, request, handler, parts, signal);
+    const made = createTask(shim, request, stdio, handler);
+    creating = made;
+    const pid = await waitOutside(waitFor(made, signal, "waiting for the shim"));
+    const init = identityOf(pid, "the container's first process");
+    writeMarker(id, { ...marker, init }, parts.paths);
+    writeFileSync(parts.paths.container(id).pidFile, String(pid), { mode: 0o600 });
+    parts.exits.watch(id, shim);
+    return { monitor: shim.process, init };
+  } catch (error) {
+    await undo(request, creating, parts);
+    throw during(`creating container ${id}`, error);
+  }
+}
+
+/** The shim and what keeps the container's output don't wait for one another. */
+async function bothStarted(
+  group: string,
+  request: CreateRequest,
+  handler: ShimHandler,
+  parts: ShimParts,
+  signal: AbortSignal,
+) {
+  const start = { group, handler, cgroup: request.monitorCgroup };
+  const [shim, stdio] = await Promise.allSettled([
+    parts.shims.join(start, request.id, signal),
+    startKeeper(request, parts, signal),
+  ]);
+  if (shim.status === "rejected") throw shim.reason;
+  if (stdio.status === "rejected") throw stdio.reason;
+  return [shim.value, stdio.value] as const;
+}
+
+/** @returns the pid of its first process */
+async function createTask(
+  { calls }: Shim,
+  { id, bundle, tty: terminal, restoreFrom: checkpoint = "" }: CreateRequest,
+  stdio: KeptStdio,
+  { options }: ShimHandler,
+): Promise<number> {
+  const { pid } = await calls.create({ id, bundle, terminal, ...stdio, checkpoint, options });
+  if (checkpoint === "") return pid;
+  return (await calls.start({ id })).pid;
+}
+
+async function undo(
+  { id, handler }: CreateRequest,
+  creating: Promise<unknown> | undefined,
+  parts: ShimParts,
+): Promise<void> {
+  try {
+    // the shim goes on with it, whoever waits: what it makes must not come after its removal
+    const limit = AbortSignal.timeout(abandonedDeadline);
+    if (creating !== undefined) {
+      await waitFor(
+        creating.catch(() => undefined),
+        limit,
+        "waiting for an abandoned create",
+      ).catch(() => undefined);
+    }
+    await deleteByShim(id, handler, parts, AbortSignal.timeout(undoDeadline));
+  } catch (error) {
+    parts.host.log.error(
+      { container: id, err: describeFault(error) },
+      "a failed create could not be cleaned up",
+    );
+  }
+}

@@ -1,0 +1,118 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { throwIfEnded, waitFor } from "../../base/deadline.ts";
+import { describeFault, isFault } from "../../base/fault.ts";
+import type { ContainerId } from "../../base/ids.ts";
+import type { Bytes, Ms } from "../../base/units.ts";
+import { cgroupOf, readBundle } from "../bundle.ts";
+import { killMonitors, settleMonitors } from "../conmon/monitors.ts";
+import { shimNamespace } from "./handler.ts";
+import { endKeeper } from "./keeper.ts";
+import { readMarker } from "./marker.ts";
+import type { ShimParts } from "./parts.ts";
+import type { Shim } from "./shim.ts";
+import { shimArgs, shimEnvironment } from "./start-shim.ts";
+
+/** How long the kernel may take to let go of a cgroup whose processes were just killed. */
+const removeWait: Ms = 2000;
+/** How long a shim may take to see that a container which was killed has ended. */
+const stopWait: Ms = 10_000;
+const maxOutput: Bytes = 64 << 10;
+
+/** What shims leave in a bundle, besides what conmon does. */
+const shimFiles = ["init.pid", "log.json", "options.json", "runtime", "work", "shim-binary-path"];
+
+/**
+ * Takes away the container, its processes, its cgroup, the keeper of its output, and with the last of a pod the shim, whatever
+ * state they are in, from its id and what is on disk alone.
+ *
+ * @throws {Fault} wrongState when processes can't be killed; what `signal` says
+ */
+export async function deleteByShim(
+  id: ContainerId,
+  handlerName: string,
+  parts: ShimParts,
+  signal: AbortSignal,
+): Promise<void> {
+  const { paths, host, shims, exits } = parts;
+  const { bundle, pidFile } = paths.container(id);
+  const marker = readMarker(id, paths);
+  // without its pid it is still being created, and what is made must not come after its removal
+  if (!existsSync(pidFile)) await killMonitors(id, paths, signal);
+  const config = readBundle(bundle);
+  const cgroup = config === undefined ? undefined : cgroupOf(config);
+  if (cgroup !== undefined) await host.cgroups.killAll(cgroup, signal);
+  const shim = await shims.of(id, signal).catch(() => undefined);
+  const isDeleted = shim !== undefined && (await deleteTask(id, shim, signal));
+  if (!isDeleted) await cleanUp(id, marker?.handler ?? handlerName, parts, signal);
+  if (cgroup !== undefined && (await host.cgroups.exists(cgroup))) {
+    await host.cgroups.killAll(cgroup, signal);
+    await host.cgroups.remove(cgroup, removeWait);
+  }
+  await waitFor(exits.forget(id), signal, `waiting for the exit of container ${id}`);
+  await endKeeper(id, shim?.process.pid, paths);
+  await settleMonitors(id, paths, signal);
+  await removeBooks(id, marker?.handler ?? handlerName, parts);
+  if (marker !== undefined) await shims.leave(id, marker.group, signal);
+  await removeTraces(id, parts);
+}
+
+/** False when the shim could not, or does not answer. */
+async function deleteTask(id: ContainerId, { calls }: Shim, signal: AbortSignal): Promise<boolean> {
+  for (let wait = 1, until = performance.now() + stopWait; ; wait = Math.min(wait * 2, 50)) {
+    try {
+      await calls.delete({ id }, { signal });
+      return true;
+    } catch (error) {
+      throwIfEnded(signal, `deleting container ${id}`);
+      if (isFault(error, "notFound")) return true;
+      if (isFault(error, "unavailable") || performance.now() > until) return false;
+    }
+    // it has not seen the end yet, or is about to
+    await calls.kill({ id, signal: 9, all: true }, { signal }).catch(() => undefined);
+    await sleep(wait);
+  }
+}
+
+/** Has the shim's program clean up after a shim that is gone. */
+async function cleanUp(
+  id: ContainerId,
+  handlerName: string,
+  { handlers, host, paths }: ShimParts,
+  signal: AbortSignal,
+): Promise<void> {
+  const handler = handlers.get(handlerName);
+  const { bundle } = paths.container(id);
+  if (handler === undefined || !existsSync(bundle)) return;
+  const args = [...shimArgs(id, paths), "-bundle", bundle, "delete"];
+  const env = { ...handler.env, ...shimEnvironment(paths) };
+  const ended = await host.processes
+    .run({ path: handler.program, args, env, cwd: bundle, maxOutput }, signal)
+    .catch((error: unknown) => {
+      throwIfEnded(signal, `cleaning up after container ${id}`);
+      return { code: 1, stderr: Buffer.from(describeFault(error)) };
+    });
+  if (ended.code === 0) return;
+  const err = Buffer.from(ended.stderr).toString("utf8").slice(0, 1000);
+  host.log.warn({ container: id, err }, "a shim's program could not clean up after a container");
+}
+
+/** Its processes and cgroup are gone: what the runtime below the shim has on its books is about nothing. */
+async function removeBooks(
+  id: ContainerId,
+  handlerName: string,
+  { host, paths, handlers }: ShimParts,
+): Promise<void> {
+  const root = handlers.get(handlerName)?.runtime?.root ?? paths.runtimeRoot(handlerName);
+  const path = join(root, shimNamespace, id);
+  if (existsSync(path)) await host.files.change([{ change: "removeTree", path }]);
+}
+
+/** What shim and keeper left in the bundle and beside it; the marker last. */
+async function removeTraces(id: ContainerId, { paths, host }: ShimParts): Promise<void> {
+  const { bundle, pidFile, monitorPidFile, exitFile, oomFile, shimFile, keeper } = paths.container(id);
+  const inBundle = ["attach", "ctl", "winsz", ...shimFiles].map((name) => join(bundle, name));
+  const left = [pidFile, monitorPidFile, exitFile, oomFile, ...inBundle, keeper, shimFile];
+  await host.files.change(left.map((path) => ({ change: "removeTree", path })));
+}

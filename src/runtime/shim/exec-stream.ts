@@ -1,0 +1,88 @@
+import { Socket } from "node:net";
+import type { Writable } from "node:stream";
+import type { Bytes } from "../../base/units.ts";
+import { Pipe } from "../../linux/pipe.ts";
+import type { StreamedProcess, StreamRequest } from "../contract.ts";
+import { ShimCommand } from "./command.ts";
+import { pathOfEnd } from "./end-path.ts";
+import type { ShimParts } from "./parts.ts";
+
+/** What a command's pipe holds: with more than the usual 64 KiB, its two ends wait for one another less often. */
+const pipeBytes: Bytes = 256 << 10;
+
+/** Starts a command in a container, its stdio in the caller's hands. */
+export async function execStreamByShim(
+  request: StreamRequest,
+  parts: ShimParts,
+  signal: AbortSignal,
+): Promise<StreamedProcess> {
+  using ends = new DisposableStack();
+  const pipe = () => {
+    const made = ends.use(new Pipe());
+    made.widen(pipeBytes);
+    return made;
+  };
+  const input = request.stdin ? pipe() : undefined;
+  // both or none: what is not wanted is read and dropped
+  const output = pipe();
+  const errors = request.tty ? undefined : pipe();
+  const command = await ShimCommand.open(request, parts, signal);
+  try {
+    const { ended } = await command.start(
+      {
+        stdin: input === undefined ? "" : pathOfEnd(input.read),
+        stdout: pathOfEnd(output.write),
+        stderr: errors === undefined ? "" : pathOfEnd(errors.write),
+      },
+      signal,
+    );
+    const streams = {
+      stdin: input && inputOf(input.release("write"), command),
+      stdout: outputOf(output, request.stdout),
+      stderr: errors && outputOf(errors, request.stderr),
+    };
+    return { ...streams, ...lifeOf(command, ended) };
+  } catch (error) {
+    await command.kill();
+    throw error;
+  }
+}
+
+function lifeOf(
+  command: ShimCommand,
+  ended: Promise<number>,
+): Pick<StreamedProcess, "resize" | "exited" | "kill"> {
+  let state: "running" | "killed" | "over" = "running";
+  const exited = ended.then(async (code) => {
+    // what a killed one started falls with it, and must not be let go
+    if (state === "running") await command.release();
+    state = "over";
+    return code;
+  });
+  exited.catch(() => undefined); // told to whoever asks
+  return {
+    exited,
+    resize(size) {
+      if (state === "running") void command.resize(size);
+    },
+    async kill() {
+      if (state !== "running") return;
+      state = "killed";
+      await command.kill();
+    },
+  };
+}
+
+/** Its end is the command's, once the shim lets go of it, too. */
+function inputOf(fd: number, command: ShimCommand): Writable {
+  const socket = new Socket({ fd, readable: false, writable: true });
+  socket.once("close", () => void command.closeInput());
+  return socket;
+}
+
+function outputOf(pipe: Pipe, isWanted: boolean): Socket | undefined {
+  const socket = new Socket({ fd: pipe.release("read"), readable: true, writable: false });
+  if (isWanted) return socket;
+  socket.on("error", () => undefined).resume();
+  return undefined;
+}

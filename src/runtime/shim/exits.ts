@@ -1,0 +1,128 @@
+import { existsSync, renameSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
+import { describeFault, isFault } from "../../base/fault.ts";
+import type { ContainerId } from "../../base/ids.ts";
+import type { Ms } from "../../base/units.ts";
+import type { Paths } from "../../config/paths.ts";
+import type { Timestamp } from "../../wire/gen/task.v2.ts";
+import { recordedMonitor, settleMonitors } from "../conmon/monitors.ts";
+import { alive } from "../exits.ts";
+import type { RuntimeHost } from "../host.ts";
+import { endLost } from "../lost-monitor.ts";
+import { endKeeper } from "./keeper.ts";
+import { readMarker } from "./marker.ts";
+import type { Shim } from "./shim.ts";
+
+/** How long a shim whose connection is lost may take to be gone. */
+const dyingMs: Ms = 2000;
+/** How long the keeper of a container's output may take to end. */
+const keeperDeadline: Ms = 10_000;
+
+/** One that is waited for, with the connection that is asked. */
+interface Watched {
+  readonly shim: Shim;
+  readonly waiting: AbortController;
+  readonly settled: Promise<void>;
+}
+
+/** How often keepers that were killed are looked for. */
+const sweepMs: Ms = 10_000;
+
+/**
+ * Waits for the ends of containers under shims, and notes each where conmon would: in the exits' directory, whose watch tells it.
+ */
+export class ShimExits {
+  readonly #host: RuntimeHost;
+  readonly #paths: Paths;
+  readonly #watched = new Map<ContainerId, Watched>();
+
+  /** Those that have ended, whose keepers may end, too. */
+  readonly #ended = new Set<ContainerId>();
+
+  constructor(host: RuntimeHost, paths: Paths) {
+    this.#host = host;
+    this.#paths = paths;
+    setInterval(() => this.#sweep(), sweepMs).unref();
+  }
+
+  /** Notes how the container ends. One that ended before is noted at once. Idempotent. */
+  watch(id: ContainerId, shim: Shim): void {
+    if (this.#watched.get(id)?.shim === shim) return;
+    const waiting = new AbortController();
+    const settled = this.#settle(id, shim, waiting.signal)
+      .catch((error: unknown) => {
+        this.#host.log.error({ container: id, err: describeFault(error) }, "an exit could not be noted");
+      })
+      .finally(() => {
+        this.#ended.delete(id);
+        if (this.#watched.get(id)?.shim === shim) this.#watched.delete(id);
+      });
+    this.#watched.set(id, { shim, waiting, settled });
+  }
+
+  /** The container is deleted: settles when nothing more will be noted of it. */
+  async forget(id: ContainerId): Promise<void> {
+    const watched = this.#watched.get(id);
+    watched?.waiting.abort(); // not every shim answers then
+    await watched?.settled;
+  }
+
+  async #settle(id: ContainerId, shim: Shim, signal: AbortSignal): Promise<void> {
+    try {
+      const { exitStatus, exitedAt } = await shim.calls.wait({ id }, { isBackground: true, signal });
+      this.#ended.add(id);
+      await endKeeper(id, shim.process.pid, this.#paths);
+      await settleMonitors(id, this.#paths, AbortSignal.timeout(keeperDeadline));
+      const isTold = existsSync(this.#paths.container(id).exitFile); // such as that its keeper was lost
+      if (!isTold && readMarker(id, this.#paths) !== undefined) {
+        noteExit(id, exitStatus, exitedAt, this.#paths);
+      }
+    } catch (error) {
+      if (signal.aborted || isFault(error, "notFound")) return; // it was deleted
+      if (!isFault(error, "unavailable", "cancelled", "corrupt")) throw error;
+      await this.#lost(id, shim);
+    }
+  }
+
+  async #lost(id: ContainerId, shim: Shim): Promise<void> {
+    const until = performance.now() + dyingMs;
+    while (alive(shim.process)) {
+      if (performance.now() > until) return; // it lives, and is connected to anew
+      await sleep(5);
+    }
+    await this.#endLost(id, shim);
+    await endKeeper(id, undefined, this.#paths);
+  }
+
+  async #endLost(id: ContainerId, shim: Shim): Promise<void> {
+    const init = readMarker(id, this.#paths)?.init;
+    if (init === undefined) return;
+    await endLost(id, { monitor: shim.process, init }, { host: this.#host, paths: this.#paths });
+  }
+
+  /** A container whose keeper was killed would stand still as soon as the pipes are full. */
+  #sweep(): void {
+    for (const [id, { shim }] of this.#watched) {
+      if (this.#ended.has(id) || recordedMonitor(id, this.#paths) !== undefined) continue;
+      this.#ended.add(id);
+      void this.#endLost(id, shim).catch((error: unknown) => {
+        const err = describeFault(error);
+        this.#host.log.error({ container: id, err }, "a container without a keeper could not be killed");
+      });
+    }
+  }
+}
+
+/** Whole or not at all; its time is the exit's own. */
+function noteExit(id: ContainerId, code: number, at: Timestamp | undefined, paths: Paths): void {
+  const { exitFile } = paths.container(id);
+  const seconds = at === undefined ? Date.now() / 1000 : Number(at.seconds) + at.nanos / 1e9;
+  const fresh = `${exitFile}.${process.pid}`;
+  try {
+    writeFileSync(fresh, String(code), { mode: 0o600 });
+    utimesSync(fresh, seconds, seconds);
+    renameSync(fresh, exitFile);
+  } finally {
+    rmSync(fresh, { force: true });
+  }
+}

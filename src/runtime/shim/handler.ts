@@ -1,0 +1,20 @@
+import type { Any } from "../../wire/gen/task.v2.ts";
+import type { Handler } from "../conmon/handlers.ts";
+
+/** containerd's namespace in which shims are told to work: where Kubernetes' containers are. */
+export const shimNamespace = "k8s.io";
+
+/** A configured shim whose program is there. */
+export interface ShimHandler {
+  readonly name: string;
+  /** As configured; for messages. */
+  readonly type: string;
+  /** Absolute. */
+  readonly program: string;
+  readonly options: Any | undefined;
+  /** Where its shims are put, instead of their pod's cgroup (ShimCgroup). */
+  readonly cgroup: string | undefined;
+  readonly env: Readonly<Record<string, string>>;
+  /** The runtime that the shim runs containers of this host with; undefined: they may be anything, such as a VM. */
+  readonly runtime: Handler | undefined;
+}

@@ -1,0 +1,119 @@
+import { mkdirSync, readdirSync, readlinkSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { Fault } from "../../base/fault.ts";
+import type { ContainerId } from "../../base/ids.ts";
+import type { Ms } from "../../base/units.ts";
+import type { Paths } from "../../config/paths.ts";
+import { killIfThere } from "../../linux/kill-if-there.ts";
+import { reportOfMonitor } from "../conmon/launch-monitor.ts";
+import { argsOf, monitorEnvironment, pidIn } from "../conmon/monitors.ts";
+import type { CreateRequest } from "../contract.ts";
+import type { RuntimeHost } from "../host.ts";
+
+/** How long a shim may take to pass on what a container wrote before it ended. */
+const passOnMs: Ms = 2000;
+
+/**
+ * What conmon takes for the container: a process that does nothing but hold the other ends of its pipes. Its input is said by
+ * name, as the shell would give it /dev/null.
+ */
+const holder = 'exec 3<&0; sleep infinity <&3 3<&- & echo $! >"$4"';
+
+export interface KeeperParts {
+  readonly host: RuntimeHost;
+  readonly paths: Paths;
+  /** What keeps a container's output, absolute. */
+  readonly conmon: string;
+  /** PATH of what is started. */
+  readonly path: string;
+}
+
+/** Where a shim finds the ends of the pipes that it is to use as the container's stdio. */
+export interface KeptStdio {
+  readonly stdin: string;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/**
+ * Starts what keeps the output of a container under a shim: a conmon, which writes its log, opens that anew, and takes in who is
+ * attached, whether the daemon lives or not. Shims write to FIFOs and leave the rest to their daemon; those FIFOs are this
+ * conmon's pipes.
+ *
+ * @throws {Fault} internal with what conmon said
+ */
+export async function startKeeper(
+  request: CreateRequest,
+  { host, paths, conmon, path }: KeeperParts,
+  signal: AbortSignal,
+): Promise<KeptStdio> {
+  const { id, bundle, logPath } = request;
+  const { keeper, monitorPidFile } = paths.container(id);
+  mkdirSync(keeper, { recursive: true, mode: 0o700 });
+  const command = [
+    conmon,
+    ...["--api-version", "1", "--cid", id, "--cuuid", id, "--name", request.name],
+    ...["--runtime", "/bin/sh", "--runtime-arg=-c", `--runtime-arg=${holder}`],
+    ...["--bundle", bundle, "--container-pidfile", holderFile(id, paths), "--conmon-pidfile", monitorPidFile],
+    ...["--log-path", logPath === undefined ? "off" : `k8s-file:${logPath}`, "--log-size-max", "-1"],
+    ...["--exit-dir", keeper, "--full-attach", "--log-level", "warn", "--no-sync-log"],
+    ...(request.stdin ? ["--stdin"] : []),
+    ...(request.stdin && !request.stdinOnce ? ["--leave-stdin-open"] : []),
+  ];
+  const env = monitorEnvironment(bundle, { env: { PATH: path } });
+  const launch = { command, env, bundle, cgroup: request.monitorCgroup };
+  const { pid, message } = await reportOfMonitor(launch, host, signal);
+  if (pid === undefined) throw new Fault("internal", `keeping the output of container ${id}: ${message}`);
+  const end = (fd: number) => `/proc/${pid}/fd/${fd}`;
+  return { stdin: request.stdin ? end(0) : "", stdout: end(1), stderr: request.tty ? "" : end(2) };
+}
+
+/** The container has ended: waits until its shim has passed on all that it wrote, then lets the keeper end. */
+export async function endKeeper(id: ContainerId, shimPid: number | undefined, paths: Paths): Promise<void> {
+  const pid = holderOf(id, paths);
+  if (pid === undefined) return;
+  const until = performance.now() + passOnMs;
+  const pipes = [1, 2].map((fd) => pipeAt(`/proc/${pid}/fd/${fd}`));
+  for (let wait = 1; shimPid !== undefined && holdsAny(shimPid, pipes); wait = Math.min(wait * 2, 20)) {
+    if (performance.now() > until) break;
+    await sleep(wait);
+  }
+  killIfThere(pid);
+}
+
+function holderFile(id: ContainerId, paths: Paths): string {
+  return join(paths.container(id).keeper, "pid");
+}
+
+/** The process that holds the pipes, if it is still it. */
+function holderOf(id: ContainerId, paths: Paths): number | undefined {
+  const pid = pidIn(holderFile(id, paths));
+  return pid !== undefined && argsOf(pid).join(" ") === "sleep infinity" ? pid : undefined;
+}
+
+function holdsAny(pid: number, pipes: readonly (string | undefined)[]): boolean {
+  const fds = `/proc/${pid}/fd`;
+  return namesIn(fds).some((fd) => {
+    const pipe = pipeAt(join(fds, fd));
+    return pipe !== undefined && pipes.includes(pipe);
+  });
+}
+
+/** "pipe:[12345]"; undefined for what is no pipe, or is closed. */
+function pipeAt(fd: string): string | undefined {
+  try {
+    if (!statSync(fd).isFIFO()) return undefined;
+    return readlinkSync(fd);
+  } catch {
+    return undefined;
+  }
+}
+
+function namesIn(directory: string): string[] {
+  try {
+    return readdirSync(directory);
+  } catch {
+    return []; // the process has ended
+  }
+}

@@ -1,0 +1,38 @@
+import { readFileSync, writeFileSync } from "node:fs";
+import type { ContainerId } from "../../base/ids.ts";
+import type { Paths } from "../../config/paths.ts";
+import type { OciConfig } from "../../spec/oci-runtime.ts";
+import type { ProcessIdentity } from "../contract.ts";
+
+/** Which shim a container is under. Written into its bundle before the shim hears of it. */
+export interface ShimMarker {
+  /** The pod, or the container itself where it is in none. */
+  readonly group: string;
+  readonly handler: string;
+  /** Its input ends with the first who is attached to it. */
+  readonly stdinOnce: boolean;
+  /** Its first process, once it is created. */
+  readonly init?: ProcessIdentity;
+}
+
+/** Where the pod's id is in a container's config (containerd's annotation). */
+const podAnnotation = "io.kubernetes.cri.sandbox-id";
+
+/** The containers of a pod share a shim. */
+export function groupOf(id: ContainerId, config: OciConfig): string {
+  const pod = config.annotations?.[podAnnotation] ?? "";
+  return /^[0-9A-Za-z_.-]+$/.test(pod) ? pod : id;
+}
+
+export function writeMarker(id: ContainerId, marker: ShimMarker, paths: Paths): void {
+  writeFileSync(paths.container(id).shimFile, JSON.stringify(marker), { mode: 0o600 });
+}
+
+/** Undefined: it is under no shim, or its create had only just begun. */
+export function readMarker(id: ContainerId, paths: Paths): ShimMarker | undefined {
+  try {
+    return JSON.parse(readFileSync(paths.container(id).shimFile, "utf8")) as ShimMarker;
+  } catch {
+    return undefined;
+  }
+}

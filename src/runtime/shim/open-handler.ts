@@ -1,0 +1,105 @@
+import { describeFault, during } from "../../base/fault.ts";
+import type { Ms } from "../../base/units.ts";
+import type { Paths } from "../../config/paths.ts";
+import type { Config, RuntimeHandlerConfig } from "../../config/schema.ts";
+import { handlerProgram, isRuncShim } from "../../config/shim-program.ts";
+import { programPath } from "../../linux/program-path.ts";
+import type { Handler } from "../conmon/handlers.ts";
+import { openHandler } from "../conmon/open-handler.ts";
+import type { TrialPlace } from "../conmon/trial.ts";
+import type { HandlerProbe } from "../contract.ts";
+import type { ShimHandler } from "./handler.ts";
+import { encodeOptions } from "./options.ts";
+
+/** How long a shim may take to say its version. */
+const versionDeadline: Ms = 20_000;
+
+export interface OpenedShimHandler {
+  readonly shim: ShimHandler;
+  /** Of a shim with a runtime below: what came of trying that out. */
+  readonly probe: HandlerProbe;
+  /** Why the shim can't work, whatever the runtime below it can. */
+  readonly missing: string | undefined;
+}
+
+/** What a shim can do that has a runtime below it. */
+export function probeOfShim(
+  { program }: ShimHandler,
+  below: HandlerProbe,
+  missing: string | undefined,
+): HandlerProbe {
+  return { ...below, path: program, problem: missing ?? below.problem };
+}
+
+/**
+ * A configured shim, and what can be found out about it without starting it. The runtime that runc's shim works with is tried
+ * out as any other.
+ */
+export async function openShimHandler(
+  name: string,
+  config: Pick<Config, "runtime" | "cgroup">,
+  { place, paths }: { place: TrialPlace; paths: Paths },
+): Promise<OpenedShimHandler> {
+  const configured = config.runtime.handlers[name] as RuntimeHandlerConfig;
+  const { type } = configured;
+  const { path } = config.runtime;
+  const wanted = handlerProgram(configured);
+  const program = await programPath(wanted, path);
+  const below = isRuncShim(type) ? await openRuntime(name, config, { place, paths }) : undefined;
+  const options: RuntimeHandlerConfig["options"] = { ...configured.options, ...below?.options };
+  const shim: ShimHandler = {
+    name,
+    type,
+    program: program ?? wanted,
+    options: encodeOptions(type, options),
+    cgroup: isRuncShim(type) && options.ShimCgroup ? String(options.ShimCgroup) : undefined,
+    env: { PATH: path },
+    runtime: below?.handler,
+  };
+  const missing =
+    program === undefined
+      ? `there is no ${wanted} in ${path} (install the shim of ${type}, set runtimePath, or take it out of the config)`
+      : undefined;
+  const probe = below?.probe ?? { ...(await shimProbe(shim, place)), problem: missing };
+  return { shim, probe, missing };
+}
+
+/** The runtime below runc's shim, with the options that tell the shim so. */
+async function openRuntime(
+  name: string,
+  config: Pick<Config, "runtime" | "cgroup">,
+  { place, paths }: { place: TrialPlace; paths: Paths },
+): Promise<{ handler: Handler; probe: HandlerProbe; options: RuntimeHandlerConfig["options"] }> {
+  const configured = config.runtime.handlers[name] as RuntimeHandlerConfig;
+  const { BinaryName = "runc", Root = paths.runtimeRoot(name) } = configured.options;
+  const [binary, root] = [String(BinaryName), String(Root)];
+  const handlers = { [name]: { ...configured, binary, args: [] } };
+  const opened = await openHandler(
+    { name, root },
+    { ...config, runtime: { ...config.runtime, handlers } },
+    place,
+  );
+  const options = {
+    BinaryName: opened.handler.path,
+    Root: root,
+    SystemdCgroup: config.cgroup.driver === "systemd",
+  };
+  return { ...opened, options };
+}
+
+async function shimProbe({ name, program, env }: ShimHandler, { host }: TrialPlace): Promise<HandlerProbe> {
+  const command = { path: program, args: ["-v"], env, maxOutput: 4096 };
+  const signal = AbortSignal.timeout(versionDeadline);
+  const asked = await host.processes
+    .run(command, signal)
+    .catch((error: unknown) => describeFault(during("-v", error)));
+  const said = typeof asked === "string" ? "" : Buffer.from(asked.stdout).toString("utf8");
+  return {
+    handler: name,
+    path: program,
+    version: said.trim().replaceAll(/\s+/g, " ").slice(0, 100),
+    problem: undefined,
+    recursiveReadOnlyProblem: "it is not known whether this shim can",
+    features: { recursiveReadOnly: false, networkDevices: false },
+  };
+}

@@ -1,0 +1,152 @@
+import { existsSync } from "node:fs";
+import type { Ms } from "../../base/units.ts";
+import type { Paths } from "../../config/paths.ts";
+import type { Config } from "../../config/schema.ts";
+import { programPath } from "../../linux/program-path.ts";
+import { checkpointProblem } from "../conmon/criu.ts";
+import { Handlers } from "../conmon/handlers.ts";
+import { reopenLog } from "../conmon/reopen-log.ts";
+import type { TrialPlace } from "../conmon/trial.ts";
+import { UntestedHandlers } from "../conmon/untested-handlers.ts";
+import { UserNamespaceTrials } from "../conmon/user-namespace-trials.ts";
+import type { ContainerRuntime } from "../contract.ts";
+import { ExecTemplates } from "../exec-templates.ts";
+import type { SnapshotsOf } from "../host.ts";
+import { attachByShim } from "./attach.ts";
+import { checkpointByShim } from "./checkpoint.ts";
+import { createByShim } from "./create.ts";
+import { deleteByShim } from "./delete.ts";
+import { execByShim } from "./exec.ts";
+import { execStreamByShim } from "./exec-stream.ts";
+import { ShimExits } from "./exits.ts";
+import { monitoredByShim } from "./monitored.ts";
+import { type OpenedShimHandler, openShimHandler, probeOfShim } from "./open-handler.ts";
+import type { ShimParts } from "./parts.ts";
+import { Shims } from "./shims.ts";
+import { killByShim, startByShim, stateByShim, updateByShim } from "./task-calls.ts";
+import { isUnderShim, shimTraces } from "./traces.ts";
+
+/** How long shims that an earlier daemon started may take to answer. */
+const reconnectDeadline: Ms = 15_000;
+
+/** What is asked of a runtime by conmon, and answered by shims in another way. The rest is the same, whoever is the monitor. */
+export type ShimRuntime = Pick<
+  ContainerRuntime,
+  | "probes"
+  | "retry"
+  | "missingPrograms"
+  | "userNamespaceProblems"
+  | "create"
+  | "start"
+  | "checkpointProblem"
+  | "checkpoint"
+  | "monitored"
+  | "kill"
+  | "delete"
+  | "update"
+  | "execSync"
+  | "execStream"
+  | "attach"
+  | "reopenLog"
+  | "state"
+  | "traces"
+> & {
+  /** True for a container that is, or was to be, under a shim. */
+  has(id: Parameters<ContainerRuntime["monitored"]>[0]): boolean;
+};
+
+/** Containers by containerd's shims. Connects to those that an earlier daemon started. */
+export async function openShimRuntime(
+  config: Pick<Config, "runtime" | "cgroup">,
+  { place, paths }: { place: TrialPlace; paths: Paths },
+  snapshots: SnapshotsOf,
+): Promise<ShimRuntime> {
+  const { host } = place;
+  const { conmon, path } = config.runtime;
+  const names = Object.keys(config.runtime.handlers);
+  const opened = await Promise.all(names.map((name) => openShimHandler(name, config, { place, paths })));
+  const exits = new ShimExits(host, paths);
+  const shims = new Shims(host, paths, {
+    connected(shim, containers) {
+      for (const id of containers) exits.watch(id, shim);
+    },
+  });
+  const parts: ShimParts = {
+    host,
+    paths,
+    handlers: new Map(opened.map(({ shim }) => [shim.name, shim])),
+    shims,
+    exits,
+    execTemplates: new ExecTemplates(paths),
+    conmon: (await programPath(conmon, path)) ?? conmon,
+    path,
+  };
+  await shims.reconnect(AbortSignal.timeout(reconnectDeadline));
+  return { ...operations(parts), ...findings(opened, parts, { place, snapshots }) };
+}
+
+function operations(parts: ShimParts): Omit<ShimRuntime, keyof ReturnType<typeof findings>> {
+  const { paths } = parts;
+  return {
+    has: (id) => isUnderShim(id, parts),
+    create: (request, signal) => createByShim(request, parts, signal),
+    start: (id, _handler, signal) => startByShim(id, parts, signal),
+    checkpoint: (request) => checkpointByShim(request, parts),
+    monitored: (id) => monitoredByShim(id, paths),
+    kill: (id, _handler, signalName, all, signal) => killByShim({ id, signalName, all }, parts, signal),
+    delete(id, handler, signal) {
+      parts.execTemplates.forget(id);
+      return deleteByShim(id, handler, parts, signal);
+    },
+    update: (id, _handler, resources, signal) => updateByShim(id, resources, parts, signal),
+    execSync: (request, signal) => execByShim(request, parts, signal),
+    execStream: (request, signal) => execStreamByShim(request, parts, signal),
+    attach: (request, signal) => attachByShim(request, parts, signal),
+    reopenLog: (id, signal) => reopenLog(id, paths, signal),
+    state: (id, _handler, signal) => stateByShim(id, parts, signal),
+    traces: () => shimTraces(parts),
+  };
+}
+
+/** What handlers can do here. */
+function findings(
+  opened: readonly OpenedShimHandler[],
+  { host, handlers, conmon }: ShimParts,
+  { place, snapshots }: { place: TrialPlace; snapshots: SnapshotsOf },
+): Pick<ShimRuntime, "probes" | "retry" | "missingPrograms" | "userNamespaceProblems" | "checkpointProblem"> {
+  const tried = opened.flatMap(({ shim: { runtime: handler }, probe }) =>
+    handler === undefined ? [] : [{ handler, probe }],
+  );
+  const runtimes = new Handlers(tried, "");
+  const untested = new UntestedHandlers(tried, place);
+  const users = new UserNamespaceTrials(runtimes, snapshots, place);
+  return {
+    probes: () =>
+      opened.map(({ shim, probe, missing }) =>
+        shim.runtime === undefined ? probe : probeOfShim(shim, runtimes.probe(shim.name), missing),
+      ),
+    async retry() {
+      if (await untested.retry(runtimes)) users.forget();
+    },
+    missingPrograms(name) {
+      const shim = handlers.get(name);
+      const needed = [conmon, shim?.program, shim?.runtime?.path];
+      return needed.filter((path) => path !== undefined).filter((path) => !existsSync(path));
+    },
+    async userNamespaceProblems() {
+      const found = await users.problems();
+      return new Map(
+        opened.map(({ shim: { name, type, runtime } }) => [
+          name,
+          runtime === undefined ? `${type}: it is not known whether this shim can` : found.get(name),
+        ]),
+      );
+    },
+    async checkpointProblem(name) {
+      const runtime = handlers.get(name)?.runtime;
+      if (runtime === undefined)
+        return `runtime handler "${name}" has a shim that berth makes no checkpoints with`;
+      return await checkpointProblem(runtime, host);
+    },
+  };
+}

@@ -1,0 +1,13 @@
+import type { ExecTemplates } from "../exec-templates.ts";
+import type { ShimExits } from "./exits.ts";
+import type { ShimHandler } from "./handler.ts";
+import type { KeeperParts } from "./keeper.ts";
+import type { Shims } from "./shims.ts";
+
+/** What the operations on containers under shims work with. */
+export interface ShimParts extends KeeperParts {
+  readonly handlers: ReadonlyMap<string, ShimHandler>;
+  readonly shims: Shims;
+  readonly exits: ShimExits;
+  readonly execTemplates: ExecTemplates;
+}

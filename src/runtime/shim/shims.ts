@@ -1,0 +1,177 @@
+import { closeSync, openSync, readdirSync, rmSync } from "node:fs";
+import { readdir } from "node:fs/promises";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { describeFault } from "../../base/fault.ts";
+import type { ContainerId } from "../../base/ids.ts";
+import { KeyedLocks } from "../../base/lock.ts";
+import type { Ms } from "../../base/units.ts";
+import type { Paths } from "../../config/paths.ts";
+import { alive } from "../exits.ts";
+import type { RuntimeHost } from "../host.ts";
+import { readMarker } from "./marker.ts";
+import { connectShim, readShimRecord, type Shim } from "./shim.ts";
+import { followShimLog, makeShimLog } from "./shim-log.ts";
+import { endShimProcesses } from "./shim-processes.ts";
+import { type ShimStart, startShim } from "./start-shim.ts";
+
+/** How long a shim may take to answer when it is connected to. */
+const connectDeadline: Ms = 10_000;
+/** A lost connection is made anew after so long, then twice that, … */
+const firstRetryMs: Ms = 100;
+const lastRetryMs: Ms = 30_000;
+/** How long a shim that was told to end may take for it. */
+const endPatience: Ms = 2000;
+
+/** Who is told that a shim is connected to, and later that it is no more. */
+export interface ShimObserver {
+  connected(shim: Shim, containers: readonly ContainerId[]): void;
+}
+
+/** The shims of this node. Each is started with its group's first container, and ended with its last. */
+export class Shims {
+  readonly #host: RuntimeHost;
+  readonly #paths: Paths;
+  readonly #observer: ShimObserver;
+  readonly #locks = new KeyedLocks<string>();
+  readonly #connected = new Map<string, Shim>();
+
+  constructor(host: RuntimeHost, paths: Paths, observer: ShimObserver) {
+    this.#host = host;
+    this.#paths = paths;
+    this.#observer = observer;
+  }
+
+  /** The group's shim for one more container; started, where it does not run. @throws {Fault} as startShim */
+  async join(start: ShimStart, id: ContainerId, signal: AbortSignal): Promise<Shim> {
+    const { group } = start;
+    using _group = await this.#locks.hold(group, signal);
+    const standing = await this.#find(group, signal);
+    if (standing !== undefined) {
+      this.#add(group, id);
+      return standing;
+    }
+    await this.#clear(group, signal); // what a shim that was killed has left, or one whose start was
+    await this.#host.files.change([
+      { change: "makeDirectory", path: this.#paths.shim(group).containers, mode: 0o700 },
+    ]);
+    this.#add(group, id);
+    using log = this.#follow(group);
+    return this.#keep(await startShim(start, { host: this.#host, paths: this.#paths }, signal), log);
+  }
+
+  /** The shim that a container is under; undefined when it is gone. @throws {Fault} unavailable when it does not answer */
+  async of(id: ContainerId, signal: AbortSignal): Promise<Shim | undefined> {
+    const group = readMarker(id, this.#paths)?.group;
+    if (group === undefined) return undefined;
+    const connected = this.#connected.get(group);
+    if (connected?.client.isClosed === false) return connected;
+    using _group = await this.#locks.hold(group, signal);
+    return await this.#find(group, signal);
+  }
+
+  /** The container is gone: ends the shim with its last. */
+  async leave(id: ContainerId, group: string, signal: AbortSignal): Promise<void> {
+    using _group = await this.#locks.hold(group, signal);
+    rmSync(join(this.#paths.shim(group).containers, id), { force: true });
+    if (this.containersOf(group).length === 0) await this.#end(group, signal);
+  }
+
+  containersOf(group: string): ContainerId[] {
+    try {
+      return readdirSync(this.#paths.shim(group).containers) as ContainerId[];
+    } catch {
+      return [];
+    }
+  }
+
+  async groups(): Promise<string[]> {
+    return await readdir(this.#paths.shims).catch(() => []);
+  }
+
+  /** Connects to every shim that lives, and ends those that have no container: their daemon was killed in their start. */
+  async reconnect(signal: AbortSignal): Promise<void> {
+    await Promise.all(
+      (await this.groups()).map(async (group) => {
+        using _group = await this.#locks.hold(group, signal);
+        try {
+          if (this.containersOf(group).length === 0) await this.#end(group, signal);
+          else await this.#find(group, signal);
+        } catch (error) {
+          const err = describeFault(error);
+          this.#host.log.warn({ shim: group, err }, "a shim that an earlier daemon started does not answer");
+        }
+      }),
+    );
+  }
+
+  #add(group: string, id: ContainerId): void {
+    closeSync(openSync(join(this.#paths.shim(group).containers, id), "w", 0o600));
+  }
+
+  async #find(group: string, signal: AbortSignal): Promise<Shim | undefined> {
+    const known = this.#connected.get(group);
+    if (known?.client.isClosed === false) return known;
+    const record = readShimRecord(group, this.#paths);
+    if (record === undefined || !alive(record.process)) return undefined;
+    const limit = AbortSignal.any([signal, AbortSignal.timeout(connectDeadline)]);
+    const connected = await connectShim(record, limit);
+    using log = this.#follow(group);
+    return this.#keep({ ...record, ...connected }, log);
+  }
+
+  /** A shim opens its log first, and waits there for a reader. */
+  #follow(group: string): DisposableStack {
+    const { log } = this.#paths.shim(group);
+    makeShimLog(log);
+    const following = new DisposableStack();
+    following.use(followShimLog(log, group, this.#host.log));
+    return following;
+  }
+
+  #keep(shim: Shim, following: DisposableStack): Shim {
+    const { group, client } = shim;
+    const log = following.move();
+    this.#connected.set(group, shim);
+    void client.closed.then(() => {
+      if (this.#connected.get(group) === shim) this.#connected.delete(group);
+      log.dispose();
+      void this.#connectAnew(group);
+    });
+    this.#observer.connected(shim, this.containersOf(group));
+    return shim;
+  }
+
+  /** A connection was lost: to a shim that lives on there has to be another, or ends of its containers would not be heard of. */
+  async #connectAnew(group: string): Promise<void> {
+    for (let wait = firstRetryMs; wait <= lastRetryMs; wait *= 2) {
+      await sleep(wait, undefined, { ref: false });
+      const record = readShimRecord(group, this.#paths);
+      if (record === undefined || !alive(record.process)) return;
+      try {
+        const signal = AbortSignal.timeout(connectDeadline);
+        using _group = await this.#locks.hold(group, signal);
+        await this.#find(group, signal);
+        return;
+      } catch (error) {
+        this.#host.log.warn({ shim: group, err: describeFault(error) }, "a shim that lives does not answer");
+      }
+    }
+  }
+
+  /** Asks the shim to end; one that does not is killed. Takes away all it had. */
+  async #end(group: string, signal: AbortSignal): Promise<void> {
+    const shim = await this.#find(group, signal).catch(() => undefined);
+    // it may close the connection instead of an answer, or wait until that is closed
+    await shim?.calls.shutdown({ id: group }, { timeout: endPatience, signal }).catch(() => undefined);
+    shim?.client[Symbol.dispose]();
+    await this.#clear(group, signal, shim === undefined ? 0 : endPatience);
+  }
+
+  async #clear(group: string, signal: AbortSignal, patience: Ms = 0): Promise<void> {
+    const record = readShimRecord(group, this.#paths);
+    await endShimProcesses(group, this.#paths, patience, signal);
+    if (record !== undefined) rmSync(record.socket, { force: true });
+    rmSync(this.#paths.shim(group).directory, { recursive: true, force: true });
+  }
+}

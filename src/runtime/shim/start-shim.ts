@@ -1,0 +1,92 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { Fault } from "../../base/fault.ts";
+import { waitOutside } from "../../base/outside-time.ts";
+import type { Bytes, Ms } from "../../base/units.ts";
+import type { Paths } from "../../config/paths.ts";
+import { wordsOf } from "../conmon/runtime-words.ts";
+import { within } from "../enter-cgroup.ts";
+import type { RuntimeHost } from "../host.ts";
+import { identityOf } from "../identity-of.ts";
+import { parseBootstrap } from "./bootstrap.ts";
+import { type ShimHandler, shimNamespace } from "./handler.ts";
+import { publishProgram } from "./publish-program.ts";
+import { connectShim, type Shim, writeShimRecord } from "./shim.ts";
+
+const maxOutput: Bytes = 64 << 10;
+/** How long a shim that has started may take to say who it is. */
+const connectDeadline: Ms = 20_000;
+
+/** Which shim is started, for whom, and where. */
+export interface ShimStart {
+  readonly group: string;
+  readonly handler: ShimHandler;
+  /** Undefined: this process's. */
+  readonly cgroup: string | undefined;
+}
+
+/**
+ * Starts a shim: `start` makes a process that goes on, and prints how it is reached. Its directory has a config that says whom it
+ * is for, as that of containerd's sandbox containers does.
+ *
+ * @throws {Fault} internal with what the shim said
+ */
+export async function startShim(
+  { group, handler, cgroup }: ShimStart,
+  { host, paths }: { host: RuntimeHost; paths: Paths },
+  signal: AbortSignal,
+): Promise<Shim> {
+  const { directory } = paths.shim(group);
+  writeFileSync(join(directory, "config.json"), JSON.stringify(shimConfig(group)), { mode: 0o600 });
+  if (handler.cgroup !== undefined) await host.cgroups.create(handler.cgroup);
+  const args = [...shimArgs(group, paths), "start"];
+  const [path = "", ...rest] = within(handler.cgroup ?? cgroup, [handler.program, ...args], host.cgroups);
+  const started = await waitOutside(
+    host.processes.run(
+      {
+        path,
+        args: rest,
+        env: { ...handler.env, ...shimEnvironment(paths) },
+        cwd: directory,
+        maxOutput,
+      },
+      signal,
+    ),
+  );
+  if (started.code !== 0) {
+    const said = Buffer.concat([started.stdout, Buffer.from("\n"), started.stderr]);
+    const words = wordsOf(said.toString("utf8"));
+    throw new Fault("internal", `${handler.program} start: ${words || `exit code ${started.code}`}`);
+  }
+  const address = parseBootstrap(started.stdout);
+  const connected = await connectShim(address, signal);
+  const { shimPid } = await connected.calls.connect({ id: group }, { timeout: connectDeadline, signal });
+  const record = { ...address, group, handler: handler.name, process: identityOf(shimPid, "the shim") };
+  writeShimRecord(record, paths);
+  return { ...record, ...connected };
+}
+
+/** What every call of a shim's program begins with; its processes are found by it. */
+export function shimArgs(id: string, { socket }: Paths): string[] {
+  const common = ["-namespace", shimNamespace, "-address", socket];
+  return [...common, "-publish-binary", publishProgram(), "-id", id];
+}
+
+export function shimEnvironment({ socket, shimEvents }: Paths): Record<string, string> {
+  return {
+    NAMESPACE: shimNamespace,
+    GRPC_ADDRESS: socket,
+    TTRPC_ADDRESS: shimEvents,
+    MAX_SHIM_VERSION: "3",
+  };
+}
+
+function shimConfig(group: string) {
+  return {
+    ociVersion: "1.0.2",
+    annotations: {
+      "io.kubernetes.cri.container-type": "sandbox",
+      "io.kubernetes.cri.sandbox-id": group,
+    },
+  };
+}

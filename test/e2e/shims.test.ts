@@ -1,0 +1,185 @@
+import assert from "node:assert/strict";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { ContainerState } from "../../src/wire/gen/runtime.v1.ts";
+import { TestDaemon } from "../harness/daemon.ts";
+import { endDaemon } from "../harness/end-daemon.ts";
+import { busyboxImage, importBusybox } from "../harness/images.ts";
+import { assertNoLeaks } from "../harness/leaks.ts";
+import {
+  containerStatus,
+  eventually,
+  exited,
+  type MadePod,
+  podConfig,
+  removePod,
+  runContainer,
+  shellConfig,
+} from "../harness/pods.ts";
+import { privileged } from "../harness/privileged.ts";
+
+const handler = "runc-shim";
+/** Another than Debian's: an absolute path. */
+const runtimePath = process.env.BERTH_TEST_SHIM ?? "";
+
+const handlers = `
+[runtime.handlers.${handler}]
+type = "io.containerd.runc.v2"
+runtimePath = "${runtimePath}"
+
+[runtime.handlers.none]
+type = "io.containerd.none.v1"
+`;
+
+/** Says how often it has lived through a moment; ends by itself when it is told to. */
+const counter = "i=0; while ! test -e /tmp/end; do i=$((i+1)); echo $i; sleep 0.05; done; exit 7";
+
+describe("pods under a shim", privileged, () => {
+  let daemon: TestDaemon;
+
+  before(async () => {
+    daemon = await TestDaemon.start({ runtime: "runc", extraConfig: handlers });
+    await importBusybox(daemon);
+  });
+  after(() => endDaemon(daemon));
+
+  async function runShimPod(name: string): Promise<MadePod> {
+    const config = podConfig(daemon, name);
+    const { podSandboxId } = await daemon.pods.runPodSandbox({ config, runtimeHandler: handler });
+    return { id: podSandboxId, config };
+  }
+  const run = (pod: MadePod, name: string, script: string, overrides = {}) =>
+    runContainer(daemon, pod, shellConfig(name, busyboxImage, script, overrides));
+
+  const shims = () => readdirSync(join(daemon.workspace.state, "shims"));
+  const shimPid = (pod: MadePod): number => {
+    const record = readFileSync(join(daemon.workspace.state, "shims", pod.id, "shim.json"), "utf8");
+    return JSON.parse(record).process.pid;
+  };
+  const logOf = async (id: string) => readFileSync((await containerStatus(daemon, id)).logPath, "utf8");
+  const lastCount = async (id: string) =>
+    Number(/ stdout F ([0-9]+)\n$/.exec(await logOf(id).catch(() => ""))?.[1] ?? 0);
+  const goesOn = async (id: string, log: () => Promise<number>) => {
+    const from = await log();
+    await eventually(`container ${id} to go on`, 10_000, async () =>
+      (await log()) > from ? true : undefined,
+    );
+  };
+  const exec = (containerId: string, ...cmd: string[]) =>
+    daemon.pods.execSync({ containerId, cmd, timeout: 20n });
+
+  test("a pod's containers share a shim, which ends with the last of them", async () => {
+    const pod = await runShimPod("shared");
+    const first = await run(pod, "first", "echo out; echo err >&2; sleep 1000");
+    const second = await run(pod, "second", counter);
+    assert.deepEqual(shims(), [pod.id]);
+    assert.match(readFileSync(`/proc/${shimPid(pod)}/cmdline`, "utf8"), /containerd-shim-runc-v2\0/);
+    await goesOn(second, () => lastCount(second));
+    assert.match(await logOf(first), /stdout F out\n/);
+    assert.match(await logOf(first), /stderr F err\n/);
+    const { stdout, exitCode } = await exec(first, "sh", "-c", "echo in; exit 3");
+    assert.deepEqual([Buffer.from(stdout).toString(), exitCode], ["in\n", 3]);
+    const { stats } = await daemon.pods.containerStats({ containerId: second });
+    assert.ok((stats?.memory?.workingSetBytes?.value ?? 0n) > 0n);
+    await exec(second, "touch", "/tmp/end");
+    assert.equal((await exited(daemon, second)).exitCode, 7);
+    await daemon.pods.removeContainer({ containerId: second });
+    await exec(first, "true");
+    await daemon.pods.removeContainer({ containerId: first });
+    assert.deepEqual(shims(), []);
+    await removePod(daemon, pod.id);
+    await assertNoLeaks(daemon);
+  });
+
+  test("after kill -9 of the daemon containers and logs go on, and ends that nobody saw are told", async () => {
+    const pod = await runShimPod("survivor");
+    const lives = await run(pod, "lives", counter);
+    const ends = await run(
+      pod,
+      "ends",
+      "until test -e /tmp/go; do sleep 0.05; done; echo last words; exit 9",
+    );
+    const log = (await containerStatus(daemon, lives)).logPath;
+    const root = join(daemon.workspace.state, "containers", ends, "rootfs");
+    await daemon.kill();
+    const written = async () => readFileSync(log, "utf8").split("\n").length;
+    await goesOn(lives, written);
+    await daemon.inside("touch", join(root, "tmp/go"));
+    await eventually("its end", 10_000, async () => {
+      const { stdout } = await daemon.inside(
+        "sh",
+        "-c",
+        `cat ${daemon.workspace.state}/containers/${ends}/pid`,
+      );
+      const { code } = await daemon.inside("kill", "-0", stdout.trim());
+      return code === 0 ? undefined : true;
+    });
+    await daemon.launch();
+    const status = await exited(daemon, ends);
+    assert.deepEqual([status.exitCode, status.reason], [9, "Error"]);
+    assert.match(await logOf(ends), /stdout F last words\n/);
+    assert.equal((await containerStatus(daemon, lives)).state, ContainerState.CONTAINER_RUNNING);
+    await exec(lives, "touch", "/tmp/end");
+    assert.equal((await exited(daemon, lives)).exitCode, 7);
+    await removePod(daemon, pod.id);
+    await assertNoLeaks(daemon);
+  });
+
+  test("after kill -9 of the shim its containers are ended, and say so; the pod goes on with another", async () => {
+    const pod = await runShimPod("shimless");
+    const ids = [await run(pod, "one", counter), await run(pod, "two", "sleep 1000 & sleep 1000")];
+    process.kill(shimPid(pod), "SIGKILL");
+    for (const id of ids) {
+      const { exitCode, reason } = await exited(daemon, id);
+      assert.deepEqual([exitCode, reason], [255, "MonitorLost"]);
+    }
+    const next = await run(pod, "next", "exit 4");
+    assert.equal((await exited(daemon, next)).exitCode, 4);
+    await removePod(daemon, pod.id);
+    await assertNoLeaks(daemon);
+  });
+
+  test("a container that ran out of memory says so", async () => {
+    const pod = await runShimPod("hungry");
+    const resources = { memoryLimitInBytes: BigInt(32 << 20) };
+    const id = await run(pod, "eats", "tail /dev/zero", { linux: { resources } });
+    const { exitCode, reason } = await exited(daemon, id);
+    assert.deepEqual([exitCode, reason], [137, "OOMKilled"]);
+    await removePod(daemon, pod.id);
+  });
+
+  for (const plan of [
+    "CreateContainer/monitor/after:kill",
+    "CreateContainer/monitor/after:fail,CreateContainer/monitor/undo:kill",
+    "StartContainer/start/after:kill",
+  ]) {
+    test(`a daemon that dies at ${plan} leaves nothing that the next can't go on with`, async () => {
+      const pod = await runShimPod("killed");
+      const config = shellConfig("main", busyboxImage, "exit 7");
+      daemon.plant(plan);
+      await assert.rejects(runContainer(daemon, pod, config));
+      await daemon.ended();
+      daemon.plant("");
+      await daemon.launch();
+      const request = { podSandboxId: pod.id, config, sandboxConfig: pod.config };
+      const { containerId } = await daemon.pods.createContainer(request);
+      if ((await containerStatus(daemon, containerId)).state === ContainerState.CONTAINER_CREATED)
+        await daemon.pods.startContainer({ containerId });
+      assert.equal((await exited(daemon, containerId)).exitCode, 7);
+      await removePod(daemon, pod.id);
+      await assertNoLeaks(daemon);
+    });
+  }
+
+  test("a shim that is missing is told of, by its program's name", async () => {
+    const config = podConfig(daemon, "none");
+    await assert.rejects(
+      daemon.pods.runPodSandbox({ config, runtimeHandler: "none" }),
+      /runtime handler "none" can't work here: there is no containerd-shim-none-v1/,
+    );
+    const doctor = await daemon.command("doctor", "runtimes");
+    assert.match(doctor.stdout, /runtime handler none does not work: there is no containerd-shim-none-v1/);
+    assert.match(doctor.stdout, new RegExp(`${handler}: .*containerd-shim-runc-v2, runc version`));
+  });
+});
