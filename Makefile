@@ -10,7 +10,8 @@ SHELL := /bin/sh
 .DELETE_ON_ERROR:
 .PHONY: install dist deb install-test install-guest check unit e2e test test-full test-guest \
   test-guest-short guest-shell \
-  guest-node-packages guest-test-packages conformance kubelet stargz power-cuts bench run stop clean
+  guest-node-packages guest-test-packages conformance conformance-guest kubelet stargz power-cuts bench run stop \
+  clean
 
 # What berth needs on a node, and what its tests need besides.
 RUN_PACKAGES := crun runc conmon containernetworking-plugins iptables isal busybox-static \
@@ -78,10 +79,11 @@ test: install-test check
 test-full: install-test check
 	BERTH_TEST_FULL=1 BERTH_TEST_ZFS_FUSE=1 npm run --silent test
 
-# CRITEST is the path of a critest 1.36 that was built elsewhere.
-conformance: install-test
-	@REGISTRY="$(REGISTRY)" IMAGES="$(IMAGES)" RUNTIME="$(RUNTIME)" FOCUS="$(FOCUS)" SKIP="$(SKIP)" \
-	  PARALLEL="$(PARALLEL)" test/conformance/run.sh "$(CRITEST)"
+# CRITEST is the path of a critest 1.36 that was built elsewhere; conformance-guest runs it in a guest.
+conformance-guest: install-guest
+conformance conformance-guest: install-test
+	@REGISTRY="$(REGISTRY)" IMAGES="$(IMAGES)" RUNTIME="$(RUNTIME)" DRIVER="$(DRIVER)" FOCUS="$(FOCUS)" SKIP="$(SKIP)" \
+	  PARALLEL="$(PARALLEL)" LOG="$(LOG)" test/conformance/run.sh "$(CRITEST)" $(subst conformance,run,$@) $(if $(filter %-guest,$@),$(GUEST))
 
 # KUBELET is the path of a kubelet that was built elsewhere; GATES, as in EventedPLEG=true, are its feature gates.
 kubelet: install-test

@@ -10,6 +10,8 @@ export interface RegistrySetup {
   /** With a certificate of its own authority, for 127.0.0.1 and localhost. */
   readonly tls?: boolean;
   readonly basicAuth?: { readonly username: string; readonly password: string };
+  /** Where it keeps what it holds: in a directory that stays, instead of one that goes with it. */
+  readonly storage?: string;
 }
 
 /** Debian's docker-registry on a port of its own. */
@@ -39,7 +41,7 @@ export function missingProgram(...programs: readonly string[]): string | undefin
   return undefined;
 }
 
-/** Starts a registry with its own storage; both are gone when it is disposed of. */
+/** Starts a registry; it is gone, and what it holds unless the setup says where, when it is disposed of. */
 export async function startRegistry(setup: RegistrySetup = {}): Promise<TestRegistry> {
   const directory = mkdtempSync(join(tmpdir(), "berth-registry-"));
   const port = await freePort();
@@ -70,7 +72,7 @@ function configOf(directory: string, port: number, setup: RegistrySetup): object
   return {
     version: "0.1",
     log: { level: "error", accesslog: { disabled: true } },
-    storage: { filesystem: { rootdirectory: join(directory, "storage") } },
+    storage: { filesystem: { rootdirectory: setup.storage ?? join(directory, "storage") } },
     http: { addr: `127.0.0.1:${port}`, secret, ...(setup.tls ? { tls } : {}) },
     ...(setup.basicAuth === undefined ? {} : { auth: passwordFile(directory, setup.basicAuth) }),
   };
