@@ -10,5 +10,5 @@ enableCompileCache(join(caches, "berth"));
 
 const { main } = await import("../src/cli/main.ts");
 process.exitCode = await main(process.argv.slice(2), {
-  serve: async (config, reread) => (await import("../src/daemon/main.ts")).serve(config, reread),
+  serve: async (readConfig) => (await import("../src/daemon/main.ts")).serve(readConfig),
 });

@@ -26,7 +26,7 @@ async function start(): Promise<void> {
   }
   const daemon = join(tree, SOURCES.length > 0 ? "src/daemon/main.ts" : ".berth/daemon/serve.js");
   process.exitCode = await loadCommand(__dirname, tree, require).main(process.argv.slice(2), {
-    serve: async (config, reread) => (await import(daemon)).serve(config, reread),
+    serve: async (readConfig) => (await import(daemon)).serve(readConfig),
   });
 }
 

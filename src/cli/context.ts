@@ -15,7 +15,7 @@ export interface CommandContext {
   /** Connects to the runtime that the command's options, the environment or the configuration name. */
   connect(command: Command): Promise<Runtime>;
   /** Runs the daemon until it is told to stop. */
-  serve(config: Config, reread: () => Config): Promise<void>;
+  serve(readConfig: () => Config): Promise<void>;
   /**
    * Aborts when the user interrupts the command, or nobody reads its output any more. A command that never asks is ended
    * at once; one that asks has to end by itself, soon.

@@ -13,7 +13,7 @@ import { addConnection } from "./options.ts";
 
 /** What the command line alone can't do. */
 export interface Surroundings {
-  serve(config: Config, reread: () => Config): Promise<void>;
+  serve(readConfig: () => Config): Promise<void>;
 }
 
 /** Runs the command that `args` ask for. @returns the exit code */

@@ -36,7 +36,6 @@ export const defineServe: Define = (command, context) => {
     )
     .action(async () => {
       const options: ConfigOptions = command.optsWithGlobals();
-      const read = () => loadConfig(options).config;
-      await context.serve(read(), read);
+      await context.serve(() => loadConfig(options).config);
     });
 };

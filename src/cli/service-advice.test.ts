@@ -8,7 +8,7 @@ test("the state of the service says what to do; one that runs or is not there sa
     [{ LoadState: "not-found", ActiveState: "inactive", SubState: "dead" }, undefined],
     [{ LoadState: "loaded", ActiveState: "active", SubState: "running", StatusText: "serves" }, undefined],
     [
-      { LoadState: "loaded", ActiveState: "inactive", SubState: "dead", Result: "success" },
+      { LoadState: "loaded", ActiveState: "inactive", SubState: "dead", StatusText: "ends" },
       "berth.service is inactive; `systemctl start berth` starts it",
     ],
     [

@@ -47,8 +47,7 @@ export function adviceFor(state: ReadonlyMap<string, string>): string | undefine
     (word) => !["", active, "dead", "success"].includes(word),
   );
   const how = details.length === 0 ? active : `${active} (${details.join(", ")})`;
+  if (active === "inactive") return `${unit} is ${how}; \`systemctl start berth\` starts it`;
   const says = of("StatusText") === "" ? "" : `; it says: ${of("StatusText")}`;
-  const look = "`systemctl status berth` and `journalctl -u berth` say more";
-  const start = active === "inactive" ? "`systemctl start berth` starts it" : look;
-  return `${unit} is ${how}${says}; ${start}`;
+  return `${unit} is ${how}${says}; \`systemctl status berth\` and \`journalctl -u berth\` say more`;
 }

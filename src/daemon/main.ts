@@ -10,13 +10,13 @@ import { type RunningDaemon, startDaemon } from "./start.ts";
  * Runs the daemon until it is told to end (TERM or INT). Containers run on. HUP has it read anew what can change while it runs:
  * the log's level, AppArmor, the pinned images, and how registries are reached.
  *
- * @param reread the settings as they are now
+ * @param readConfig the settings as they are now
  * @throws {Fault} wrongState when another daemon has the same directories; invalid for settings that can't work
  */
-export async function serve(config: Config, reread: () => Config): Promise<void> {
+export async function serve(readConfig: () => Config): Promise<void> {
   using service = openService(takeServiceManager(process.env));
   try {
-    await serveUntilTold(config, reread, service);
+    await serveUntilTold(readConfig, service);
   } catch (error) {
     service.failed(describeFault(error));
     throw error;
@@ -24,7 +24,8 @@ export async function serve(config: Config, reread: () => Config): Promise<void>
   process.exit(0);
 }
 
-async function serveUntilTold(config: Config, reread: () => Config, service: Service): Promise<void> {
+async function serveUntilTold(readConfig: () => Config, service: Service): Promise<void> {
+  const config = readConfig();
   const log = openLog(config.log);
   process.on("uncaughtExceptionMonitor", (error) =>
     log.error({ err: error }, "berth ends by a fault of its own"),
@@ -33,7 +34,7 @@ async function serveUntilTold(config: Config, reread: () => Config, service: Ser
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => told.resolve(signal));
   const started = Promise.withResolvers<RunningDaemon>();
   const reload = new Reload(config, {
-    reread,
+    readConfig,
     change: async (changed) => (await started.promise).change(changed),
     log,
     service,

@@ -12,7 +12,7 @@ test("settings are read one time after the other; what came of it stays to be se
   t.after(() => rmSync(directory, { recursive: true }));
   const file = join(directory, "config.toml");
   writeFileSync(file, "");
-  const reread = () => loadConfig({ config: file }, {}).config;
+  const readConfig = () => loadConfig({ config: file }, {}).config;
   const lines: Record<string, unknown>[] = [];
   const log = pino({ level: "info" }, { write: (line) => void lines.push(JSON.parse(line)) });
   const told: string[] = [];
@@ -23,7 +23,7 @@ test("settings are read one time after the other; what came of it stays to be se
   const changing = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
   let changes = 0;
   const change = () => changing[changes++]?.promise ?? Promise.resolve();
-  const reload = new Reload(reread(), { reread, change, log, service });
+  const reload = new Reload(readConfig(), { readConfig, change, log, service });
 
   writeFileSync(
     file,

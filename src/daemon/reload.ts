@@ -7,7 +7,7 @@ import type { Service } from "./service.ts";
 /** What reading the settings again takes. */
 export interface ReloadParts {
   /** The settings as they are now. @throws {Fault} for ones with mistakes */
-  reread(): Config;
+  readConfig(): Config;
   /** Takes over what can change. */
   change(config: Config): Promise<void>;
   readonly log: Logger;
@@ -45,7 +45,7 @@ export class Reload {
     const { service, log } = this.#parts;
     service.reloading();
     try {
-      await this.#take(this.#parts.reread());
+      await this.#take(this.#parts.readConfig());
     } catch (error) {
       const err = describeFault(error);
       this.#status = `the settings can't be read again: ${err}`;

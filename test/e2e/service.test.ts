@@ -201,6 +201,9 @@ describe("berth as a systemd service", privileged, () => {
         errors.some(({ MESSAGE }) => /written by a newer berth: schema 999/.test(MESSAGE ?? "")) || undefined
       );
     });
+    await eventually("the reason as status", withinMs, async () =>
+      /schema 999/.test(await unit.property("StatusText")) ? true : undefined,
+    );
     await setVersion(now);
     await eventually("its next try", withinMs, async () =>
       (await unit.property("ActiveState")) === "active" ? true : undefined,
