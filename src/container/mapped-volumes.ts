@@ -1,4 +1,5 @@
 import { readFileSync, statSync } from "node:fs";
+import { release } from "node:os";
 import { join } from "node:path";
 import { Fault } from "../base/fault.ts";
 import type { FileChange } from "../linux/contract.ts";
@@ -48,12 +49,20 @@ function placeFor(source: string, at: string): FileChange {
   return { change: "write", path: at, text: "", mode: 0o600 };
 }
 
+/** The kernel from which a file system has ID-mapped mounts, where users meet ones that are older. */
+const mappedSince: Readonly<Record<string, string>> = { tmpfs: "6.3", ceph: "6.7" };
+
 function cannotMap({ destination }: OciMount, source: string, cause: unknown): Fault {
   const holding = mountHolding(parseMountinfo(readFileSync("/proc/self/mountinfo")), source);
+  const since = mappedSince[holding?.type ?? ""];
+  const kernel =
+    since === undefined
+      ? "use a file system with ID-mapped mounts (mount_setattr(2))"
+      : `${holding?.type} has ID-mapped mounts from Linux ${since} on, this is ${release()}: use another`;
   const on = holding === undefined ? "" : `, which lies on ${holding.target} (${holding.type})`;
   return new Fault(
     "invalid",
     `the mount of ${source} at ${destination}${on}: its files can't be shown with the ids of the pod's user namespace`,
-    { cause, hint: "use a file system with ID-mapped mounts (mount_setattr(2)), or hostUsers: true" },
+    { cause, hint: `${kernel}, or hostUsers: true` },
   );
 }

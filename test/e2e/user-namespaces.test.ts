@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { chownSync, lstatSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { release } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { isFault } from "../../src/base/fault.ts";
+import { describeFault, isFault } from "../../src/base/fault.ts";
 import { lowestOomScoreAdj } from "../../src/linux/oom-score.ts";
+import { LoopDisk, noDisk } from "../../src/snapshot/testing/loop-disk.ts";
 import {
   type ContainerConfig,
   ImageSpec,
@@ -33,6 +35,21 @@ const first = 500_000_000;
 const second = 600_000_000;
 /** How who is not mapped is seen. */
 const nobody = 65_534;
+
+/** File systems that volumes lie on, made before the daemons' mount namespaces. */
+const disks = (["ext4", "xfs", "btrfs"] as const)
+  .filter((type) => noDisk(type) === undefined)
+  .map((type) => ({ type, disk: new LoopDisk(type) }));
+after(() => {
+  for (const { disk } of disks) disk[Symbol.dispose]();
+});
+/** Of tmpfs. */
+const showsOtherIds = isAtLeast(release(), 6, 3);
+
+function isAtLeast(version: string, major: number, minor: number): boolean {
+  const [first = 0, second = 0] = version.split(".").map(Number);
+  return first > major || (first === major && second >= minor);
+}
 
 // crun in a mount namespace of its own, runc in the host's.
 for (const runtime of ["crun", "runc"] as const) {
@@ -205,6 +222,39 @@ for (const runtime of ["crun", "runc"] as const) {
       assert.equal(statSync(join(path, "root")).uid, 0);
     });
 
+    test("volumes may lie on any file system that shows other ids", async () => {
+      const pod = await run(usersPod("file-systems"));
+      const onDisk = disks.map(({ type, disk }) => {
+        const hostPath = join(disk.directory, runtime);
+        mkdirSync(hostPath);
+        chownSync(hostPath, 33, 33);
+        return { containerPath: `/${type}`, hostPath, ...mountMappings(first) };
+      });
+      const id = await runContainer(daemon, pod, container("disks", forever, { mounts: onDisk }));
+      for (const { containerPath, hostPath } of onDisk) {
+        const script = `stat -c %u ${containerPath}; touch ${containerPath}/new && chown 7 ${containerPath}/new`;
+        assert.equal(await exec(id, script), "33", containerPath);
+        assert.equal(statSync(join(hostPath, "new")).uid, 7, containerPath);
+      }
+      const hostPath = volume(`memory-${runtime}`);
+      await daemon.inside("mount", "-t", "tmpfs", "-o", "uid=33", "memory", hostPath);
+      const mounts = [{ containerPath: "/memory", hostPath, ...mountMappings(first) }];
+      const inMemory = container("memory", "stat -c %u /memory", { mounts });
+      if (showsOtherIds) {
+        await exited(daemon, await runContainer(daemon, pod, inMemory));
+        assert.match(logOf(pod, "memory"), /F 33\n/);
+      } else {
+        await assert.rejects(
+          runContainer(daemon, pod, inMemory),
+          (error) =>
+            isFault(error, "invalid") &&
+            /tmpfs has ID-mapped mounts from Linux 6\.3/.test(describeFault(error)),
+        );
+      }
+      await removePod(daemon, pod.id);
+      await daemon.inside("umount", hostPath);
+    });
+
     test("what is mounted on a volume later follows", async () => {
       const pod = await run(usersPod("follows"));
       const path = volume(`follows-${runtime}`);
@@ -258,9 +308,11 @@ for (const runtime of ["crun", "runc"] as const) {
       const { stats } = await daemon.pods.containerStats({ containerId: id });
       assert.ok((stats?.memory?.workingSetBytes?.value ?? 0n) > 0n);
       const resources = { oomScoreAdj: -997n };
-      const guaranteed = container("guaranteed", "cat /proc/self/oom_score_adj", { linux: { resources } });
-      await exited(daemon, await runContainer(daemon, pod, guaranteed));
-      assert.match(logOf(pod, "guaranteed"), new RegExp(`F ${Math.max(-997, await lowestOomScoreAdj())}\n`));
+      const guaranteed = container("guaranteed", forever, { linux: { resources } });
+      const protectedId = await runContainer(daemon, pod, guaranteed);
+      const score = Math.max(-997, await lowestOomScoreAdj());
+      const scores = await exec(protectedId, "cat /proc/1/oom_score_adj /proc/self/oom_score_adj");
+      assert.equal(scores, `${score}\n${score}`);
       await removePod(daemon, pod.id);
     });
 

@@ -18,6 +18,7 @@ export function execCases(here: () => Place): void {
         edit: (config) => {
           config.process.user = { uid: 1234, gid: 5678, additionalGids: [42] };
           config.process.noNewPrivileges = true;
+          config.process.oomScoreAdj = 700;
         },
       });
     });
@@ -43,12 +44,17 @@ export function execCases(here: () => Place): void {
     });
 
     test("runs as the container's own process does", async () => {
-      const who = await exec(["sh", "-c", "id; echo $GREETING; pwd; cat /proc/self/status"]);
+      const who = await exec([
+        "sh",
+        "-c",
+        "id; echo $GREETING; pwd; cat /proc/self/status /proc/self/oom_score_adj",
+      ]);
       const [, out] = text(who);
       assert.match(String(out), /uid=1234 gid=5678 groups=42/);
       assert.match(String(out), /^hello\n\/tmp$/m);
       assert.match(String(out), /^NoNewPrivs:\s+1$/m);
       assert.match(String(out), /^CapBnd:\s+00000000000000e0$/m);
+      assert.match(String(out), /^700$/m);
     });
 
     test("output beyond the limit is dropped, and the command is not held up", async () => {
