@@ -47,8 +47,9 @@ exec "$@"`;
 
 /**
  * The group's directory comes first, then its scope's, the names of scope and slice, the command. A scope is there as long
- * as some process is in it: where it is not, systemd is asked for it, with this process as its first. Another monitor may
- * have asked just now, or the scope be about to end: then it is tried again for 5 s or more.
+ * as some process is in it: where it is not, systemd is asked for it, with this process as its first. Its directory is
+ * there before systemd moves the process into it, which then has to be waited for: it would be moved out of its group
+ * again. Another monitor may have asked just now, or the scope be about to end: then it is tried again for 5 s or more.
  */
 const enterScopeThenBecome = `group=$1 scope=$2 unit=$3 slice=$4; shift 4
 manager="org.freedesktop.systemd1 /org/freedesktop/systemd1 org.freedesktop.systemd1.Manager"
@@ -61,10 +62,13 @@ begin() {
     Delegate b true CollectMode s inactive-or-failed TasksMax t 18446744073709551615 DefaultDependencies b false \\
     Description s "Monitors of containers" 0 2>&1
 }
+began() { grep -q "/$unit\$" /proc/$$/cgroup; }
+pause() {
+  [ $tries -lt 500 ] || { echo "systemd gives no $unit: $said" >&2; exit 1; }
+  tries=$((tries + 1)); sleep 0.01
+}
 tries=0
 until enter; do
-  [ $tries -lt 500 ] || { echo "systemd gives no $unit: $said" >&2; exit 1; }
-  [ $((tries % 100)) -ne 0 ] || said=$(begin)
-  tries=$((tries + 1)); sleep 0.01
+  if [ $((tries % 100)) -eq 0 ] && said=$(begin); then until began; do pause; done; else pause; fi
 done
 exec "$@"`;
