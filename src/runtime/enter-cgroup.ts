@@ -62,7 +62,7 @@ begin() {
     Delegate b true CollectMode s inactive-or-failed TasksMax t 18446744073709551615 DefaultDependencies b false \\
     Description s "Monitors of containers" 0 2>&1
 }
-began() { grep -q "/$unit\$" /proc/$$/cgroup; }
+began() { grep -q "/$unit$" /proc/$$/cgroup; }
 pause() {
   [ $tries -lt 500 ] || { echo "systemd gives no $unit: $said" >&2; exit 1; }
   tries=$((tries + 1)); sleep 0.01

@@ -21,10 +21,12 @@ export function cgroupPath(cgroup: string, { v1, v2 }: CgroupFileName): string {
   return join("/sys/fs/cgroup", controller, cgroup, name);
 }
 
-/** The cgroup of a container. */
+/** The cgroup that holds a container and its limits: below a scope of systemd's, crun makes one of its own. */
 export async function cgroupOf(daemon: TestDaemon, containerId: string): Promise<string> {
   const { info } = await daemon.pods.containerStatus({ containerId, verbose: true });
-  return JSON.parse(info.info ?? "").cgroup;
+  const { cgroup } = JSON.parse(info.info ?? "");
+  const within = join(cgroup, "container");
+  return existsSync(join("/sys/fs/cgroup", within)) ? within : cgroup;
 }
 
 /** What the kernel has in a file of a container's cgroup. */

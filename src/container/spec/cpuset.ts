@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { Fault } from "../../base/fault.ts";
 import { isWithin, parseNumberList } from "../../base/number-list.ts";
 import type { LinuxResources } from "../../spec/cri/resources.ts";
@@ -22,7 +22,8 @@ export function requireCpuset(resources: LinuxResources): void {
     if (wanted === undefined || wanted.length === 0)
       throw new Fault("invalid", `config.linux.resources.${field}: "${asked}" is not a list as in 0-3,7`);
     const { file, what } = present[field];
-    const has = readFileSync(file, "latin1").trim();
+    // A kernel without NUMA has one memory node, and no list of them.
+    const has = existsSync(file) ? readFileSync(file, "latin1").trim() : "0";
     if (isWithin(wanted, parseNumberList(has) ?? [])) continue;
     throw new Fault(
       "invalid",
