@@ -58,7 +58,14 @@ describe("what the service manager is told", () => {
     t.mock.timers.tick(60_000);
     status = "two";
     t.mock.timers.tick(60_000);
-    assert.deepEqual(receiver.takeTexts(), ["READY=1\nSTATUS=one", "STATUS=two"]);
+    service.stopping();
+    status = "three";
+    t.mock.timers.tick(60_000);
+    assert.deepEqual(receiver.takeTexts(), [
+      "READY=1\nSTATUS=one",
+      "STATUS=two",
+      "STOPPING=1\nSTATUS=ends; containers run on",
+    ]);
   });
 
   test("pings twice in the watchdog's time, from its start as ready on", async (t) => {

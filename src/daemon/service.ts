@@ -53,7 +53,10 @@ export function openService(manager: ServiceManager | undefined): Service {
       told = "";
     },
     reloaded: () => void manager.tell("READY=1", ...news()),
-    stopping: () => void manager.tell("STOPPING=1", "STATUS=ends; containers run on"),
+    stopping() {
+      timers.dispose(); // the manager has stopped its watchdog by now
+      manager.tell("STOPPING=1", "STATUS=ends; containers run on");
+    },
     failed: (why) => void manager.tell(`STATUS=${oneLine(why)}`),
     [Symbol.dispose]: () => timers.dispose(),
   };
