@@ -23,6 +23,9 @@ const handler = "runc-shim";
 /** Another than Debian's: an absolute path. */
 const runtimePath = process.env.BERTH_TEST_SHIM ?? "";
 
+/** Each takes as long as a start of the daemon. */
+const kills = process.env.BERTH_TEST_FULL ? 50 : 2;
+
 const handlers = `
 [runtime.handlers.${handler}]
 type = "io.containerd.runc.v2"
@@ -147,6 +150,21 @@ describe("pods under a shim", privileged, () => {
     const { exitCode, reason } = await exited(daemon, id);
     assert.deepEqual([exitCode, reason], [137, "OOMKilled"]);
     await removePod(daemon, pod.id);
+  });
+
+  test("a daemon that is killed again and again finds its shims each time, and leaves none", async () => {
+    const pod = await runShimPod("again");
+    const id = await run(pod, "main", counter);
+    const shim = shimPid(pod);
+    for (let kill = 0; kill < kills; kill++) {
+      await daemon.kill();
+      await daemon.launch();
+      assert.equal((await exec(id, "true")).exitCode, 0);
+      assert.deepEqual([shimPid(pod), shims()], [shim, [pod.id]]);
+    }
+    await goesOn(id, () => lastCount(id));
+    await removePod(daemon, pod.id);
+    await assertNoLeaks(daemon);
   });
 
   for (const plan of [

@@ -13,6 +13,13 @@ import { shimOf, stateByShim } from "./task-calls.ts";
 /** How long the clean-up after a kill may take. */
 const killDeadline: Ms = 10_000;
 
+/** What the names of commands begin with: by it the next daemon finds those that this one was killed in. */
+const prefix = "berth-";
+
+export function isCommand(execId: string): boolean {
+  return execId.startsWith(prefix);
+}
+
 /** Paths at which the shim opens the ends that are the command's; empty: none. */
 export interface CommandStdio {
   readonly stdin: string;
@@ -31,7 +38,7 @@ export class ShimCommand {
   readonly #parts: ShimParts;
   readonly #shim: Shim;
   readonly #template: ExecTemplate;
-  readonly #execId = `berth-${randomBytes(6).toString("hex")}`;
+  readonly #execId = `${prefix}${randomBytes(6).toString("hex")}`;
   readonly #cgroup: ExecCgroup | undefined;
   #starting: Promise<number> | undefined;
 

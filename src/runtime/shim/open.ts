@@ -19,6 +19,7 @@ import { deleteByShim } from "./delete.ts";
 import { execByShim } from "./exec.ts";
 import { execStreamByShim } from "./exec-stream.ts";
 import { ShimExits } from "./exits.ts";
+import { endLeftCommands } from "./left-commands.ts";
 import { monitoredByShim } from "./monitored.ts";
 import { type OpenedShimHandler, openShimHandler, probeOfShim } from "./open-handler.ts";
 import type { ShimParts } from "./parts.ts";
@@ -81,7 +82,9 @@ export async function openShimRuntime(
     conmon: (await programPath(conmon, path)) ?? conmon,
     path,
   };
-  await shims.reconnect(AbortSignal.timeout(reconnectDeadline));
+  const signal = AbortSignal.timeout(reconnectDeadline);
+  await shims.reconnect(signal);
+  await endLeftCommands(parts, signal);
   return { ...operations(parts), ...findings(opened, parts, { place, snapshots }) };
 }
 

@@ -7,6 +7,7 @@ import type { ContainerId } from "../../base/ids.ts";
 import { KeyedLocks } from "../../base/lock.ts";
 import type { Ms } from "../../base/units.ts";
 import type { Paths } from "../../config/paths.ts";
+import { reapOrphan } from "../../linux/orphans.ts";
 import { alive } from "../exits.ts";
 import type { RuntimeHost } from "../host.ts";
 import { readMarker } from "./marker.ts";
@@ -171,7 +172,10 @@ export class Shims {
   async #clear(group: string, signal: AbortSignal, patience: Ms = 0): Promise<void> {
     const record = readShimRecord(group, this.#paths);
     await endShimProcesses(group, this.#paths, patience, signal);
-    if (record !== undefined) rmSync(record.socket, { force: true });
+    if (record !== undefined) {
+      reapOrphan(record.process.pid);
+      rmSync(record.socket, { force: true });
+    }
     rmSync(this.#paths.shim(group).directory, { recursive: true, force: true });
   }
 }

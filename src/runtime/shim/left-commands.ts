@@ -1,0 +1,44 @@
+import { describeFault } from "../../base/fault.ts";
+import type { ContainerId } from "../../base/ids.ts";
+import { ProcessDetails } from "../../wire/gen/task.v2.ts";
+import { createExecCgroup, gather, killWhole } from "../exec-cgroup.ts";
+import { isCommand } from "./command.ts";
+import type { ShimParts } from "./parts.ts";
+
+/**
+ * Ends the commands that an earlier daemon was killed in before they were in a cgroup of their own: nobody waits for them any
+ * more. Those that were fall with that, as with conmon.
+ */
+export async function endLeftCommands(parts: ShimParts, signal: AbortSignal): Promise<void> {
+  const groups = await parts.shims.groups();
+  const ids = groups.flatMap((group) => parts.shims.containersOf(group));
+  await Promise.all(
+    ids.map((id) =>
+      endCommandsIn(id, parts, signal).catch((error: unknown) => {
+        const err = describeFault(error);
+        parts.host.log.warn(
+          { container: id, err },
+          "commands that an earlier daemon left could not be ended",
+        );
+      }),
+    ),
+  );
+}
+
+async function endCommandsIn(id: ContainerId, parts: ShimParts, signal: AbortSignal): Promise<void> {
+  const { host, shims, execTemplates } = parts;
+  const shim = await shims.of(id, signal);
+  if (shim === undefined || (await shim.calls.state({ id }, { signal })).pid === 0) return;
+  const { processes } = await shim.calls.pids({ id }, { signal });
+  for (const { pid, info } of processes) {
+    const execId = info === undefined ? "" : ProcessDetails.decode(info.value).execId;
+    if (!isCommand(execId)) continue;
+    const { cgroup } = execTemplates.get(id);
+    if (cgroup === undefined) continue;
+    const own = createExecCgroup(cgroup, "other", host.cgroups);
+    gather(own, pid);
+    await killWhole(own, host.cgroups, signal);
+    await shim.calls.wait({ id, execId }, { signal });
+    await shim.calls.delete({ id, execId }, { signal });
+  }
+}
