@@ -158,6 +158,8 @@ export interface StorageFacts {
   readonly root: string;
   /** What the file systems have left that are written to, as last looked at: by `root`, `state`, and `logs` with a directory. */
   fileSystems(): ReadonlyMap<string, FileSystemState>;
+  /** Why the database can't be written, but for a full disk. */
+  databaseProblem(): Error | undefined;
   /** The directory of what a container has written itself; of no container: one that is empty. */
   writableLayer(id: ContainerId | undefined): string;
 }

@@ -57,6 +57,7 @@ export function apiParts(node: NodeParts): ApiParts {
         snapshotters: node.snapshotters,
         root: paths.snapshots,
         fileSystems: () => node.disks.states(),
+        databaseProblem: () => node.metadata.problem(),
         writableLayer: (id) => writableLayer(id, node),
       },
       actualResources: (record) => actualResources(record, limits),

@@ -170,10 +170,11 @@ async function pullAgain(dropped: readonly LostImage[], node: NodeParts, signal:
   }
 }
 
-/** Tries snapshotters and handlers again that could not work; what was left in a snapshotter is put right when it works. */
+/** Tries the database, snapshotters and handlers again that could not work; what was left in a snapshotter is put right when it works. */
 function retryWhatFailed(node: NodeParts, signal: AbortSignal, log: Logger): Disposable {
   let isTrying = false;
   const retry = async () => {
+    await node.metadata.retry();
     await node.runtime.retry();
     if (!(await node.snapshotters.retry()) || signal.aborted) return;
     const dropped = await node.images.recover(signal);

@@ -40,8 +40,13 @@ export function remedyBehind(error: unknown, directories: readonly string[]): st
     const found = remedyFor(at.code, "path" in at && typeof at.path === "string" ? at.path : undefined);
     if (found !== undefined) return found;
   }
-  const states = directories.map(fileSystemState).filter((state) => state !== undefined);
-  return states.map(troubleOf).find((trouble) => trouble !== undefined);
+  return directories.map(troubleAt).find((trouble) => trouble !== undefined);
+}
+
+/** As `troubleOf`, of the file system that holds `path`. */
+export function troubleAt(path: string): string | undefined {
+  const state = fileSystemState(path);
+  return state && troubleOf(state);
 }
 
 /** Why nothing can be written to a file system, and what to do; undefined while something can. */

@@ -49,5 +49,9 @@ export interface Metadata {
    * @throws {Fault} internal or exhausted when the file system says so
    */
   sync(): Promise<void>;
+  /** Why nothing could be written when that was last tried, but for a full disk; undefined: it could. */
+  problem(): Error | undefined;
+  /** Where there is such a problem, writes something and takes it away again, to see whether there still is. */
+  retry(): Promise<void>;
   close(): Promise<void>;
 }

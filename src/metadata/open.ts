@@ -46,6 +46,15 @@ export async function openMetadata(path: string, options: MetadataOptions): Prom
     },
     setAside,
     sync: () => syncLog(path),
+    problem: () => writer.problem,
+    async retry() {
+      if (writer.problem === undefined) return;
+      const [table, id] = ["trial", "trial"];
+      const trial = writer.write({ op: "put", table, id, value: "{}" }, () => undefined);
+      await trial
+        .then(() => writer.write({ op: "delete", table, id }, () => undefined))
+        .catch(() => undefined);
+    },
     close: () => writer.close(),
   };
 }

@@ -33,6 +33,7 @@ export class Writer {
   /** The worker, and those before it that have been told to end and have not yet. */
   readonly #live = new Set<Worker>();
   #deaths = 0;
+  #problem: Fault | undefined;
   #idleTimer: NodeJS.Timeout | undefined;
   #closed: PromiseWithResolvers<void> | undefined;
 
@@ -63,6 +64,11 @@ export class Writer {
       // What is written in the same turn goes in one transaction.
       if (this.#queue.length === 1 && this.#inFlight === undefined) queueMicrotask(() => this.#send());
     });
+  }
+
+  /** Why the last batch failed, but for a full disk; undefined when it was committed. */
+  get problem(): Fault | undefined {
+    return this.#problem;
   }
 
   /** Commits what is queued, then ends the thread. */
@@ -113,12 +119,13 @@ export class Writer {
     this.#inFlight = undefined;
     this.#deaths = 0;
     if (answer.committed) {
+      this.#problem = undefined;
       this.#told?.(performance.now() - this.#sentAt, batch.length);
       for (const queued of batch) queued.committed();
     } else {
       const error = Object.assign(new Error(answer.reason), { errcode: answer.errcode });
       const fault = databaseFault("writing", this.#path, error);
-      for (const queued of batch) queued.failed(fault);
+      this.#fail(batch, fault);
     }
     this.#next();
   }
@@ -155,6 +162,11 @@ export class Writer {
     if (this.#live.size === 0) this.#closed?.resolve();
   }
 
+  #fail(batch: readonly Queued[], fault: Fault): void {
+    this.#problem = fault.kind === "exhausted" ? undefined : fault;
+    for (const queued of batch) queued.failed(fault);
+  }
+
   #giveUp(reason: unknown): void {
     const batch = this.#inFlight ?? [];
     this.#inFlight = undefined;
@@ -162,7 +174,7 @@ export class Writer {
     const fault = new Fault(faultKind(reason), `writing ${this.#path}: the writer thread ended`, {
       cause: reason,
     });
-    for (const queued of batch) queued.failed(fault);
+    this.#fail(batch, fault);
     this.#next();
   }
 }

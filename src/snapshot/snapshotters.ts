@@ -4,8 +4,7 @@ import type { Logger } from "pino";
 import { describeFault, Fault } from "../base/fault.ts";
 import type { Config } from "../config/schema.ts";
 import { isOwnSnapshotter } from "../config/snapshotter-names.ts";
-import { fileSystemState } from "../linux/file-system-state.ts";
-import { troubleOf } from "../linux/remedy.ts";
+import { troubleAt } from "../linux/remedy.ts";
 import type { Snapshotter, SnapshotterProbe, Snapshotters } from "./contract.ts";
 import { openSnapshotter } from "./open.ts";
 import { RemoteSnapshotter } from "./remote/remote-snapshotter.ts";
@@ -103,8 +102,7 @@ async function problemOf(
   { root, log }: Pick<SnapshottersPlace, "root" | "log">,
 ): Promise<string | undefined> {
   const problem = await snapshotter.probe().catch(describeFault);
-  const state = problem === undefined || isRemote(snapshotter) ? undefined : fileSystemState(root);
-  const trouble = state && troubleOf(state);
+  const trouble = problem === undefined || isRemote(snapshotter) ? undefined : troubleAt(root);
   if (trouble === undefined) return problem;
   log.warn({ snapshotter: snapshotter.name, problem, trouble }, "the snapshotter could not be tried out");
   return undefined;

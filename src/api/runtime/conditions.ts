@@ -51,6 +51,9 @@ function runtimeObstacle({ runtime, storage }: Pick<NodeParts, "runtime" | "stor
     const [name, state] = frozen;
     return { reason: "ReadOnlyFileSystem", message: `${name}: ${troubleOf(state)}` };
   }
+  const problemOfRecords = storage.databaseProblem();
+  if (problemOfRecords !== undefined)
+    return { reason: "DatabaseNotWritable", message: describeFault(problemOfRecords) };
   const { snapshotters } = storage;
   const name = snapshotters.nameFor(handler);
   const why = snapshotters.probes().find((probe) => probe.name === name)?.problem;

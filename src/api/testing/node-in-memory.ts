@@ -314,6 +314,7 @@ export class NodeInMemory {
       },
       storage: {
         fileSystems: () => new Map(),
+        databaseProblem: () => undefined,
         snapshotters: {
           usual: "overlay",
           nameFor: (handler) => (handler === "runsc" ? "native" : "overlay"),

@@ -1,5 +1,4 @@
-import { fileSystemState } from "../../linux/file-system-state.ts";
-import { troubleOf } from "../../linux/remedy.ts";
+import { troubleAt } from "../../linux/remedy.ts";
 import type { HandlerProbe } from "../contract.ts";
 import type { Handler, Handlers } from "./handlers.ts";
 import { probeHandler } from "./probe.ts";
@@ -21,8 +20,7 @@ export class UntestedHandlers {
   }
 
   #isBarred(): boolean {
-    const state = fileSystemState(this.#place.scratch);
-    return state !== undefined && troubleOf(state) !== undefined;
+    return troubleAt(this.#place.scratch) !== undefined;
   }
 
   /** @returns whether any was tried out again, of which `handlers` knows then */

@@ -1,6 +1,7 @@
 import { mkdir, readFile, rmdir } from "node:fs/promises";
 import { join } from "node:path";
 import { describeFault } from "../../base/fault.ts";
+import { troubleAt } from "../../linux/remedy.ts";
 import type { UserMappings } from "../../spec/cri/security.ts";
 import type { ContainerRuntime } from "../contract.ts";
 import type { RuntimeHost, SnapshotProbe, SnapshotsOf } from "../host.ts";
@@ -16,7 +17,7 @@ export class UserNamespaceTrials {
   readonly #handlers: Handlers;
   readonly #snapshots: SnapshotsOf;
   readonly #place: TrialPlace;
-  #tried: ReturnType<typeof tryAll> | undefined;
+  #tried: ReturnType<ContainerRuntime["userNamespaceProblems"]> | undefined;
 
   constructor(handlers: Handlers, snapshots: SnapshotsOf, place: TrialPlace) {
     this.#handlers = handlers;
@@ -26,8 +27,15 @@ export class UserNamespaceTrials {
 
   /** Why not, by handler; undefined: it works. */
   problems(): ReturnType<ContainerRuntime["userNamespaceProblems"]> {
-    this.#tried ??= tryAll(this.#handlers, this.#snapshots, this.#place);
+    this.#tried ??= this.#try();
     return this.#tried;
+  }
+
+  async #try(): Promise<ReadonlyMap<string, string | undefined>> {
+    const found = await tryAll(this.#handlers, this.#snapshots, this.#place);
+    const failed = [...found.values()].some((problem) => problem !== undefined);
+    if (failed && troubleAt(this.#place.scratch) !== undefined) this.forget();
+    return found;
   }
 
   /** Has them tried out again when they are next asked for: the handlers may do what they did not. */

@@ -6,7 +6,9 @@ import type { MountEntry } from "../../../linux/contract.ts";
 import { errnoOf } from "../../../linux/libc.ts";
 import { isReadOnly, mountHolding, parseMountinfo } from "../../../linux/mountinfo.ts";
 import { probeOverlay, tellsEntryTypes } from "../../../linux/overlay-probe.ts";
+import { remedyFor } from "../../../linux/remedy.ts";
 import { size } from "../../output/units.ts";
+import type { DaemonView } from "../daemon-view.ts";
 import { type Finding, note, ok, problem, warning } from "../finding.ts";
 import type { NodeView } from "../node-view.ts";
 
@@ -29,7 +31,7 @@ interface Place {
 }
 
 /** Space and inodes of what berth writes to, and whether overlays work there. */
-export async function checkDisk({ config, disksAnswer }: NodeView): Promise<Finding[]> {
+export async function checkDisk({ config, daemon, disksAnswer }: NodeView): Promise<Finding[]> {
   await disksAnswer();
   const mounts = parseMountinfo(await readFile("/proc/self/mountinfo"));
   const places = await Promise.all([
@@ -40,7 +42,24 @@ export async function checkDisk({ config, disksAnswer }: NodeView): Promise<Find
   const root = places[0];
   const disks = Map.groupBy(places, ({ existing }) => mountHolding(mounts, existing)?.target ?? "/");
   const spaces = await Promise.all([...disks].map(([mount, those]) => judgeSpace(mount, those)));
-  return [...spaces.flat(), ...judgeMounts(places, mounts, config), ...(await judgeOverlay(root, config))];
+  const found = [
+    ...spaces.flat(),
+    ...judgeMounts(places, mounts, config),
+    ...(await judgeOverlay(root, config)),
+  ];
+  return found.some(({ severity }) => severity === "problem") ? found : [...found, ...toldByDaemon(daemon)];
+}
+
+/** It also looks at where pods' logs really are, and has tried to write. */
+function toldByDaemon(daemon: DaemonView): Finding[] {
+  const said = daemon.kind === "berth" ? (daemon.status.status?.conditions ?? []) : [];
+  return said
+    .filter(
+      ({ type, status, reason }) => !status && (type === "StorageReady" || reason === "DatabaseNotWritable"),
+    )
+    .map(({ message }) =>
+      problem(`the daemon says: ${message}`, "changes can't be written or recorded", "see docs/faults.md"),
+    );
 }
 
 async function placeOf(name: string, path: string): Promise<Place> {
@@ -159,7 +178,10 @@ async function judgeOverlay({ path, existing }: Place, { image }: Config): Promi
   try {
     scratch = await mkdtemp(join(existing, ".berth-doctor-"));
   } catch (error) {
-    return [note("overlays were not tried", `${existing}: ${errnoOf(error)}`)];
+    const why = `${existing}: ${errnoOf(error)}`;
+    if (!["EIO", "EUCLEAN", "EROFS"].includes(errnoOf(error) ?? ""))
+      return [note("overlays were not tried", why)];
+    return [problem(`root ${path} can't be written`, why, remedyFor("EIO", existing) ?? "see journalctl -k")];
   }
   try {
     const [lower, upper, work] = ["lower", "upper", "work"].map((name) => join(scratch, name)) as [
