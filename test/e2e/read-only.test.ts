@@ -56,12 +56,14 @@ describe("a root that the kernel made read-only", privileged, () => {
   });
 
   test("the node is told not to be ready, the doctor and the log why", async () => {
-    const ready = await eventually("the node not to be ready", 15_000, async () => {
+    const ready = async () => {
       const { status } = await daemon.pods.status({ verbose: false });
-      const found = status?.conditions.find(({ type }) => type === "RuntimeReady");
-      return found?.status === false ? found : undefined;
-    });
-    assert.equal(ready.reason, "ReadOnlyFileSystem");
+      return status?.conditions.find(({ type }) => type === "RuntimeReady");
+    };
+    assert.equal((await ready())?.status, false); // a record could not be written
+    await eventually("the disk to be looked at", 15_000, async () =>
+      (await ready())?.reason === "ReadOnlyFileSystem" ? true : undefined,
+    );
     const doctor = await daemon.command("doctor", "disk");
     assert.match(doctor.stdout, /problem +root .* can't be written/);
     const told = logLines(daemon).filter(({ msg }) => /^nothing can be written/.test(String(msg)));
