@@ -2,6 +2,7 @@ import { lstatSync, readFileSync, type StatsFs, statfsSync } from "node:fs";
 import { lstat, readFile, statfs } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { Bytes } from "../base/units.ts";
+import type { MountEntry } from "./contract.ts";
 import { isReadOnly, mountHolding, parseMountinfo } from "./mountinfo.ts";
 
 /** What a file system has left, and whether it takes anything. */
@@ -29,7 +30,7 @@ export function fileSystemState(path: string): FileSystemState | undefined {
     let existing = path;
     while (existing !== "/" && lstatSync(existing, { throwIfNoEntry: false }) === undefined)
       existing = dirname(existing);
-    return stateOf(existing, statfsSync(existing), readFileSync(mountinfo));
+    return stateOf(existing, statfsSync(existing), parseMountinfo(readFileSync(mountinfo)));
   } catch {
     return undefined;
   }
@@ -40,7 +41,7 @@ export async function fileSystemStates(
   paths: readonly string[],
 ): Promise<ReadonlyMap<string, FileSystemState>> {
   const states = new Map<string, FileSystemState>();
-  const mounts = await readFile(mountinfo);
+  const mounts = parseMountinfo(await readFile(mountinfo));
   for (const path of paths) {
     let existing = path;
     while (existing !== "/" && (await lstat(existing).catch(() => undefined)) === undefined)
@@ -52,8 +53,12 @@ export async function fileSystemStates(
   return states;
 }
 
-function stateOf(existing: string, stats: StatsFs, mounts: Uint8Array): FileSystemState | undefined {
-  const mount = mountHolding(parseMountinfo(mounts), existing);
+function stateOf(
+  existing: string,
+  stats: StatsFs,
+  mounts: readonly MountEntry[],
+): FileSystemState | undefined {
+  const mount = mountHolding(mounts, existing);
   if (mount === undefined) return undefined;
   const { target, type, source } = mount;
   return {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { type ConnectionOptions, connect, type PeerCertificate } from "node:tls";
@@ -94,6 +95,19 @@ test("a client that speaks only what is older than the least version is refused"
 function ownCertificate({ root }: Serving): string {
   return readFileSync(join(root, "streams/cert.pem"), "utf8");
 }
+
+test("a certificate of the daemon's own that was made by a clock that was ahead is made again once that is set right", async (t) => {
+  const directory = mkdtempSync(join(tmpdir(), "berth-tls-"));
+  t.after(() => rmSync(directory, { recursive: true }));
+  const { generatedCertificate } = await import("./generated-certificate.ts");
+  const source = generatedCertificate(directory, "127.0.0.1");
+  const now = Date.now();
+  t.mock.timers.enable({ apis: ["Date"], now: now + 86_400_000 });
+  const early = source.read().cert;
+  assert.equal(source.read().cert, early);
+  t.mock.timers.setTime(now);
+  assert.notEqual(source.read().cert, early);
+});
 
 test("a certificate of the daemon's own is for its address, kept over restarts, and made again before it ends", async () => {
   await using up = await serving({ tls: true });
