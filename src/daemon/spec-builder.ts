@@ -36,6 +36,7 @@ export async function openSpecBuilder(
       return {
         recursiveReadOnly: probe?.features.recursiveReadOnly ?? false,
         networkDevices: probe?.features.networkDevices ?? false,
+        limitsInScope: probe?.version.startsWith("runc ") ?? false,
       };
     },
     initOf(id, podId) {

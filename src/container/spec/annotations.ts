@@ -1,5 +1,5 @@
 import type { LinuxResources } from "../../spec/cri/resources.ts";
-import type { HostFacts, OciConfigInput } from "./input.ts";
+import type { HostFacts, OciConfigInput, RuntimeFeatures } from "./input.ts";
 
 /**
  * Annotations by which runtimes take orders: systemd properties, hooks, handlers, paths of other programs. They
@@ -17,13 +17,14 @@ export function ociAnnotations({
   image,
   settings,
   host,
-}: Pick<OciConfigInput, "config" | "pod" | "image" | "settings" | "host">): Record<string, string> {
+  runtime,
+}: Omit<OciConfigInput, "id" | "rootfs" | "found">): Record<string, string> {
   const given = Object.entries(config.annotations).filter(
     ([key]) => key !== "" && !runtimeOrders.some((prefix) => key.startsWith(prefix)),
   );
   return {
     ...Object.fromEntries(given),
-    ...(settings.cgroups.driver === "systemd" ? scopeProperties(config.resources, host) : {}),
+    ...(settings.cgroups.driver === "systemd" ? scopeProperties(config.resources, host, runtime) : {}),
     "io.kubernetes.cri.container-type": "container",
     "io.kubernetes.cri.container-name": config.metadata.name,
     "io.kubernetes.cri.image-name": config.image.userSpecifiedImage || image.name,
@@ -37,17 +38,27 @@ export function ociAnnotations({
 /**
  * What crun and runc ask systemd for with the container's scope, in the notation of GVariant. A scope that failed is
  * forgotten at once. Only the container's own limit bounds its processes: crun asks for none, and systemd's default would
- * count. Where all processes are to die of the first that lacks memory, systemd has to know: it would write that file of
- * the scope again as it is reloaded.
+ * count.
+ *
+ * What runc writes into a scope's file without telling systemd, systemd writes again at each change and reload: that all
+ * processes are to die of the first that lacks memory, and that there is no swap.
  */
 function scopeProperties(
-  { unified }: LinuxResources,
-  { scopesHaveOomPolicy }: Pick<HostFacts, "scopesHaveOomPolicy">,
+  resources: LinuxResources,
+  host: Pick<HostFacts, "scopesHaveOomPolicy" | "swap" | "cgroupVersion">,
+  { limitsInScope }: Pick<RuntimeFeatures, "limitsInScope">,
 ): Record<string, string> {
+  const { memoryLimit = 0, memorySwapLimit, unified } = resources;
+  const { scopesHaveOomPolicy } = host;
+  const hasNoSwap =
+    memoryLimit > 0 && (memorySwapLimit ?? 0) <= memoryLimit && unified?.["memory.swap.max"] === undefined;
   const diesWhole = scopesHaveOomPolicy && unified?.["memory.oom.group"] === "1";
   return {
     "org.systemd.property.CollectMode": "'inactive-or-failed'",
     "org.systemd.property.TasksMax": "uint64 18446744073709551615",
     ...(diesWhole ? { "org.systemd.property.OOMPolicy": "'kill'" } : {}),
+    ...(limitsInScope && host.swap && host.cgroupVersion === 2 && hasNoSwap
+      ? { "org.systemd.property.MemorySwapMax": "uint64 0" }
+      : {}),
   };
 }

@@ -83,10 +83,11 @@ test("cgroups by driver", () => {
 
 test("scopes are asked for so that nothing of them stays, and only the container's limits count", () => {
   const settings = { ...exampleInput.settings, cgroups: { driver: "systemd", owner: "berth" } as const };
-  const ofScope = (unified: Record<string, string>, scopesHaveOomPolicy: boolean) => {
-    const config = { ...exampleConfig, resources: { unified } };
+  const ofScope = (unified: Record<string, string>, scopesHaveOomPolicy: boolean, runc = false) => {
+    const config = { ...exampleConfig, resources: { unified, memoryLimit: 100 } };
+    const runtime = { ...exampleInput.runtime, limitsInScope: runc };
     const host = { ...exampleInput.host, scopesHaveOomPolicy };
-    const { annotations = {} } = build({ config, host, settings });
+    const { annotations = {} } = build({ config, host, settings, runtime });
     return Object.entries(annotations).flatMap(([key, value]) =>
       key.startsWith("org.systemd.property.")
         ? [`${key.slice("org.systemd.property.".length)}=${value}`]
@@ -97,6 +98,8 @@ test("scopes are asked for so that nothing of them stays, and only the container
   assert.deepEqual(ofScope({}, true), always);
   assert.deepEqual(ofScope({ "memory.oom.group": "1" }, true), [...always, "OOMPolicy='kill'"]);
   assert.deepEqual(ofScope({ "memory.oom.group": "1" }, false), always);
+  assert.deepEqual(ofScope({}, true, true), [...always, "MemorySwapMax=uint64 0"]);
+  assert.deepEqual(ofScope({ "memory.swap.max": "100" }, true, true), always);
 });
 
 test("cgroups named as CRI-O's", () => {

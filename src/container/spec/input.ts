@@ -71,6 +71,8 @@ export interface RuntimeFeatures {
   readonly recursiveReadOnly: boolean;
   /** Moves interfaces of the host into the container's network (`linux.netDevices`). */
   readonly networkDevices: boolean;
+  /** Keeps limits in the files of a scope of systemd's, as runc; crun makes a group for them within it. */
+  readonly limitsInScope: boolean;
 }
 
 /** What this host can do; read once by `readHostFacts`. */

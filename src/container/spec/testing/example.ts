@@ -133,7 +133,7 @@ export const exampleInput: OciConfigInput = {
     privilegedWithoutHostDevices: false,
   },
   host: exampleHost,
-  runtime: { recursiveReadOnly: true, networkDevices: false },
+  runtime: { recursiveReadOnly: true, networkDevices: false, limitsInScope: false },
   found: {
     user: { uid: 0, gid: 0, supplementalGroups: [0] },
     mounts: [],

@@ -143,7 +143,7 @@ function specParts(runtime: string, host: HostFacts, cdi: string): SpecParts {
     cdi: new CdiDirectories([cdi]),
     labels: { relabel: async () => undefined },
     apparmor: fakeApparmor([], { obstacle: "this pod has none" }),
-    features: () => ({ recursiveReadOnly: true, networkDevices: false }),
+    features: () => ({ recursiveReadOnly: true, networkDevices: false, limitsInScope: false }),
     initOf: () => process.pid,
   };
 }
