@@ -3,10 +3,10 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { isFault } from "../../src/base/fault.ts";
-import { cgroupPath, memoryMax } from "../harness/cgroup-file.ts";
 import { TestDaemon } from "../harness/daemon.ts";
 import { endDaemon } from "../harness/end-daemon.ts";
 import { busyboxImage, importBusybox } from "../harness/images.ts";
+import { limitPodMemory } from "../harness/kubelet-cgroups.ts";
 import { eventually, exited, runContainer, runPod, shellConfig } from "../harness/pods.ts";
 import { privileged } from "../harness/privileged.ts";
 
@@ -70,7 +70,7 @@ for (const runtime of ["crun", "runc"] as const) {
       const pod = await runPod(daemon, "podlimit");
       const { info } = await daemon.pods.podSandboxStatus({ podSandboxId: pod.id, verbose: true });
       const { cgroup } = JSON.parse(info.info ?? "");
-      writeFileSync(cgroupPath(cgroup, memoryMax), String(32 << 20));
+      limitPodMemory(cgroup, 32 << 20);
       const id = await runContainer(daemon, pod, shellConfig("main", busyboxImage, hungry));
       const { exitCode, reason, message } = await endOf(id);
       assert.deepEqual([exitCode, reason], [137, "OOMKilled"]);

@@ -6,7 +6,7 @@ import { CgroupDriver, LinuxContainerResources, type PsiStats } from "../../src/
 import { TestDaemon } from "./daemon.ts";
 import { endDaemon } from "./end-daemon.ts";
 import { busyboxImage, importBusybox } from "./images.ts";
-import { cgroupFile, cgroupOfProcess, KubeletCgroup } from "./kubelet-cgroups.ts";
+import { cgroupFile, cgroupOfProcess, KubeletCgroup, limitPodMemory } from "./kubelet-cgroups.ts";
 import {
   eventually,
   exited,
@@ -194,7 +194,7 @@ export function cgroupCases(runtime: "crun" | "runc", driver: DriverName): Cgrou
   });
 
   test("a pod's limit is the kubelet's to change; a frozen container is stopped and removed", async () => {
-    suite.cgroup.limitMemory(256n * MiB);
+    limitPodMemory(suite.cgroup.path, 256 << 20);
     const resources = LinuxContainerResources.create({ memoryLimitInBytes: 256n * MiB });
     await suite.daemon.pods.updatePodSandboxResources({ podSandboxId: suite.pod.id, resources });
     await eventually("systemd to write the limit", 5000, async () =>

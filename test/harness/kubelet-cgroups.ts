@@ -1,6 +1,7 @@
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
+import { cgroupPath, memoryMax } from "./cgroup-file.ts";
 import type { TestDaemon } from "./daemon.ts";
 
 const tree = "/sys/fs/cgroup";
@@ -38,11 +39,6 @@ export class KubeletCgroup {
     return cgroupFile(this.path, name);
   }
 
-  limitMemory(bytes: bigint): void {
-    if (this.#isSlice) systemctl("set-property", "--runtime", basename(this.path), `MemoryMax=${bytes}`);
-    else writeFileSync(join(tree, this.path, "memory.max"), String(bytes));
-  }
-
   /** Empty by now, or it fails. */
   remove(): void {
     if (this.#isSlice) {
@@ -53,6 +49,13 @@ export class KubeletCgroup {
       rmdirSync(join(tree, dirname(this.path)));
     }
   }
+}
+
+/** Limits a pod's memory as a kubelet does. What is written into a slice's files by hand, systemd takes back. */
+export function limitPodMemory(cgroup: string, bytes: number): void {
+  if (cgroup.endsWith(".slice"))
+    systemctl("set-property", "--runtime", basename(cgroup), `MemoryMax=${bytes}`);
+  else writeFileSync(cgroupPath(cgroup, memoryMax), String(bytes));
 }
 
 /** A kubelet passes all controllers on, down to the pods. */
