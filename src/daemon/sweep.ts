@@ -20,8 +20,14 @@ export async function sweepStrays(node: NodeParts, signal: AbortSignal): Promise
   await sweepPods(node, signal);
   await sweepCgroups(node, signal);
   await sweepSnapshots(node, signal);
-  await node.network.sweep((id) => node.podParts.book.records.get(id) !== undefined, signal);
+  await node.network.sweep((id) => mayBeAttached(id, node), signal);
   await node.images.sweep(signal);
+}
+
+/** False for one that was stopped in another boot, too: a power cut may have brought back what its end had taken away. */
+function mayBeAttached(id: PodSandboxId, { podParts: { book } }: NodeParts): boolean {
+  const record = book.records.get(id);
+  return record !== undefined && (record.state.kind !== "stopped" || record.bootId === book.bootId);
 }
 
 function isKnown(id: string, node: NodeParts): boolean {

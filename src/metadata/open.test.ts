@@ -27,6 +27,16 @@ function temporary(t: TestContext): { directory: string; path: string } {
   return { directory, path: join(directory, "berth.db") };
 }
 
+test("records are synced, whether any were written since the start or not", async (t) => {
+  const { path } = temporary(t);
+  const metadata = await openMetadata(path, { idle: 0 });
+  await metadata.sync();
+  await metadata.table("thing", parseThing).put("a", { name: "a", at: 1n });
+  await metadata.sync();
+  await metadata.close();
+  await metadata.sync();
+});
+
 test("what was put is there after a new start, and what was deleted is not", async (t) => {
   const { path } = temporary(t);
   const first = await openMetadata(path, { idle: 0 });

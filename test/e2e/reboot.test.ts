@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { readdirSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { after, before, describe, test } from "node:test";
@@ -74,7 +74,12 @@ describe("a start with another boot id", privileged, () => {
     const [, shared = ""] = await eventually("the sync", 10_000, syncedLayers);
     const pod = await runPod(daemon, "before");
     const containerId = await runContainer(daemon, pod, shellConfig("main", busyboxImage, "sleep 9999"));
+    const stopped = await runPod(daemon, "stopped");
+    const attachment = join(daemon.workspace.root, "cni/attached", `${stopped.id}.json`);
+    const attached = readFileSync(attachment);
+    await daemon.pods.stopPodSandbox({ podSandboxId: stopped.id });
     await daemon.kill();
+    writeFileSync(attachment, attached); // its removal had not reached the disk yet, its record had
     anotherBoot();
     await daemon.launch();
     assert.deepEqual(
@@ -90,6 +95,9 @@ describe("a start with another boot id", privileged, () => {
     assert.equal(status.id, pod.id);
     const { state, exitCode } = await containerStatus(daemon, containerId);
     assert.deepEqual([state, exitCode], [ContainerState.CONTAINER_EXITED, 255]);
+    await eventually("the stopped pod to be detached again", 10_000, async () =>
+      existsSync(attachment) ? undefined : true,
+    );
     await removeAllPods(daemon);
     const before = registry.sent();
     await pull();

@@ -3,6 +3,7 @@ import { VerifiedState } from "../../src/wire/gen/berth.v1.ts";
 import { ContainerState, ImageSpec, PodSandboxState } from "../../src/wire/gen/runtime.v1.ts";
 import type { TestDaemon } from "../harness/daemon.ts";
 import { assertNoLeaks } from "../harness/leaks.ts";
+import { patience } from "../harness/patience.ts";
 import {
   containerStatus,
   eventually,
@@ -13,11 +14,11 @@ import {
   shellConfig,
 } from "../harness/pods.ts";
 import { compareScript } from "./images.ts";
-import type { Asked, LoadImages } from "./load.ts";
+import type { LoadImages } from "./load.ts";
 import type { NodeOnDisk } from "./node.ts";
 
 /** How long what goes on beside the API after a start may take. */
-const recoveryMs = 20_000;
+const recoveryMs = 20_000 * patience;
 
 /** What was found after a power cut. */
 export interface Found {
@@ -30,27 +31,21 @@ export interface Found {
   readonly said: Readonly<Record<string, number>>;
 }
 
-/** What the daemon had been asked for when the power went. */
-export interface BeforeCut {
-  readonly asked: readonly Asked[];
-  /** Where the log of the disk ended. */
-  readonly position: number;
-}
-
 /**
- * Fails unless the daemon, which just started by itself, has brought everything in order. At the end all is as `empty` says:
- * the names below its root on a node where nothing was ever done.
+ * Fails unless the daemon, which just started by itself, has brought everything in order.
+ *
+ * @param promised images that must be there
+ * @param empty the names below its root on a node where nothing was ever done: all that is left at the end
  */
 export async function checkAfterCut(
   node: NodeOnDisk,
   images: LoadImages,
-  before: BeforeCut,
+  promised: readonly string[],
   empty: readonly string[],
 ): Promise<Found> {
   const { daemon } = node;
   const there = await tags(daemon);
-  for (const image of promisedImages(before))
-    assert.ok(there.includes(image), `${image} was promised to stay`);
+  for (const image of promised) assert.ok(there.includes(image), `${image} was promised to stay`);
   const pods = await lastBootsPods(daemon);
   const containers = await lastBootsContainers(daemon);
   await assertSound(daemon);
@@ -68,17 +63,6 @@ export async function checkAfterCut(
   ).catch(() => node.names.filter((name) => !empty.includes(name)));
   assert.deepEqual(left, [], "what is left on disk when all is removed");
   return { images: there.length, pods, containers, said: said(node) };
-}
-
-/** Imports that were answered, and of which no removal was asked for since. */
-export function promisedImages({ asked, position }: BeforeCut): string[] {
-  const promised = new Set<string>();
-  for (const { what, begun, ended } of asked) {
-    const [verb, image = ""] = what.split(" ");
-    if (verb === "remove" && begun <= position) promised.delete(image);
-    if (verb === "import" && ended !== undefined && ended <= position) promised.add(image);
-  }
-  return [...promised];
 }
 
 async function tags(daemon: TestDaemon): Promise<string[]> {

@@ -12,13 +12,14 @@ import { parseArgs } from "node:util";
 import { enterOwnMounts } from "../../bench/own-mounts.ts";
 import { berthCommand } from "../harness/command.ts";
 import { TestRegistry } from "../harness/registry.ts";
-import { type BeforeCut, checkAfterCut } from "./check.ts";
-import { type Asked, Load, type LoadImages, makeLoadImages } from "./load.ts";
+import { checkAfterCut } from "./check.ts";
+import { chooseCuts, promisedImages, underWay } from "./cut-points.ts";
+import { Load, type LoadImages, makeLoadImages } from "./load.ts";
 import { NodeOnDisk } from "./node.ts";
 import { Random } from "./random.ts";
 import { RecordedDisk } from "./recorded-disk.ts";
 import { Replay } from "./replay.ts";
-import { type LoggedWrite, readWriteLog } from "./write-log.ts";
+import { readWriteLog } from "./write-log.ts";
 
 enterOwnMounts();
 const { values } = parseArgs({
@@ -58,17 +59,27 @@ async function cutPower(): Promise<number> {
   await using node = await NodeOnDisk.start(
     directory,
     disk.file,
-    values["without-sync"] ? lying() : undefined,
+    values["without-sync"] ? { command: lying() } : {},
   );
   registry.trustIn(node.daemon.workspace.certsDir);
   const empty = node.names;
-  const load = new Load(node.daemon, images, random, () => disk.position);
+  const load = new Load(node.daemon, images, {
+    random,
+    withPods: !values["only-images"],
+    removesImports: true,
+    position: () => disk.position,
+  });
   const moments = await record(load, disk);
   await node.cut();
   await disk[Symbol.asyncDispose]();
   const writes = [...readWriteLog(disk.log)];
   using replay = new Replay(disk.before, disk.log, writes);
-  const cuts = chooseCuts(writes, load.asked, moments);
+  const cuts = chooseCuts(
+    writes,
+    { asked: load.asked, moments },
+    { at: values.at, cuts: Number(values.cuts) },
+    random,
+  );
   const flushes = writes.filter(({ flush }) => flush).length;
   console.log(`seed ${values.seed}: ${load.asked.length} calls, ${writes.length} writes, ${flushes} flushes`);
   let failures = 0;
@@ -76,12 +87,11 @@ async function cutPower(): Promise<number> {
     const image = join(directory, "cut.img");
     const after = replay.cutBefore(entry, image, random);
     const position = writes[entry]?.data ?? disk.position;
-    const result = await look(node, image, images, { asked: load.asked, position }, empty);
+    const result = await look(node, image, images, promisedImages(load.asked, position), empty);
     if (result.failed) failures++;
-    const busy = load.asked.filter(({ begun, ended = Infinity }) => begun <= position && position < ended);
+    const busy = underWay(load.asked, position);
     console.log(
-      `cut ${index + 1} before write ${entry} of ${writes.length}, ${JSON.stringify(after)}; under way: ` +
-        `${busy.map(({ what }) => what.replace(/ .*\//, " ")).join(", ") || "nothing"}: ${result.text}`,
+      `cut ${index + 1} before write ${entry}, ${JSON.stringify(after)}; under way: ${busy}: ${result.text}`,
     );
     await node.cut();
     rmSync(image);
@@ -95,41 +105,23 @@ async function record(load: Load, disk: RecordedDisk): Promise<number[]> {
   const moments: number[] = [];
   const timer = setInterval(() => moments.push(disk.position), 20);
   try {
-    await load.run(Number(values.seconds) * 1000, !values["only-images"]);
+    await load.run(Number(values.seconds) * 1000);
   } finally {
     clearInterval(timer);
   }
   return moments;
 }
 
-/** By turns: when an import was answered, which is when it must be safe; between two writes; at any moment. */
-function chooseCuts(writes: readonly LoggedWrite[], asked: readonly Asked[], moments: readonly number[]) {
-  const entryAt = (position = 0) => writes.findIndex(({ end }) => end > position);
-  const [first, last] = [entryAt(moments[0]), entryAt(moments.at(-1))];
-  const answers = asked.flatMap(({ what, ended }) => (what.startsWith("import ") ? (ended ?? []) : []));
-  const kinds = [
-    () => entryAt(answers[random.below(answers.length)]),
-    () => first + random.below(last - first),
-    () => entryAt(moments[random.below(moments.length)]),
-  ];
-  const wanted = values.at === "answers" ? kinds.slice(0, 1) : kinds;
-  const cuts = Array.from(
-    { length: Number(values.cuts) },
-    (_, index) => wanted[index % wanted.length]?.() ?? 0,
-  );
-  return cuts.sort((one, other) => one - other);
-}
-
 async function look(
   node: NodeOnDisk,
   disk: string,
   images: LoadImages,
-  before: BeforeCut,
+  promised: readonly string[],
   empty: readonly string[],
 ): Promise<{ failed: boolean; text: string }> {
   try {
     await node.boot(disk);
-    const { images: there, pods, containers, said } = await checkAfterCut(node, images, before, empty);
+    const { images: there, pods, containers, said } = await checkAfterCut(node, images, promised, empty);
     return {
       failed: false,
       text: `sound; ${there} images, ${pods} pods, ${containers} containers; said ${JSON.stringify(said)}`,

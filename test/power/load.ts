@@ -16,6 +16,18 @@ export interface Asked {
   ended: number | undefined;
 }
 
+/** What the load is to be like, and who hears of it. */
+export interface LoadOptions {
+  readonly random: Random;
+  readonly withPods: boolean;
+  /** Imported images are removed again now and then. */
+  readonly removesImports: boolean;
+  /** Where the log of the disk stands. */
+  position(): number;
+  /** Told of everything that is asked for, and once more when it was answered. */
+  told?(asked: Asked): void;
+}
+
 /** The images of the load. Two are pulled, one of which is pruned now and then; one is imported. */
 export interface LoadImages {
   readonly pulled: string;
@@ -45,28 +57,26 @@ export class Load {
   readonly asked: Asked[] = [];
   readonly #daemon: TestDaemon;
   readonly #images: LoadImages;
-  readonly #random: Random;
-  readonly #position: () => number;
+  readonly #options: LoadOptions;
 
-  constructor(daemon: TestDaemon, images: LoadImages, random: Random, position: () => number) {
+  constructor(daemon: TestDaemon, images: LoadImages, options: LoadOptions) {
     this.#daemon = daemon;
     this.#images = images;
-    this.#random = random;
-    this.#position = position;
+    this.#options = options;
   }
 
   /**
    * There are pods in the first half at most: to take away an overlay that was written to has the kernel sync the whole file
    * system below it, and what was forgotten to be synced would be safe, too.
    */
-  async run(durationMs: number, withPods: boolean): Promise<void> {
+  async run(durationMs: number): Promise<void> {
     const end = Date.now() + durationMs;
     const again = async (until: number, act: () => Promise<void>) => {
       while (Date.now() < until) await act();
     };
     await Promise.all([
       again(end, () => this.#pullAndRemove()),
-      again(withPods ? end - durationMs / 2 : 0, () => this.#pods()),
+      again(this.#options.withPods ? end - durationMs / 2 : 0, () => this.#pods()),
       again(end, () => this.#import()),
       again(end, () => this.#prune()),
     ]);
@@ -75,7 +85,7 @@ export class Load {
   async #pullAndRemove(): Promise<void> {
     await this.pull(this.#images.pulled);
     await this.#pause(2_500);
-    if (this.#random.next() < 0.5) await this.#remove(this.#images.pulled);
+    if (this.#options.random.next() < 0.5) await this.#remove(this.#images.pulled);
   }
 
   async #pods(): Promise<void> {
@@ -84,7 +94,7 @@ export class Load {
     const pods = await Promise.all(["one", "other"].map((name) => this.#pod(name)));
     await this.#pause(1_500);
     for (const id of pods) await this.#ask("remove a pod", () => removePod(this.#daemon, id));
-    if (this.#random.next() < 0.3) await this.#remove(used);
+    if (this.#options.random.next() < 0.3) await this.#remove(used);
   }
 
   async #pod(name: string): Promise<string> {
@@ -100,7 +110,7 @@ export class Load {
     const { archive, imported } = this.#images;
     await this.#ask(`import ${imported}`, () => this.#daemon.berth.import({ path: archive }));
     await this.#pause(4_000);
-    if (this.#random.next() < 0.5) await this.#remove(imported);
+    if (this.#options.removesImports && this.#options.random.next() < 0.5) await this.#remove(imported);
   }
 
   async #prune(): Promise<void> {
@@ -123,14 +133,16 @@ export class Load {
   }
 
   async #ask<T>(what: string, call: () => Promise<T>): Promise<T> {
-    const asked: Asked = { what, begun: this.#position(), ended: undefined };
+    const asked: Asked = { what, begun: this.#options.position(), ended: undefined };
     this.asked.push(asked);
+    this.#options.told?.(asked);
     const answer = await call();
-    asked.ended = this.#position();
+    asked.ended = this.#options.position();
+    this.#options.told?.(asked);
     return answer;
   }
 
   #pause(mostMs: number): Promise<void> {
-    return sleep(this.#random.below(mostMs));
+    return sleep(this.#options.random.below(mostMs));
   }
 }

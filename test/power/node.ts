@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { mkdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { TestDaemon } from "../harness/daemon.ts";
+import { type DaemonOptions, TestDaemon } from "../harness/daemon.ts";
 import { quietly, sweepScript } from "../harness/workspace.ts";
 
 /** Where the kernel says which boot this is, and when it began. */
@@ -24,18 +24,21 @@ export class NodeOnDisk implements AsyncDisposable {
   }
 
   /**
-   * @param disk a file with an ext4 file system
-   * @param command another `berth` than the one under test
+   * @param disk a device or a file with an ext4 file system
    */
-  static async start(directory: string, disk: string, command?: string): Promise<NodeOnDisk> {
+  static async start(
+    directory: string,
+    disk: string,
+    options: Pick<DaemonOptions, "command">,
+  ): Promise<NodeOnDisk> {
     const mountPoint = join(directory, "mounted");
-    mkdirSync(mountPoint);
+    mkdirSync(mountPoint, { recursive: true });
     mount(disk, mountPoint);
-    mkdirSync(join(mountPoint, "leases"));
+    mkdirSync(join(mountPoint, "leases"), { recursive: true });
     const daemon = await TestDaemon.start({
+      ...options,
       mounts: "caller's",
       root: join(mountPoint, "berth"),
-      ...(command === undefined ? {} : { command }),
       prepare: ({ leases }) => {
         symlinkSync(join(mountPoint, "leases"), leases);
         return "";
@@ -103,5 +106,6 @@ export class NodeOnDisk implements AsyncDisposable {
 
 /** As a node does at boot: the kernel plays the journal back. */
 function mount(disk: string, at: string): void {
-  execFileSync("mount", ["-o", "loop", disk, at], { stdio: ["ignore", "inherit", "inherit"] });
+  const loop = statSync(disk).isFile() ? ["-o", "loop"] : [];
+  execFileSync("mount", [...loop, disk, at], { stdio: ["ignore", "inherit", "inherit"] });
 }
