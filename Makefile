@@ -72,7 +72,7 @@ unit: install-test
 e2e: install-test
 	npm run --silent test:e2e
 
-test: install-test check
+test: install-test install-guest check
 	npm run --silent test
 	@$(MAKE) --no-print-directory test-guest-short
 

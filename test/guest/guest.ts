@@ -13,7 +13,7 @@ export interface GuestOptions extends MachineOptions {
   readonly contents: Contents;
   /** A directory of this host's of which the guest has a copy at /files. */
   readonly files: string | undefined;
-  /** A guest that prints nothing for so long is taken for one that hangs. */
+  /** A guest that prints nothing for so long, once it is up, is taken for one that hangs. */
   readonly silenceMs: number;
 }
 
@@ -31,6 +31,8 @@ export const guestDefaults: GuestOptions = {
 /** At most; the disk takes only what the files do. */
 const filesSize = "8G";
 const consoleLines = 40;
+/** How long it may take to be up: it prints nothing before. */
+const startWithinMs = 300_000;
 
 /** A machine of its own that runs commands in a copy of this tree. What they change is gone with it. */
 export class Guest implements AsyncDisposable {
@@ -56,7 +58,7 @@ export class Guest implements AsyncDisposable {
     const guest = new Guest(process, paths, options.silenceMs);
     try {
       guest.#streams = (await Promise.race([streams, guest.#ended])) ?? undefined;
-      await guest.#until("ready", () => undefined);
+      await guest.#until("ready", () => undefined, startWithinMs);
     } catch (error) {
       await guest[Symbol.asyncDispose]();
       throw error;
@@ -84,16 +86,16 @@ export class Guest implements AsyncDisposable {
     if (commandLine.includes("\n")) throw new Error("a command for the guest is one line");
     const word = randomBytes(12).toString("hex");
     this.#streams?.commands.write(`${word} ${commandLine}\n`);
-    return this.#until(word, printed);
+    return this.#until(word, printed, this.#silenceMs);
   }
 
   /** Reads on to the mark with this word. */
-  #until(word: string, printed: (text: Buffer) => void): Promise<number> {
+  #until(word: string, printed: (text: Buffer) => void, silenceMs: number): Promise<number> {
     const marked = new MarkedOutput(word);
     const { promise, resolve, reject } = Promise.withResolvers<number>();
     const silence = setTimeout(
-      () => reject(this.#failure(`nothing came from the guest for ${this.#silenceMs / 1000} s`)),
-      this.#silenceMs,
+      () => reject(this.#failure(`nothing came from the guest for ${silenceMs / 1000} s`)),
+      silenceMs,
     );
     const onData = (chunk: Buffer) => {
       silence.refresh();

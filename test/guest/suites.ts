@@ -11,5 +11,9 @@ export const alsoInGuests: readonly string[] = [
  */
 export const shortForm: readonly string[] = [
   "src/snapshot/devmapper/devmapper.test.ts",
+  "test/e2e/apparmor.test.ts",
+  "test/e2e/cgroup-systemd.test.ts",
+  "test/e2e/cgroup-v2.test.ts",
+  "test/e2e/clock-jumps.test.ts",
   "test/e2e/pod-life.test.ts",
 ];

@@ -4,6 +4,9 @@ import { join } from "node:path";
 import type { Duplex } from "node:stream";
 import { guestArguments, type Machine, type MachineStart } from "./machine.ts";
 
+/** The first process of the kernel's PID namespace: as that, the kernel could not abort when it panics. */
+const keeper = 'ulimit -c 0; "$0" "$@"; exit $?';
+
 /**
  * User-Mode Linux: the guest's kernel is a process of this machine, and its programs are processes that it traces. What is
  * written to the root disk goes into a layer above it. All of it lives in a PID namespace, so that no traced process
@@ -14,7 +17,8 @@ import { guestArguments, type Machine, type MachineStart } from "./machine.ts";
 export function startUserMode(start: MachineStart, disks: readonly string[]): Machine {
   const { image, paths, options, shell } = start;
   const command = [
-    ...["unshare", "--pid", "--fork", "--kill-child", image.userModeKernel, `mem=${options.memoryMiB}M`],
+    ...["unshare", "--pid", "--fork", "--kill-child", "sh", "-c", keeper, image.userModeKernel],
+    `mem=${options.memoryMiB}M`,
     `ubd0=${join(paths.directory, "root-layer")},${image.rootDisk}`,
     ...disks.map((disk, index) => `ubd${index + 1}=${disk}`),
     ...["root=/dev/ubda", "rw", "rootfstype=ext4", "con=null", "ssl=null"],
@@ -27,6 +31,8 @@ export function startUserMode(start: MachineStart, disks: readonly string[]): Ma
   const log = openSync(paths.console, "a");
   const machine = spawn("setpriv", ["--pdeathsig", "KILL", ...command], {
     stdio: shell ? "inherit" : ["ignore", log, log, "pipe", "pipe"],
+    // A kernel that panics sends a signal to its whole process group.
+    detached: !shell,
   });
   if (shell) return { process: machine, streams: undefined };
   // A pipe of a child's is a pair of sockets, which goes both ways.

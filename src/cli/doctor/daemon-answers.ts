@@ -5,7 +5,8 @@ import { connectTo } from "../connect.ts";
 import { infoValues } from "../info-values.ts";
 import type { DaemonView } from "./daemon-view.ts";
 
-const answerWithin: Ms = 3000;
+/** Much for a daemon, though not for one on a busy node. */
+const answerWithin: Ms = 5000;
 
 /**
  * Asks the CRI runtime at `socket` for what it says of itself, and berth for more.
