@@ -22,7 +22,8 @@ export async function startQemu(start: MachineStart, disks: readonly string[]): 
     ...["-serial", `file:${paths.console}`],
     ...[image.rootDisk, ...disks].flatMap((file) => [
       "-drive",
-      `file=${file},if=virtio,format=raw,snapshot=on,cache=unsafe,discard=unmap`,
+      // Nothing writes to the file itself; User-Mode Linux may have locked it for another guest.
+      `file=${file},file.locking=off,if=virtio,format=raw,snapshot=on,cache=unsafe,discard=unmap`,
     ]),
     ...["-object", "rng-random,id=random,filename=/dev/urandom", "-device", "virtio-rng-pci,rng=random"],
     ...["-device", "virtio-serial-pci"],
