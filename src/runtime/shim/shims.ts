@@ -1,4 +1,4 @@
-import { closeSync, openSync, readdirSync, rmSync } from "node:fs";
+import { closeSync, openSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -10,6 +10,7 @@ import type { Paths } from "../../config/paths.ts";
 import { reapOrphan } from "../../linux/orphans.ts";
 import { alive } from "../exits.ts";
 import type { RuntimeHost } from "../host.ts";
+import { parseBootstrap } from "./bootstrap.ts";
 import { readMarker } from "./marker.ts";
 import { connectShim, readShimRecord, type Shim } from "./shim.ts";
 import { followShimLog, makeShimLog } from "./shim-log.ts";
@@ -172,10 +173,19 @@ export class Shims {
   async #clear(group: string, signal: AbortSignal, patience: Ms = 0): Promise<void> {
     const record = readShimRecord(group, this.#paths);
     await endShimProcesses(group, this.#paths, patience, signal);
-    if (record !== undefined) {
-      reapOrphan(record.process.pid);
-      rmSync(record.socket, { force: true });
-    }
+    if (record !== undefined) reapOrphan(record.process.pid);
+    // one that was killed leaves it
+    const socket = record?.socket ?? addressLeft(this.#paths.shim(group).directory);
+    if (socket !== undefined) rmSync(socket, { force: true });
     rmSync(this.#paths.shim(group).directory, { recursive: true, force: true });
+  }
+}
+
+/** What a shim's own `start` notes there, whose daemon was killed before it could record the same. */
+function addressLeft(directory: string): string | undefined {
+  try {
+    return parseBootstrap(readFileSync(join(directory, "address"))).socket;
+  } catch {
+    return undefined;
   }
 }
