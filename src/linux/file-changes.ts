@@ -11,8 +11,10 @@ import {
   unlinkSync,
   writeFileSync,
 } from "node:fs";
+import { constants as osConstants } from "node:os";
 import type { FileChange } from "./contract.ts";
-import { errnoOf, systemFault } from "./libc.ts";
+import { fileSystemState } from "./file-system-state.ts";
+import { errnoOf, SystemCallError, systemFault } from "./libc.ts";
 import { makeDirectoryWithin } from "./make-within.ts";
 
 /** Makes the changes one after the other, up to the first that fails. May wait for a disk. @throws {Fault} naming it */
@@ -29,7 +31,7 @@ export function makeChanges(changes: readonly FileChange[]): void {
 function makeChange(change: FileChange): void {
   switch (change.change) {
     case "makeDirectory":
-      mkdirSync(change.path, { recursive: true, mode: change.mode });
+      makeDirectory(change.path, change.mode);
       return;
     case "makeDirectoryWithin":
       makeDirectoryWithin(change.root, change.path, change.mode, change.owner);
@@ -53,6 +55,16 @@ function makeChange(change: FileChange): void {
       return;
     case "removeTree":
       rmSync(change.path, { recursive: true, force: true });
+  }
+}
+
+/** Node's own says ENOENT where the file system is read-only: who asked would take that for "there is no such pod". */
+function makeDirectory(path: string, mode: number): void {
+  try {
+    mkdirSync(path, { recursive: true, mode });
+  } catch (error) {
+    if (errnoOf(error) !== "ENOENT" || !fileSystemState(path)?.isReadOnly) throw error;
+    throw new SystemCallError("mkdir", path, osConstants.errno.EROFS);
   }
 }
 

@@ -179,8 +179,7 @@ async function judgeOverlay({ path, existing }: Place, { image }: Config): Promi
     scratch = await mkdtemp(join(existing, ".berth-doctor-"));
   } catch (error) {
     const why = `${existing}: ${errnoOf(error)}`;
-    if (!["EIO", "EUCLEAN", "EROFS"].includes(errnoOf(error) ?? ""))
-      return [note("overlays were not tried", why)];
+    if (!["EIO", "EUCLEAN"].includes(errnoOf(error) ?? "")) return [note("overlays were not tried", why)];
     return [problem(`root ${path} can't be written`, why, remedyFor("EIO", existing) ?? "see journalctl -k")];
   }
   try {
