@@ -10,7 +10,7 @@ export interface Recorded {
 }
 
 /**
- * Where to cut, in the log's order: before which of its entries. By turns when an import was answered, which is when it must be
+ * Where to cut, in the log's order: before which of its entries, each once; fewer where there are not so many. By turns when an import was answered, which is when it must be
  * safe; between two writes; at any moment. With `at` "answers", only the first.
  */
 export function chooseCuts(
@@ -31,8 +31,10 @@ export function chooseCuts(
     () => entryAt(moments[random.below(moments.length)]),
   ];
   const wanted = at === "answers" ? kinds.slice(0, 1) : kinds;
-  const chosen = Array.from({ length: cuts }, (_, index) => wanted[index % wanted.length]?.() ?? 0);
-  return chosen.sort((one, other) => one - other);
+  const chosen = new Set<number>();
+  for (let tries = 0; chosen.size < cuts && tries < 100 * cuts; tries++)
+    chosen.add(wanted[tries % wanted.length]?.() ?? 0);
+  return [...chosen].sort((one, other) => one - other);
 }
 
 /** Imports that were answered, and of which no removal was asked for since. */
