@@ -20,26 +20,27 @@ const { values, positionals } = parseArgs({ allowPositionals: true, options: gue
 const [critest = ""] = positionals;
 /** critest prints nothing while a spec runs. */
 const options = guestOptions(values, { ...guestDefaults, contents: "tests", silenceMs: 900_000 });
-const { REGISTRY = "", IMAGES, RUNTIME, DRIVER, FOCUS, SKIP, LOG } = process.env;
+const { REGISTRY = "", IMAGES, RUNTIME, DRIVER, FOCUS, SKIP, PARALLEL, LOG } = process.env;
 
 process.once("SIGINT", () => process.exit(130)).once("SIGTERM", () => process.exit(143));
 const files = mkdtempSync(join(runsDirectory, "berth-critest-"));
 process.once("exit", () => rmSync(files, { recursive: true, force: true }));
 cpSync(critest, join(files, "critest"));
 if (IMAGES) cpSync(IMAGES, join(files, "images.yaml"));
+if (PARALLEL) cpSync(ginkgo(), join(files, "ginkgo"));
 await takeImages(REGISTRY, join(files, "registry"));
 process.exitCode = await runInGuest();
 
 async function runInGuest(): Promise<number> {
   await using guest = await Guest.start({ ...options, files });
   const settings = {
-    ...{ RUNTIME, DRIVER, FOCUS, SKIP },
+    ...{ RUNTIME, DRIVER, FOCUS, SKIP, PARALLEL },
     REGISTRY_DATA: "/files/registry",
     ...(IMAGES ? { IMAGES: "/files/images.yaml" } : {}),
     ...(LOG ? { LOG: logInGuest } : {}),
   };
   const set = Object.entries(settings).map(([name, value = ""]) => `${name}=${quoted(value)}`);
-  const commandLine = `${set.join(" ")} test/conformance/run.sh /files/critest`;
+  const commandLine = `PATH=/files:$PATH ${set.join(" ")} test/conformance/run.sh /files/critest`;
   const code = await guest.run(commandLine, (text) => process.stdout.write(text));
   if (LOG) {
     const log: Buffer[] = [];
@@ -47,6 +48,11 @@ async function runInGuest(): Promise<number> {
     writeFileSync(LOG, Buffer.concat(log));
   }
   return code;
+}
+
+/** By which critest runs in parallel. */
+function ginkgo(): string {
+  return execFileSync("sh", ["-c", "command -v ginkgo"], { encoding: "utf8" }).trim();
 }
 
 /** Copies critest's images from a registry into the data of one that is to be. */
