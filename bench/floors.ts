@@ -15,6 +15,7 @@ import { hostMounts } from "../src/linux/mounts.ts";
 import { hostNamespaces } from "../src/linux/namespaces.ts";
 import { Pipe } from "../src/linux/pipe.ts";
 import { hostProcesses } from "../src/linux/processes.ts";
+import { ociJson } from "../src/spec/oci-json.ts";
 import type { TestDaemon } from "../test/harness/daemon.ts";
 import { podConfig, shellConfig } from "../test/harness/pods.ts";
 import type { Workspace } from "../test/harness/workspace.ts";
@@ -195,7 +196,7 @@ function makeBundle(directory: string, id: string, pins: string, parts: FloorPar
     const file = files[namespace.type];
     if (file !== undefined) namespace.path = join(pins, file);
   }
-  writeFileSync(join(directory, "config.json"), JSON.stringify(config));
+  writeFileSync(join(directory, "config.json"), ociJson(config));
 }
 
 async function bareCreate(directory: string, id: string, { launcher }: FloorParts): Promise<void> {
