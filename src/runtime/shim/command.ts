@@ -40,7 +40,7 @@ export class ShimCommand {
   readonly #template: ExecTemplate;
   readonly #execId = `${prefix}${randomBytes(6).toString("hex")}`;
   readonly #cgroup: ExecCgroup | undefined;
-  #starting: Promise<number> | undefined;
+  #starting: Promise<void> | undefined;
 
   /** @throws {Fault} wrongState when the container is gone */
   static async open(request: CommandRequest, parts: ShimParts, signal: AbortSignal): Promise<ShimCommand> {
@@ -67,9 +67,13 @@ export class ShimCommand {
     const { id, command } = this.#request;
     this.#starting = this.#begin(stdio);
     try {
-      const pid = await waitFor(this.#starting, signal, `starting ${command[0]}`);
-      if (this.#cgroup !== undefined) gather(this.#cgroup, pid);
+      await waitFor(this.#starting, signal, `starting ${command[0]}`);
     } catch (error) {
+      if (signal.aborted) {
+        // The shim opens the ends of its streams in the middle of this: it would not find them, and forget a command that runs.
+        await this.#settled();
+        throw error;
+      }
       const state = await stateByShim(id, this.#parts, signal).catch(() => undefined);
       if (state === "running") throw error;
       throw new Fault("wrongState", `container ${id} is not running`, { cause: error });
@@ -79,14 +83,20 @@ export class ShimCommand {
     return { ended };
   }
 
-  /** @returns its pid */
-  async #begin(stdio: CommandStdio): Promise<number> {
+  async #begin(stdio: CommandStdio): Promise<void> {
     const { id, command, tty: terminal } = this.#request;
     const name = { id, execId: this.#execId };
     const { calls } = this.#shim;
     const spec = ociAny("Process", { ...this.#template.process, terminal, args: command });
     await calls.exec({ ...name, terminal, ...stdio, spec });
-    return (await calls.start(name)).pid;
+    const { pid } = await calls.start(name);
+    if (this.#cgroup !== undefined) gather(this.#cgroup, pid);
+  }
+
+  /** Waits until the shim has started it, or failed to. @throws {Fault} deadline */
+  async #settled(): Promise<void> {
+    const starting = this.#starting?.catch(() => undefined) ?? Promise.resolve();
+    await waitFor(starting, AbortSignal.timeout(killDeadline), "starting a command");
   }
 
   async resize({ columns: width, rows: height }: { columns: number; rows: number }): Promise<void> {
@@ -112,6 +122,7 @@ export class ShimCommand {
     const { host } = this.#parts;
     const timeout = killDeadline;
     try {
+      await this.#settled(); // until then the shim kills nothing, and what runs already is not in its group
       await this.#shim.calls
         .kill({ id, execId: this.#execId, signal: 9 }, { timeout })
         .catch(() => undefined);

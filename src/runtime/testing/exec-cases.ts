@@ -100,6 +100,16 @@ export function execCases(here: () => Place): void {
       assert.deepEqual(await processesNaming(`${nap}3`), []);
     });
 
+    test("a caller that gives up while it is being started kills it, too", async () => {
+      const request = { id: made.id, handler: here().handler, timeout: undefined, maxOutput: 1000 };
+      const command = ["sh", "-c", `sleep ${nap}4`];
+      for (let delay = 0; delay < 80; delay += 5) {
+        const running = here().runtime.execSync({ ...request, command }, AbortSignal.timeout(delay));
+        await assert.rejects(running, (error) => isFault(error, "deadline") || isFault(error, "cancelled"));
+        assert.deepEqual(await processesNaming(`${nap}4`), [], `given up after ${delay} ms`);
+      }
+    });
+
     test("many at once, and nothing is left of any", async () => {
       const open = readdirSync("/proc/self/fd").length;
       const numbers = Array.from({ length: 20 }, (_, index) => index);
