@@ -133,7 +133,7 @@ export class TestDaemon {
     const until = Date.now() + startDeadlineMs;
     for (;;) {
       if (child.exitCode !== null || child.signalCode !== null)
-        throw new Error(`the daemon ended: ${this.logTail()}`);
+        throw new Error(`the daemon ended (${child.exitCode ?? child.signalCode}): ${this.logTail()}`);
       if (await this.#answers()) return;
       if (Date.now() > until) throw new Error(`the daemon does not answer: ${this.logTail()}`);
       await sleep(20);
