@@ -4,6 +4,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { after, before, describe, test } from "node:test";
+import { cgroupVersion } from "../harness/cgroup-file.ts";
 import { TestDaemon } from "../harness/daemon.ts";
 import { busyboxImage, importBusybox } from "../harness/images.ts";
 import { assertNoLeaks } from "../harness/leaks.ts";
@@ -78,6 +79,7 @@ describe("berth doctor --leaks", privileged, () => {
   async function plant(): Promise<[string, string][]> {
     const { state, root, leases, networkName, subnet, cgroupParent } = daemon.workspace;
     const pod = join(state, "pods", ghost);
+    const cgroups = cgroupVersion === 2 ? "/sys/fs/cgroup" : "/sys/fs/cgroup/memory";
     const planted: [string, string, string][] = [
       ["mount", join(pod, "shm"), `mkdir -p ${pod}/shm && mount -t tmpfs shm ${pod}/shm`],
       [
@@ -87,11 +89,7 @@ describe("berth doctor --leaks", privileged, () => {
       ],
       ["directory", join(state, "containers", ghost), `mkdir -p ${state}/containers/${ghost}/rootfs`],
       ["file", join(state, "exits", ghost), `echo 0 > ${state}/exits/${ghost}`],
-      [
-        "cgroup",
-        `${cgroupParent}/${ghost}`,
-        `mkdir -p /sys/fs/cgroup/memory${cgroupParent}/${ghost}/berth-${ghost}`,
-      ],
+      ["cgroup", `${cgroupParent}/${ghost}`, `mkdir -p ${join(cgroups, cgroupParent, ghost)}/berth-${ghost}`],
       ["network", `${subnet}.250`, `printf '${ghost}\\r\\neth0' > ${leases}/${networkName}/${subnet}.250`],
       [
         "network",
