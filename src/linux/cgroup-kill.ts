@@ -6,7 +6,7 @@ import { throwIfEnded } from "../base/deadline.ts";
 import { Fault } from "../base/fault.ts";
 import { type CgroupHierarchies, checkOwnCgroup, unified } from "./cgroup-hierarchies.ts";
 import { cgroupProcesses, groupsAtOrBelow } from "./cgroup-tree.ts";
-import { errnoOf } from "./libc.ts";
+import { killIfThere } from "./kill-if-there.ts";
 
 /** Waits between rounds grow to this. */
 const longestWaitMs = 50;
@@ -75,10 +75,5 @@ async function write(file: string, value: string): Promise<boolean> {
 }
 
 function kill(pid: number): void {
-  if (pid === process.pid) return;
-  try {
-    process.kill(pid, "SIGKILL");
-  } catch (error) {
-    if (errnoOf(error) !== "ESRCH") throw error;
-  }
+  if (pid !== process.pid) killIfThere(pid);
 }

@@ -28,3 +28,9 @@ export function cgroupOf(config: OciConfig): string | undefined {
   if (slice === undefined || prefix === undefined || name === undefined) return path;
   return posix.join(slicePath(slice), `${prefix}-${name}.scope`);
 }
+
+/** The same of the container that a bundle was made for. Undefined also where there is no bundle. @throws as `readBundle` */
+export function cgroupOfBundle(bundle: string): string | undefined {
+  const config = readBundle(bundle);
+  return config === undefined ? undefined : cgroupOf(config);
+}

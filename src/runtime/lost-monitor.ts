@@ -6,7 +6,7 @@ import type { Ms } from "../base/units.ts";
 import type { Paths } from "../config/paths.ts";
 import { killIfThere } from "../linux/kill-if-there.ts";
 import { errnoOf, systemFault } from "../linux/libc.ts";
-import { cgroupOf, readBundle } from "./bundle.ts";
+import { cgroupOfBundle } from "./bundle.ts";
 import type { ContainerExit, MonitoredContainer } from "./contract.ts";
 import { alive, exitOf, lostNote } from "./exits.ts";
 import type { RuntimeHost } from "./host.ts";
@@ -27,8 +27,7 @@ export async function endLost(
 ): Promise<ContainerExit | undefined> {
   host.log.warn({ container: id }, "the container's monitor is gone; killing what it left");
   if (alive(container.init)) killIfThere(container.init.pid);
-  const config = readBundle(paths.container(id).bundle);
-  const cgroup = config === undefined ? undefined : cgroupOf(config);
+  const cgroup = cgroupOfBundle(paths.container(id).bundle);
   if (cgroup !== undefined) await host.cgroups.killAll(cgroup, AbortSignal.timeout(killDeadline));
   while (alive(container.init)) await sleep(1);
   // a monitor that was only slow may have noted the exit meanwhile: its word counts

@@ -3,7 +3,7 @@ import { join, posix } from "node:path";
 import type { ContainerId } from "../base/ids.ts";
 import type { Paths } from "../config/paths.ts";
 import type { Cgroups } from "../linux/contract.ts";
-import { cgroupOf, readBundle } from "./bundle.ts";
+import { cgroupOfBundle } from "./bundle.ts";
 
 /** 128 + KILL. */
 const killed = 137;
@@ -19,8 +19,7 @@ const killed = 137;
 export function wasOomKilled(id: ContainerId, exitCode: number, paths: Paths, cgroups: Cgroups): boolean {
   const { bundle, oomFile } = paths.container(id);
   if (existsSync(oomFile)) return true;
-  const config = readBundle(bundle);
-  const cgroup = config === undefined ? undefined : cgroupOf(config);
+  const cgroup = cgroupOfBundle(bundle);
   if (cgroup === undefined) return false;
   const own = oomKills(cgroup, cgroups);
   if (own !== undefined) return own > 0;
@@ -31,8 +30,7 @@ export function wasOomKilled(id: ContainerId, exitCode: number, paths: Paths, cg
 
 /** Notes how many were killed in the pod of a container that is about to be created, where its own count will not stay. */
 export function notePodKills(bundle: string, cgroups: Cgroups): void {
-  const config = readBundle(bundle);
-  const cgroup = config === undefined ? undefined : cgroupOf(config);
+  const cgroup = cgroupOfBundle(bundle);
   if (cgroup?.endsWith(".scope") !== true) return;
   writeFileSync(podKillsNote(bundle), String(oomKills(posix.dirname(cgroup), cgroups) ?? 0), { mode: 0o600 });
 }

@@ -4,7 +4,7 @@ import { throwIfEnded } from "../../base/deadline.ts";
 import { describeFault } from "../../base/fault.ts";
 import type { ContainerId } from "../../base/ids.ts";
 import type { Ms } from "../../base/units.ts";
-import { cgroupOf, readBundle } from "../bundle.ts";
+import { cgroupOfBundle } from "../bundle.ts";
 import type { RuntimeHost } from "../host.ts";
 import { oomNotes } from "../oom-kills.ts";
 import type { Handler } from "./handlers.ts";
@@ -32,8 +32,7 @@ export async function deleteContainer(
   const files = paths.container(id);
   // A monitor without the container's pid is still creating it, and what it makes must not come after its removal.
   if (!existsSync(files.pidFile)) await killMonitors(id, paths, signal);
-  const config = readBundle(files.bundle);
-  const cgroup = config === undefined ? undefined : cgroupOf(config);
+  const cgroup = cgroupOfBundle(files.bundle);
   // Before the runtime does: runc looks only every 100 ms whether what it killed is dead.
   if (cgroup !== undefined) await host.cgroups.killAll(cgroup, signal);
   const holding = holders(id, handlerName, parts);

@@ -2,8 +2,8 @@ import type { ContainerId } from "../../base/ids.ts";
 import { killIfThere } from "../../linux/kill-if-there.ts";
 import { processIdentity } from "../../linux/process-identity.ts";
 import { parseSignal } from "../../spec/signal.ts";
-import { cgroupOf, readBundle } from "../bundle.ts";
 import { noteKill } from "../oom-kills.ts";
+import { signalAll } from "../signal-all.ts";
 import type { Handler } from "./handlers.ts";
 import { pidIn, recordedMonitor } from "./monitors.ts";
 import type { ConmonParts } from "./parts.ts";
@@ -48,14 +48,7 @@ async function signalled(
   signal: AbortSignal,
 ): Promise<boolean> {
   const { bundle, pidFile } = paths.container(id);
-  if (all) {
-    const config = readBundle(bundle);
-    const cgroup = config === undefined ? undefined : cgroupOf(config);
-    if (cgroup === undefined) return false;
-    if (number === 9) await host.cgroups.killAll(cgroup, signal);
-    else for (const pid of await host.cgroups.processes(cgroup)) killIfThere(pid, number);
-    return true;
-  }
+  if (all) return await signalAll(bundle, number, host.cgroups, signal);
   const init = pidIn(pidFile);
   const monitor = recordedMonitor(id, paths);
   if (init === undefined || monitor === undefined || processIdentity(init)?.parent !== monitor) return false;

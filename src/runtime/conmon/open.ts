@@ -6,7 +6,7 @@ import type { Ms } from "../../base/units.ts";
 import type { Paths } from "../../config/paths.ts";
 import type { Config } from "../../config/schema.ts";
 import { programPath } from "../../linux/program-path.ts";
-import { cgroupOf, readBundle } from "../bundle.ts";
+import { cgroupOfBundle, readBundle } from "../bundle.ts";
 import type { ContainerRuntime } from "../contract.ts";
 import { sweepExecs } from "../exec-cgroup.ts";
 import { ExecTemplates } from "../exec-templates.ts";
@@ -96,8 +96,7 @@ function operations(parts: ConmonParts): Omit<ContainerRuntime, "userNamespacePr
       return deleteContainer(id, handler, parts, signal);
     },
     update(id, handler, resources, signal) {
-      const bundle = readBundle(paths.container(id).bundle);
-      const cgroup = bundle === undefined ? undefined : cgroupOf(bundle);
+      const cgroup = cgroupOfBundle(paths.container(id).bundle);
       return update({ id, resources, cgroup }, handlers.get(handler), host, signal);
     },
     execSync: (request, signal) => execSync(request, parts, signal),
@@ -118,8 +117,7 @@ async function endLeftExecs({ host, paths }: ConmonParts): Promise<void> {
   const ids = (await readdir(paths.containers).catch(() => [])) as ContainerId[];
   const signal = AbortSignal.timeout(sweepDeadline);
   for (const id of ids) {
-    const config = readBundle(paths.container(id).bundle);
-    const cgroup = config === undefined ? undefined : cgroupOf(config);
+    const cgroup = cgroupOfBundle(paths.container(id).bundle);
     if (cgroup === undefined) continue;
     await sweepExecs(cgroup, host.cgroups, signal).catch((error: unknown) => {
       const err = describeFault(error);

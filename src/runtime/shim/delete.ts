@@ -5,7 +5,7 @@ import { throwIfEnded, waitFor } from "../../base/deadline.ts";
 import { describeFault, isFault } from "../../base/fault.ts";
 import type { ContainerId } from "../../base/ids.ts";
 import type { Bytes, Ms } from "../../base/units.ts";
-import { cgroupOf, readBundle } from "../bundle.ts";
+import { cgroupOfBundle } from "../bundle.ts";
 import { killMonitors, settleMonitors } from "../conmon/monitors.ts";
 import { shimNamespace } from "./handler.ts";
 import { endKeeper } from "./keeper.ts";
@@ -40,8 +40,7 @@ export async function deleteByShim(
   const marker = readMarker(id, paths);
   // without its pid it is still being created, and what is made must not come after its removal
   if (!existsSync(pidFile)) await killMonitors(id, paths, signal);
-  const config = readBundle(bundle);
-  const cgroup = config === undefined ? undefined : cgroupOf(config);
+  const cgroup = cgroupOfBundle(bundle);
   if (cgroup !== undefined) await host.cgroups.killAll(cgroup, signal);
   const shim = await shims.of(id, signal).catch(() => undefined);
   const isDeleted = shim !== undefined && (await deleteTask(id, shim, signal));

@@ -1,10 +1,9 @@
 import { Fault, isFault } from "../../base/fault.ts";
 import type { ContainerId } from "../../base/ids.ts";
-import { killIfThere } from "../../linux/kill-if-there.ts";
 import type { OciResources } from "../../spec/oci-runtime.ts";
 import { parseSignal } from "../../spec/signal.ts";
 import { Status } from "../../wire/gen/task.v2.ts";
-import { cgroupOf, readBundle } from "../bundle.ts";
+import { signalAll } from "../signal-all.ts";
 import { readMarker } from "./marker.ts";
 import { ociAny } from "./options.ts";
 import type { ShimParts } from "./parts.ts";
@@ -91,12 +90,7 @@ async function signalledAll(
 ): Promise<boolean> {
   const marker = readMarker(id, paths);
   if (handlers.get(marker?.handler ?? "")?.runtime === undefined) return false;
-  const config = readBundle(paths.container(id).bundle);
-  const cgroup = config === undefined ? undefined : cgroupOf(config);
-  if (cgroup === undefined) return false;
-  if (number === 9) await host.cgroups.killAll(cgroup, signal);
-  else for (const pid of await host.cgroups.processes(cgroup)) killIfThere(pid, number);
-  return true;
+  return await signalAll(paths.container(id).bundle, number, host.cgroups, signal);
 }
 
 export async function updateByShim(
