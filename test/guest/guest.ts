@@ -132,8 +132,11 @@ async function prepare({ contents, files }: GuestOptions) {
   process.once("exit", () => rmSync(directory, { recursive: true, force: true }));
   const treeDisk = join(directory, "tree.img");
   await makeTreeDisk(treeDisk, directory);
-  const filesDisk = files === undefined ? undefined : join(directory, "files.img");
-  if (files !== undefined && filesDisk !== undefined) makeDisk(files, filesDisk, filesSize);
+  let filesDisk: string | undefined;
+  if (files !== undefined) {
+    filesDisk = join(directory, "files.img");
+    makeDisk(files, filesDisk, filesSize);
+  }
   const paths: MachinePaths = { directory, treeDisk, filesDisk, console: join(directory, "console") };
   return { image, paths };
 }

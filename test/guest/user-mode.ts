@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { openSync } from "node:fs";
+import { closeSync, openSync } from "node:fs";
 import { join } from "node:path";
 import type { Duplex } from "node:stream";
 import { guestArguments, type Machine, type MachineStart } from "./machine.ts";
@@ -34,6 +34,7 @@ export function startUserMode(start: MachineStart, disks: readonly string[]): Ma
     // A kernel that panics sends a signal to its whole process group.
     detached: !shell,
   });
+  closeSync(log);
   if (shell) return { process: machine, streams: undefined };
   // A pipe of a child's is a pair of sockets, which goes both ways.
   const [, , , commands, output] = machine.stdio as unknown as readonly Duplex[];
