@@ -40,7 +40,6 @@ export class ShimCommand {
   readonly #template: ExecTemplate;
   readonly #execId = `${prefix}${randomBytes(6).toString("hex")}`;
   readonly #cgroup: ExecCgroup | undefined;
-  #starting: Promise<void> | undefined;
 
   /** @throws {Fault} wrongState when the container is gone */
   static async open(request: CommandRequest, parts: ShimParts, signal: AbortSignal): Promise<ShimCommand> {
@@ -65,13 +64,15 @@ export class ShimCommand {
    */
   async start(stdio: CommandStdio, signal: AbortSignal): Promise<{ ended: Promise<number> }> {
     const { id, command } = this.#request;
-    this.#starting = this.#begin(stdio);
+    const starting = this.#begin(stdio);
     try {
-      await waitFor(this.#starting, signal, `starting ${command[0]}`);
+      await waitFor(starting, signal, `starting ${command[0]}`);
     } catch (error) {
       if (signal.aborted) {
         // The shim opens the ends of its streams in the middle of this: it would not find them, and forget a command that runs.
-        await this.#settled();
+        // Nor does it kill one before, which is not in its group yet.
+        const settled = starting.catch(() => undefined);
+        await waitFor(settled, AbortSignal.timeout(killDeadline), `starting ${command[0]}`);
         throw error;
       }
       const state = await stateByShim(id, this.#parts, signal).catch(() => undefined);
@@ -91,12 +92,6 @@ export class ShimCommand {
     await calls.exec({ ...name, terminal, ...stdio, spec });
     const { pid } = await calls.start(name);
     if (this.#cgroup !== undefined) gather(this.#cgroup, pid);
-  }
-
-  /** Waits until the shim has started it, or failed to. @throws {Fault} deadline */
-  async #settled(): Promise<void> {
-    const starting = this.#starting?.catch(() => undefined) ?? Promise.resolve();
-    await waitFor(starting, AbortSignal.timeout(killDeadline), "starting a command");
   }
 
   async resize({ columns: width, rows: height }: { columns: number; rows: number }): Promise<void> {
@@ -122,7 +117,6 @@ export class ShimCommand {
     const { host } = this.#parts;
     const timeout = killDeadline;
     try {
-      await this.#settled(); // until then the shim kills nothing, and what runs already is not in its group
       await this.#shim.calls
         .kill({ id, execId: this.#execId, signal: 9 }, { timeout })
         .catch(() => undefined);
