@@ -169,14 +169,21 @@ test("a caller's cancellation and deadline abort the signal", async () => {
     async () => await up.runtime.version({}, { signal: AbortSignal.timeout(50) }),
     (e) => isFault(e, "cancelled"),
   );
-  while (reasons.length < 2) await sleep(5);
+  // One that only announces its deadline, and stays
+  const patient = connect(socket, { metadata: { "grpc-timeout": "50m" } });
+  await assert.rejects(
+    async () => await patient.calls(RuntimeServiceService).version({}),
+    (e) => isFault(e, "deadline"),
+  );
+  patient.close();
+  while (reasons.length < 3) await sleep(5);
   assert.deepEqual(
     reasons.map((reason) => isFault(reason) && reason.kind),
-    ["deadline", "cancelled"],
+    ["deadline", "cancelled", "deadline"],
   );
   assert.deepEqual(
     calls.map((call) => call.abandoned),
-    [true, true],
+    [true, true, true],
   );
 });
 
