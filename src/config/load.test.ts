@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { type TestContext, test } from "node:test";
+import { handlerSettings } from "./handler-settings.ts";
 import { loadConfig } from "./load.ts";
 
 /** A directory with these files; `config.toml` is the main one. */
@@ -67,15 +68,9 @@ test("handlers merge by name, and a new one gets the defaults", (t) => {
   });
   const { handlers } = loadConfig({ config }, {}).config.runtime;
   assert.deepEqual(Object.keys(handlers), ["crun", "runc", "kata"]);
-  const rest = {
-    type: "oci",
-    privilegedWithoutHostDevices: false,
-    snapshotter: "",
-    runtimePath: "",
-    options: {},
-  };
-  assert.deepEqual(handlers.kata, { ...rest, binary: "/opt/kata", args: ["--debug"] });
-  assert.deepEqual(handlers.crun, { ...rest, binary: "crun", args: ["-x"] });
+  const untouched = handlerSettings({}, "kata");
+  assert.deepEqual(handlers.kata, { ...untouched, binary: "/opt/kata", args: ["--debug"] });
+  assert.deepEqual(handlers.crun, { ...untouched, binary: "crun", args: ["-x"] });
 });
 
 test("a handler with a shim has that by name or path, and its options by containerd's names", (t) => {

@@ -1,4 +1,5 @@
 import { isAbsolute, normalize } from "node:path";
+import { parseGlob } from "../base/glob.ts";
 import type { Bytes, Ms } from "../base/units.ts";
 import { shimProgram } from "./shim-program.ts";
 
@@ -57,6 +58,13 @@ export const capability: Reader<string> = {
 export const imagePattern: Reader<string> = {
   expected: 'an image\'s name, the beginning of names ("quay.io/kept/*"), or a part of them ("*pause*")',
   read: (value) => (typeof value === "string" && /^(?:[^*]+\*?|\*[^*]+\*)$/.test(value) ? value : undefined),
+};
+
+/** As containerd's `pod_annotations`. */
+export const glob: Reader<string> = {
+  expected: 'a pattern of names, as in "io.katacontainers.*"',
+  read: (value) =>
+    typeof value === "string" && value !== "" && parseGlob(value) !== undefined ? value : undefined,
 };
 
 export function oneOf<T extends string>(...names: readonly T[]): Reader<T> {

@@ -3,6 +3,8 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
+import { isDeepStrictEqual } from "node:util";
+import { handlerSettings } from "./handler-settings.ts";
 import { loadConfig } from "./load.ts";
 import { waitForRestart } from "./reloadable.ts";
 
@@ -22,8 +24,8 @@ test("what a running daemon does not take over is named, added and removed setti
       '[runtime.handlers.new]\nbinary = "crun"\n',
   );
   const handler = (name: string) =>
-    ["type", "binary", "args", "privilegedWithoutHostDevices", "snapshotter", "runtimePath"].map(
-      (key) => `runtime.handlers.${name}.${key}`,
+    Object.entries(handlerSettings({}, name)).flatMap(([key, value]) =>
+      isDeepStrictEqual(value, {}) ? [] : [`runtime.handlers.${name}.${key}`],
     );
   assert.deepEqual(
     new Set(waitForRestart(running, changed)),

@@ -182,6 +182,10 @@ export interface RuntimeHandlerConfig {
   privilegedWithoutHostDevices: boolean;
   /** As image.snapshotter, for this handler's pods; empty: that one. */
   snapshotter: string;
+  /** Of a pod's annotations those that its containers' OCI configurations get, as patterns (`base/glob.ts`). */
+  podAnnotations: string[];
+  /** Of a container's annotations those that its OCI configuration gets although runtimes take orders by them. */
+  containerAnnotations: string[];
   /** The shim's program, an absolute path; empty: as `type` says, looked up in `runtime.path`. */
   runtimePath: string;
   /** The shim's own settings, under containerd's names (`shim-options.ts`). */

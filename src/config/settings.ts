@@ -39,13 +39,16 @@ function section<T>(keys: Section<T>["keys"]): Section<T> {
   return { kind: "section", keys };
 }
 
-const handler = (name: string): Section<RuntimeHandlerConfig> =>
+/** A runtime handler of that name. */
+export const handlerSection = (name: string): Section<RuntimeHandlerConfig> =>
   section<RuntimeHandlerConfig>({
     type: setting(read.runtimeType, "oci"),
     binary: setting(read.text, name),
     args: setting(read.listOf(read.text), []),
     privilegedWithoutHostDevices: setting(read.flag, false),
     snapshotter: setting(read.text, ""),
+    podAnnotations: setting(read.listOf(read.glob), []),
+    containerAnnotations: setting(read.listOf(read.glob), []),
     runtimePath: setting(read.text, ""),
     options: setting(read.tableOf(read.scalar), {}),
   });
@@ -97,7 +100,7 @@ export const settings = section<Config>({
   }),
   runtime: section<Config["runtime"]>({
     default: setting(read.text, "crun"),
-    handlers: { kind: "named", section: handler, names: ["crun", "runc"] },
+    handlers: { kind: "named", section: handlerSection, names: ["crun", "runc"] },
     conmon: setting(read.text, "conmon"),
     path: setting(read.text, "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"),
   }),

@@ -1,15 +1,50 @@
+import { matchesAny } from "../../base/glob.ts";
 import type { LinuxResources } from "../../spec/cri/resources.ts";
-import type { HostFacts, OciConfigInput, RuntimeFeatures } from "./input.ts";
+import type { HandlerSettings, HostFacts, OciConfigInput, RuntimeFeatures } from "./input.ts";
 
 /**
- * Annotations by which runtimes take orders: systemd properties, hooks, handlers, paths of other programs. They
- * come from the daemon's configuration or not at all.
+ * Annotations by which runtimes take orders: systemd properties, hooks, handlers, paths of other programs, whose
+ * container this is. They come from berth, or from who may say them by the handler's settings.
  */
-const runtimeOrders = ["org.systemd.property.", "run.oci.", "io.katacontainers.", "dev.gvisor."];
+const runtimeOrders = [
+  "org.systemd.property.",
+  "org.criu.config",
+  "run.oci.",
+  "krun.",
+  "io.katacontainers.",
+  "dev.gvisor.",
+  "io.kubernetes.cri.",
+  "io.kubernetes.cri-o.",
+];
+
+/** Of a pod's annotations those that its handler's runtime is told. */
+function passedPodAnnotations(
+  annotations: Readonly<Record<string, string>>,
+  { podAnnotations }: Pick<HandlerSettings, "podAnnotations">,
+): Record<string, string> {
+  return filtered(annotations, (key) => matchesAny(podAnnotations, key));
+}
+
+/** Of a container's annotations those that its handler's runtime is told: all but orders, and the orders that it may give. */
+function passedContainerAnnotations(
+  annotations: Readonly<Record<string, string>>,
+  { containerAnnotations }: Pick<HandlerSettings, "containerAnnotations">,
+): Record<string, string> {
+  const isOrder = (key: string) => runtimeOrders.some((prefix) => key.startsWith(prefix));
+  return filtered(annotations, (key) => !isOrder(key) || matchesAny(containerAnnotations, key));
+}
+
+function filtered(
+  annotations: Readonly<Record<string, string>>,
+  keep: (key: string) => boolean,
+): Record<string, string> {
+  // Runtimes refuse a configuration with an empty key.
+  return Object.fromEntries(Object.entries(annotations).filter(([key]) => key !== "" && keep(key)));
+}
 
 /**
- * The container's annotations, and those by which shims, hooks and tools know a container of a pod
- * (`io.kubernetes.cri.…`); the latter can't be overridden.
+ * What of the pod's and the container's annotations may pass, and those by which shims, hooks and tools know a container
+ * of a pod (`io.kubernetes.cri.…`); the latter can't be overridden.
  */
 export function ociAnnotations({
   config,
@@ -19,11 +54,9 @@ export function ociAnnotations({
   host,
   runtime,
 }: Omit<OciConfigInput, "id" | "rootfs" | "found">): Record<string, string> {
-  const given = Object.entries(config.annotations).filter(
-    ([key]) => key !== "" && !runtimeOrders.some((prefix) => key.startsWith(prefix)),
-  );
   return {
-    ...Object.fromEntries(given),
+    ...passedPodAnnotations(pod.config.annotations, settings.handler),
+    ...passedContainerAnnotations(config.annotations, settings.handler),
     ...(settings.cgroups.driver === "systemd" ? scopeProperties(config.resources, host, runtime) : {}),
     "io.kubernetes.cri.container-type": "container",
     "io.kubernetes.cri.container-name": config.metadata.name,

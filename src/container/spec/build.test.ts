@@ -68,6 +68,27 @@ test("annotations tell whose container it is; orders to the runtime are left out
   });
 });
 
+test("the handler's settings say what more of the annotations passes", () => {
+  const handler = {
+    ...exampleInput.settings.handler,
+    podAnnotations: ["io.katacontainers.*", "example.org/*"],
+    containerAnnotations: ["run.oci.keep_original_groups"],
+  };
+  const of = (key: string, settings = { ...exampleInput.settings, handler }) => {
+    const annotations = { [key]: "here" };
+    const inPod = build({ settings, pod: { ...examplePod, config: { ...examplePod.config, annotations } } });
+    const inContainer = build({ settings, config: { ...exampleConfig, annotations } });
+    return [inPod.annotations?.[key], inContainer.annotations?.[key]];
+  };
+  assert.deepEqual(of("io.katacontainers.config.hypervisor.x"), ["here", undefined]);
+  assert.deepEqual(of("example.org/note"), ["here", "here"]);
+  assert.deepEqual(of("example.org/note", exampleInput.settings), [undefined, "here"]);
+  assert.deepEqual(of("run.oci.keep_original_groups"), [undefined, "here"]);
+  assert.deepEqual(of("run.oci.handler"), [undefined, undefined]);
+  assert.deepEqual(of("io.kubernetes.cri.sandbox-id"), [examplePod.id, examplePod.id]);
+  assert.deepEqual(of("io.kubernetes.cri-o.ContainerType"), [undefined, undefined]);
+});
+
 test("cgroups by driver", () => {
   const pod = { ...examplePod, cgroup: "/kubepods.slice/kubepods-pod1.slice" };
   const systemd = { driver: "systemd", owner: "berth" } as const;
@@ -155,7 +176,10 @@ test("devices, and the rules for their use", () => {
   const all = build({ config: privileged, found, pod: privilegedPod });
   assert.deepEqual(all.linux.devices, [nullDevice, mine]);
   assert.deepEqual(all.linux.resources?.devices, [{ allow: true, access: "rwm" }]);
-  const settings = { ...exampleInput.settings, privilegedWithoutHostDevices: true };
+  const settings = {
+    ...exampleInput.settings,
+    handler: { ...exampleInput.settings.handler, privilegedWithoutHostDevices: true },
+  };
   assert.deepEqual(build({ config: privileged, found, pod: privilegedPod, settings }).linux.devices, [mine]);
   for (const permissions of ["", "rx", "rwmr"]) {
     const bad = { ...exampleConfig, devices: [{ ...device, permissions }] };

@@ -1,5 +1,6 @@
 import type { PodSandboxId } from "../../base/ids.ts";
 import { cgroupNaming } from "../../config/cgroup-naming.ts";
+import { handlerSettings } from "../../config/handler-settings.ts";
 import type { Config } from "../../config/schema.ts";
 import type { Apparmor, FileLabels } from "../../linux/contract.ts";
 import type { CdiDirectories } from "../../spec/cdi/directories.ts";
@@ -75,7 +76,7 @@ function specSettings(config: SpecParts["config"], handler: string): SpecSetting
   return {
     container: config.container,
     cgroups: cgroupNaming(config),
-    privilegedWithoutHostDevices: config.runtime.handlers[handler]?.privilegedWithoutHostDevices ?? false,
+    handler: handlerSettings(config.runtime.handlers, handler),
   };
 }
 
@@ -88,7 +89,7 @@ async function lookUp(
   const { config } = record;
   const { security } = config;
   const { privileged } = security;
-  const allDevices = privileged && !settings.privilegedWithoutHostDevices;
+  const allDevices = privileged && !settings.handler.privilegedWithoutHostDevices;
   const [user, mounts, devices, hostDevices, cdi, seccomp, apparmorProfile] = await Promise.all([
     findUser(rootfs, security, image.config.User),
     findMounts(config, imageVolumes, runtime),

@@ -19,7 +19,7 @@ export function containerDevices(
   input: Pick<OciConfigInput, "config" | "pod" | "settings" | "found">,
 ): ContainerDevices {
   const { config, settings, found } = input;
-  const all = config.security.privileged && !settings.privilegedWithoutHostDevices;
+  const all = config.security.privileged && !settings.handler.privilegedWithoutHostDevices;
   const devices = new Map<string, OciDevice>();
   if (all) for (const device of found.hostDevices) devices.set(device.path, device);
   const rules: OciDeviceRule[] = [all ? { allow: true, access: "rwm" } : { allow: false, access: "rwm" }];

@@ -1,6 +1,6 @@
 import type { ContainerId, PodSandboxId } from "../../base/ids.ts";
 import type { CgroupNaming } from "../../config/cgroup-naming.ts";
-import type { Config } from "../../config/schema.ts";
+import type { Config, RuntimeHandlerConfig } from "../../config/schema.ts";
 import type { CdiEdits } from "../../spec/cdi/format.ts";
 import type { ContainerConfig } from "../../spec/cri/container-config.ts";
 import type { PodSandboxConfig } from "../../spec/cri/pod-sandbox-config.ts";
@@ -63,8 +63,13 @@ interface PodFiles {
 export interface SpecSettings {
   readonly container: Pick<Config["container"], "rlimits" | "capabilities" | "pidsLimit">;
   readonly cgroups: CgroupNaming;
-  readonly privilegedWithoutHostDevices: boolean;
+  readonly handler: HandlerSettings;
 }
+
+/** Those of the pod's runtime handler. */
+export type HandlerSettings = Readonly<
+  Pick<RuntimeHandlerConfig, "privilegedWithoutHostDevices" | "podAnnotations" | "containerAnnotations">
+>;
 
 /** What the runtime handler of the pod can do. */
 export interface RuntimeFeatures {

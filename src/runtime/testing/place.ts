@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import pino, { type Logger } from "pino";
 import { type ContainerId, newContainerId } from "../../base/ids.ts";
+import { handlerSettings } from "../../config/handler-settings.ts";
 import { type Paths, pathsOf } from "../../config/paths.ts";
 import type { Config } from "../../config/schema.ts";
 import { hostCgroups } from "../../linux/cgroups.ts";
@@ -81,15 +82,7 @@ export async function openPlace(directory: string, cgroup: string, tested: Teste
 }
 
 export function testConfig(tested: TestedHandler, cgroup: string): Pick<Config, "runtime" | "cgroup"> {
-  const configured = (binary: string) => ({
-    type: "oci",
-    binary,
-    args: [],
-    privilegedWithoutHostDevices: false,
-    snapshotter: "",
-    runtimePath: "",
-    options: {},
-  });
+  const configured = (binary: string) => handlerSettings({}, binary);
   return {
     runtime: {
       default: "broken",

@@ -130,7 +130,7 @@ export const exampleInput: OciConfigInput = {
   settings: {
     container: { rlimits: [], capabilities: defaultCapabilities, pidsLimit: 0 },
     cgroups: { driver: "cgroupfs", owner: "berth" },
-    privilegedWithoutHostDevices: false,
+    handler: { privilegedWithoutHostDevices: false, podAnnotations: [], containerAnnotations: [] },
   },
   host: exampleHost,
   runtime: { recursiveReadOnly: true, networkDevices: false, limitsInScope: false },
