@@ -5,7 +5,7 @@ import type { Bytes, Ms } from "../../base/units.ts";
 import { Request, Response } from "../gen/ttrpc.ts";
 import { faultOfConnection } from "../grpc/fault-of-answer.ts";
 import { decoded, encoded, type MethodDefinition, type ServiceDefinition } from "../grpc/method.ts";
-import { FrameSocket } from "./frame-socket.ts";
+import { type ByteStream, FrameSocket } from "./frame-socket.ts";
 import { type Frame, frameFlags, frameTypes } from "./frames.ts";
 import { MessageQueue } from "./message-queue.ts";
 import type { TtrpcCallOptions, TtrpcCalls } from "./method.ts";
@@ -41,8 +41,12 @@ export class TtrpcClient implements Disposable {
   /** Open calls that the process stays for. */
   #needed = 0;
 
-  private constructor(connection: (client: TtrpcClient) => FrameSocket) {
-    this.#connection = connection(this);
+  /** @param stream connected */
+  constructor(stream: ByteStream) {
+    this.#connection = new FrameSocket(stream, {
+      frame: (frame) => this.#received(frame),
+      closed: (reason) => this.#lost(reason),
+    });
     this.#connection.ref(false);
   }
 
@@ -58,13 +62,7 @@ export class TtrpcClient implements Disposable {
       connecting.destroy();
       throw faultOfConnection(error instanceof Fault ? error : during("connecting", error), socket);
     }
-    return new TtrpcClient(
-      (client) =>
-        new FrameSocket(connecting, {
-          frame: (frame) => client.#received(frame),
-          closed: (reason) => client.#lost(reason),
-        }),
-    );
+    return new TtrpcClient(connecting);
   }
 
   /** Settles when the connection is lost, with why. */

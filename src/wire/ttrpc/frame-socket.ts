@@ -1,6 +1,9 @@
-import type { Socket } from "node:net";
+import type { Duplex } from "node:stream";
 import { during, Fault } from "../../base/fault.ts";
 import { encodeFrame, type Frame, FrameReader } from "./frames.ts";
+
+/** A socket, or a connection within one. The latter leaves it to that whether the process stays. */
+export type ByteStream = Duplex & { ref?(): unknown; unref?(): unknown };
 
 /** What the owner of a connection learns. `closed` comes once, last. */
 export interface FrameEvents {
@@ -11,7 +14,7 @@ export interface FrameEvents {
 
 /** A connection as frames. It is read for as long as it is not held back, and closed by whatever is wrong with it. */
 export class FrameSocket {
-  readonly #socket: Socket;
+  readonly #socket: ByteStream;
   readonly #events: FrameEvents;
   readonly #reader = new FrameReader();
   /** Who waits for the peer to take what was sent. */
@@ -19,7 +22,7 @@ export class FrameSocket {
   #reason: Fault | undefined;
   #isHeldBack = false;
 
-  constructor(socket: Socket, events: FrameEvents) {
+  constructor(socket: ByteStream, events: FrameEvents) {
     this.#socket = socket;
     this.#events = events;
     socket.on("data", (chunk: Buffer) => this.#received(chunk));
@@ -73,8 +76,8 @@ export class FrameSocket {
 
   /** Whether it keeps the process alive. */
   ref(isNeeded: boolean): void {
-    if (isNeeded) this.#socket.ref();
-    else this.#socket.unref();
+    if (isNeeded) this.#socket.ref?.();
+    else this.#socket.unref?.();
   }
 
   #received(chunk: Buffer): void {

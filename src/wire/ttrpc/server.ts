@@ -1,10 +1,10 @@
-import type { Server, Socket } from "node:net";
+import type { Server } from "node:net";
 import { deadlineIn } from "../../base/deadline.ts";
 import { during, Fault } from "../../base/fault.ts";
 import type { Bytes } from "../../base/units.ts";
 import { Request, Response } from "../gen/ttrpc.ts";
 import type { MethodDefinition, ServiceDefinition } from "../grpc/method.ts";
-import { FrameSocket } from "./frame-socket.ts";
+import { type ByteStream, FrameSocket } from "./frame-socket.ts";
 import { type Frame, frameFlags, frameTypes } from "./frames.ts";
 import { MessageQueue } from "./message-queue.ts";
 import type { IncomingCall, Metadata, TtrpcHandlers } from "./method.ts";
@@ -41,13 +41,16 @@ export function ttrpcService<Service extends ServiceDefinition>(
 
 /** Answers calls on every connection to `server`; those are closed when `signal` aborts. */
 export function serveTtrpc(server: Server, services: TtrpcServices, signal: AbortSignal): void {
-  server.on("connection", (socket) => {
-    const connection = new ServedConnection(socket, services);
-    const onAbort = () => connection.close();
-    signal.addEventListener("abort", onAbort, { once: true });
-    socket.once("close", () => signal.removeEventListener("abort", onAbort));
-    if (signal.aborted) onAbort();
-  });
+  server.on("connection", (socket) => serveTtrpcOn(socket, services, signal));
+}
+
+/** Answers calls on one connection, which is closed when `signal` aborts. */
+export function serveTtrpcOn(stream: ByteStream, services: TtrpcServices, signal: AbortSignal): void {
+  const connection = new ServedConnection(stream, services);
+  const onAbort = () => connection.close();
+  signal.addEventListener("abort", onAbort, { once: true });
+  stream.once("close", () => signal.removeEventListener("abort", onAbort));
+  if (signal.aborted) onAbort();
 }
 
 /** A connection from the side that is called. */
@@ -60,9 +63,9 @@ class ServedConnection {
   #last = 0;
   #unread: Bytes = 0;
 
-  constructor(socket: Socket, services: TtrpcServices) {
+  constructor(stream: ByteStream, services: TtrpcServices) {
     this.#services = services;
-    this.#socket = new FrameSocket(socket, {
+    this.#socket = new FrameSocket(stream, {
       frame: (frame) => this.#received(frame),
       closed: (reason) => this.#closing.abort(reason),
     });
