@@ -60,7 +60,8 @@ export function apiParts(node: NodeParts): ApiParts {
         databaseProblem: () => node.metadata.problem(),
         writableLayer: (id) => writableLayer(id, node),
       },
-      actualResources: (record) => actualResources(record, limits),
+      actualResources: (record) =>
+        node.runtime.isOnHost(record.id, record.handler) ? actualResources(record, limits) : record.resources,
       apparmorLabel: readLabel,
       readBundleConfig: (id) =>
         readFile(`${paths.container(id).bundle}/config.json`, "utf8").catch(() => undefined),

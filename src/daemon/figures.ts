@@ -11,6 +11,7 @@ import type { LayerFileSystem } from "../stats/pod-metrics/contract.ts";
 import { DeviceNames, deviceHolding } from "../stats/pod-metrics/devices.ts";
 import { UsageCache } from "../stats/usage-cache.ts";
 import type { NodeParts } from "./plugins.ts";
+import { byPlace, toldMetrics } from "./told-metrics.ts";
 
 /** How old the count of a writable layer may be before it is counted again, in the background. */
 const USAGE_INTERVAL_MS = 10_000;
@@ -36,7 +37,12 @@ export function openFigures(node: NodeParts): Figures {
   };
   return {
     async containers(records, signal) {
-      const readings = await collector.containers(records, signal);
+      const { here, away } = byPlace(records, node);
+      const [readings, told] = await Promise.all([
+        collector.containers(here, signal),
+        toldMetrics(away, node, signal),
+      ]);
+      for (const [id, { figures }] of told) readings.set(id, collector.told(id, figures));
       return new Map(
         [...readings].map(([id, reading]) => {
           const layer = writableLayer(id);
@@ -88,15 +94,19 @@ function openMetricReadings(
       const ids = records.map(({ id }) => id);
       await layers.countedOnce(ids, FIRST_COUNT_MS);
       device ??= deviceHolding(snapshots);
-      const [readings, disk] = await Promise.all([
+      const { here, away } = byPlace(records, node);
+      const [readings, told, disk] = await Promise.all([
         metrics.containers(
-          records.flatMap(({ id, cgroup, state }) =>
+          here.flatMap(({ id, cgroup, state }) =>
             state.kind === "running" ? [{ id, cgroup, init: state.process.init.pid }] : [],
           ),
           signal,
         ),
+        toldMetrics(away, node, signal),
         readDisk(snapshots, device),
       ]);
+      for (const [id, cgroup] of told)
+        readings.set(id, { cgroup, processes: { processes: cgroup.figures.processes } });
       return new Map(
         [...readings].map(([id, live]) => [id, { ...live, fileSystem: { ...disk, used: layers.get(id) } }]),
       );

@@ -3,6 +3,7 @@ import type { ContainerId } from "../base/ids.ts";
 import type { Bytes, Ms, UnixNanos } from "../base/units.ts";
 import type { TerminalSize } from "../linux/terminal.ts";
 import type { OciConfig, OciResources } from "../spec/oci-runtime.ts";
+import type { CgroupMetrics } from "../stats/metrics-contract.ts";
 
 /** A process whose identity survives pid reuse: start time in clock ticks since boot (proc(5), stat field 22). */
 export interface ProcessIdentity {
@@ -153,6 +154,13 @@ export interface ContainerRuntime {
   /** Takes away the container, its processes, its cgroup and its monitor, whatever state they are in. Idempotent. */
   delete(id: ContainerId, handler: string, signal: AbortSignal): Promise<void>;
   update(id: ContainerId, handler: string, resources: OciResources, signal: AbortSignal): Promise<void>;
+  /**
+   * Whether the container's processes and cgroup are this host's own. Where not, such as in a virtual machine, its recorded pids
+   * stand for that, whose namespaces nobody may enter, and only `metrics` tells what the container uses.
+   */
+  isOnHost(id: ContainerId, handler: string): boolean;
+  /** What a container that is not on this host uses, as its runtime tells it. Undefined when that tells nothing. @throws {Fault} as the runtime says */
+  metrics(id: ContainerId, handler: string, signal: AbortSignal): Promise<CgroupMetrics | undefined>;
   /** @throws {Fault} deadline when `timeout` passed and the whole process tree was killed */
   execSync(request: ExecRequest, signal: AbortSignal): Promise<ExecResult>;
   /** Starts a command in a container, its stdio in the caller's hands. @throws {Fault} as the runtime says */

@@ -80,6 +80,8 @@ function joined(
     kill: (id, handler, name, all, signal) => of(id, handler).kill(id, handler, name, all, signal),
     delete: (id, handler, signal) => of(id, handler).delete(id, handler, signal),
     update: (id, handler, resources, signal) => of(id, handler).update(id, handler, resources, signal),
+    isOnHost: (id, handler) => (handler in handlers ? ofHandler(handler) : of(id)).isOnHost(id, handler),
+    metrics: (id, handler, signal) => of(id, handler).metrics(id, handler, signal),
     execSync: (request, signal) => of(request.id, request.handler).execSync(request, signal),
     execStream: (request, signal) => of(request.id, request.handler).execStream(request, signal),
     attach: (request, signal) => of(request.id).attach(request, signal),

@@ -2,7 +2,7 @@ import type { ContainerId, PodSandboxId } from "../base/ids.ts";
 import { eachInTurn } from "../base/short-turns.ts";
 import { nowNanos, type UnixNanos } from "../base/units.ts";
 import type { Cgroups, Namespaces } from "../linux/contract.ts";
-import type { CgroupStats, NetworkCounters } from "./contract.ts";
+import type { CgroupFigures, CgroupStats, NetworkCounters } from "./contract.ts";
 import { CpuRates } from "./cpu-rate.ts";
 import { netDev, parseNetDev, readNetDevOf } from "./network.ts";
 import { type CgroupKind, CgroupReader } from "./read-cgroup.ts";
@@ -69,6 +69,12 @@ export class StatsCollector {
     return readings;
   }
 
+  /** The same of a container whose figures somebody else told just now. */
+  told(id: ContainerId, figures: CgroupFigures): CgroupReading {
+    const cgroup = { at: nowNanos(), ...figures };
+    return withRate(cgroup, this.#containerRates.rate(id, cgroup, process.hrtime.bigint()));
+  }
+
   /** @throws {Fault} deadline or cancelled */
   async pods(targets: readonly PodTarget[], signal: AbortSignal): Promise<Map<PodSandboxId, PodReading>> {
     const readings = new Map<PodSandboxId, PodReading>();
@@ -106,8 +112,7 @@ export class StatsCollector {
     const at = process.hrtime.bigint();
     const cgroup = this.#cgroups.read(target.cgroup, kind);
     if (cgroup === undefined) return undefined;
-    const usageNanoCores = rates.rate(target.id, cgroup, at);
-    return usageNanoCores === undefined ? { cgroup } : { cgroup, usageNanoCores };
+    return withRate(cgroup, rates.rate(target.id, cgroup, at));
   }
 
   async #readNetwork(
@@ -123,4 +128,8 @@ export class StatsCollector {
     }
     if (text !== undefined) add({ at, interfaces: parseNetDev(text) });
   }
+}
+
+function withRate(cgroup: CgroupStats, usageNanoCores: bigint | undefined): CgroupReading {
+  return usageNanoCores === undefined ? { cgroup } : { cgroup, usageNanoCores };
 }

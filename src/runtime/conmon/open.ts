@@ -99,6 +99,8 @@ function operations(parts: ConmonParts): Omit<ContainerRuntime, "userNamespacePr
       const cgroup = cgroupOfBundle(paths.container(id).bundle);
       return update({ id, resources, cgroup }, handlers.get(handler), host, signal);
     },
+    isOnHost: () => true,
+    metrics: async () => undefined,
     execSync: (request, signal) => execSync(request, parts, signal),
     execStream: (request, signal) => execStream(request, parts, signal),
     attach: async (request) => attach(request, parts),

@@ -20,6 +20,7 @@ import { execByShim } from "./exec.ts";
 import { execStreamByShim } from "./exec-stream.ts";
 import { ShimExits } from "./exits.ts";
 import { endLeftCommands } from "./left-commands.ts";
+import { metricsByShim } from "./metrics.ts";
 import { monitoredByShim } from "./monitored.ts";
 import { type OpenedShimHandler, openShimHandler, probeOfShim } from "./open-handler.ts";
 import type { ShimParts } from "./parts.ts";
@@ -45,6 +46,8 @@ export type ShimRuntime = Pick<
   | "kill"
   | "delete"
   | "update"
+  | "isOnHost"
+  | "metrics"
   | "execSync"
   | "execStream"
   | "attach"
@@ -102,6 +105,8 @@ function operations(parts: ShimParts): Omit<ShimRuntime, keyof ReturnType<typeof
       return deleteByShim(id, handler, parts, signal);
     },
     update: (id, _handler, resources, signal) => updateByShim(id, resources, parts, signal),
+    isOnHost: (_id, handler) => parts.handlers.get(handler)?.runtime !== undefined,
+    metrics: (id, _handler, signal) => metricsByShim(id, parts, signal),
     execSync: (request, signal) => execByShim(request, parts, signal),
     execStream: (request, signal) => execStreamByShim(request, parts, signal),
     attach: (request, signal) => attachByShim(request, parts, signal),

@@ -1,7 +1,10 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { test } from "node:test";
+import { isDeepStrictEqual } from "node:util";
 import { isFault } from "../../base/fault.ts";
+import type { CgroupFigures } from "../../stats/contract.ts";
+import { CgroupReader } from "../../stats/read-cgroup.ts";
 import { create, exitTold, logWith, makeBundle, type Place, run, soon, until } from "./place.ts";
 
 export function lifecycleCases(here: () => Place): void {
@@ -82,6 +85,39 @@ export function lifecycleCases(here: () => Place): void {
     });
     const exit = await exitTold(place, made);
     assert.deepEqual([exit.code, exit.cause], [137, "oomKilled"]);
+  });
+
+  test("what it uses is read from its cgroup, and a shim tells the same", async () => {
+    const place = here();
+    const { cgroups, runtime, handler } = place;
+    const made = await run(place, {
+      args: ["sh", "-c", "head -c 1000000 /dev/zero | tail -c 1 >/dev/null; echo done; exec sleep 1000"],
+      edit: (config) => {
+        config.linux.resources = { ...config.linux.resources, memory: { limit: 64 << 20 } };
+      },
+    });
+    await logWith(made, "done");
+    const read = () => new CgroupReader(cgroups).read(`${place.cgroup}/${made.id}`, "container");
+    const { cpu, memory } = read() ?? {};
+    assert.ok(cpu !== undefined && cpu.usageNanos > 0n);
+    assert.ok(memory !== undefined && memory.usage > 0 && Number(memory.available) <= 64 << 20);
+    assert.equal(runtime.isOnHost(made.id, handler), true);
+    if (place.tested.monitor === "shim") {
+      await until(async () => {
+        const told = await runtime.metrics(made.id, handler, soon());
+        assert.equal(told?.figures.processes, 1);
+        const found = read();
+        const figuresOf = (from: Partial<CgroupFigures> | undefined) => [
+          from?.cpu?.usageNanos,
+          from?.memory?.usage,
+          from?.memory?.workingSet,
+          from?.memory?.available,
+          from?.memory?.rss,
+        ];
+        return isDeepStrictEqual(figuresOf(told.figures), figuresOf(found));
+      }, "the same figures");
+    }
+    await runtime.delete(made.id, handler, soon());
   });
 
   test("limits are changed while it runs", async () => {

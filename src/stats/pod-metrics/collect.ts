@@ -1,6 +1,6 @@
 import { eachInTurn } from "../../base/short-turns.ts";
 import type { Cgroups } from "../../linux/contract.ts";
-import type { LiveReading, ProcessFigures } from "./contract.ts";
+import type { LiveReading } from "./contract.ts";
 import { descriptorsOf, isSocket, maxOpenFiles, processesOf } from "./processes.ts";
 import { CgroupMetricsReader } from "./read.ts";
 
@@ -61,7 +61,7 @@ export class MetricsCollector<Id extends string> {
   }
 }
 
-type Counts = { -readonly [Name in keyof ProcessFigures]: ProcessFigures[Name] };
+type Counts = Record<"fileDescriptors" | "sockets", number>;
 
 /** Each open file by itself: a process may have ten thousand, which no turn may wait for. */
 function* openFiles(

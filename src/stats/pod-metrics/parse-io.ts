@@ -1,5 +1,5 @@
 import type { FileText } from "../fields.ts";
-import type { DeviceIo } from "./contract.ts";
+import type { DeviceIo } from "../metrics-contract.ts";
 
 /** Lines `254:0 Read 4096` (kernel: cgroup-v1/blkio-controller); the sums at the end have no device. */
 function* blkioLines(text: FileText): Iterable<readonly [device: string, operation: string, value: number]> {

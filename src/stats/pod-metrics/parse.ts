@@ -1,6 +1,6 @@
 import type { CgroupFigures } from "../contract.ts";
 import { type FileText, fieldOf, numberOf } from "../fields.ts";
-import type { CgroupMetrics, HugePages, PageFaults } from "./contract.ts";
+import type { CgroupMetrics, HugePages, PageFaults } from "../metrics-contract.ts";
 import { parseBlkioV1, parseIoV2 } from "./parse-io.ts";
 
 /** What is read of a v1 group beyond what its statistics need. */

@@ -2,10 +2,10 @@ import { readdirSync } from "node:fs";
 import type { Cgroups } from "../../linux/contract.ts";
 import { innerCgroup } from "../../linux/inner-cgroup.ts";
 import { type FileText, fieldOf } from "../fields.ts";
+import type { CgroupMetrics } from "../metrics-contract.ts";
 import { parseCgroupV1, parseCgroupV2 } from "../parse-cgroup.ts";
 import { filesV1, filesV2 } from "../read-cgroup.ts";
 import { type CgroupFile, cgroupFiles } from "../small-file.ts";
-import type { CgroupMetrics } from "./contract.ts";
 import { parseMetricsV1, parseMetricsV2 } from "./parse.ts";
 import { hasDevices } from "./parse-io.ts";
 

@@ -1,7 +1,8 @@
 import type { UnixNanos } from "../../base/units.ts";
 import type { LinuxResources } from "../../spec/cri/resources.ts";
 import type { NetworkCounters, Pressure } from "../contract.ts";
-import type { ContainerReading, DeviceIo } from "./contract.ts";
+import type { DeviceIo } from "../metrics-contract.ts";
+import type { ContainerReading } from "./contract.ts";
 import { type MetricDescriptor, metrics } from "./descriptors.ts";
 
 /**
