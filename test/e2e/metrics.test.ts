@@ -41,8 +41,12 @@ describe("metrics, scraped by Prometheus", privileged, () => {
   /** A pod's whole life, with commands in it and an end that the daemon didn't ask for. */
   async function livePod(name: string): Promise<void> {
     const pod = await runPod(daemon, name);
-    const id = await runContainer(daemon, pod, shellConfig("main", busyboxImage, "sleep 0.3; exit 3"));
-    await daemon.pods.execSync({ containerId: id, cmd: ["true"] });
+    const id = await runContainer(
+      daemon,
+      pod,
+      shellConfig("main", busyboxImage, "until [ -e /go ]; do sleep 0.1; done; exit 3"),
+    );
+    await daemon.pods.execSync({ containerId: id, cmd: ["touch", "/go"] });
     await exited(daemon, id);
     await daemon.pods.listPodSandbox({});
     await daemon.pods.stopPodSandbox({ podSandboxId: pod.id });
