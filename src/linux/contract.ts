@@ -26,7 +26,7 @@ export interface Finished {
 export interface Processes {
   /**
    * Runs to the end. An abort kills the whole process group (KILL) and rejects.
-   * @throws {Fault} notFound when there is no such program; deadline or cancelled as the signal says
+   * @throws {Fault} unavailable when there is no such program (MissingProgram); deadline or cancelled as the signal says
    */
   run(command: Command, signal: AbortSignal): Promise<Finished>;
 }

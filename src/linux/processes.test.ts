@@ -92,11 +92,17 @@ describe("hostProcesses", () => {
 
   it("says what can not be started", async () => {
     await assert.rejects(run({ path: "no-such-program" }), {
-      kind: "notFound",
-      message: /no-such-program in \/usr/,
+      kind: "unavailable",
+      hint: /^there is no no-such-program in \/usr.*: install it$/,
     });
-    await assert.rejects(run({ path: "/no/such" }), { kind: "notFound" });
-    await assert.rejects(run({ path: "true", env: {} }), { kind: "notFound" });
+    await assert.rejects(run({ path: "/no/such/conmon" }), {
+      kind: "unavailable",
+      hint: /^\/no\/such\/conmon is not there.*install it again \(Debian's package conmon\)/,
+    });
+    await assert.rejects(run({ path: "zfs", env: {} }), {
+      kind: "unavailable",
+      hint: "there is no zfs in an empty PATH: apt install zfsutils-linux",
+    });
     await assert.rejects(run({ path: "true", cwd: join(base, "none") }), {
       kind: "notFound",
       message: /no directory/,

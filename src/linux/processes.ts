@@ -8,10 +8,11 @@ import { Fault } from "../base/fault.ts";
 import { waitOutside } from "../base/outside-time.ts";
 import { type ChildExit, ChildExits } from "./child-exits.ts";
 import type { Command, Finished, Processes } from "./contract.ts";
-import { errnoOf, systemFault } from "./libc.ts";
+import { errnoOf } from "./libc.ts";
 import { OutputPipe } from "./output-pipe.ts";
 import { unshield } from "./own-oom-score.ts";
 import { closeOnExecPipe, posixSpawnAsync, setNonBlocking } from "./posix-spawn.ts";
+import { MissingProgram, programFault } from "./program-fault.ts";
 import { programPath } from "./program-path.ts";
 import { Turns } from "./turns.ts";
 
@@ -137,7 +138,7 @@ async function spawnOrFault(
     const noDirectory = cwd !== undefined && (await stat(cwd).catch(errnoOf)) === "ENOENT";
     if (noDirectory)
       throw new Fault("notFound", `starting ${command.path}: no directory ${cwd}`, { cause: error });
-    throw systemFault(`starting ${command.path}`, error);
+    throw programFault(command.path, error);
   }
 }
 
@@ -164,8 +165,7 @@ async function findProgram(command: Command): Promise<string> {
   const searched = command.env.PATH ?? "";
   const found = command.path.includes("/") ? undefined : await programPath(command.path, searched);
   if (found !== undefined) return found;
-  const directories = searched.split(":").filter(isAbsolute);
-  throw new Fault("notFound", `no program ${command.path} in ${directories.join(":") || "an empty PATH"}`);
+  throw new MissingProgram(command.path, { searched });
 }
 
 function checkStrings(command: Command): void {

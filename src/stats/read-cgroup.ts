@@ -9,7 +9,7 @@ import {
   parseCgroupV1,
   parseCgroupV2,
 } from "./parse-cgroup.ts";
-import { type CgroupFile, cgroupFiles } from "./small-file.ts";
+import { type CgroupFile, cgroupFiles, readFigures } from "./small-file.ts";
 
 /**
  * A container's statistics have no number of processes, a pod's no swap, metrics know the limits from records: what nobody
@@ -22,7 +22,7 @@ export class CgroupReader {
   readonly #read: (cgroup: string, kind: CgroupKind) => CgroupFigures;
 
   constructor(cgroups: Pick<Cgroups, "version" | "directories">) {
-    const file = cgroupFiles(cgroups);
+    const file = cgroupFiles(cgroups, readFigures);
     if (cgroups.version === 2) {
       const files = filesV2(file);
       this.#read = (cgroup, kind) => parseCgroupV2(files(innerCgroup(cgroups, cgroup), kind));
@@ -35,6 +35,7 @@ export class CgroupReader {
   /**
    * @param cgroup a path from the root of the hierarchies
    * @returns undefined when there is no such group
+   * @throws {Fault} exhausted when the kernel gives no more files
    */
   read(cgroup: string, kind: CgroupKind): CgroupStats | undefined {
     const at = nowNanos();

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { isIP } from "node:net";
 import { Fault } from "../../base/fault.ts";
+import { MissingProgram } from "../../linux/program-fault.ts";
 import { type CniRawResult, parseCniResult } from "../../spec/cni-result.ts";
 import type { Attachment } from "./chain.ts";
 import type { PluginHost } from "./plugin.ts";
@@ -62,7 +63,7 @@ async function runIptables(
     const { code, stdout } = await processes.run(command, signal);
     return code === 0 ? Buffer.from(stdout).toString() : undefined;
   } catch (error) {
-    if (error instanceof Fault && error.kind === "notFound") return undefined;
+    if (error instanceof MissingProgram) return undefined;
     throw error;
   }
 }

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { describeFault, during, Fault } from "../../base/fault.ts";
 import type { Bytes, Ms } from "../../base/units.ts";
 import { processIdentity } from "../../linux/process-identity.ts";
-import { missingProgram } from "../../linux/program-fault.ts";
+import { MissingProgram } from "../../linux/program-fault.ts";
 import type { CreateRequest, MonitoredContainer } from "../contract.ts";
 import { identityOf } from "../identity-of.ts";
 import { notePodKills } from "../oom-kills.ts";
@@ -59,7 +59,8 @@ export async function createContainer(
 
 /** They were there when the daemon started. What the shell and conmon say of one that is gone is less clear. */
 function requirePrograms(handler: string, { conmon, handlers }: ConmonParts): void {
-  for (const path of [conmon, handlers.get(handler).path]) if (!existsSync(path)) throw missingProgram(path);
+  for (const path of [conmon, handlers.get(handler).path])
+    if (!existsSync(path)) throw new MissingProgram(path);
 }
 
 /** A container that lives, with its monitor, as their pid files name them. */

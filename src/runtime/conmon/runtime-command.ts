@@ -1,7 +1,6 @@
-import { Fault, isFault } from "../../base/fault.ts";
+import { Fault } from "../../base/fault.ts";
 import type { Bytes } from "../../base/units.ts";
 import type { Finished } from "../../linux/contract.ts";
-import { missingProgram } from "../../linux/program-fault.ts";
 import type { RuntimeHost } from "../host.ts";
 import type { Handler } from "./handlers.ts";
 import { wordsOf } from "./runtime-words.ts";
@@ -30,13 +29,7 @@ export async function callRuntime(
     maxOutput,
     ...(command.input === undefined ? {} : { stdin: command.input }),
   };
-  try {
-    return await processes.run(run, signal);
-  } catch (error) {
-    // "not found" would say that the container is
-    if (isFault(error, "notFound")) throw missingProgram(handler.path, error);
-    throw error;
-  }
+  return await processes.run(run, signal);
 }
 
 /** Runs an OCI runtime that has to succeed. @throws {Fault} internal with what the runtime said */

@@ -25,11 +25,7 @@ export async function runTool(
   [program = "", ...args]: readonly string[],
 ): Promise<string> {
   const command = { path: program, args, env: { PATH: path, LC_ALL: "C" }, maxOutput };
-  const { code, signal, stdout, stderr } = await processes
-    .run(command, AbortSignal.timeout(deadline))
-    .catch((cause: unknown) => {
-      throw new Fault("unavailable", `running ${program}`, { cause });
-    });
+  const { code, signal, stdout, stderr } = await processes.run(command, AbortSignal.timeout(deadline));
   if (code === 0) return Buffer.from(stdout).toString("utf8");
   const said = Buffer.from(stderr).toString("utf8").trim().slice(0, maxTold);
   throw new ToolFailed([program, ...args], said || `ended with ${code ?? signal}`);

@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { isAbsolute } from "node:path";
 import type { Config } from "../../../config/schema.ts";
 import { handlerProgram } from "../../../config/shim-program.ts";
+import { packageOf } from "../../../linux/program-package.ts";
 import { programPath } from "../../../linux/program-path.ts";
 import { lackingFeatures } from "../../feature-tables.ts";
 import { infoValues } from "../../info-values.ts";
@@ -21,14 +22,6 @@ interface Handler {
   readonly version: string;
   readonly problem: string;
 }
-
-/** Debian's packages of runtimes and shims, by program. */
-const packages: Readonly<Record<string, string>> = {
-  crun: "crun",
-  runc: "runc",
-  runsc: "runsc",
-  "containerd-shim-runc-v2": "containerd",
-};
 
 /** OCI runtimes and the monitor: found, their version, and what the daemon saw when it tried them out. */
 export async function checkRuntimes({ config, daemon, origins }: NodeView): Promise<Finding[]> {
@@ -60,7 +53,7 @@ function judge(handler: Handler, { runtime }: Config, working: readonly Handler[
 }
 
 function install(program: string): string {
-  const name = Object.hasOwn(packages, program) ? packages[program] : undefined;
+  const name = packageOf(program);
   return name === undefined
     ? `install ${program}, and have it run by hand: ${program} --version`
     : `apt install ${name}`;
