@@ -4,11 +4,13 @@ import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { ContainerState, PodSandboxState } from "../../src/wire/gen/runtime.v1.ts";
 import { busyboxImage, importBusybox } from "../harness/images.ts";
+import { Inspector } from "../harness/inspector.ts";
 import { patience } from "../harness/patience.ts";
 import {
   containerStatus,
   eventually,
   type MadePod,
+  removePod,
   runContainer,
   runPod,
   shellConfig,
@@ -21,6 +23,8 @@ import { openAttach, openExec, textOf } from "../harness/stream-client.ts";
 const counter = "n=0; while :; do n=$((n+1)); echo $n; sleep 0.1; done";
 const watchdogSeconds = 5 * patience;
 const withinMs = 60_000;
+/** Enough to start with. */
+const heapMebibytes = 48;
 
 describe("berth as a systemd service", privileged, () => {
   let unit: BerthUnit;
@@ -134,6 +138,29 @@ describe("berth as a systemd service", privileged, () => {
     );
     assert.match(stdout, /Watchdog timeout/);
     assert.match(stdout, /Main process exited, code=killed, status=6\/ABRT/);
+  });
+
+  test("one whose heap is full is ended by V8 and started again; what it was at is undone or done", async () => {
+    await unit.dropIn(
+      "heap",
+      `[Service]\nEnvironment="NODE_OPTIONS=--max-old-space-size=${heapMebibytes} --inspect=127.0.0.1:0"\n`,
+    );
+    await succeeds("restart");
+    const before = await unit.property("MainPID");
+    const said = await unit.journal(`_PID=${before}`);
+    using inspector = await Inspector.openAt(said.map(({ MESSAGE }) => MESSAGE).join("\n"));
+    await unit.dropIn("heap", "");
+    const inFlight = runPod(unit, "in-flight").catch(() => undefined);
+    void inspector.call("Runtime.evaluate", {
+      expression: "for (const all = []; ; ) all.push(new Array(1000).fill(0.5))",
+    });
+    await backAfter(before);
+    await inFlight;
+    await assertUntouched();
+    const { items } = await unit.pods.listPodSandbox({});
+    for (const { id } of items) if (id !== pod.id) await removePod(unit, id);
+    const printed = (await unit.journal(`_PID=${before}`)).map(({ MESSAGE }) => MESSAGE).join("\n");
+    assert.match(printed, /FATAL ERROR: .*heap/i);
   });
 
   test("a reload: settings with mistakes fail it and change nothing; what waits for a restart is told", async () => {

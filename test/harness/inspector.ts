@@ -46,10 +46,13 @@ export class Inspector implements Disposable {
   }
 
   /** @param logFile where the daemon said its debugger's address */
-  static async open(logFile: string): Promise<Inspector> {
-    const address = readFileSync(logFile, "utf8")
-      .match(/ws:\/\/\S+/g)
-      ?.at(-1);
+  static open(logFile: string): Promise<Inspector> {
+    return Inspector.openAt(readFileSync(logFile, "utf8"));
+  }
+
+  /** @param said what a daemon printed, its debugger's address last */
+  static async openAt(said: string): Promise<Inspector> {
+    const address = said.match(/ws:\/\/\S+/g)?.at(-1);
     if (address === undefined) throw new Error("the daemon was not started with --inspect");
     const socket = new WebSocket(address);
     await new Promise((resolve, reject) => {
