@@ -76,15 +76,18 @@ function exitReason(exit: ContainerExit): ExitReason {
 }
 
 /** The kubelet shows it before the container's own termination message: nothing where the code says it all. */
-function exitMessage({ cause }: ContainerExit, { memoryLimit = 0 }: LinuxResources): string {
+function exitMessage({ cause, code }: ContainerExit, { memoryLimit = 0 }: LinuxResources): string {
   switch (cause) {
     case "exited":
       return "";
     case "monitorLost":
       return "its monitor was killed, or had no room to note the exit (berth doctor disk), so its true exit code is not known";
-    case "oomKilled":
+    case "oomKilled": {
+      // 128 + KILL, or else the container's first process went on
+      const what = code === 137 ? "it" : "a process in it";
       return memoryLimit > 0
-        ? `the kernel killed it for memory: its limit is ${memoryLimit / 2 ** 20} MiB`
-        : "the kernel killed it for memory: it has no limit of its own, its pod or the node had none left";
+        ? `the kernel killed ${what} for memory: its limit is ${memoryLimit / 2 ** 20} MiB`
+        : `the kernel killed ${what} for memory: it has no limit of its own, its pod or the node had none left`;
+    }
   }
 }

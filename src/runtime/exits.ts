@@ -25,8 +25,7 @@ export function recordedExit(id: ContainerId, paths: Paths, cgroups: Cgroups): C
   const [code, lost] = noted.text.trim().split(" ");
   if (lost !== undefined) return { id, code: 255, at: noted.at, cause: "monitorLost" };
   const exit = { id, code: exitCode(code), at: noted.at };
-  const isOom = exit.code !== 0 && wasOomKilled(id, exit.code, paths, cgroups);
-  return { ...exit, cause: isOom ? "oomKilled" : "exited" };
+  return { ...exit, cause: wasOomKilled(id, exit.code, paths, cgroups) ? "oomKilled" : "exited" };
 }
 
 /** The exit, once container or monitor are gone: of a monitor that is lost, what is known is that it is over. */

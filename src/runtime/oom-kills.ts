@@ -9,8 +9,8 @@ import { cgroupOfBundle } from "./bundle.ts";
 const killed = 137;
 
 /**
- * True when the kernel killed the container, or a process in it, for want of memory: by conmon's note, or the kernel's own
- * count, as conmon may hear of the exit before it hears of the kill.
+ * True when the kernel killed the container, or a process in it, for want of memory, whatever code it ended with: by conmon's
+ * note, or the kernel's own count, as conmon may hear of the exit before it hears of the kill.
  *
  * systemd takes a scope away the moment it is empty, with that count, and may be quicker than conmon. The pod's group has
  * counted it too: if there are more there than when the container was created, and nobody else is known to have killed it,
@@ -18,11 +18,14 @@ const killed = 137;
  */
 export function wasOomKilled(id: ContainerId, exitCode: number, paths: Paths, cgroups: Cgroups): boolean {
   const { bundle, oomFile } = paths.container(id);
-  if (existsSync(oomFile)) return true;
+  const isNoted = existsSync(oomFile);
+  // with cgroup v1, conmon notes that memory was short, whether or not somebody was killed for it
+  if (isNoted && exitCode !== 0) return true;
   const cgroup = cgroupOfBundle(bundle);
-  if (cgroup === undefined) return false;
+  if (cgroup === undefined) return isNoted;
   const own = oomKills(cgroup, cgroups);
   if (own !== undefined) return own > 0;
+  if (isNoted) return true;
   if (exitCode !== killed || existsSync(killNote(bundle))) return false;
   const before = podKillsBefore(bundle);
   return before !== undefined && (oomKills(posix.dirname(cgroup), cgroups) ?? 0) > before;

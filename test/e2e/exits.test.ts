@@ -66,6 +66,17 @@ for (const runtime of ["crun", "runc"] as const) {
       assert.deepEqual(await endOf(two), expected);
     });
 
+    test("for memory: of one of its processes, while the first goes on and ends by itself", async () => {
+      const pod = await runPod(daemon, "child");
+      const message = "the kernel killed a process in it for memory: its limit is 16 MiB";
+      for (const exitCode of [0, 4]) {
+        const script = `sh -c '${hungry}'; exit ${exitCode}`;
+        const config = shellConfig(`ends-with-${exitCode}`, busyboxImage, script, limit);
+        const id = await runContainer(daemon, pod, config);
+        assert.deepEqual(await endOf(id), { exitCode, reason: "OOMKilled", message });
+      }
+    });
+
     test("for memory: its pod's limit, which a kubelet sets", async () => {
       const pod = await runPod(daemon, "podlimit");
       const { info } = await daemon.pods.podSandboxStatus({ podSandboxId: pod.id, verbose: true });
