@@ -82,8 +82,8 @@ test-full: install-test check
 # CRITEST is the path of a critest 1.36 that was built elsewhere; conformance-guest runs it in a guest.
 conformance-guest: install-guest
 conformance conformance-guest: install-test
-	@REGISTRY="$(REGISTRY)" IMAGES="$(IMAGES)" RUNTIME="$(RUNTIME)" DRIVER="$(DRIVER)" FOCUS="$(FOCUS)" SKIP="$(SKIP)" \
-	  PARALLEL="$(PARALLEL)" LOG="$(LOG)" test/conformance/run.sh "$(CRITEST)" $(subst conformance,run,$@) $(if $(filter %-guest,$@),$(GUEST))
+	@REGISTRY="$(REGISTRY)" IMAGES="$(IMAGES)" RUNTIME="$(RUNTIME)" HANDLERS="$(HANDLERS)" DRIVER="$(DRIVER)" \
+	  FOCUS="$(FOCUS)" SKIP="$(SKIP)" PARALLEL="$(PARALLEL)" LOG="$(LOG)" test/conformance/run.sh "$(CRITEST)" $(subst conformance,run,$@) $(if $(filter %-guest,$@),$(GUEST))
 
 # KUBELET is the path of a kubelet that was built elsewhere; GATES, as in EventedPLEG=true, are its feature gates.
 kubelet: install-test

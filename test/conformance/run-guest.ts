@@ -20,13 +20,14 @@ const { values, positionals } = parseArgs({ allowPositionals: true, options: gue
 const [critest = ""] = positionals;
 /** critest prints nothing while a spec runs. */
 const options = guestOptions(values, { ...guestDefaults, contents: "tests", silenceMs: 900_000 });
-const { REGISTRY = "", IMAGES, RUNTIME, DRIVER, FOCUS, SKIP, PARALLEL, LOG } = process.env;
+const { REGISTRY = "", IMAGES, HANDLERS, RUNTIME, DRIVER, FOCUS, SKIP, PARALLEL, LOG } = process.env;
 
 process.once("SIGINT", () => process.exit(130)).once("SIGTERM", () => process.exit(143));
 const files = mkdtempSync(join(runsDirectory, "berth-critest-"));
 process.once("exit", () => rmSync(files, { recursive: true, force: true }));
 cpSync(critest, join(files, "critest"));
 if (IMAGES) cpSync(IMAGES, join(files, "images.yaml"));
+if (HANDLERS) cpSync(HANDLERS, join(files, "handlers.toml"));
 if (PARALLEL) cpSync(ginkgo(), join(files, "ginkgo"));
 await takeImages(REGISTRY, join(files, "registry"));
 process.exitCode = await runInGuest();
@@ -37,6 +38,7 @@ async function runInGuest(): Promise<number> {
     ...{ RUNTIME, DRIVER, FOCUS, SKIP, PARALLEL },
     REGISTRY_DATA: "/files/registry",
     ...(IMAGES ? { IMAGES: "/files/images.yaml" } : {}),
+    ...(HANDLERS ? { HANDLERS: "/files/handlers.toml" } : {}),
     ...(LOG ? { LOG: logInGuest } : {}),
   };
   const set = Object.entries(settings).map(([name, value = ""]) => `${name}=${quoted(value)}`);

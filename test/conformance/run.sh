@@ -8,7 +8,7 @@ critest=${1:-}
 if [ -z "$critest" ] || [ ! -x "$critest" ]; then
   echo "conformance: there is no critest: build it from kubernetes-sigs/cri-tools (1.36), then" >&2
   echo "  make conformance CRITEST=/path/to/critest [IMAGES=images.yaml] [REGISTRY=127.0.0.1:5000] \\" >&2
-  echo "    [RUNTIME=runc|crun] [DRIVER=cgroupfs|systemd] [FOCUS=regexp] [SKIP=regexp] [PARALLEL=n] [LOG=file]" >&2
+  echo "    [RUNTIME=runc|crun|HANDLER] [HANDLERS=file.toml] [DRIVER=cgroupfs|systemd] [FOCUS=regexp] [SKIP=regexp] [PARALLEL=n] [LOG=file]" >&2
   exit 1
 fi
 export REGISTRY="${REGISTRY:-127.0.0.1:5000}"

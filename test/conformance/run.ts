@@ -1,5 +1,5 @@
 /**
- * Runs critest against a daemon with directories and a network of its own for each OCI runtime, the image hosts led to a
+ * Runs critest against a daemon with directories and a network of its own for each runtime handler, the image hosts led to a
  * local registry, and looks afterwards for what the pods left on the host. Settings come from the environment, see
  * `docs/conformance.md`.
  */
@@ -25,15 +25,15 @@ import { quietly } from "../harness/workspace.ts";
 const imageHosts = ["registry.k8s.io", "k8s.gcr.io", "gcr.io", "public.ecr.aws"];
 
 const [critest = ""] = process.argv.slice(2);
-const { REGISTRY, REGISTRY_DATA, RUNTIME, DRIVER, LOG } = process.env;
-const runtimes = ["runc", "crun"] as const;
+const { REGISTRY, REGISTRY_DATA, RUNTIME, HANDLERS, DRIVER, LOG } = process.env;
 const drivers = ["cgroupfs", "systemd"] as const;
 
 await using ownRegistry = REGISTRY_DATA ? await startRegistry({ storage: REGISTRY_DATA }) : undefined;
 const registry = ownRegistry?.host ?? REGISTRY ?? "";
 if (LOG) writeFileSync(LOG, "");
 const driver = oneOf("DRIVER", drivers, DRIVER || "cgroupfs");
-for (const runtime of RUNTIME ? [oneOf("RUNTIME", runtimes, RUNTIME)] : runtimes) {
+const handlers = readFileSync(HANDLERS || join(import.meta.dirname, "handlers.toml"), "utf8");
+for (const runtime of RUNTIME ? [RUNTIME] : ["runc", "crun"]) {
   const code = await runWith(runtime);
   if (code !== 0) process.exitCode = code;
 }
@@ -44,9 +44,9 @@ function oneOf<T extends string>(name: string, allowed: readonly T[], asked: str
   return found;
 }
 
-async function runWith(runtime: (typeof runtimes)[number]): Promise<number> {
+async function runWith(runtime: string): Promise<number> {
   process.stdout.write(`\n=== critest with ${runtime}, cgroup driver ${driver} ===\n`);
-  const daemon = await TestDaemon.start({ runtime, cgroupDriver: driver });
+  const daemon = await TestDaemon.start({ runtime, cgroupDriver: driver, extraConfig: handlers });
   // Not in the workspace: that one is removed whatever it holds, and a test that fails may leave /etc mounted here.
   const temporary = mkdtempSync("/tmp/berth-critest-");
   try {

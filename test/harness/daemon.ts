@@ -21,8 +21,8 @@ const startDeadlineMs = 30_000 * patience;
 const answerDeadlineMs = 5000 * patience;
 
 export interface DaemonOptions {
-  /** The default handler. crun gets a private mount namespace, runc the host's. */
-  readonly runtime?: "crun" | "runc";
+  /** The default handler. crun gets a private mount namespace, others the host's. */
+  readonly runtime?: string;
   /** Whose mount namespace: what suits the runtime, one of its own, or the caller's, which must suit it then. */
   readonly mounts?: "suitable" | "own" | "caller's";
   readonly cgroupDriver?: CgroupDriver;

@@ -29,7 +29,8 @@ export interface Workspace {
 
 /** What a test wants different in the daemon's configuration: TOML, appended. */
 export interface WorkspaceOptions {
-  readonly runtime: "crun" | "runc";
+  /** The default handler: crun, runc, or one of `extraConfig`. */
+  readonly runtime: string;
   /** If unset, what BERTH_TEST_CGROUP_DRIVER says, or cgroupfs. */
   readonly cgroupDriver?: CgroupDriver;
   readonly extraConfig?: string;
