@@ -21,6 +21,11 @@ export function isRuncShim(type: string): boolean {
   return /(?:^|\/)containerd-shim-runc-v2$/.test(shimProgram(type) ?? type);
 }
 
+/** True for Kata's shims, by whatever hypervisor they are named after ("io.containerd.kata-fc.v2"). */
+export function isKataShim(type: string): boolean {
+  return /(?:^|\/)containerd-shim-kata(?:-[a-z0-9-]+)?-v2$/.test(shimProgram(type) ?? type);
+}
+
 /** What the `options` table of a handler with the runc shim may hold, under containerd's names. */
 export const runcOptions = {
   NoPivotRoot: "boolean",

@@ -41,6 +41,8 @@ export interface MountEntry {
   readonly source: string;
   readonly options: string;
   readonly superOptions: string;
+  /** Whether what is mounted below it is seen in other mount namespaces, too. */
+  readonly isShared: boolean;
 }
 
 /** What a bind mount is to be like; what is not named is as at its source. */

@@ -24,9 +24,13 @@ describe("parseMountinfo", () => {
       type: "ext4",
       source: "/dev/vda1",
       superOptions: "rw,errors=remount-ro",
+      isShared: false,
     });
     assert.equal(short?.target, "/run/a b");
-    assert.deepEqual([pin?.target, pin?.type, pin?.root], ["/run/ns/net", "nsfs", "net:[4026532]"]);
+    assert.deepEqual(
+      [pin?.target, pin?.type, pin?.root, pin?.isShared],
+      ["/run/ns/net", "nsfs", "net:[4026532]", true],
+    );
     assert.deepEqual(parseMountinfo(bytes("1 2 0:1 / /x\n")), []);
   });
 

@@ -23,7 +23,7 @@ function field(text: string | undefined): string {
 
 /**
  * Reads /proc/<pid>/mountinfo (proc(5)). Between the options and the ` - ` stand any number of optional
- * fields, which are passed over. Lines of another form are left out.
+ * fields, of which `shared:` alone counts. Lines of another form are left out.
  */
 export function parseMountinfo(text: Uint8Array): MountEntry[] {
   const entries: MountEntry[] = [];
@@ -42,6 +42,7 @@ export function parseMountinfo(text: Uint8Array): MountEntry[] {
       type: field(fields[dash + 1]),
       source: field(fields[dash + 2]),
       superOptions: field(fields[dash + 3]),
+      isShared: fields.slice(6, dash).some((tag) => tag.startsWith("shared:")),
     });
   }
   return entries;

@@ -49,6 +49,20 @@ describe("berth doctor against what was set up wrong", privileged, () => {
     assertFound(await look("certificates"), "ok", /tls\.crt: valid until/);
   });
 
+  test("a handler of virtual machines: Kata's configuration, and what that names, is not there", async () => {
+    const configuration = join(workspace.directory, "configuration.toml");
+    set(
+      `[runtime.handlers.kata]\ntype = "io.containerd.kata.v2"\noptions = { ConfigPath = "${configuration}" }`,
+    );
+    const none = await look("virtual-machines");
+    assert.equal(none.code, 1);
+    assertFound(none, "problem", /kata: .*configuration\.toml/, /options\.ConfigPath/);
+    writeFileSync(configuration, '[hypervisor.qemu]\npath = "/nowhere/qemu"\nkernel = "/proc/version"');
+    const named = await look("virtual-machines");
+    assertFound(named, "problem", /kata: \/nowhere\/qemu \(path\) is not there/, /hypervisor\.qemu\.path/);
+    assertFound(named, "problem", /does not say hypervisor\.qemu\.initrd/, /hypervisor\.qemu\.initrd/);
+  });
+
   test("no CNI configuration, one that is no JSON, one that comes too late", async () => {
     rmSync(conf("10-test.conflist"));
     const none = await look("network");

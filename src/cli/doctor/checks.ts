@@ -48,6 +48,11 @@ export const checks: readonly Check[] = [
     load: async () => (await import("./checks/runtimes.ts")).checkRuntimes,
   },
   {
+    name: "virtual-machines",
+    about: "what handlers of virtual machines need: KVM, vsock, hypervisor, guest kernel and image",
+    load: async () => (await import("./checks/virtual-machines.ts")).checkVirtualMachines,
+  },
+  {
     name: "apparmor",
     about: "whether containers are confined: the kernel, apparmor_parser, the profile that they get",
     load: async () => (await import("./checks/apparmor.ts")).checkApparmor,

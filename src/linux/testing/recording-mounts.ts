@@ -41,6 +41,6 @@ export class RecordingMounts implements Mounts {
   #add(entry: Pick<MountEntry, "source" | "target" | "type" | "options">): void {
     const id = 100 + this.calls.length;
     const parent = this.table.findLast(({ target }) => target === entry.target)?.id ?? 1;
-    this.table.push({ id, parent, root: "/", superOptions: "", ...entry });
+    this.table.push({ id, parent, root: "/", superOptions: "", isShared: false, ...entry });
   }
 }
