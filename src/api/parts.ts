@@ -29,6 +29,7 @@ import type { ContainerRuntime } from "../runtime/contract.ts";
 import type { Snapshotters } from "../snapshot/contract.ts";
 import type { CdiDirectories } from "../spec/cdi/directories.ts";
 import type { LinuxResources } from "../spec/cri/resources.ts";
+import type { HookDirectories } from "../spec/hooks/directories.ts";
 import type { CgroupStats, NetworkCounters } from "../stats/contract.ts";
 import type { ContainerReading } from "../stats/pod-metrics/contract.ts";
 import type { StreamServer } from "../stream/contract.ts";
@@ -173,6 +174,7 @@ export interface NodeParts {
   >;
   readonly network: Pick<PodNetwork, "status" | "setPodCidrs">;
   readonly cdi: Pick<CdiDirectories, "directories" | "read">;
+  readonly hooks: Pick<HookDirectories, "directories" | "read">;
   readonly apparmor: Pick<Apparmor, "report">;
   readonly figures: Figures;
   readonly storage: StorageFacts;

@@ -1,5 +1,5 @@
 import type { ApparmorReport } from "../linux/contract.ts";
-import type { CdiState } from "../spec/cdi/directories.ts";
+import type { DocumentProblem } from "../spec/document-directories.ts";
 import type { StatusResponse } from "../wire/gen/runtime.v1.ts";
 import type { Define } from "./context.ts";
 import { featureTables, lackingFeatures } from "./feature-tables.ts";
@@ -35,9 +35,9 @@ export const defineInfo: Define = (command, context) => {
     });
 };
 
-/** What berth tells of CDI; other runtimes tell nothing of it. */
-function cdiProblems(cdi: unknown): string[][] {
-  const { problems = [] } = (cdi ?? {}) as Partial<Pick<CdiState, "problems">>;
+/** What berth tells of files of CDI devices, or of hooks; other runtimes tell nothing of them. */
+function fileProblems(told: unknown): string[][] {
+  const { problems = [] } = (told ?? {}) as { readonly problems?: readonly DocumentProblem[] };
   return problems.map(({ path, why }) => [path, why]);
 }
 
@@ -63,7 +63,8 @@ function infoTable(answer: StatusResponse, values: Record<string, unknown>): str
     stateCell(condition.status ? "yes" : "no"),
     [condition.reason, condition.message].filter((text) => text !== "").join(": "),
   ]);
-  const cdi = cdiProblems(values.cdi);
+  const cdi = fileProblems(values.cdi);
+  const hooks = fileProblems(values.hooks);
   const lacking = lackingFeatures(values.runtimes).map(({ handler, feature, why }) => [
     handler,
     feature,
@@ -80,5 +81,6 @@ function infoTable(answer: StatusResponse, values: Record<string, unknown>): str
     ...(apparmor.length === 0 ? [] : [table(["APPARMOR PROFILE", "USED", "WHY NOT"], apparmor)]),
     ...(lacking.length === 0 ? [] : [table(["HANDLER", "HAS NO", "WHY"], lacking)]),
     ...(cdi.length === 0 ? [] : [table(["CDI FILE", "NOT USED BECAUSE"], cdi)]),
+    ...(hooks.length === 0 ? [] : [table(["HOOK FILE", "NOT USED BECAUSE"], hooks)]),
   ].join("\n");
 }

@@ -1,6 +1,8 @@
 import { isAbsolute, normalize } from "node:path";
 import { parseGlob } from "../base/glob.ts";
+import { hookStages } from "../base/hook.ts";
 import type { Bytes, Ms } from "../base/units.ts";
+import type { HookSetting } from "./schema.ts";
 import { shimProgram } from "./shim-program.ts";
 
 /** Reads one setting's value as TOML gives it. */
@@ -146,6 +148,55 @@ export function tableOf<T>(item: Reader<T>): Reader<Record<string, T>> {
     },
   };
 }
+
+/** Reads a table that has just these keys; one that may be left out reads undefined as well. */
+function tableWith<T>(
+  expected: string,
+  keys: { readonly [Key in keyof T]: (value: unknown) => T[Key] | undefined },
+  optional: readonly (keyof T & string)[] = [],
+): Reader<T> {
+  return {
+    expected,
+    read: (value) => {
+      if (typeof value !== "object" || value === null || Array.isArray(value)) return undefined;
+      if (Object.keys(value).some((key) => !Object.hasOwn(keys, key))) return undefined;
+      const table: Partial<T> = {};
+      for (const key of Object.keys(keys) as (keyof T & string)[]) {
+        const given = (value as Record<string, unknown>)[key];
+        if (given === undefined && optional.includes(key)) continue;
+        const read = keys[key](given);
+        if (read === undefined) return undefined;
+        table[key] = read;
+      }
+      return table as T;
+    },
+  };
+}
+
+/** `NAME=value`. */
+const variable: Reader<string> = {
+  expected: 'a variable, as in "NAME=value"',
+  read: (value) => (typeof value === "string" && /^[^=\0]+=[^\0]*$/.test(value) ? value : undefined),
+};
+
+/** What an OCI runtime runs; its time-out is a duration here, and whole seconds there. */
+export const hook: Reader<HookSetting> = tableWith<HookSetting>(
+  `a hook, as in { path = "/usr/bin/true", args = ["true"], env = ["A=b"], timeout = "10s", stages = [${hookStages.map((stage) => `"${stage}"`).join(", ")}] }`,
+  {
+    path: (value) => absolutePath.read(value),
+    args: (value) => listOf(text).read(value),
+    env: (value) => listOf(variable).read(value),
+    timeout: (value) => {
+      const ms = duration.read(value);
+      return ms === undefined || ms === 0 ? undefined : Math.ceil(ms / 1000);
+    },
+    stages: (value) => {
+      const stages = listOf(oneOf(...hookStages)).read(value);
+      return stages?.length === 0 ? undefined : stages;
+    },
+  },
+  ["args", "env", "timeout"],
+);
 
 const rlimitKeys = ["type", "soft", "hard"];
 

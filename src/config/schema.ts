@@ -1,3 +1,4 @@
+import type { HookProgram, HookStage } from "../base/hook.ts";
 import type { Bytes, Ms } from "../base/units.ts";
 
 /**
@@ -147,6 +148,12 @@ export interface Config {
   };
   /** Where CDI files are, the weakest first. Empty: no CDI. */
   cdi: { directories: string[] };
+  hooks: {
+    /** Of hook files (oci-hooks(5)), the weakest first. */
+    directories: string[];
+    /** Of every container, before those of its handler and of files. */
+    always: HookSetting[];
+  };
   apparmor: {
     /** Whether containers have AppArmor profiles, where the kernel has AppArmor. */
     enable: boolean;
@@ -182,6 +189,8 @@ export interface RuntimeHandlerConfig {
   privilegedWithoutHostDevices: boolean;
   /** As image.snapshotter, for this handler's pods; empty: that one. */
   snapshotter: string;
+  /** Of this handler's containers. */
+  hooks: HookSetting[];
   /** Of a pod's annotations those that its containers' OCI configurations get, as patterns (`base/glob.ts`). */
   podAnnotations: string[];
   /** Of a container's annotations those that its OCI configuration gets although runtimes take orders by them. */
@@ -190,6 +199,11 @@ export interface RuntimeHandlerConfig {
   runtimePath: string;
   /** The shim's own settings, under containerd's names (`shim-options.ts`). */
   options: Record<string, ShimOption>;
+}
+
+/** A program that the OCI runtime runs at moments of containers' lives. */
+export interface HookSetting extends HookProgram {
+  readonly stages: readonly HookStage[];
 }
 
 export type ShimOption = string | number | boolean;

@@ -47,6 +47,7 @@ export const handlerSection = (name: string): Section<RuntimeHandlerConfig> =>
     args: setting(read.listOf(read.text), []),
     privilegedWithoutHostDevices: setting(read.flag, false),
     snapshotter: setting(read.text, ""),
+    hooks: setting(read.listOf(read.hook), []),
     podAnnotations: setting(read.listOf(read.glob), []),
     containerAnnotations: setting(read.listOf(read.glob), []),
     runtimePath: setting(read.text, ""),
@@ -180,6 +181,13 @@ export const settings = section<Config>({
   }),
   cdi: section<Config["cdi"]>({
     directories: setting(read.listOf(read.absolutePath), ["/etc/cdi", "/var/run/cdi"]),
+  }),
+  hooks: section<Config["hooks"]>({
+    directories: setting(read.listOf(read.absolutePath), [
+      "/usr/share/containers/oci/hooks.d",
+      "/etc/containers/oci/hooks.d",
+    ]),
+    always: setting(read.listOf(read.hook), []),
   }),
   apparmor: section<Config["apparmor"]>({
     enable: setting(read.flag, true),

@@ -4,6 +4,7 @@ import { Fault } from "../base/fault.ts";
 import { ociJson } from "../spec/oci-json.ts";
 import { restorableConfig, withItsMounts } from "./checkpoint/restorable.ts";
 import { declaredVolumeSources } from "./declared-volumes.ts";
+import { withHookOutput } from "./failed-hook.ts";
 import { imageOf } from "./image-of.ts";
 import { imageVolumeSources } from "./image-volumes.ts";
 import { unmountMapped } from "./mapped.ts";
@@ -31,7 +32,7 @@ export async function writeBundle(record: ContainerRecord, attempt: ContainerAtt
   const containerFile = join(paths.bundle, "containerenv");
   const whole =
     checkpoint === undefined ? built.config : withItsMounts(checkpoint, built.config, containerFile);
-  const config = await mapVolumes(record, attempt, whole);
+  const config = withHookOutput(await mapVolumes(record, attempt, whole), paths.bundle);
   const path = join(paths.bundle, "config.json");
   await host.files.change([
     { change: "write", path, text: ociJson(config), mode: 0o600 },

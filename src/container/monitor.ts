@@ -1,5 +1,6 @@
 import { Fault } from "../base/fault.ts";
 import type { CreateRequest, MonitoredContainer } from "../runtime/contract.ts";
+import { withFailedHook } from "./failed-hook.ts";
 import { unmountMapped } from "./mapped.ts";
 import type { ContainerAttempt, ContainerHost } from "./parts.ts";
 import type { ContainerPod } from "./pod.ts";
@@ -17,7 +18,12 @@ export async function createMonitored(
   const { host, pod } = attempt;
   if (pod === undefined) throw new Fault("internal", `container ${record.id}: its pod is not known`);
   if (record.restored !== undefined) return;
-  attempt.process = await host.runtime.create(createRequest(record, pod, host), signal);
+  try {
+    attempt.process = await host.runtime.create(createRequest(record, pod, host), signal);
+  } catch (error) {
+    const { bundle } = host.paths.container(record.id);
+    throw await withFailedHook(error, host.runtime.configOf(record.id), bundle);
+  }
   await unmountMapped(record, host); // the container has its own now
 }
 

@@ -6,6 +6,7 @@ import { type Ms, nowNanos } from "../base/units.ts";
 import { publishLifecycle } from "../events/lifecycle.ts";
 import type { MonitoredContainer } from "../runtime/contract.ts";
 import { removeCheckpoint } from "./checkpoint/remove-checkpoint.ts";
+import { withFailedHook } from "./failed-hook.ts";
 import { restoreMonitored } from "./monitor.ts";
 import type { ContainerHost, ContainerParts } from "./parts.ts";
 import type { ContainerPod } from "./pod.ts";
@@ -46,7 +47,8 @@ async function startHeld(id: ContainerId, parts: ContainerParts, signal: AbortSi
     } else {
       [process, outside] = await restore(record, pod, host, signal);
     }
-  } catch (error) {
+  } catch (cause) {
+    const error = await withFailedHook(cause, host.runtime.configOf(id), host.paths.container(id).bundle);
     await recordStartError(record, error, parts);
     throw during(`starting container ${record.config.metadata.name} (${id})`, error);
   }

@@ -51,6 +51,7 @@ export function apiParts(node: NodeParts): ApiParts {
       runtime: node.runtime,
       network: node.network,
       cdi: node.cdi,
+      hooks: node.hooks,
       apparmor: node.apparmor,
       figures: openFigures(node),
       storage: {

@@ -50,6 +50,7 @@ import { type NodeSnapshotters, openSnapshotters } from "../snapshot/snapshotter
 import { openUnpacker } from "../snapshot/unpacker.ts";
 import { SnapshotWorkers } from "../snapshot/workers.ts";
 import { CdiDirectories } from "../spec/cdi/directories.ts";
+import { HookDirectories } from "../spec/hooks/directories.ts";
 import type { StreamServer, StreamTargets } from "../stream/contract.ts";
 import { openStreamServer } from "../stream/server.ts";
 import { podForContainers } from "./container-pods.ts";
@@ -92,6 +93,7 @@ export interface NodeParts extends AsyncDisposable {
   readonly runtime: ContainerRuntime;
   readonly network: PodNetwork;
   readonly cdi: CdiDirectories;
+  readonly hooks: HookDirectories;
   readonly apparmor: NodeApparmor;
   readonly snapshotters: NodeSnapshotters;
   readonly registry: RegistryClient;
@@ -181,6 +183,7 @@ export async function openNode(
   const podBook = openPodBook(metadata, shared);
   const labels = hostFileLabels(opened.use(new HostThread(THREAD_IDLE_MS)));
   const cdi = new CdiDirectories(config.cdi.directories);
+  const hooks = new HookDirectories(config.hooks.directories);
   const apparmor = await NodeApparmor.open(config.apparmor, {
     processes: host.processes,
     files: host.files,
@@ -194,6 +197,8 @@ export async function openNode(
     apparmor,
     runtime,
     cdi,
+    hooks,
+    log,
     containers: containerBook,
   });
   const { containerParts, podParts, podSandboxes } = joinedParts(
@@ -230,6 +235,7 @@ export async function openNode(
     runtime,
     network,
     cdi,
+    hooks,
     apparmor,
     snapshotters,
     registry,

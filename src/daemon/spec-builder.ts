@@ -1,3 +1,4 @@
+import type { Logger } from "pino";
 import { Fault } from "../base/fault.ts";
 import type { ContainerId } from "../base/ids.ts";
 import type { Config } from "../config/schema.ts";
@@ -8,6 +9,7 @@ import type { Apparmor, Cgroups, FileLabels, Processes } from "../linux/contract
 import { scopesHaveOomPolicy } from "../linux/systemd-units.ts";
 import type { ContainerRuntime } from "../runtime/contract.ts";
 import type { CdiDirectories } from "../spec/cdi/directories.ts";
+import type { HookDirectories } from "../spec/hooks/directories.ts";
 
 /** The builder of OCI configs, with what it asks of this node: its runtimes, its running containers. */
 export async function openSpecBuilder(
@@ -19,6 +21,8 @@ export async function openSpecBuilder(
     apparmor: Apparmor;
     runtime: ContainerRuntime;
     cdi: CdiDirectories;
+    hooks: HookDirectories;
+    log: Logger;
     containers: ContainerBook;
   },
 ): Promise<ReturnType<typeof createSpecBuilder>> {
@@ -28,6 +32,7 @@ export async function openSpecBuilder(
   return createSpecBuilder({
     config,
     cdi: parts.cdi,
+    hooks: toldHooks(parts.hooks, parts.log),
     labels: parts.labels,
     apparmor: parts.apparmor,
     host: await readHostFacts(parts.cgroups, oomPolicy),
@@ -58,4 +63,20 @@ export async function openSpecBuilder(
       throw new Fault("wrongState", `the PID namespace of container ${id} can't be used: it has just ended`);
     },
   });
+}
+
+/** The hooks of files; which of them can't be used is told in the log, once as long as that doesn't change. */
+function toldHooks(hooks: HookDirectories, log: Logger): Pick<HookDirectories, "read"> {
+  let told = "";
+  return {
+    async read() {
+      const state = await hooks.read();
+      const now = JSON.stringify(state.problems);
+      if (now !== told)
+        for (const { path, why } of state.problems)
+          log.warn({ file: path, err: why }, "a hook file is not used");
+      told = now;
+      return state;
+    },
+  };
 }

@@ -1,5 +1,6 @@
+import type { HookStage } from "../base/hook.ts";
 import type { Bytes } from "../base/units.ts";
-import type { CdiHookName, CdiIntelRdt } from "./cdi/format.ts";
+import type { CdiIntelRdt } from "./cdi/format.ts";
 
 /**
  * The OCI runtime configuration (`config.json`), as berth writes it: OCI runtime spec v1.2, config and config-linux.
@@ -11,7 +12,7 @@ export interface OciConfig {
   root: { path: string; readonly?: boolean };
   hostname?: string;
   mounts: OciMount[];
-  hooks?: Partial<Record<CdiHookName, OciHook[]>>;
+  hooks?: Partial<Record<HookStage, OciHook[]>>;
   annotations?: Record<string, string>;
   linux: OciLinux;
 }

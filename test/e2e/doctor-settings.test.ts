@@ -97,6 +97,15 @@ describe("berth doctor against what was set up wrong", privileged, () => {
     assertFound(found, "warning", /broken\.yaml: cdiVersion: is missing/, /correct the file/);
   });
 
+  test("files of hooks that can't be used", async () => {
+    const hooks = join(workspace.directory, "hooks");
+    mkdirSync(hooks);
+    set(`[hooks]\ndirectories = ["${hooks}"]`);
+    assertFound(await look("hooks"), "ok", /hooks: no hook file/);
+    writeFileSync(join(hooks, "broken.json"), '{"version": "1.0.0", "hook": {}}');
+    assertFound(await look("hooks"), "warning", /broken\.json: hook\.path: is missing/, /correct the file/);
+  });
+
   test("checkpoints: without criu, with one that can't work here, with runtimes that don't know it, and off", async () => {
     const bin = join(workspace.directory, "bin");
     mkdirSync(bin);

@@ -68,11 +68,12 @@ async function problemOf(status: () => Promise<string | undefined>): Promise<str
 }
 
 async function verboseInfo(
-  { facts, runtime, cdi, apparmor, storage }: NodeParts,
+  { facts, runtime, cdi, hooks, apparmor, storage }: NodeParts,
   networkProblem: string | undefined,
   users: UserNamespaceProblems,
 ): Promise<Record<string, string>> {
   const { devices, problems } = await cdi.read();
+  const hookState = await hooks.read();
   // critest looks for the state directory under the name that containerd gives it.
   const config = { ...facts.config, rootDir: facts.config.root, stateDir: facts.config.state };
   return {
@@ -89,6 +90,11 @@ async function verboseInfo(
     }),
     network: infoText({ problem: networkProblem ?? null }),
     cdi: infoText({ directories: cdi.directories, devices: [...devices.keys()], problems }),
+    hooks: infoText({
+      directories: hooks.directories,
+      files: hookState.hooks.map(({ path }) => path),
+      problems: hookState.problems,
+    }),
     apparmor: infoText(await apparmor.report()),
     daemon: infoText({
       version: facts.version,

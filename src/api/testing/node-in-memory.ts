@@ -25,6 +25,7 @@ import { type PodSandboxRecord, podReady, podStopped } from "../../pod/state.ts"
 import { step } from "../../registry/walk-step.ts";
 import type { HandlerProbe } from "../../runtime/contract.ts";
 import { CdiDirectories } from "../../spec/cdi/directories.ts";
+import { HookDirectories } from "../../spec/hooks/directories.ts";
 import type { CgroupFigures } from "../../stats/contract.ts";
 import type { ContainerReading } from "../../stats/pod-metrics/contract.ts";
 import type { ApiParts, NodeParts } from "../parts.ts";
@@ -282,6 +283,7 @@ export class NodeInMemory {
         features: { supplementalGroupsPolicy: true, mountOptions: false },
       },
       cdi: new CdiDirectories([]),
+      hooks: new HookDirectories([]),
       apparmor: fakeApparmor([]),
       apparmorLabel: async () => "berth-default (enforce)",
       runtime: {

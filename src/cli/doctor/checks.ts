@@ -63,6 +63,11 @@ export const checks: readonly Check[] = [
     load: async () => (await import("./checks/cdi.ts")).checkCdi,
   },
   {
+    name: "hooks",
+    about: "files of OCI hooks, which are run for containers that fit",
+    load: async () => (await import("./checks/hooks.ts")).checkHooks,
+  },
+  {
     name: "checkpoint",
     about: "whether containers can be checkpointed: CRIU, tried out, and runtimes that know it",
     load: async () => (await import("./checks/checkpoint.ts")).checkCheckpoint,

@@ -10,6 +10,7 @@ import { processCwd } from "./cwd.ts";
 import { containerDevices } from "./devices.ts";
 import { processEnv } from "./env.ts";
 import { hiddenPaths } from "./hidden-paths.ts";
+import { withHooks } from "./hooks.ts";
 import type { OciConfigInput } from "./input.ts";
 import { requireMappedUser } from "./mapped-ids.ts";
 import { type ContainerMounts, containerMounts } from "./mounts.ts";
@@ -46,7 +47,7 @@ export function buildOciConfig(input: OciConfigInput): OciConfig {
     annotations: ociAnnotations(input),
     linux: ociLinux(input, process.capabilities?.bounding ?? [], mounts.rootfsPropagation, labels),
   };
-  const parts = withCdi(own, input.found.cdi, input.runtime);
+  const parts = withHooks(withCdi(own, input.found.cdi, input.runtime), input.found.hooks);
   return { ociVersion: oldestOciVersion(parts), ...parts };
 }
 

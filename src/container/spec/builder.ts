@@ -4,12 +4,15 @@ import { handlerSettings } from "../../config/handler-settings.ts";
 import type { Config } from "../../config/schema.ts";
 import type { Apparmor, FileLabels } from "../../linux/contract.ts";
 import type { CdiDirectories } from "../../spec/cdi/directories.ts";
+import type { HookDirectories, HookFile } from "../../spec/hooks/directories.ts";
 import { findApparmorProfile } from "./apparmor-lookup.ts";
+import { processArgs } from "./args.ts";
 import { buildOciConfig } from "./build.ts";
 import { findCdi } from "./cdi-lookup.ts";
 import type { SpecBuilder, SpecRequest } from "./contract.ts";
 import { requireCpuset } from "./cpuset.ts";
 import { findDevices, findHostDevices } from "./device-lookup.ts";
+import { findHooks } from "./hook-lookup.ts";
 import type { FoundFacts, HostFacts, RuntimeFeatures, SpecSettings } from "./input.ts";
 import { requireMappableMounts } from "./mapped-ids.ts";
 import { findMounts } from "./mount-lookup.ts";
@@ -22,9 +25,10 @@ import { findUser } from "./user-lookup.ts";
 
 /** What OCI configs are made with, for as long as the daemon runs. */
 export interface SpecParts {
-  readonly config: Pick<Config, "container" | "cgroup" | "kubelet" | "runtime">;
+  readonly config: Pick<Config, "container" | "cgroup" | "kubelet" | "hooks" | "runtime">;
   readonly host: HostFacts;
   readonly cdi: CdiDirectories;
+  readonly hooks: Pick<HookDirectories, "read">;
   readonly labels: FileLabels;
   readonly apparmor: Apparmor;
   /** What the runtime handler of that name can do. */
@@ -73,10 +77,15 @@ export function createSpecBuilder(parts: SpecParts): SpecBuilder {
 }
 
 function specSettings(config: SpecParts["config"], handler: string): SpecSettings {
+  const ofHandler = handlerSettings(config.runtime.handlers, handler);
   return {
     container: config.container,
     cgroups: cgroupNaming(config),
-    handler: handlerSettings(config.runtime.handlers, handler),
+    handler: ofHandler,
+    hooks: [
+      { key: "hooks.always", hooks: config.hooks.always },
+      { key: `runtime.handlers.${handler}.hooks`, hooks: ofHandler.hooks },
+    ],
   };
 }
 
@@ -90,12 +99,13 @@ async function lookUp(
   const { security } = config;
   const { privileged } = security;
   const allDevices = privileged && !settings.handler.privilegedWithoutHostDevices;
-  const [user, mounts, devices, hostDevices, cdi, seccomp, apparmorProfile] = await Promise.all([
+  const [user, mounts, devices, hostDevices, cdi, hookFiles, seccomp, apparmorProfile] = await Promise.all([
     findUser(rootfs, security, image.config.User),
     findMounts(config, imageVolumes, runtime),
     findDevices(config),
     allDevices ? findHostDevices() : [],
     findCdi(config, parts.cdi),
+    parts.hooks.read(),
     findSeccomp({
       wanted: security.seccomp,
       privileged,
@@ -112,10 +122,26 @@ async function lookUp(
     devices,
     hostDevices,
     cdi,
+    hooks: await findContainerHooks({ record, pod, image }, hookFiles.hooks, settings),
     ...(seccomp === undefined ? {} : { seccomp }),
     ...(apparmorProfile === undefined ? {} : { apparmorProfile }),
     ...(pid === "target"
       ? { targetPidNamespace: `/proc/${parts.initOf(targetId ?? "", pod.id)}/ns/pid` }
       : {}),
   };
+}
+
+function findContainerHooks(
+  { record: { config }, pod, image }: Pick<SpecRequest, "record" | "pod" | "image">,
+  files: readonly HookFile[],
+  settings: SpecSettings,
+): Promise<FoundFacts["hooks"]> {
+  return findHooks(
+    { settings: settings.hooks, files },
+    {
+      command: processArgs(config, image.config)[0] ?? "",
+      annotations: { ...config.annotations, ...pod.config.annotations },
+      hasBindMounts: config.mounts.some((mount) => mount.image === undefined),
+    },
+  );
 }

@@ -1,7 +1,8 @@
 import { posix } from "node:path";
 import { Fault } from "../../base/fault.ts";
-import type { CdiEdits, CdiHook } from "../../spec/cdi/format.ts";
-import type { OciConfig, OciHook, OciLinux, OciMount, OciProcess } from "../../spec/oci-runtime.ts";
+import type { CdiEdits } from "../../spec/cdi/format.ts";
+import type { OciConfig, OciLinux, OciMount, OciProcess } from "../../spec/oci-runtime.ts";
+import { withHooks } from "./hooks.ts";
 import type { FoundCdi, FoundCdiDevice, RuntimeFeatures } from "./input.ts";
 
 type Config = Omit<OciConfig, "ociVersion">;
@@ -27,10 +28,12 @@ export function withCdi(config: Config, { edits, deviceNodes }: FoundCdi, runtim
   const hooks = all((one) => one.hooks);
   const mounts = all((one) => one.mounts);
   return {
-    ...config,
+    ...withHooks(
+      config,
+      hooks.map(({ hookName, ...program }) => ({ stage: hookName, program })),
+    ),
     process: editProcess(config.process, edits),
     mounts: mounts.length === 0 ? config.mounts : editMounts(config.mounts, mounts),
-    ...(hooks.length === 0 ? {} : { hooks: addHooks(config.hooks, hooks) }),
     linux: editLinux(config.linux, deviceNodes, edits, config.process.user),
   };
 }
@@ -61,20 +64,6 @@ function editMounts(mounts: readonly OciMount[], added: CdiEdits["mounts"]): Oci
   }
   const depth = ({ destination }: OciMount) => posix.normalize(destination).split("/").length;
   return [...placed.values()].sort((a, b) => depth(a) - depth(b));
-}
-
-function addHooks(before: Config["hooks"], added: readonly CdiHook[]): NonNullable<Config["hooks"]> {
-  const hooks: NonNullable<Config["hooks"]> = { ...before };
-  for (const { hookName, path, args, env, timeout } of added) {
-    const hook: OciHook = {
-      path,
-      ...(args === undefined ? {} : { args: [...args] }),
-      ...(env === undefined ? {} : { env: [...env] }),
-      ...(timeout === undefined ? {} : { timeout }),
-    };
-    hooks[hookName] = [...(hooks[hookName] ?? []), hook];
-  }
-  return hooks;
 }
 
 function editLinux(

@@ -7,6 +7,8 @@ import type { PodSandboxConfig } from "../../spec/cri/pod-sandbox-config.ts";
 import type { ContainerDefaults } from "../../spec/oci-image.ts";
 import type { OciDevice } from "../../spec/oci-runtime.ts";
 import type { ContainerUser } from "../state.ts";
+import type { NodeHooks } from "./hook-lookup.ts";
+import type { StagedHook } from "./hooks.ts";
 import type { SeccompProfile } from "./seccomp-profile.ts";
 
 /** Everything that a container's OCI configuration is made from. Plain data: making it reads nothing. */
@@ -64,6 +66,7 @@ export interface SpecSettings {
   readonly container: Pick<Config["container"], "rlimits" | "capabilities" | "pidsLimit">;
   readonly cgroups: CgroupNaming;
   readonly handler: HandlerSettings;
+  readonly hooks: NodeHooks["settings"];
 }
 
 /** Those of the pod's runtime handler. */
@@ -121,6 +124,8 @@ export interface FoundFacts {
   /** Every device of the node; empty for containers that don't get them. */
   readonly hostDevices: readonly OciDevice[];
   readonly cdi: FoundCdi;
+  /** In the order in which they are run. */
+  readonly hooks: readonly StagedHook[];
   /** The profile that was asked for; absent: unconfined. */
   readonly seccomp?: SeccompProfile;
   /** The AppArmor profile to run under; absent: none. */

@@ -1,4 +1,5 @@
 import * as v from "valibot";
+import { type HookProgram, type HookStage, hookStages } from "../../base/hook.ts";
 import { isCdiDevice, isCdiKind } from "./name.ts";
 
 /** A device node to be made in the container; what is absent is as with the node's own device at `hostPath`. */
@@ -23,22 +24,9 @@ export interface CdiMount {
   readonly options?: readonly string[] | undefined;
 }
 
-export type CdiHookName =
-  | "prestart"
-  | "createRuntime"
-  | "createContainer"
-  | "startContainer"
-  | "poststart"
-  | "poststop";
-
 /** A program that the OCI runtime runs at that moment of the container's life, on the host or in the container. */
-export interface CdiHook {
-  readonly hookName: CdiHookName;
-  readonly path: string;
-  readonly args?: readonly string[] | undefined;
-  readonly env?: readonly string[] | undefined;
-  /** Seconds. */
-  readonly timeout?: number | undefined;
+interface CdiHook extends HookProgram {
+  readonly hookName: HookStage;
 }
 
 /** resctrl settings (OCI runtime spec v1.3, config-linux, IntelRdt). */
@@ -92,14 +80,7 @@ const deviceNode = v.strictObject({
 });
 
 const hook = v.strictObject({
-  hookName: v.picklist([
-    "prestart",
-    "createRuntime",
-    "createContainer",
-    "startContainer",
-    "poststart",
-    "poststop",
-  ]),
+  hookName: v.picklist(hookStages),
   path: v.pipe(text, v.startsWith("/", "is not an absolute path")),
   args: v.optional(v.array(text)),
   env: v.optional(v.array(variable)),

@@ -1,4 +1,5 @@
 import type { ContainerId, Digest, PodSandboxId } from "../../../base/ids.ts";
+import { handlerSettings } from "../../../config/handler-settings.ts";
 import type { ContainerConfig, ContainerSecurity, Mount } from "../../../spec/cri/container-config.ts";
 import type { PodSandboxConfig } from "../../../spec/cri/pod-sandbox-config.ts";
 import type { ContainerDefaults, ImageConfig } from "../../../spec/oci-image.ts";
@@ -130,7 +131,8 @@ export const exampleInput: OciConfigInput = {
   settings: {
     container: { rlimits: [], capabilities: defaultCapabilities, pidsLimit: 0 },
     cgroups: { driver: "cgroupfs", owner: "berth" },
-    handler: { privilegedWithoutHostDevices: false, podAnnotations: [], containerAnnotations: [] },
+    handler: handlerSettings({}, "crun"),
+    hooks: [],
   },
   host: exampleHost,
   runtime: { recursiveReadOnly: true, networkDevices: false, limitsInScope: false },
@@ -141,6 +143,7 @@ export const exampleInput: OciConfigInput = {
     devices: [],
     hostDevices: [],
     cdi: { edits: [], deviceNodes: [] },
+    hooks: [],
   },
 };
 

@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { ContainerId } from "../../../base/ids.ts";
+import { mergeLayers } from "../../../config/merge.ts";
+import { settings } from "../../../config/settings.ts";
 import type { Cgroups } from "../../../linux/contract.ts";
 import { HostThread } from "../../../linux/host-thread.ts";
 import { hostMounts } from "../../../linux/mounts.ts";
@@ -9,6 +11,7 @@ import { hostNamespaces } from "../../../linux/namespaces.ts";
 import { fakeApparmor } from "../../../linux/testing/apparmor.ts";
 import { CdiDirectories } from "../../../spec/cdi/directories.ts";
 import type { ContainerConfig } from "../../../spec/cri/container-config.ts";
+import { HookDirectories } from "../../../spec/hooks/directories.ts";
 import type { OciConfig } from "../../../spec/oci-runtime.ts";
 import type { ContainerPod } from "../../pod.ts";
 import type { ContainerRecord } from "../../state.ts";
@@ -54,7 +57,7 @@ export async function startPodRun(runtime: string): Promise<PodRun> {
   const facts = await readHostFacts(cgroups, false);
   const pod = makePod(host, runtime);
   const { security } = pod.config;
-  const builder = createSpecBuilder(specParts(runtime, facts, at("cdi")));
+  const builder = createSpecBuilder(specParts(facts, at));
   let count = 0;
   const run: PodRun = {
     facts,
@@ -122,25 +125,22 @@ function makePod({ directory, cgroup }: OciRun, handler: string): ContainerPod {
   };
 }
 
-function specParts(runtime: string, host: HostFacts, cdi: string): SpecParts {
+function specParts(host: HostFacts, at: PodRun["at"]): SpecParts {
+  const defaults = mergeLayers(settings, []).config;
   const capabilities = ["CHOWN", "DAC_OVERRIDE", "SETUID", "SETGID", "NET_RAW", "MKNOD", "SYS_CHROOT"];
   return {
     config: {
+      ...defaults,
       container: {
+        ...defaults.container,
         rlimits: [{ type: "RLIMIT_NOFILE", soft: 1024, hard: 1_048_576 }],
         capabilities,
         pidsLimit: 100,
-        shmSize: 1 << 26,
-        seccompProfile: "/usr/share/containers/seccomp.json",
-        logLineMax: 1 << 14,
-        execOutputMax: 1 << 24,
       },
-      kubelet: { cadvisor: "none", crioSocket: "" },
-      cgroup: { driver: "cgroupfs", parent: "" },
-      runtime: { default: runtime, handlers: {}, conmon: "", path: "" },
     },
     host,
-    cdi: new CdiDirectories([cdi]),
+    cdi: new CdiDirectories([at("cdi")]),
+    hooks: new HookDirectories([at("hooks"), at("stronger-hooks")]),
     labels: { relabel: async () => undefined },
     apparmor: fakeApparmor([], { obstacle: "this pod has none" }),
     features: () => ({ recursiveReadOnly: true, networkDevices: false, limitsInScope: false }),
