@@ -15,8 +15,8 @@ SHELL := /bin/sh
 
 # What berth needs on a node, and what its tests need besides.
 RUN_PACKAGES := crun runc conmon containernetworking-plugins iptables isal busybox-static \
-  golang-github-containers-common catatonit iproute2 util-linux curl ca-certificates libatomic1
-TEST_PACKAGES := containerd docker-registry skopeo umoci podman buildah gpg gpg-agent gpgv apache2-utils openssl criu \
+  golang-github-containers-common iproute2 util-linux curl ca-certificates libatomic1
+TEST_PACKAGES := containerd runsc catatonit docker-registry skopeo umoci podman buildah gpg gpg-agent gpgv apache2-utils openssl criu \
   nginx-light attr libcap2-bin socat sudo systemd dbus \
   xfsprogs btrfs-progs zfs-fuse e2fsprogs faketime apparmor tinyproxy-bin prometheus zsh fish python3-kubernetes
 # What records the writes to a disk, for power cuts: not needed in guests.

@@ -195,6 +195,8 @@ export interface RuntimeHandlerConfig {
   podAnnotations: string[];
   /** Of a container's annotations those that its OCI configuration gets although runtimes take orders by them. */
   containerAnnotations: string[];
+  /** What makes the sandbox of its pods, as containerd names it; "auto": what the runtime needs. */
+  sandboxer: "auto" | "none" | "podsandbox";
   /** The shim's program, an absolute path; empty: as `type` says, looked up in `runtime.path`. */
   runtimePath: string;
   /** The shim's own settings, under containerd's names (`shim-options.ts`). */

@@ -70,6 +70,8 @@ function exitReason(exit: ContainerExit): ExitReason {
       return "OOMKilled";
     case "monitorLost":
       return "MonitorLost";
+    case "sandboxLost":
+      return "SandboxLost";
     case "exited":
       return exit.code === 0 ? "Completed" : "Error";
   }
@@ -82,6 +84,8 @@ function exitMessage({ cause, code }: ContainerExit, { memoryLimit = 0 }: LinuxR
       return "";
     case "monitorLost":
       return "its monitor was killed, or had no room to note the exit (berth doctor disk), so its true exit code is not known";
+    case "sandboxLost":
+      return "its pod's sandbox ended, and it with that, so its own exit code is not known";
     case "oomKilled": {
       // 128 + KILL, or else the container's first process went on
       const what = code === 137 ? "it" : "a process in it";

@@ -1,7 +1,7 @@
 import { describeFault } from "../base/fault.ts";
 import type { PodSandboxId } from "../base/ids.ts";
 import { liveContainers, recordExit } from "../container/exits.ts";
-import { podInits, stopPodOfInit } from "../pod/init-exit.ts";
+import { exitInSandbox, sandboxContainers, stopPodOfSandbox } from "../pod/sandbox-exit.ts";
 import type { NodeParts } from "./plugins.ts";
 
 /** Records exits as they happen, and those that happened while no daemon ran, until disposed of. */
@@ -11,15 +11,17 @@ export function watchExits(
   const { containerParts, podParts, runtime, log } = node;
   function* running() {
     yield* liveContainers(containerParts.book);
-    yield* podInits(podParts.book);
+    yield* sandboxContainers(podParts.book);
   }
   /** Those that could not be recorded, of which the log tells once: they are tried again and again. */
   const failing = new Set<string>();
   return runtime.watchExits(running, async (exit) => {
-    const pod = exit.id as string as PodSandboxId; // a pod's init is a container by the pod's own id
-    const isInit = podParts.book.records.get(pod) !== undefined;
+    const pods = podParts.book.records;
+    const isPods = pods.get(exit.id as string as PodSandboxId) !== undefined; // its own container has the pod's id
+    const pod = containerParts.book.records.get(exit.id)?.podId;
     try {
-      await (isInit ? stopPodOfInit(pod, podParts) : recordExit(exit, containerParts));
+      if (isPods) await stopPodOfSandbox(exit, podParts);
+      else await recordExit(exitInSandbox(exit, pod && pods.get(pod), runtime), containerParts);
       failing.delete(exit.id);
     } catch (error) {
       const level = failing.has(exit.id) ? "debug" : "error";

@@ -73,14 +73,14 @@ export async function removePodCgroup(
   }
 }
 
-/** The cgroup of the pod's init. */
-export function podInitCgroup(record: PodSandboxRecord, driver: Config["cgroup"]["driver"]): string {
+/** The cgroup of the pod's own container. */
+export function sandboxCgroup(record: PodSandboxRecord, driver: Config["cgroup"]["driver"]): string {
   return join(record.cgroup, driver === "systemd" ? `berth-${record.id}.scope` : record.id);
 }
 
-/** The `cgroupsPath` of the OCI config for the pod's init (OCI runtime spec v1.2, config-linux, cgroups path). */
-export function podCgroupsPath(record: PodSandboxRecord, driver: Config["cgroup"]["driver"]): string {
+/** The `cgroupsPath` of the OCI config for the pod's own container (OCI runtime spec v1.2, config-linux, cgroups path). */
+export function sandboxCgroupsPath(record: PodSandboxRecord, driver: Config["cgroup"]["driver"]): string {
   return driver === "systemd"
     ? `${basename(record.cgroup)}:berth:${record.id}`
-    : podInitCgroup(record, driver);
+    : sandboxCgroup(record, driver);
 }

@@ -89,6 +89,6 @@ export interface PodParts {
 export interface PodAttempt {
   readonly host: PodHost;
   network: PodNetworkResult;
-  /** Of a pod that shares its PID namespace. */
+  /** Of a pod with a container of its own. */
   init?: MonitoredContainer;
 }

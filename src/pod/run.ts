@@ -96,13 +96,14 @@ async function runAnew(
 ): Promise<PodSandboxId> {
   const { book, host } = parts;
   const id = newPodSandboxId();
-  const { handler } = host.runtime.resolveHandler(runtimeHandler);
+  const { handler, sandboxer } = host.runtime.resolveHandler(runtimeHandler);
   await requireUserNamespace(config.security.namespaces, handler, host.runtime);
   const record: PodSandboxRecord = {
     id,
     config,
     runtimeHandler,
     handler,
+    ...(sandboxer === undefined ? {} : { sandboxer }),
     createdAt: nowNanos(),
     bootId: book.bootId,
     ...newPodCgroups(id, config.cgroupParent, host.config),

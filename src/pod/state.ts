@@ -11,7 +11,8 @@ import type { LinuxResources } from "../spec/cri/resources.ts";
  * Where a pod sandbox is in its life. Only "ready" is SANDBOX_READY to the kubelet.
  *
  * - making: recorded, its steps are being made (or the daemon was killed while they were)
- * - ready: every step is made; `init` is the process that holds a shared PID namespace, where the pod has one
+ * - ready: every step is made; `init` is the first process of the pod's own container, where it has one: of its sandbox, or
+ *   what holds a shared PID namespace
  * - stopping: its steps are being undone; `reason` says who asked
  * - stranded: an undo failed at `step`; a later Stop, Remove or sweep goes on from there. `from` is what was undone:
  *   a run that failed, or the pod itself
@@ -49,6 +50,8 @@ export interface PodSandboxRecord {
   readonly runtimeHandler: string;
   /** The handler that is really used. */
   readonly handler: string;
+  /** What makes the sandbox that the handler's containers run in; absent: it has none, they are processes of this host. */
+  readonly sandboxer?: "podsandbox";
   readonly createdAt: UnixNanos;
   readonly bootId: BootId;
   /** The pod's cgroup as a path from the root of the hierarchies. */

@@ -50,7 +50,8 @@ export interface ContainerExit {
   /** 0 to 255; 128 + n for signal n. 255 when the monitor was lost. */
   readonly code: number;
   readonly at: UnixNanos;
-  readonly cause: "exited" | "oomKilled" | "monitorLost";
+  /** "sandboxLost": the sandbox ended that it ran in. */
+  readonly cause: "exited" | "oomKilled" | "monitorLost" | "sandboxLost";
 }
 
 export interface ExecRequest {
@@ -106,6 +107,8 @@ export interface HandlerProbe {
   readonly version: string;
   /** Why it makes no mount read-only with what is mounted on it; absent: it does, or has not been tried. */
   readonly recursiveReadOnlyProblem?: string;
+  /** What makes the sandbox of its pods; absent: they need none. */
+  readonly sandboxer?: "podsandbox";
   /** Why it cannot work here; undefined: it works. */
   readonly problem: string | undefined;
   readonly features: {

@@ -57,7 +57,7 @@ for (const runtime of ["crun", "runc"] as const) {
       await start(pod, "one", "exec sleep 4321", inPod);
       const two = await start(pod, "two", "sh -c 'sleep 0.1 &'; exec sleep 4322", inPod);
       const processes = await exec(two, "ps -o pid,args");
-      assert.match(processes, /^ +1 +\/init -P$/m);
+      assert.match(processes, /^ +1 +\/pause$/m);
       assert.match(processes, /sleep 4321/);
       assert.equal(
         await exec(two, "cat /proc/1/oom_score_adj"),

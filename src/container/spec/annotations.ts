@@ -1,4 +1,5 @@
 import { matchesAny } from "../../base/glob.ts";
+import { identityAnnotations, passedPodAnnotations, withKeys } from "../../spec/cri/annotations.ts";
 import type { LinuxResources } from "../../spec/cri/resources.ts";
 import type { HandlerSettings, HostFacts, OciConfigInput, RuntimeFeatures } from "./input.ts";
 
@@ -17,29 +18,13 @@ const runtimeOrders = [
   "io.kubernetes.cri-o.",
 ];
 
-/** Of a pod's annotations those that its handler's runtime is told. */
-function passedPodAnnotations(
-  annotations: Readonly<Record<string, string>>,
-  { podAnnotations }: Pick<HandlerSettings, "podAnnotations">,
-): Record<string, string> {
-  return filtered(annotations, (key) => matchesAny(podAnnotations, key));
-}
-
 /** Of a container's annotations those that its handler's runtime is told: all but orders, and the orders that it may give. */
 function passedContainerAnnotations(
   annotations: Readonly<Record<string, string>>,
   { containerAnnotations }: Pick<HandlerSettings, "containerAnnotations">,
 ): Record<string, string> {
   const isOrder = (key: string) => runtimeOrders.some((prefix) => key.startsWith(prefix));
-  return filtered(annotations, (key) => !isOrder(key) || matchesAny(containerAnnotations, key));
-}
-
-function filtered(
-  annotations: Readonly<Record<string, string>>,
-  keep: (key: string) => boolean,
-): Record<string, string> {
-  // Runtimes refuse a configuration with an empty key.
-  return Object.fromEntries(Object.entries(annotations).filter(([key]) => key !== "" && keep(key)));
+  return withKeys(annotations, (key) => !isOrder(key) || matchesAny(containerAnnotations, key));
 }
 
 /**
@@ -55,16 +40,12 @@ export function ociAnnotations({
   runtime,
 }: Omit<OciConfigInput, "id" | "rootfs" | "found">): Record<string, string> {
   return {
-    ...passedPodAnnotations(pod.config.annotations, settings.handler),
+    ...passedPodAnnotations(pod.config.annotations, settings.handler.podAnnotations),
     ...passedContainerAnnotations(config.annotations, settings.handler),
     ...(settings.cgroups.driver === "systemd" ? scopeProperties(config.resources, host, runtime) : {}),
-    "io.kubernetes.cri.container-type": "container",
+    ...identityAnnotations("container", { id: pod.id, metadata: pod.config.metadata }),
     "io.kubernetes.cri.container-name": config.metadata.name,
     "io.kubernetes.cri.image-name": config.image.userSpecifiedImage || image.name,
-    "io.kubernetes.cri.sandbox-id": pod.id,
-    "io.kubernetes.cri.sandbox-name": pod.config.metadata.name,
-    "io.kubernetes.cri.sandbox-namespace": pod.config.metadata.namespace,
-    "io.kubernetes.cri.sandbox-uid": pod.config.metadata.uid,
   };
 }
 

@@ -7,7 +7,7 @@ import type { Ms } from "../../base/units.ts";
 import { cgroupOfBundle } from "../bundle.ts";
 import type { RuntimeHost } from "../host.ts";
 import { oomNotes } from "../oom-kills.ts";
-import type { Handler } from "./handlers.ts";
+import { type Handler, runsOnHost } from "./handlers.ts";
 import { killMonitors, runtimeLog, settleMonitors } from "./monitors.ts";
 import type { ConmonParts } from "./parts.ts";
 import { requireRuntime } from "./runtime-command.ts";
@@ -51,7 +51,7 @@ export async function deleteContainer(
 function holders(id: ContainerId, named: string, { handlers }: ConmonParts): Handler[] {
   const found: Handler[] = [];
   for (const handler of handlers.all()) {
-    const holds = handler.kind === "other" ? handler.name === named : existsSync(join(handler.root, id));
+    const holds = runsOnHost(handler) ? existsSync(join(handler.root, id)) : handler.name === named;
     if (holds) found.push(handler);
   }
   return found;
@@ -68,7 +68,7 @@ async function deleteByRuntime(
   for (const handler of holding) {
     try {
       await requireRuntime(handler, { args: ["delete", "--force", id] }, host, signal);
-      if (handler.kind !== "other") await removeTree(join(handler.root, id), host);
+      if (runsOnHost(handler)) await removeTree(join(handler.root, id), host);
     } catch (error) {
       throwIfEnded(signal, `deleting container ${id}`);
       host.log.warn({ container: id, err: describeFault(error) }, "the runtime could not delete a container");
@@ -80,7 +80,7 @@ async function deleteByRuntime(
 
 /** Its processes and cgroup are gone: what the runtime has on its books is about nothing. */
 async function forget(id: ContainerId, handler: Handler, { host }: ConmonParts): Promise<void> {
-  if (handler.kind === "other") return;
+  if (!runsOnHost(handler)) return;
   host.log.warn({ container: id, handler: handler.name }, "removing what a runtime recorded of a container");
   await removeTree(join(handler.root, id), host);
 }

@@ -13,7 +13,7 @@ import { withOomScore } from "../../linux/own-oom-score.ts";
 import { processIdentity } from "../../linux/process-identity.ts";
 import { ociJson } from "../../spec/oci-json.ts";
 import { createExecCgroup, dissolve, type ExecCgroup, gather, killWhole } from "../exec-cgroup.ts";
-import type { Handler } from "./handlers.ts";
+import { type Handler, runsOnHost } from "./handlers.ts";
 import { pidIn } from "./monitors.ts";
 import type { ConmonParts } from "./parts.ts";
 import { runtimeFault } from "./runtime-command.ts";
@@ -66,10 +66,10 @@ export class ExecCommand implements Disposable {
     this.#parts = parts;
     this.#bundle = parts.paths.container(request.id).bundle;
     this.name = join(this.#bundle, `exec-${randomBytes(6).toString("hex")}`);
-    const isKnown = template.cgroup !== undefined && this.handler.kind !== "other";
-    this.#cgroup = isKnown
-      ? createExecCgroup(template.cgroup, this.handler.kind, parts.host.cgroups)
-      : undefined;
+    this.#cgroup =
+      template.cgroup !== undefined && runsOnHost(this.handler)
+        ? createExecCgroup(template.cgroup, this.handler.kind, parts.host.cgroups)
+        : undefined;
     const spec = { ...template.process, terminal, args: request.command };
     try {
       writeFileSync(this.#specFile, ociJson(spec), { mode: 0o600 });

@@ -18,7 +18,15 @@ export interface Handler {
    * What the program says it is. crun and runc run a container as processes of this host, so that a signal to its init
    * and its cgroup reach it; of others that is not known.
    */
-  readonly kind: "crun" | "runc" | "other";
+  readonly kind: "crun" | "runc" | "runsc" | "other";
+  /** What makes the sandbox of its pods; undefined: they need none. */
+  readonly sandboxer: HandlerProbe["sandboxer"];
+}
+
+/** Whether its containers are processes of this host, each with a directory by its id in the runtime's root. */
+export function runsOnHost(handler: Handler): handler is Handler & { readonly kind: "crun" | "runc" } {
+  const { kind } = handler;
+  return kind === "crun" || kind === "runc";
 }
 
 /** The configured handlers with their probes, and which one a pod gets. */

@@ -4,7 +4,7 @@ import { processIdentity } from "../../linux/process-identity.ts";
 import { parseSignal } from "../../spec/signal.ts";
 import { noteKill } from "../oom-kills.ts";
 import { signalAll } from "../signal-all.ts";
-import type { Handler } from "./handlers.ts";
+import { type Handler, runsOnHost } from "./handlers.ts";
 import { pidIn, recordedMonitor } from "./monitors.ts";
 import type { ConmonParts } from "./parts.ts";
 import { state } from "./runtime-calls.ts";
@@ -31,7 +31,7 @@ export async function kill(
 ): Promise<void> {
   const { number, name } = parseSignal(request.signalName);
   if (number === 9) noteKill(parts.paths.container(request.id).bundle);
-  if (handler.kind !== "other" && (await signalled(request, number, parts, signal))) return;
+  if (runsOnHost(handler) && (await signalled(request, number, parts, signal))) return;
   const { id, all } = request;
   const args = ["kill", ...(all ? ["--all"] : []), id, name.startsWith("SIGRT") ? String(number) : name];
   const finished = await callRuntime(handler, { args }, parts.host, signal);

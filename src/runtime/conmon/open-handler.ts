@@ -1,7 +1,9 @@
 import { describeFault } from "../../base/fault.ts";
+import { handlerSettings } from "../../config/handler-settings.ts";
 import type { Config } from "../../config/schema.ts";
 import { programPath } from "../../linux/program-path.ts";
 import type { HandlerProbe } from "../contract.ts";
+import { sandboxerOf } from "../sandboxer.ts";
 import type { Handler } from "./handlers.ts";
 import { probeHandler, versionOf } from "./probe.ts";
 import { sweepTrials, type TrialPlace } from "./trial.ts";
@@ -12,13 +14,14 @@ export async function openHandler(
   config: Pick<Config, "runtime" | "cgroup">,
   place: TrialPlace,
 ): Promise<{ handler: Handler; probe: HandlerProbe }> {
-  const configured = config.runtime.handlers[name] ?? { binary: name, args: [] };
+  const configured = handlerSettings(config.runtime.handlers, name);
   const { binary } = configured;
   const { host } = place;
   // crun copies itself to a file there for a moment; killed in that, it would leave it in /tmp
   const env = { PATH: config.runtime.path, _LIBCONTAINER_STATEDIR: place.scratch };
   const path = await programPath(binary, config.runtime.path);
   const version = path === undefined ? "" : await versionOf({ path, env }, host);
+  const kind = kindOf(version);
   const handler: Handler = {
     name,
     binary,
@@ -30,7 +33,8 @@ export async function openHandler(
     ],
     root,
     env,
-    kind: (/^(crun|runc) version/.exec(version)?.[1] as "crun" | "runc" | undefined) ?? "other",
+    kind,
+    sandboxer: sandboxerOf(configured, kind === "runsc"),
   };
   if (path !== undefined) {
     await sweepTrials(handler, place).catch((error: unknown) => {
@@ -47,4 +51,10 @@ export async function openHandler(
     handler,
     probe: { handler: name, path: binary, version, problem, features },
   };
+}
+
+/** What a program is by the first line of its `--version`. */
+function kindOf(version: string): Handler["kind"] {
+  const name = /^(crun|runc|runsc) version/.exec(version)?.[1];
+  return (name as Exclude<Handler["kind"], "other"> | undefined) ?? "other";
 }

@@ -24,6 +24,7 @@ export async function probeHandler(
     path: handler.path,
     version,
     ...(features.recursiveReadOnly ? {} : { recursiveReadOnlyProblem: noRecursiveReadOnly(version) }),
+    ...(handler.sandboxer === undefined ? {} : { sandboxer: handler.sandboxer }),
     problem,
     features,
   };

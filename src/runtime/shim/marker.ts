@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import type { ContainerId } from "../../base/ids.ts";
 import type { Paths } from "../../config/paths.ts";
+import { sandboxIdAnnotation } from "../../spec/cri/annotations.ts";
 import type { OciConfig } from "../../spec/oci-runtime.ts";
 import type { ProcessIdentity } from "../contract.ts";
 
@@ -15,12 +16,9 @@ export interface ShimMarker {
   readonly init?: ProcessIdentity;
 }
 
-/** Where the pod's id is in a container's config (containerd's annotation). */
-const podAnnotation = "io.kubernetes.cri.sandbox-id";
-
 /** The containers of a pod share a shim. */
 export function groupOf(id: ContainerId, config: OciConfig): string {
-  const pod = config.annotations?.[podAnnotation] ?? "";
+  const pod = config.annotations?.[sandboxIdAnnotation] ?? "";
   return /^[0-9A-Za-z_.-]+$/.test(pod) ? pod : id;
 }
 

@@ -8,6 +8,7 @@ import type { Handler } from "../conmon/handlers.ts";
 import { openHandler } from "../conmon/open-handler.ts";
 import type { TrialPlace } from "../conmon/trial.ts";
 import type { HandlerProbe } from "../contract.ts";
+import { sandboxerOf } from "../sandboxer.ts";
 import type { ShimHandler } from "./handler.ts";
 import { encodeOptions } from "./options.ts";
 
@@ -60,7 +61,9 @@ export async function openShimHandler(
     program === undefined
       ? `there is no ${wanted} in ${path} (install the shim of ${type}, set runtimePath, or take it out of the config)`
       : undefined;
-  const probe = below?.probe ?? { ...(await shimProbe(shim, place)), problem: missing };
+  const sandboxer = sandboxerOf(configured, !isRuncShim(type));
+  const found = below?.probe ?? { ...(await shimProbe(shim, place)), problem: missing };
+  const probe = sandboxer === undefined ? found : { ...found, sandboxer };
   return { shim, probe, missing };
 }
 

@@ -12,9 +12,6 @@ import { judgeSnapshotters } from "../judge-snapshotters.ts";
 import type { NodeView } from "../node-view.ts";
 import { runProgram } from "../run-program.ts";
 
-/** Runs as the first process of pods that share their processes (`pod/init.ts`). */
-const podInit = "/usr/bin/catatonit";
-
 /** One handler, as found by the daemon or, without it, by looking at its program. */
 interface Handler {
   readonly name: string;
@@ -118,10 +115,6 @@ async function helpers({ runtime, container }: Config): Promise<Finding[]> {
         "apt install golang-github-containers-common, or set container.seccompProfile",
       ),
     );
-  }
-  if (!existsSync(podInit)) {
-    const why = "pods with shareProcessNamespace can't start";
-    found.push(warning(`there is no ${podInit}`, why, "apt install catatonit"));
   }
   if ((await programPath("igzip", runtime.path)) === undefined) {
     found.push(note("there is no igzip", "images are inflated four times slower", "apt install isal"));
