@@ -34,7 +34,7 @@ const failing = (operation: string, steps: readonly { name: string }[]) =>
   backwards(operation, steps).map((point) => `${operation}/${steps.at(-1)?.name}/after:fail,${point}:kill`);
 
 /** One step is for pods alone that share their PID namespace. */
-const namespacesFor = (plan: string) => (plan.includes("/init/") ? { pid: NamespaceMode.POD } : {});
+const namespacesFor = (plan: string) => (plan.includes("/sandbox/") ? { pid: NamespaceMode.POD } : {});
 
 describe("kill -9 of the daemon between any two steps", privileged, () => {
   let daemon: TestDaemon;
@@ -150,10 +150,10 @@ describe("kill -9 of the daemon between any two steps", privileged, () => {
 
   test("the daemon that undoes what the last one was killed in is killed, too", async () => {
     const config = usersPodConfig(daemon, "twice", users, { pid: NamespaceMode.POD });
-    daemon.plant("RunPodSandbox/init/after:kill");
+    daemon.plant("RunPodSandbox/sandbox/after:kill");
     await assert.rejects(daemon.pods.runPodSandbox({ config, runtimeHandler: "" }));
     await daemon.ended();
-    for (const point of ["RunPodSandbox/init/undone", "RunPodSandbox/network/undo"]) {
+    for (const point of ["RunPodSandbox/sandbox/undone", "RunPodSandbox/network/undo"]) {
       daemon.plant(`${point}:kill`);
       await daemon.launch().catch(() => undefined); // it may die before it answers
       await daemon.ended();

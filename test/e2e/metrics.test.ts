@@ -94,7 +94,7 @@ describe("metrics, scraped by Prometheus", privileged, () => {
     const steps = await prometheus.query('berth_step_duration_seconds_count{operation="RunPodSandbox"} == 1');
     assert.deepEqual(
       new Set(steps.map(({ labels }) => labels.step)),
-      new Set(["record", "namespaces", "network", "cgroup", "files", "init"]),
+      new Set(["record", "namespaces", "network", "cgroup", "files", "sandbox"]),
     );
     const sumOfSteps = await figure('sum(berth_step_duration_seconds_sum{operation="RunPodSandbox"})');
     const whole = await figure(
