@@ -64,7 +64,10 @@ export interface BindOptions {
 
 /** mount(2) and umount2(2), and their successors on file descriptors. */
 export interface Mounts {
-  /** `options` as in fstab; flags and data are told apart here. @throws {Fault} internal naming the call and errno */
+  /**
+   * `options` as in fstab; flags and data are told apart here. An overlay's `volatile` is left out where the kernel refuses it.
+   * @throws {Fault} internal naming the call and errno
+   */
   mount(source: string, target: string, type: string, options: readonly string[]): Promise<void>;
   /** @throws {Fault} internal naming the call and errno */
   bind(source: string, target: string, options?: BindOptions): Promise<void>;

@@ -23,6 +23,14 @@ const umount2 = libc.func("int umount2(const char *target, int flags)");
 const MNT_DETACH = 0x2;
 const UMOUNT_NOFOLLOW = 0x8;
 
+/** An overlay without it does the same, and syncs. */
+const volatile = "volatile";
+/**
+ * How the kernel refuses it: EINVAL before Linux 5.10; EIO while the disk has failed a write that nobody was told of yet, as
+ * what an overlay was told itself is all that its own syncs go by then.
+ */
+const volatileRefusals: ReadonlySet<string | undefined> = new Set(["EINVAL", "EIO"]);
+
 /**
  * How often a busy mount is asked again, 10 ms apart, before it is detached from the tree while still in use.
  */
@@ -47,6 +55,8 @@ async function mount(
       await callOnPool(mountCall, "mount", target, ...names, flags, cString(data));
     else await mountLongOverlay(names, flags, data);
   } catch (error) {
+    if (options.includes(volatile) && volatileRefusals.has(errnoOf(error)))
+      return await mount(source, target, type, options.toSpliced(options.indexOf(volatile), 1));
     if (error instanceof Fault) throw error;
     throw new Fault("internal", `mounting ${type} at ${target}`, { cause: error });
   }

@@ -166,6 +166,9 @@ describe("berth cp", privileged, () => {
     await daemon.pods.stopContainer({ containerId, timeout: 0n });
     await exited(daemon, containerId);
     await cp(at("given"), "bare:/etc/plain");
+    const rootfs = join(daemon.workspace.state, "containers", containerId, "rootfs");
+    const { code, stderr } = await daemon.inside("umount", rootfs); // as a reboot would
+    assert.equal(code, 0, stderr);
     await cp("bare:/etc/plain", at("last"));
     assert.equal(readFileSync(at("last"), "utf8"), "given");
     await refused(

@@ -1,3 +1,4 @@
+import { existsSync, rmSync } from "node:fs";
 import { chown, mkdir, mkdtemp, readFile, rename, rm, stat } from "node:fs/promises";
 import { join, relative } from "node:path";
 import { Fault } from "../../base/fault.ts";
@@ -35,8 +36,9 @@ export const overlayKind: DirectoryKind = {
 
   mounts(directory, trees) {
     if (trees.length === 0) return [{ type: "bind", source: upperOf(directory), options: ["rbind", "rw"] }];
+    forgetVolatile(directory);
     const own = [`upperdir=${upperOf(directory)}`, `workdir=${workOf(directory)}`];
-    return [overlay([lowerdir(trees), ...own, ...overlayFeatures])];
+    return [overlay([lowerdir(trees), ...own, ...overlayFeatures, "volatile"])];
   },
 
   view(trees, root) {
@@ -64,6 +66,15 @@ async function fill(
 /** What stands for an image's id; for one that the namespace hasn't, what stands for root. */
 function hostIdOf(id: number, { hostId, length }: IdRange): number {
   return id < length ? hostId + id : hostId;
+}
+
+/**
+ * Has the kernel mount it once more (`berth cp` out of a container of an earlier boot): it marks the work directory of a
+ * volatile overlay, and refuses it from then on, as after a power cut there may be less in the upper one than was written.
+ */
+function forgetVolatile(directory: string): void {
+  const mark = join(workOf(directory), "work", "incompat", "volatile");
+  if (existsSync(mark)) rmSync(mark, { recursive: true });
 }
 
 function overlay(options: readonly string[]): SnapshotMount {
