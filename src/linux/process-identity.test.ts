@@ -5,6 +5,7 @@ import { copyFileSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { it } from "node:test";
+import { killIfSame } from "./kill-if-there.ts";
 import { processIdentity } from "./process-identity.ts";
 
 it("reads who runs under a pid, whatever its name is", async () => {
@@ -26,4 +27,17 @@ it("reads who runs under a pid, whatever its name is", async () => {
   } finally {
     rmSync(base, { recursive: true });
   }
+});
+
+it("kills who was looked up, not who has the pid by now", async () => {
+  const child = spawn("sleep", ["100"], { stdio: "ignore" });
+  await once(child, "spawn");
+  const found = processIdentity(child.pid ?? 0);
+  assert.ok(found);
+  killIfSame({ pid: found.pid, startTicks: found.startTicks - 1 });
+  assert.deepEqual(processIdentity(found.pid), found);
+  const ended = once(child, "exit");
+  killIfSame(found);
+  assert.deepEqual(await ended, [null, "SIGKILL"]);
+  killIfSame(found); // nobody
 });

@@ -4,7 +4,7 @@ import { describeFault } from "../base/fault.ts";
 import type { ContainerId } from "../base/ids.ts";
 import type { Ms } from "../base/units.ts";
 import type { Paths } from "../config/paths.ts";
-import { killIfThere } from "../linux/kill-if-there.ts";
+import { killIfSame } from "../linux/kill-if-there.ts";
 import { errnoOf, systemFault } from "../linux/libc.ts";
 import { cgroupOfBundle } from "./bundle.ts";
 import type { ContainerExit, MonitoredContainer } from "./contract.ts";
@@ -26,7 +26,7 @@ export async function endLost(
   { host, paths }: LostParts,
 ): Promise<ContainerExit | undefined> {
   host.log.warn({ container: id }, "the container's monitor is gone; killing what it left");
-  if (alive(container.init)) killIfThere(container.init.pid);
+  killIfSame(container.init);
   const cgroup = cgroupOfBundle(paths.container(id).bundle);
   if (cgroup !== undefined) await host.cgroups.killAll(cgroup, AbortSignal.timeout(killDeadline));
   while (alive(container.init)) await sleep(1);

@@ -105,6 +105,33 @@ describe("berth doctor --leaks", privileged, () => {
     return planted.map(([what, where]) => [what, where]);
   }
 
+  test("what a shim left is found: itself, what held a container's pipes, their files", async () => {
+    const { state, socket } = daemon.workspace;
+    const before = (await leaks()).map(({ where }) => where);
+    const ofShim = async () => (await leaks()).filter(({ where }) => !before.includes(where));
+    const bundle = join(state, "containers", ghost);
+    const books = join(state, "runtime", "runc-shim", "k8s.io", ghost);
+    const shim = `-namespace k8s.io -address ${socket} -publish-binary /bin/berth -id ${ghost}`;
+    const started = await daemon.inside(
+      "sh",
+      "-ec",
+      `mkdir -p ${bundle} ${books} ${state}/shims/${ghost}; cd ${bundle}
+      sh -c 'while :; do sleep 1000; done' shim ${shim} >/dev/null 2>&1 & echo $!
+      sleep infinity >/dev/null 2>&1 & echo $!`,
+    );
+    const pids = started.stdout.trim().split("\n");
+    const found = await ofShim();
+    assert.deepEqual(
+      found.map(({ what, where }) => `${what} ${where}`).toSorted(),
+      [
+        ...pids.map((pid) => `process pid ${pid}`),
+        ...[bundle, books, join(state, "shims", ghost)].map((path) => `directory ${path}`),
+      ].toSorted(),
+    );
+    for (const { remedy } of found) assert.equal((await daemon.inside("sh", "-ec", remedy)).code, 0);
+    assert.deepEqual(await ofShim(), []);
+  });
+
   test("a container's layer, an unfinished ingest, an image's layer and a blob that nobody has are found", async () => {
     const { root } = daemon.workspace;
     const snapshots = join(root, "snapshots", "overlay");

@@ -2,6 +2,8 @@ import { readdir, readFile } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Fault } from "../../base/fault.ts";
 import type { PodSandboxId } from "../../base/ids.ts";
+import { killIfSame } from "../../linux/kill-if-there.ts";
+import { type ProcessStart, processIdentity } from "../../linux/process-identity.ts";
 
 const waitMs = 20;
 const rounds = 100;
@@ -18,26 +20,24 @@ export async function endLeftoverPlugins(id: PodSandboxId): Promise<void> {
     const left = await pluginsOf(id);
     if (left.length === 0) return;
     if (round === rounds)
-      throw new Fault("unavailable", `plugins at work on ${id} can't be killed: ${left.join(", ")}`);
-    for (const pid of left) {
-      try {
-        process.kill(pid, "SIGKILL");
-      } catch {
-        // Gone already.
-      }
-    }
+      throw new Fault(
+        "unavailable",
+        `plugins at work on ${id} can't be killed: ${left.map(({ pid }) => pid).join(", ")}`,
+      );
+    for (const plugin of left) killIfSame(plugin);
     await sleep(waitMs);
   }
 }
 
-async function pluginsOf(id: PodSandboxId): Promise<number[]> {
+async function pluginsOf(id: PodSandboxId): Promise<ProcessStart[]> {
   const pids = (await readdir("/proc")).filter((name) => /^\d+$/.test(name));
-  const found: number[] = [];
+  const found: ProcessStart[] = [];
   for (const pid of pids) {
     // latin1 keeps bytes apart, whatever a stranger's environment holds. Zombies have an empty one.
     const environment = await readFile(`/proc/${pid}/environ`, "latin1").catch(() => "");
-    if (environment.includes(`CNI_CONTAINERID=${id}\0`) && Number(pid) !== process.pid)
-      found.push(Number(pid));
+    if (!environment.includes(`CNI_CONTAINERID=${id}\0`) || Number(pid) === process.pid) continue;
+    const plugin = processIdentity(Number(pid));
+    if (plugin !== undefined) found.push(plugin);
   }
   return found;
 }

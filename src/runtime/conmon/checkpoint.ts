@@ -1,15 +1,15 @@
-import { mkdir, readdir } from "node:fs/promises";
+import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { throwIfEnded } from "../../base/deadline.ts";
 import { Fault } from "../../base/fault.ts";
 import type { ContainerId } from "../../base/ids.ts";
 import type { Ms } from "../../base/units.ts";
+import { processesBy } from "../../linux/process-args.ts";
 import type { CheckpointRequest } from "../contract.ts";
 import type { RuntimeHost } from "../host.ts";
 import { criuErrorsIn } from "./criu.ts";
 import type { Handler } from "./handlers.ts";
-import { argsOf } from "./monitors.ts";
 import { callRuntime, runtimeFault } from "./runtime-command.ts";
 
 /** What CRIU names its log in the work directory that a runtime gives it. */
@@ -48,9 +48,6 @@ export async function checkpointEnded(id: ContainerId, signal: AbortSignal): Pro
 }
 
 async function isDumped(id: ContainerId): Promise<boolean> {
-  const pids = (await readdir("/proc")).filter((name) => /^[0-9]+$/.test(name)).map(Number);
-  return pids.some((pid) => {
-    const args = argsOf(pid);
-    return args.includes("checkpoint") && args.at(-1) === id;
-  });
+  const dumping = await processesBy((args) => args.includes("checkpoint") && args.at(-1) === id);
+  return dumping.length > 0;
 }

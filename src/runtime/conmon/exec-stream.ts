@@ -33,9 +33,10 @@ export async function execStream(
     const files = starting.move();
     let state: "running" | "killed" | "over" = "running";
     const exited = streams.ended.then(async (exit) => {
-      // what a killed one started falls with it, and must not be let go
-      if (state === "running") await command.release();
+      const isKilled = state === "killed";
       state = "over"; // its pid may be another's from now on
+      // what a killed one started falls with it, and must not be let go
+      if (!isKilled) await command.release();
       files.dispose();
       return exitCodeOf(exit);
     });

@@ -67,7 +67,10 @@ async function endOf(exited: Promise<ChildExit>, ending: AbortSignal): Promise<C
   }
 }
 
-/** Kills `pid`, the runtime with its group or the command itself; the rest falls with the cgroup. @throws always */
+/**
+ * Kills `pid`, the runtime with its group or the command itself; the rest falls with the cgroup. Either is a child that is not
+ * reaped yet. @throws always
+ */
 function abandon(request: ExecRequest, pid: number, ending: AbortSignal): never {
   killIfThere(pid);
   try {

@@ -5,7 +5,9 @@ import type { Bytes } from "../../base/units.ts";
 import { killIfThere } from "../../linux/kill-if-there.ts";
 import type { LaunchedWithOutput } from "../../linux/launcher.ts";
 import { Pipe } from "../../linux/pipe.ts";
+import { processIdentity } from "../../linux/process-identity.ts";
 import { within } from "../enter-cgroup.ts";
+import { alive } from "../exits.ts";
 import type { RuntimeHost } from "../host.ts";
 import { wordsOf } from "./runtime-words.ts";
 
@@ -46,11 +48,13 @@ export async function reportOfMonitor(
     maxReport,
     signal,
   );
+  const starter = processIdentity(launched.pid);
   try {
     sync.close("write");
     return await waitOutside(reported(launched, sync, signal));
   } catch (error) {
-    killIfThere(-launched.pid); // before it forks it has its own process group; after, it is found by its id
+    // before it forks it has its own process group; after, it is found by its id, and this group may be another's
+    if (starter !== undefined && alive(starter)) killIfThere(-launched.pid);
     await launched.exited; // the pid file may name the fork already, and nobody would look for this one
     throwIfEnded(signal, "waiting for the OCI runtime");
     throw error;

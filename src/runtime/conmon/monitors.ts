@@ -1,14 +1,12 @@
 import { readFileSync } from "node:fs";
-import { readdir } from "node:fs/promises";
-import { setTimeout as sleep } from "node:timers/promises";
-import { throwIfEnded } from "../../base/deadline.ts";
 import type { ContainerId } from "../../base/ids.ts";
 import type { Ms } from "../../base/units.ts";
 import type { Paths } from "../../config/paths.ts";
-import { killIfThere } from "../../linux/kill-if-there.ts";
 import { reapOrphan } from "../../linux/orphans.ts";
-import { processIdentity } from "../../linux/process-identity.ts";
+import { argsOf, processesBy } from "../../linux/process-args.ts";
+import { type ProcessStart, processIdentity } from "../../linux/process-identity.ts";
 import type { CreateRequest } from "../contract.ts";
+import { endProcesses } from "../end-processes.ts";
 import type { Handler } from "./handlers.ts";
 
 /** How long a monitor whose container is gone may take to note the exit and end. */
@@ -50,17 +48,23 @@ export function runtimeLog(bundle: string): string {
   return `${bundle}/runtime.log`;
 }
 
+/** Whom a monitor is for, by its command line. */
+interface Monitored {
+  readonly id: string;
+  readonly logPath: string | undefined;
+}
+
 /**
  * The container that the process `pid` monitors, or whose output it keeps, for the daemon with these paths. Undefined: it is no
  * monitor of ours.
  */
-export function monitoredBy(
-  pid: number,
-  paths: Paths,
-): { id: string; logPath: string | undefined } | undefined {
-  const args = argsOf(pid);
-  const after = (option: string) => args[args.indexOf(option) + 1] ?? "";
+export function monitoredBy(pid: number, paths: Paths): Monitored | undefined {
+  return monitoredWith(argsOf(pid), paths);
+}
+
+function monitoredWith(args: readonly string[], paths: Paths): Monitored | undefined {
   if (!args.includes("--cuuid") || !args.includes("--exit-dir")) return undefined;
+  const after = (option: string) => args[args.indexOf(option) + 1] ?? "";
   const { keeper } = paths.container(after("--cid") as ContainerId);
   if (after("--exit-dir") !== paths.exits && after("--exit-dir") !== keeper) return undefined;
   const log = after("--log-path");
@@ -68,15 +72,6 @@ export function monitoredBy(
     id: after("--cid"),
     logPath: log.startsWith("k8s-file:") ? log.slice("k8s-file:".length) : undefined,
   };
-}
-
-/** The command line of a process; empty for one that has ended. */
-export function argsOf(pid: number): string[] {
-  try {
-    return readFileSync(`/proc/${pid}/cmdline`, "utf8").replace(/\0$/, "").split("\0");
-  } catch {
-    return [];
-  }
 }
 
 /** The pid in a file that conmon or a runtime wrote; undefined when there is none. */
@@ -97,62 +92,41 @@ export function recordedMonitor(id: ContainerId, paths: Paths): number | undefin
 
 /** Every monitor of ours on this host: pid and container id. */
 export async function allMonitors(paths: Paths): Promise<{ pid: number; id: string }[]> {
-  const found: { pid: number; id: string }[] = [];
-  for (const name of await readdir("/proc")) {
-    if (!/^[0-9]+$/.test(name)) continue;
-    const monitored = monitoredBy(Number(name), paths);
-    if (monitored !== undefined) found.push({ pid: Number(name), id: monitored.id });
-  }
-  return found;
+  const monitors = await processesBy((args) => monitoredWith(args, paths) !== undefined);
+  return monitors.flatMap(({ pid }) => {
+    const id = monitoredBy(pid, paths)?.id;
+    return id === undefined ? [] : [{ pid, id }];
+  });
 }
 
 /**
  * The container's monitors: by the pid file, or by their command lines where the daemon was killed before that was
  * written; a monitor that is just forking counts twice.
  */
-async function monitorsOf(id: ContainerId, paths: Paths): Promise<number[]> {
+async function monitorsOf(id: ContainerId, paths: Paths): Promise<ProcessStart[]> {
   const recorded = recordedMonitor(id, paths);
-  if (recorded !== undefined) return [recorded];
-  const pidFile = pidIn(paths.container(id).monitorPidFile);
-  if (pidFile !== undefined && processIdentity(pidFile) === undefined) {
-    reapOrphan(pidFile);
+  const pid = recorded ?? pidIn(paths.container(id).monitorPidFile);
+  const found = pid === undefined ? undefined : processIdentity(pid);
+  if (recorded !== undefined) return found === undefined ? [] : [found];
+  if (pid !== undefined && found === undefined) {
+    reapOrphan(pid);
     return [];
   }
-  return (await allMonitors(paths)).filter((monitor) => monitor.id === id).map(({ pid }) => pid);
+  return await processesBy((args) => monitoredWith(args, paths)?.id === id);
 }
 
 /** Every process that takes part in creating the container: its monitor, the runtime, what that forks. */
-async function creatorsOf(id: ContainerId, paths: Paths): Promise<number[]> {
+async function creatorsOf(id: ContainerId, paths: Paths): Promise<ProcessStart[]> {
   const { bundle } = paths.container(id);
-  const pids = (await readdir("/proc")).filter((name) => /^[0-9]+$/.test(name)).map(Number);
-  return pids.filter((pid) => {
-    const args = argsOf(pid);
-    return args.includes(bundle) && args[args.indexOf(bundle) - 1] === "--bundle";
-  });
+  return await processesBy((args) => args.includes(bundle) && args[args.indexOf(bundle) - 1] === "--bundle");
 }
 
 /** Kills the container's monitors at once, and the runtimes that they have running: what those make must not come later. */
 export async function killMonitors(id: ContainerId, paths: Paths, signal: AbortSignal): Promise<void> {
-  await endAll(() => creatorsOf(id, paths), id, 0, signal);
+  await endProcesses(() => creatorsOf(id, paths), `the monitor of container ${id}`, 0, signal);
 }
 
 /** Waits for the container's monitors to end, a moment and no longer; then kills them. */
 export async function settleMonitors(id: ContainerId, paths: Paths, signal: AbortSignal): Promise<void> {
-  await endAll(() => monitorsOf(id, paths), id, lingerMs, signal);
-}
-
-async function endAll(
-  find: () => Promise<number[]>,
-  id: ContainerId,
-  patience: Ms,
-  signal: AbortSignal,
-): Promise<void> {
-  const killAt = performance.now() + patience;
-  for (let wait = 1; ; wait = Math.min(wait * 2, 50)) {
-    const left = await find();
-    if (left.length === 0) return;
-    throwIfEnded(signal, `ending the monitor of container ${id}`);
-    if (performance.now() >= killAt) for (const pid of left) killIfThere(pid);
-    await sleep(wait);
-  }
+  await endProcesses(() => monitorsOf(id, paths), `the monitor of container ${id}`, lingerMs, signal);
 }

@@ -8,7 +8,7 @@ import type { Bytes, Ms } from "../../base/units.ts";
 import { cgroupOfBundle } from "../bundle.ts";
 import { killMonitors, settleMonitors } from "../conmon/monitors.ts";
 import { shimNamespace } from "./handler.ts";
-import { endKeeper } from "./keeper.ts";
+import { endKeeper, killHolders } from "./keeper.ts";
 import { readMarker } from "./marker.ts";
 import type { ShimParts } from "./parts.ts";
 import type { Shim } from "./shim.ts";
@@ -39,7 +39,10 @@ export async function deleteByShim(
   const { bundle, pidFile } = paths.container(id);
   const marker = readMarker(id, paths);
   // without its pid it is still being created, and what is made must not come after its removal
-  if (!existsSync(pidFile)) await killMonitors(id, paths, signal);
+  if (!existsSync(pidFile)) {
+    await killMonitors(id, paths, signal);
+    await killHolders(id, paths, signal);
+  }
   const cgroup = cgroupOfBundle(bundle);
   if (cgroup !== undefined) await host.cgroups.killAll(cgroup, signal);
   const shim = await shims.of(id, signal).catch(() => undefined);

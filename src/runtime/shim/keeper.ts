@@ -5,10 +5,13 @@ import { Fault } from "../../base/fault.ts";
 import type { ContainerId } from "../../base/ids.ts";
 import type { Ms } from "../../base/units.ts";
 import type { Paths } from "../../config/paths.ts";
-import { killIfThere } from "../../linux/kill-if-there.ts";
+import { killIfSame } from "../../linux/kill-if-there.ts";
+import { argsOf, processesBy } from "../../linux/process-args.ts";
+import { type ProcessStart, processIdentity } from "../../linux/process-identity.ts";
 import { reportOfMonitor } from "../conmon/launch-monitor.ts";
-import { argsOf, monitorEnvironment, pidIn } from "../conmon/monitors.ts";
+import { monitorEnvironment, pidIn } from "../conmon/monitors.ts";
 import type { CreateRequest } from "../contract.ts";
+import { endProcesses } from "../end-processes.ts";
 import type { RuntimeHost } from "../host.ts";
 
 /** How long a shim may take to pass on what a container wrote before it ended. */
@@ -71,15 +74,23 @@ export async function startKeeper(
 
 /** The container has ended: waits until its shim has passed on all that it wrote, then lets the keeper end. */
 export async function endKeeper(id: ContainerId, shimPid: number | undefined, paths: Paths): Promise<void> {
-  const pid = holderOf(id, paths);
-  if (pid === undefined) return;
+  const holder = holderOf(id, paths);
+  if (holder === undefined) return;
+  const { pid } = holder;
   const until = performance.now() + passOnMs;
   const pipes = [1, 2].map((fd) => pipeAt(`/proc/${pid}/fd/${fd}`));
   for (let wait = 1; shimPid !== undefined && holdsAny(shimPid, pipes); wait = Math.min(wait * 2, 20)) {
     if (performance.now() > until) break;
     await sleep(wait);
   }
-  killIfThere(pid);
+  killIfSame(holder);
+}
+
+/** Kills a holder that its keeper did not live to note: of what a start left that was broken off. */
+export async function killHolders(id: ContainerId, paths: Paths, signal: AbortSignal): Promise<void> {
+  const { bundle } = paths.container(id);
+  const find = () => processesBy((args, pid) => isHolder(args, pid, bundle));
+  await endProcesses(find, `what keeps the output of container ${id}`, 0, signal);
 }
 
 function holderFile(id: ContainerId, paths: Paths): string {
@@ -87,9 +98,25 @@ function holderFile(id: ContainerId, paths: Paths): string {
 }
 
 /** The process that holds the pipes, if it is still it. */
-function holderOf(id: ContainerId, paths: Paths): number | undefined {
+function holderOf(id: ContainerId, paths: Paths): ProcessStart | undefined {
   const pid = pidIn(holderFile(id, paths));
-  return pid !== undefined && argsOf(pid).join(" ") === "sleep infinity" ? pid : undefined;
+  const found = pid === undefined ? undefined : processIdentity(pid);
+  const isStill = found !== undefined && isHolder(argsOf(found.pid), found.pid, paths.container(id).bundle);
+  return isStill ? found : undefined;
+}
+
+/** Others sleep like that, too, but not in this bundle. */
+function isHolder(args: readonly string[], pid: number, bundle: string): boolean {
+  return args.join(" ") === "sleep infinity" && isSameDirectory(`/proc/${pid}/cwd`, bundle);
+}
+
+function isSameDirectory(one: string, other: string): boolean {
+  try {
+    const [a, b] = [statSync(one), statSync(other)];
+    return a.ino === b.ino && a.dev === b.dev;
+  } catch {
+    return false; // the process has ended, or the directory is gone
+  }
 }
 
 function holdsAny(pid: number, pipes: readonly (string | undefined)[]): boolean {
@@ -103,8 +130,7 @@ function holdsAny(pid: number, pipes: readonly (string | undefined)[]): boolean 
 /** "pipe:[12345]"; undefined for what is no pipe, or is closed. */
 function pipeAt(fd: string): string | undefined {
   try {
-    if (!statSync(fd).isFIFO()) return undefined;
-    return readlinkSync(fd);
+    return statSync(fd).isFIFO() ? readlinkSync(fd) : undefined;
   } catch {
     return undefined;
   }

@@ -9,13 +9,15 @@ import { type Records, unaccounted } from "./records.ts";
 /** Directories and files named by an id, in the state directory, that belong to nothing. */
 export function leakedDirectories(config: Config, records: Records): Leak[] {
   const paths = pathsOf(config);
-  const runtimeRoots = namesIn(join(config.state, "runtime")).map((handler) =>
-    join(config.state, "runtime", handler),
-  );
+  const runtimeRoots = namesIn(join(config.state, "runtime")).flatMap((handler) => {
+    const root = join(config.state, "runtime", handler);
+    return [root, join(root, "k8s.io")]; // runc's, under a shim
+  });
   const looks: readonly [string, Leak["what"], string][] = [
     [paths.pods, "directory", "files of a pod"],
     [paths.containers, "directory", "a bundle"],
     [paths.checkpoints, "directory", "files of a checkpoint"],
+    [paths.shims, "directory", "files of a pod's shim"],
     [paths.exits, "file", "an exit code"],
     [paths.keptNetns, "file", "where a network namespace was kept"],
     ...runtimeRoots.map((root): [string, Leak["what"], string] => [
