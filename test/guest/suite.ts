@@ -12,7 +12,7 @@ import { Guest, guestDefaults } from "./guest.ts";
 import { guestFlags, guestOptions, quoted } from "./options.ts";
 import { repository } from "./places.ts";
 import { Report } from "./report.ts";
-import { alsoInGuests, shortForm } from "./suites.ts";
+import { alsoInGuests, longest, shortForm } from "./suites.ts";
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -42,7 +42,7 @@ function filesToRun(): readonly string[] {
   if (positionals.length > 0) return positionals;
   if (values.short) return shortForm;
   const all = globSync("test/e2e/*.test.ts", { cwd: repository });
-  return [...new Set([...all.sort(), ...alsoInGuests])];
+  return [...new Set([...longest, ...all.sort(), ...alsoInGuests])];
 }
 
 /** Takes one file after the other. A guest that hangs or dies fails its file; another one goes on with the rest. */

@@ -5,6 +5,15 @@ export const alsoInGuests: readonly string[] = [
   "src/snapshot/zfs/zfs.test.ts",
 ];
 
+/** The longest suites, minutes each: begun first, so that no guest waits for another's last one. */
+export const longest: readonly string[] = [
+  "test/e2e/kills.test.ts",
+  "test/e2e/pod-life.test.ts",
+  "src/snapshot/devmapper/devmapper.test.ts",
+  "test/e2e/service.test.ts",
+  "test/e2e/image-interop.test.ts",
+];
+
 /**
  * What `make test`, and with it CI, runs in guests: what only a guest can show. Together at most five minutes on two cores,
  * the guests' start included; `make test-guest-short` says what each takes.
