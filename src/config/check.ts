@@ -35,6 +35,7 @@ export function checkConfig(config: Config, origins: Origins): string[] {
     }
   }
   checkStreaming(streaming, refuse);
+  checkSysctls(config.container.sysctls, refuse);
   for (const [key, path] of [
     ["policy.file", config.policy.file],
     ["policy.verifiers.directory", config.policy.verifiers.directory],
@@ -52,6 +53,8 @@ export function checkConfig(config: Config, origins: Origins): string[] {
     }
   }
   for (const [name, handler] of Object.entries(runtime.handlers)) {
+    if (handler.baseSpec !== "" && !isAbsolute(handler.baseSpec))
+      refuse(`runtime.handlers.${name}.baseSpec`, `must be an absolute path: ${handler.baseSpec}`);
     checkShim(handler, cgroup.driver, (key, why) => refuse(`runtime.handlers.${name}.${key}`, why));
   }
   const wanted = cgroup.driver === "systemd" ? /^[^/]+\.slice$/ : /^\/[^/]/;
@@ -60,6 +63,20 @@ export function checkConfig(config: Config, origins: Origins): string[] {
     refuse("cgroup.parent", `must be ${form}, with the driver ${cgroup.driver}: ${cgroup.parent}`);
   }
   return problems;
+}
+
+/** Those of the node would be set for every pod. */
+function checkSysctls(
+  sysctls: Config["container"]["sysctls"],
+  refuse: (key: string, why: string) => void,
+): void {
+  for (const name of Object.keys(sysctls)) {
+    if (!/^(net\.|kernel\.(shm|msg|sem)|fs\.mqueue\.)[\w./-]+$/.test(name) && name !== "kernel.sem")
+      refuse(
+        "container.sysctls",
+        `has "${name}", which is no setting of a namespace (net.*, kernel.shm*, kernel.msg*, kernel.sem, fs.mqueue.*)`,
+      );
+  }
 }
 
 function checkShim(

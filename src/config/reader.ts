@@ -2,6 +2,8 @@ import { isAbsolute, normalize } from "node:path";
 import { parseGlob } from "../base/glob.ts";
 import { hookStages } from "../base/hook.ts";
 import type { Bytes, Ms } from "../base/units.ts";
+import { parseDeviceText } from "./device-text.ts";
+import { parseMountText } from "./mount-text.ts";
 import type { HookSetting } from "./schema.ts";
 import { shimProgram } from "./shim-program.ts";
 
@@ -174,9 +176,27 @@ function tableWith<T>(
 }
 
 /** `NAME=value`. */
-const variable: Reader<string> = {
+export const variable: Reader<string> = {
   expected: 'a variable, as in "NAME=value"',
   read: (value) => (typeof value === "string" && /^[^=\0]+=[^\0]*$/.test(value) ? value : undefined),
+};
+
+/** As CRI-O's `additional_devices`. */
+export const device: Reader<string> = {
+  expected: 'a device, as in "/dev/fuse", "/dev/fuse:rw" or "/dev/sdc:/dev/xvdc:rwm"',
+  read: (value) => (typeof value === "string" && parseDeviceText(value) !== undefined ? value : undefined),
+};
+
+export const bindMount: Reader<string> = {
+  expected: 'a mount, as in "/srv/data:/data" or "/srv/data:/data:ro,nosuid"',
+  read: (value) => (typeof value === "string" && parseMountText(value) !== undefined ? value : undefined),
+};
+
+/** As CRI-O's `timezone`. */
+export const timezone: Reader<string> = {
+  expected: 'a time zone, as in "Europe/Berlin", or "Local"',
+  read: (value) =>
+    typeof value === "string" && /^([A-Za-z0-9_+-]+(\/[A-Za-z0-9_+-]+)*)?$/.test(value) ? value : undefined,
 };
 
 /** What an OCI runtime runs; its time-out is a duration here, and whole seconds there. */

@@ -140,6 +140,20 @@ export interface Config {
   container: {
     rlimits: { type: string; soft: number; hard: number }[];
     capabilities: string[];
+    /** Whether programs that may inherit capabilities get those of their container. */
+    inheritableCapabilities: boolean;
+    /** `NAME=value`, weaker than the image's and the pod's. */
+    env: string[];
+    /** As `parseMountText` takes them. */
+    mounts: string[];
+    /** Of the namespaces of pods, weaker than the pod's own. */
+    sysctls: Record<string, string>;
+    /** As `parseDeviceText` takes them: of every container. */
+    devices: string[];
+    /** Paths of the node's devices that pods may ask for by an annotation. */
+    allowedDevices: string[];
+    /** A zone of tzdata, or "Local", the node's; empty: the image's. */
+    timezone: string;
     pidsLimit: number;
     shmSize: Bytes;
     seccompProfile: string;
@@ -189,6 +203,12 @@ export interface RuntimeHandlerConfig {
   privilegedWithoutHostDevices: boolean;
   /** As image.snapshotter, for this handler's pods; empty: that one. */
   snapshotter: string;
+  /** An OCI configuration that the handler's containers begin with, an absolute path; empty: none. */
+  baseSpec: string;
+  /** What pods of this handler may ask of berth by annotations, by names of `podOrderNames`. */
+  allowedAnnotations: string[];
+  /** Whether containers with a cgroup namespace of their own may change what is in it. */
+  cgroupWritable: boolean;
   /** Of this handler's containers. */
   hooks: HookSetting[];
   /** Of a pod's annotations those that its containers' OCI configurations get, as patterns (`base/glob.ts`). */

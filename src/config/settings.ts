@@ -1,3 +1,4 @@
+import { allPodOrderNames } from "./pod-orders.ts";
 import * as read from "./reader.ts";
 import type { Config, RemoteSnapshotterConfig, RuntimeHandlerConfig } from "./schema.ts";
 
@@ -47,6 +48,9 @@ export const handlerSection = (name: string): Section<RuntimeHandlerConfig> =>
     args: setting(read.listOf(read.text), []),
     privilegedWithoutHostDevices: setting(read.flag, false),
     snapshotter: setting(read.text, ""),
+    baseSpec: setting(read.text, ""),
+    allowedAnnotations: setting(read.listOf(read.oneOf(...allPodOrderNames)), []),
+    cgroupWritable: setting(read.flag, false),
     hooks: setting(read.listOf(read.hook), []),
     podAnnotations: setting(read.listOf(read.glob), []),
     containerAnnotations: setting(read.listOf(read.glob), []),
@@ -174,6 +178,13 @@ export const settings = section<Config>({
       ...["CAP_MKNOD", "CAP_NET_BIND_SERVICE", "CAP_NET_RAW", "CAP_SETFCAP", "CAP_SETGID", "CAP_SETPCAP"],
       ...["CAP_SETUID", "CAP_SYS_CHROOT"],
     ]),
+    inheritableCapabilities: setting(read.flag, false),
+    env: setting(read.listOf(read.variable), []),
+    mounts: setting(read.listOf(read.bindMount), []),
+    sysctls: setting(read.tableOf(read.text), {}),
+    devices: setting(read.listOf(read.device), []),
+    allowedDevices: setting(read.listOf(read.absolutePath), []),
+    timezone: setting(read.timezone, ""),
     pidsLimit: setting(read.wholeNumber(0), 0),
     shmSize: setting(read.size, 64 * mebibyte),
     seccompProfile: setting(read.absolutePath, "/usr/share/containers/seccomp.json"),

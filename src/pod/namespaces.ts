@@ -50,6 +50,24 @@ function requirePodSysctls(config: PodSandboxConfig, kinds: readonly NamespaceKi
   }
 }
 
+/** Those of the settings whose namespaces the pod has for itself. */
+function usualSysctls(
+  sysctls: Readonly<Record<string, string>>,
+  kinds: readonly NamespaceKind[],
+): Record<string, string> {
+  const entries = Object.entries(dotted(sysctls)).filter(([name]) => {
+    const kind = sysctlNamespace(name);
+    return kind !== undefined && kinds.includes(kind);
+  });
+  return Object.fromEntries(entries);
+}
+
+function dotted(sysctls: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(sysctls).map(([name, value]) => [name.replaceAll("/", "."), value]),
+  );
+}
+
 export async function pinPodNamespaces(record: PodSandboxRecord, { host }: PodAttempt): Promise<void> {
   const kinds = podNamespaceKinds(record.config);
   requirePodSysctls(record.config, kinds);
@@ -60,9 +78,7 @@ export async function pinPodNamespaces(record: PodSandboxRecord, { host }: PodAt
   ]);
   const users = record.config.security.namespaces.user;
   if (kinds.length === 0 && users === undefined) return;
-  const sysctls = Object.fromEntries(
-    Object.entries(record.config.sysctls).map(([name, value]) => [name.replaceAll("/", "."), value]),
-  );
+  const sysctls = { ...usualSysctls(host.config.container.sysctls, kinds), ...dotted(record.config.sysctls) };
   await host.namespaces.pin({
     directory,
     kinds,

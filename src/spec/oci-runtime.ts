@@ -128,6 +128,7 @@ export interface OciResources {
   memory?: OciMemory;
   cpu?: OciCpu;
   pids?: { limit: number };
+  blockIO?: OciBlockIo;
   hugepageLimits?: { pageSize: string; limit: Bytes }[];
   /** cgroup v2 file names to values. */
   unified?: Record<string, string>;
@@ -151,6 +152,22 @@ export interface OciMemory {
   swap?: Bytes;
   swappiness?: number;
   disableOOMKiller?: boolean;
+}
+
+/** config-linux, Block IO: weights from 10 to 1000, rates a second. */
+export interface OciBlockIo {
+  weight?: number;
+  weightDevice?: { major: number; minor: number; weight: number }[];
+  throttleReadBpsDevice?: OciThrottle[];
+  throttleWriteBpsDevice?: OciThrottle[];
+  throttleReadIOPSDevice?: OciThrottle[];
+  throttleWriteIOPSDevice?: OciThrottle[];
+}
+
+interface OciThrottle {
+  major: number;
+  minor: number;
+  rate: number;
 }
 
 /** config-linux, CPU. */

@@ -11,6 +11,7 @@ const runtimeOrders = [
   "org.systemd.property.",
   "org.criu.config",
   "run.oci.",
+  "module.wasm.image/",
   "krun.",
   "io.katacontainers.",
   "dev.gvisor.",

@@ -46,13 +46,10 @@ test("the environment: defaults, the image's, the config's, each over the one be
       { key: "C", value: "" },
     ],
   };
-  assert.deepEqual(processEnv(config, ["PATH=/bin", "A=1=2", "B=image", "TERM", "=odd"], "host"), [
-    "PATH=/bin",
-    "HOSTNAME=host",
-    "A=1=2",
-    "B=config",
-    "C=",
-  ]);
+  assert.deepEqual(
+    processEnv(config, ["PATH=/bin", "A=1=2", "B=image", "TERM", "=odd"], { hostname: "host", weakest: [] }),
+    ["PATH=/bin", "HOSTNAME=host", "A=1=2", "B=config", "C="],
+  );
 });
 
 test("a variable whose name can't be one is refused, by its place", () => {
@@ -62,7 +59,7 @@ test("a variable whose name can't be one is refused, by its place", () => {
       { key, value: "x" },
     ];
     assert.throws(
-      () => processEnv({ envs, tty: false }, [], "host"),
+      () => processEnv({ envs, tty: false }, [], { hostname: "host", weakest: [] }),
       (error) => isFault(error, "invalid") && error.message.includes("config.envs[1]"),
     );
   }

@@ -165,7 +165,11 @@ test("devices, and the rules for their use", () => {
   const device = { hostPath: "/dev/null", containerPath: "/dev/mine", permissions: "r" };
   const config = { ...exampleConfig, devices: [device] };
   const mine = { ...nullDevice, path: "/dev/mine" };
-  const found = { ...exampleInput.found, devices: [[mine]], hostDevices: [nullDevice] };
+  const found = {
+    ...exampleInput.found,
+    devices: [{ requested: { ...device, field: "config.devices[0]" }, nodes: [mine] }],
+    hostDevices: [nullDevice],
+  };
   const plain = build({ config, found });
   assert.deepEqual(plain.linux.devices, [mine]);
   assert.deepEqual(plain.linux.resources?.devices, [
@@ -182,9 +186,9 @@ test("devices, and the rules for their use", () => {
   };
   assert.deepEqual(build({ config: privileged, found, pod: privilegedPod, settings }).linux.devices, [mine]);
   for (const permissions of ["", "rx", "rwmr"]) {
-    const bad = { ...exampleConfig, devices: [{ ...device, permissions }] };
+    const requested = { ...device, permissions, field: "config.devices[0]" };
     assert.throws(
-      () => build({ config: bad, found }),
+      () => build({ config, found: { ...found, devices: [{ requested, nodes: [mine] }] } }),
       (error) => isFault(error, "invalid"),
     );
   }

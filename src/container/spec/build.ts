@@ -3,6 +3,7 @@ import { ociMappings } from "../../spec/oci-mappings.ts";
 import { type OciConfig, type OciLinux, type OciProcess, oldestOciVersion } from "../../spec/oci-runtime.ts";
 import { ociAnnotations } from "./annotations.ts";
 import { processArgs } from "./args.ts";
+import { overBase } from "./base.ts";
 import { processCapabilities } from "./capabilities.ts";
 import { withCdi } from "./cdi-edits.ts";
 import { ociCgroupsPath } from "./cgroups-path.ts";
@@ -16,7 +17,8 @@ import { requireMappedUser } from "./mapped-ids.ts";
 import { type ContainerMounts, containerMounts } from "./mounts.ts";
 import { ociNamespaces } from "./namespaces.ts";
 import { oomScoreAdj } from "./oom-score.ts";
-import { newOciResources } from "./resources.ts";
+import { type PodOrders, podOrders } from "./pod-orders.ts";
+import { newOciResources, withUnified } from "./resources.ts";
 import { processRlimits } from "./rlimits.ts";
 import { ociSeccomp } from "./seccomp.ts";
 import { containerLabels, type SelinuxLabels } from "./selinux.ts";
@@ -38,35 +40,58 @@ export function buildOciConfig(input: OciConfigInput): OciConfig {
   }
   requireMappedUser(input.found.user, pod.config.security.namespaces.user);
   const labels = containerLabels(input);
-  const process = ociProcess(input, labels);
-  const mounts = containerMounts(input);
+  const orders = podOrders(input);
+  const process = ociProcess(input, labels, orders);
+  const mounts = containerMounts(input, orders);
   const own = {
     process,
     root: { path: input.rootfs, ...(security.readonlyRootfs ? { readonly: true } : {}) },
     mounts: mounts.mounts,
     annotations: ociAnnotations(input),
-    linux: ociLinux(input, process.capabilities?.bounding ?? [], mounts.rootfsPropagation, labels),
+    linux: ociLinux(input, {
+      capabilities: process.capabilities?.bounding ?? [],
+      rootfsPropagation: mounts.rootfsPropagation,
+      labels,
+      unified: orders.unified,
+    }),
   };
-  const parts = withHooks(withCdi(own, input.found.cdi, input.runtime), input.found.hooks);
+  const use = { leavesSeccomp: security.seccomp === undefined && !security.privileged };
+  const parts = withHooks(
+    withCdi(overBase(own, input.found.base, use), input.found.cdi, input.runtime),
+    input.found.hooks,
+  );
   return { ociVersion: oldestOciVersion(parts), ...parts };
 }
 
-function ociProcess(input: OciConfigInput, labels: SelinuxLabels | undefined): OciProcess {
+function ociProcess(
+  input: OciConfigInput,
+  labels: SelinuxLabels | undefined,
+  { umask }: PodOrders,
+): OciProcess {
   const { config, pod, image, settings, host, found } = input;
   const { security } = config;
   return {
     ...(config.tty ? { terminal: true } : {}),
-    user: { uid: found.user.uid, gid: found.user.gid, additionalGids: [...found.user.supplementalGroups] },
+    user: {
+      uid: found.user.uid,
+      gid: found.user.gid,
+      additionalGids: [...found.user.supplementalGroups],
+      ...(umask === undefined ? {} : { umask }),
+    },
     args: processArgs(config, image.defaults),
-    env: processEnv(config, image.defaults.Env, pod.hostname),
+    env: processEnv(config, image.defaults.Env, {
+      hostname: pod.hostname,
+      weakest: [...(found.base?.process?.env ?? []), ...settings.container.env],
+    }),
     cwd: processCwd(config.workingDir, image.defaults.WorkingDir),
     capabilities: processCapabilities({
       wanted: security.capabilities,
       privileged: security.privileged,
-      defaults: settings.container.capabilities,
+      defaults: found.base?.process?.capabilities?.bounding ?? settings.container.capabilities,
+      inheritable: settings.container.inheritableCapabilities,
       held: host.capabilities,
     }),
-    rlimits: processRlimits(settings.container.rlimits, host),
+    rlimits: processRlimits(settings.container.rlimits, found.base?.process?.rlimits ?? [], host),
     noNewPrivileges: security.noNewPrivs,
     ...(found.apparmorProfile === undefined ? {} : { apparmorProfile: found.apparmorProfile }),
     oomScoreAdj: oomScoreAdj(config.resources.oomScoreAdj, host),
@@ -74,15 +99,22 @@ function ociProcess(input: OciConfigInput, labels: SelinuxLabels | undefined): O
   };
 }
 
+/** What of the other sections the section for Linux takes. */
+interface LinuxParts {
+  readonly capabilities: readonly string[];
+  readonly rootfsPropagation: ContainerMounts["rootfsPropagation"];
+  readonly labels: SelinuxLabels | undefined;
+  readonly unified: PodOrders["unified"];
+}
+
 function ociLinux(
   input: OciConfigInput,
-  capabilities: readonly string[],
-  rootfsPropagation: ContainerMounts["rootfsPropagation"],
-  labels: SelinuxLabels | undefined,
+  { capabilities, rootfsPropagation, labels, unified }: LinuxParts,
 ): OciLinux {
   const { config, pod, settings, host, found } = input;
   const { security } = config;
-  const sysctl = containerSysctls(pod.config.sysctls, security.namespaces);
+  const sysctls = { ...settings.container.sysctls, ...pod.config.sysctls };
+  const sysctl = containerSysctls(sysctls, security.namespaces);
   const { devices, rules } = containerDevices(input);
   const hidden = hiddenPaths(security);
   const { pidsLimit } = settings.container;
@@ -92,7 +124,7 @@ function ociLinux(
     ...(Object.keys(sysctl).length === 0 ? {} : { sysctl }),
     resources: {
       devices: rules,
-      ...newOciResources(config.resources, host),
+      ...newOciResources(withUnified(config.resources, unified), host),
       ...(pidsLimit > 0 ? { pids: { limit: pidsLimit } } : {}),
     },
     cgroupsPath: ociCgroupsPath(settings.cgroups, pod.cgroup, input.id),

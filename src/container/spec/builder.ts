@@ -7,6 +7,7 @@ import type { CdiDirectories } from "../../spec/cdi/directories.ts";
 import type { HookDirectories, HookFile } from "../../spec/hooks/directories.ts";
 import { findApparmorProfile } from "./apparmor-lookup.ts";
 import { processArgs } from "./args.ts";
+import { findBase } from "./base-lookup.ts";
 import { buildOciConfig } from "./build.ts";
 import { findCdi } from "./cdi-lookup.ts";
 import type { SpecBuilder, SpecRequest } from "./contract.ts";
@@ -16,8 +17,10 @@ import { findHooks } from "./hook-lookup.ts";
 import type { FoundFacts, HostFacts, RuntimeFeatures, SpecSettings } from "./input.ts";
 import { requireMappableMounts } from "./mapped-ids.ts";
 import { findMounts } from "./mount-lookup.ts";
+import { findNodeMounts } from "./node-mounts.ts";
 import { oomScoreAdj } from "./oom-score.ts";
 import { relabelVolumes } from "./relabel.ts";
+import { requestedDevices } from "./requested-devices.ts";
 import { ociResources } from "./resources.ts";
 import { findSeccomp } from "./seccomp-lookup.ts";
 import { containerLabels } from "./selinux.ts";
@@ -99,21 +102,24 @@ async function lookUp(
   const { security } = config;
   const { privileged } = security;
   const allDevices = privileged && !settings.handler.privilegedWithoutHostDevices;
-  const [user, mounts, devices, hostDevices, cdi, hookFiles, seccomp, apparmorProfile] = await Promise.all([
-    findUser(rootfs, security, image.config.User),
-    findMounts(config, imageVolumes, runtime),
-    findDevices(config),
-    allDevices ? findHostDevices() : [],
-    findCdi(config, parts.cdi),
-    parts.hooks.read(),
-    findSeccomp({
-      wanted: security.seccomp,
-      privileged,
-      host: parts.host,
-      defaultProfile: parts.config.container.seccompProfile,
-    }),
-    findApparmorProfile(security.apparmor, privileged, parts.apparmor),
-  ]);
+  const [user, mounts, devices, hostDevices, nodeMounts, base, cdi, hookFiles, seccomp, apparmorProfile] =
+    await Promise.all([
+      findUser(rootfs, security, image.config.User),
+      findMounts(config, imageVolumes, runtime),
+      findDevices(requestedDevices({ config, pod, settings })),
+      allDevices ? findHostDevices() : [],
+      findNodeMounts(settings.container),
+      findBase(settings.handler.baseSpec),
+      findCdi(config, parts.cdi),
+      parts.hooks.read(),
+      findSeccomp({
+        wanted: security.seccomp,
+        privileged,
+        host: parts.host,
+        defaultProfile: parts.config.container.seccompProfile,
+      }),
+      findApparmorProfile(security.apparmor, privileged, parts.apparmor),
+    ]);
   const { pid, targetId } = security.namespaces;
   return {
     user,
@@ -121,6 +127,8 @@ async function lookUp(
     declaredVolumes,
     devices,
     hostDevices,
+    nodeMounts,
+    ...(base === undefined ? {} : { base }),
     cdi,
     hooks: await findContainerHooks({ record, pod, image }, hookFiles.hooks, settings),
     ...(seccomp === undefined ? {} : { seccomp }),

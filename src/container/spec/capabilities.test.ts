@@ -12,6 +12,7 @@ const sets = (wanted: Partial<Capabilities>, changes: Partial<CapabilityRequest>
     wanted: { ...none, ...wanted },
     privileged: false,
     defaults: ["CAP_CHOWN", "CAP_KILL"],
+    inheritable: false,
     held,
     ...changes,
   });

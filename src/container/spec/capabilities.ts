@@ -53,6 +53,8 @@ export interface CapabilityRequest {
   readonly privileged: boolean;
   /** What containers have by default. */
   readonly defaults: readonly string[];
+  /** Whether programs that may inherit capabilities (file capabilities) inherit all of them. */
+  readonly inheritable: boolean;
   /** What the kernel knows and the daemon can hand on. */
   readonly held: readonly string[];
 }
@@ -62,7 +64,8 @@ export interface CapabilityRequest {
  * drop CHOWN" leaves all but CHOWN. What the daemon doesn't hold itself is left out, as the runtime spec asks.
  *
  * A process of another user than root keeps none of these over its exec but the ambient ones; they bound what setuid
- * programs and file capabilities can give it. The inheritable set is empty but for the ambient ones.
+ * programs and file capabilities can give it. The inheritable set is empty but for the ambient ones, unless
+ * `inheritable`.
  *
  * @throws {Fault} invalid naming what is no capability
  */
@@ -70,6 +73,7 @@ export function processCapabilities({
   wanted,
   privileged,
   defaults,
+  inheritable,
   held,
 }: CapabilityRequest): OciCapabilities {
   const field = "config.linux.securityContext.capabilities";
@@ -92,7 +96,7 @@ export function processCapabilities({
     bounding,
     effective: bounding,
     permitted: bounding,
-    inheritable: inOrder(ambient),
+    inheritable: inheritable ? bounding : inOrder(ambient),
     ambient: inOrder(ambient),
   };
 }

@@ -2,8 +2,9 @@ import type { BigIntStats } from "node:fs";
 import { lstat, readdir, realpath, stat } from "node:fs/promises";
 import { posix } from "node:path";
 import { during, Fault } from "../../base/fault.ts";
-import type { ContainerConfig } from "../../spec/cri/container-config.ts";
 import type { OciDevice } from "../../spec/oci-runtime.ts";
+import type { FoundDevice, RequestedDevice } from "./input.ts";
+import { destinationOf } from "./requested-devices.ts";
 
 /** Directories of /dev that hold no devices of the node, or are other mounts of the container. */
 const passedOver = new Set(["pts", "shm", "fd", "mqueue", ".lxc", ".lxd-mounts", ".udev"]);
@@ -11,29 +12,30 @@ const passedOver = new Set(["pts", "shm", "fd", "mqueue", ".lxc", ".lxd-mounts",
 const maxDepth = 8;
 
 /**
- * The device nodes that each device of the config stands for: one, or all of a directory.
+ * The device nodes that each requested device stands for: one, or all of a directory.
  *
  * @throws {Fault} invalid naming the device that is not there or is none
  */
-export async function findDevices(config: Pick<ContainerConfig, "devices">): Promise<OciDevice[][]> {
-  return Promise.all(
-    config.devices.map(async ({ hostPath, containerPath }, index) => {
-      const field = `config.devices[${index}].hostPath`;
-      if (!posix.isAbsolute(hostPath))
-        throw new Fault("invalid", `${field} "${hostPath}" is not an absolute path`);
-      const at = posix.resolve("/", containerPath === "" ? hostPath : containerPath);
-      try {
-        const path = await realpath(hostPath);
-        const stats = await stat(path, { bigint: true });
-        if (stats.isDirectory()) return await devicesBelow(path, at, 0);
-        const device = ociDevice(stats, at);
-        if (device !== undefined) return [device];
-      } catch (error) {
-        throw new Fault("invalid", `${field}: ${hostPath} can't be looked up`, { cause: error });
-      }
-      throw new Fault("invalid", `${field}: ${hostPath} is neither a device nor a directory of devices`);
-    }),
-  );
+export async function findDevices(requested: readonly RequestedDevice[]): Promise<FoundDevice[]> {
+  return Promise.all(requested.map(async (each) => ({ requested: each, nodes: await findNodes(each) })));
+}
+
+async function findNodes(requested: RequestedDevice): Promise<OciDevice[]> {
+  const { hostPath } = requested;
+  const field = `${requested.field}.hostPath`;
+  if (!posix.isAbsolute(hostPath))
+    throw new Fault("invalid", `${field} "${hostPath}" is not an absolute path`);
+  const at = destinationOf(requested);
+  try {
+    const path = await realpath(hostPath);
+    const stats = await stat(path, { bigint: true });
+    if (stats.isDirectory()) return await devicesBelow(path, at, 0);
+    const device = ociDevice(stats, at);
+    if (device !== undefined) return [device];
+  } catch (error) {
+    throw new Fault("invalid", `${field}: ${hostPath} can't be looked up`, { cause: error });
+  }
+  throw new Fault("invalid", `${field}: ${hostPath} is neither a device nor a directory of devices`);
 }
 
 /** Every device of the node, as privileged containers get them. */

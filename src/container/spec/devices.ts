@@ -10,7 +10,7 @@ export interface ContainerDevices {
 }
 
 /**
- * The devices of the config, each with the access it was given; for privileged containers all of the node's, with all
+ * The devices that are asked for, each with the access it was given; for privileged containers all of the node's, with all
  * access. The OCI runtime adds those that every container has (null, zero, full, random, urandom, tty, console, ptmx).
  *
  * @throws {Fault} invalid for permissions other than `r`, `w`, `m`
@@ -23,14 +23,12 @@ export function containerDevices(
   const devices = new Map<string, OciDevice>();
   if (all) for (const device of found.hostDevices) devices.set(device.path, device);
   const rules: OciDeviceRule[] = [all ? { allow: true, access: "rwm" } : { allow: false, access: "rwm" }];
-  for (const [index, { permissions }] of config.devices.entries()) {
+  for (const { requested, nodes } of found.devices) {
+    const { permissions, field } = requested;
     if (!/^[rwm]{1,3}$/.test(permissions)) {
-      throw new Fault(
-        "invalid",
-        `config.devices[${index}].permissions "${permissions}" is not made of r, w and m`,
-      );
+      throw new Fault("invalid", `${field}.permissions "${permissions}" is not made of r, w and m`);
     }
-    for (const device of found.devices[index] ?? []) {
+    for (const device of nodes) {
       devices.set(device.path, device);
       const { type, major, minor } = device;
       if (!all && type !== "p") rules.push({ allow: true, type, major, minor, access: permissions });

@@ -4,19 +4,21 @@ import type { ContainerConfig } from "../../spec/cri/container-config.ts";
 const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /**
- * The environment, as `KEY=value`: PATH, TERM (with a terminal) and HOSTNAME by default, then the image's, then the
- * config's; a later value replaces an earlier one in its place. An entry of the image without `=` takes a key away.
+ * The environment, as `KEY=value`: PATH, TERM (with a terminal) and HOSTNAME by default, then the settings' (`weakest`), the
+ * image's, and the config's; a later value replaces an earlier one in its place. An entry of the image without `=` takes a key away.
  *
  * @throws {Fault} invalid naming the entry of the config that can't be in an environment
  */
 export function processEnv(
   config: Pick<ContainerConfig, "envs" | "tty">,
   imageEnv: readonly string[],
-  hostname: string,
+  { hostname, weakest }: { readonly hostname: string; readonly weakest: readonly string[] },
 ): string[] {
   const env = new Map<string, string>([["PATH", defaultPath]]);
   if (config.tty) env.set("TERM", "xterm");
   env.set("HOSTNAME", hostname);
+  for (const entry of weakest)
+    env.set(entry.slice(0, entry.indexOf("=")), entry.slice(entry.indexOf("=") + 1));
   for (const entry of imageEnv) {
     const equals = entry.indexOf("=");
     if (equals > 0) env.set(entry.slice(0, equals), entry.slice(equals + 1));

@@ -1,5 +1,5 @@
 import { access, constants } from "node:fs/promises";
-import { during, Fault } from "../../base/fault.ts";
+import { Fault } from "../../base/fault.ts";
 import type { HookProgram } from "../../base/hook.ts";
 import type { HookSetting } from "../../config/schema.ts";
 import type { HookFile } from "../../spec/hooks/directories.ts";
@@ -17,14 +17,14 @@ export interface NodeHooks {
 /**
  * What is run at the moments of a container's life: what the settings say, then the files that fit the container.
  *
- * @throws {Fault} wrongState for a program that isn't there; exhausted for a file's expression that takes too long
+ * @throws {Fault} wrongState for a program that isn't there
  */
 export async function findHooks(node: NodeHooks, subject: HookSubject): Promise<StagedHook[]> {
   const ofSettings = node.settings.flatMap(({ key, hooks }) =>
     hooks.map(({ stages, ...program }, index) => ({ from: `the setting ${key}[${index}]`, stages, program })),
   );
   const ofFiles = node.files.flatMap(({ path, definition: { when, stages, hook: program } }) =>
-    fits(when, subject, path) ? [{ from: `${path}: hook`, stages, program }] : [],
+    isHooked(when, subject) ? [{ from: `${path}: hook`, stages, program }] : [],
   );
   const found = [...ofSettings, ...ofFiles];
   for (const { from, stages, program } of found) {
@@ -32,14 +32,6 @@ export async function findHooks(node: NodeHooks, subject: HookSubject): Promise<
     if (stages.some((stage) => stage !== "startContainer")) await requireProgram(program, from);
   }
   return found.flatMap(({ stages, program }) => stages.map((stage) => ({ stage, program })));
-}
-
-function fits(when: Parameters<typeof isHooked>[0], subject: HookSubject, path: string): boolean {
-  try {
-    return isHooked(when, subject);
-  } catch (error) {
-    throw during(`${path}: when`, error);
-  }
 }
 
 /** The runtimes' own words name neither the program nor who wanted it. */

@@ -1,11 +1,12 @@
 import type { ContainerId, PodSandboxId } from "../../base/ids.ts";
 import type { CgroupNaming } from "../../config/cgroup-naming.ts";
 import type { Config, RuntimeHandlerConfig } from "../../config/schema.ts";
+import type { BaseSpec } from "../../spec/base-spec.ts";
 import type { CdiEdits } from "../../spec/cdi/format.ts";
-import type { ContainerConfig } from "../../spec/cri/container-config.ts";
+import type { ContainerConfig, Device } from "../../spec/cri/container-config.ts";
 import type { PodSandboxConfig } from "../../spec/cri/pod-sandbox-config.ts";
 import type { ContainerDefaults } from "../../spec/oci-image.ts";
-import type { OciDevice } from "../../spec/oci-runtime.ts";
+import type { OciDevice, OciMount } from "../../spec/oci-runtime.ts";
 import type { ContainerUser } from "../state.ts";
 import type { NodeHooks } from "./hook-lookup.ts";
 import type { StagedHook } from "./hooks.ts";
@@ -63,7 +64,19 @@ interface PodFiles {
 
 /** The daemon's settings that matter here. */
 export interface SpecSettings {
-  readonly container: Pick<Config["container"], "rlimits" | "capabilities" | "pidsLimit">;
+  readonly container: Pick<
+    Config["container"],
+    | "rlimits"
+    | "capabilities"
+    | "inheritableCapabilities"
+    | "pidsLimit"
+    | "env"
+    | "mounts"
+    | "sysctls"
+    | "devices"
+    | "allowedDevices"
+    | "timezone"
+  >;
   readonly cgroups: CgroupNaming;
   readonly handler: HandlerSettings;
   readonly hooks: NodeHooks["settings"];
@@ -71,7 +84,15 @@ export interface SpecSettings {
 
 /** Those of the pod's runtime handler. */
 export type HandlerSettings = Readonly<
-  Pick<RuntimeHandlerConfig, "privilegedWithoutHostDevices" | "podAnnotations" | "containerAnnotations">
+  Pick<
+    RuntimeHandlerConfig,
+    | "privilegedWithoutHostDevices"
+    | "baseSpec"
+    | "allowedAnnotations"
+    | "cgroupWritable"
+    | "podAnnotations"
+    | "containerAnnotations"
+  >
 >;
 
 /** What the runtime handler of the pod can do. */
@@ -119,11 +140,14 @@ export interface FoundFacts {
   readonly mounts: readonly FoundMount[];
   /** Of volumes that the image declares: what is bound there, by their path in the container. */
   readonly declaredVolumes: ReadonlyMap<string, string>;
-  /** For each device of the config the device nodes it stands for, with their paths in the container. */
-  readonly devices: readonly (readonly OciDevice[])[];
+  readonly devices: readonly FoundDevice[];
   /** Every device of the node; empty for containers that don't get them. */
   readonly hostDevices: readonly OciDevice[];
   readonly cdi: FoundCdi;
+  /** What the handler's containers begin with. */
+  readonly base?: BaseSpec;
+  /** That the settings give every container. */
+  readonly nodeMounts: readonly OciMount[];
   /** In the order in which they are run. */
   readonly hooks: readonly StagedHook[];
   /** The profile that was asked for; absent: unconfined. */
@@ -132,6 +156,18 @@ export interface FoundFacts {
   readonly apparmorProfile?: string;
   /** The PID namespace of the container that `pid: "target"` names. */
   readonly targetPidNamespace?: string;
+}
+
+/** A device, or a directory of devices, for a container. */
+export interface RequestedDevice extends Device {
+  /** Who asks for it: a field of the config, a setting, an annotation. */
+  readonly field: string;
+}
+
+/** A device that is asked for, and the device nodes it stands for, with their paths in the container. */
+export interface FoundDevice {
+  readonly requested: RequestedDevice;
+  readonly nodes: readonly OciDevice[];
 }
 
 /** What a container's CDI devices change of its configuration. */

@@ -1,4 +1,3 @@
-import { isFoundIn } from "../../base/guarded-regexp.ts";
 import type { HookCondition } from "../../spec/hooks/format.ts";
 
 /** What of a container a hook's conditions are about. */
@@ -13,8 +12,6 @@ export interface HookSubject {
 
 /**
  * Whether a hook is to run for the container (oci-hooks(5)).
- *
- * @throws {Fault} exhausted for an expression that takes too long
  */
 export function isHooked(when: HookCondition, subject: HookSubject): boolean {
   const conditions = conditionsOf(when, subject);
@@ -33,8 +30,8 @@ function conditionsOf(
     ...annotations.map(
       ({ key, value }) =>
         () =>
-          entries.some((entry) => isFoundIn(key, entry[0]) && isFoundIn(value, entry[1])),
+          entries.some((entry) => key.test(entry[0]) && value.test(entry[1])),
     ),
-    ...(commands.length === 0 ? [] : [() => commands.some((command) => isFoundIn(command, subject.command))]),
+    ...(commands.length === 0 ? [] : [() => commands.some((command) => command.test(subject.command))]),
   ];
 }

@@ -16,16 +16,19 @@ interface Case {
 
 function build({ mounts = [], propagation = "private", security, host, runtime }: Case) {
   const asked = mounts.map((mount) => ({ ...exampleMount, ...mount }));
-  return containerMounts({
-    ...exampleInput,
-    config: { ...exampleInput.config, mounts: asked, security: { ...exampleSecurity, ...security } },
-    host: { ...exampleInput.host, ...host },
-    runtime: { ...exampleInput.runtime, ...runtime },
-    found: {
-      ...exampleInput.found,
-      mounts: asked.map(({ hostPath }) => ({ source: hostPath, propagation, mountPoint: "/mnt" })),
+  return containerMounts(
+    {
+      ...exampleInput,
+      config: { ...exampleInput.config, mounts: asked, security: { ...exampleSecurity, ...security } },
+      host: { ...exampleInput.host, ...host },
+      runtime: { ...exampleInput.runtime, ...runtime },
+      found: {
+        ...exampleInput.found,
+        mounts: asked.map(({ hostPath }) => ({ source: hostPath, propagation, mountPoint: "/mnt" })),
+      },
     },
-  });
+    {},
+  );
 }
 
 const destinations = (input: Case) => build(input).mounts.map((mount) => mount.destination);

@@ -1,9 +1,11 @@
+import { posix } from "node:path";
 import type { OciMount } from "../../spec/oci-runtime.ts";
 import { containerDestination, criMount } from "./cri-mount.ts";
 import type { OciConfigInput, PodFacts } from "./input.ts";
+import type { PodOrders } from "./pod-orders.ts";
 import { renamedDevices } from "./renamed-devices.ts";
 
-type MountsInput = Pick<OciConfigInput, "config" | "pod" | "host" | "runtime" | "found">;
+type MountsInput = Pick<OciConfigInput, "config" | "pod" | "settings" | "host" | "runtime" | "found">;
 
 /** The container's mounts in the order in which they are made, and what the root mount must spread. */
 export interface ContainerMounts {
@@ -18,13 +20,16 @@ export interface ContainerMounts {
  *
  * @throws {Fault} as `criMount`
  */
-export function containerMounts(input: MountsInput): ContainerMounts {
+export function containerMounts(input: MountsInput, orders: PodOrders): ContainerMounts {
   const { config, found, runtime } = input;
   const asked = config.mounts.map((mount, index) => criMount(mount, index, found.mounts[index], runtime));
   const taken = asked.map((mount) => mount.destination);
-  const defaults = kernelMounts(input).filter(
-    ({ destination }) => !taken.some((path) => path === destination || destination.startsWith(`${path}/`)),
-  );
+  const kernel = kernelMounts(input, orders);
+  const defaults = kernel
+    .map((mount) => ofBase(mount, input))
+    .filter(
+      ({ destination }) => !taken.some((path) => path === destination || destination.startsWith(`${path}/`)),
+    );
   // Mounted below one of these, a pod's file would appear on the node.
   const shared = config.mounts
     .filter((mount) => mount.propagation === "bidirectional")
@@ -42,7 +47,8 @@ export function containerMounts(input: MountsInput): ContainerMounts {
       options: ["rbind", "rprivate"],
     }),
   );
-  const placed = [...declared, ...files, ...renamedDevices(input), ...asked].sort(
+  const own = [...declared, ...files, ...renamedDevices(input), ...asked];
+  const placed = [...nodeMounts(input, [...kernel, ...own]), ...own].sort(
     (a, b) => depth(a.destination) - depth(b.destination),
   );
   return { mounts: [...defaults, ...placed], rootfsPropagation: rootfsPropagation(config.mounts) };
@@ -57,7 +63,32 @@ function rootfsPropagation(mounts: MountsInput["config"]["mounts"]): ContainerMo
   return mounts.some((mount) => mount.propagation === "hostToContainer") ? "rslave" : undefined;
 }
 
-function kernelMounts({ config, pod, host, runtime }: MountsInput): OciMount[] {
+/** What the handler's base has at the place of a default mount. */
+function ofBase(mount: OciMount, { config, found }: MountsInput): OciMount {
+  const other = found.base?.mounts?.find(
+    ({ destination }) => posix.normalize(destination) === mount.destination,
+  );
+  if (other === undefined) return mount;
+  const isOpened = config.security.privileged && (other.type === "sysfs" || other.type === "cgroup");
+  const options = other.options?.map((option) => (isOpened && option === "ro" ? "rw" : option));
+  return { ...other, ...(options === undefined ? {} : { options }) };
+}
+
+/** Those of the handler's base and of the settings, where nothing else is. */
+function nodeMounts({ found }: MountsInput, others: readonly OciMount[]): OciMount[] {
+  const taken = new Set(others.map(({ destination }) => destination));
+  const all = [...(found.base?.mounts ?? []), ...found.nodeMounts].map((mount) => ({
+    ...mount,
+    destination: posix.resolve(mount.destination),
+  }));
+  const last = new Map(all.map((mount) => [mount.destination, mount]));
+  return [...last.values()].filter(({ destination }) => !taken.has(destination));
+}
+
+function kernelMounts(
+  { config, pod, settings, host, runtime }: MountsInput,
+  { cgroupWritable = settings.handler.cgroupWritable }: PodOrders,
+): OciMount[] {
   const { privileged } = config.security;
   const hidden = ["nosuid", "noexec", "nodev"];
   const devpts = ["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"];
@@ -79,7 +110,8 @@ function kernelMounts({ config, pod, host, runtime }: MountsInput): OciMount[] {
       options: [
         ...hidden,
         "relatime",
-        privileged ? "rw" : "ro",
+        // In a cgroup namespace of its own, a container can change its own group and those below only.
+        privileged || (cgroupWritable && host.cgroupVersion === 2) ? "rw" : "ro",
         // In the host's cgroup namespace, a new mount sets the options of the one there is.
         ...(host.cgroupVersion === 2 && privileged ? host.cgroup2Options : []),
       ],

@@ -29,6 +29,14 @@ export function ociResources(wanted: LinuxResources, host: ResourceHost): OciRes
   };
 }
 
+/** Resources with more files of cgroup v2, which are stronger. */
+export function withUnified(
+  resources: LinuxResources,
+  unified: Readonly<Record<string, string>> | undefined,
+): LinuxResources {
+  return unified === undefined ? resources : { ...resources, unified: { ...resources.unified, ...unified } };
+}
+
 /**
  * The same for a new container. Its group has no quota as it is made: one of -1 is left out, as crun 1.8 takes that for
  * 2^64 - 1 with cgroup v1.

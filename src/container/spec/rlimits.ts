@@ -4,14 +4,16 @@ import type { OciRlimit } from "../../spec/oci-runtime.ts";
 import type { HostFacts } from "./input.ts";
 
 /**
- * The limits of the configuration, lowered to what the daemon may set. What it does not name, containers have
+ * The limits of the configuration, and those of a base, which are stronger, lowered to what the daemon may set. What it does not name, containers have
  * from the daemon.
  */
 export function processRlimits(
   configured: Config["container"]["rlimits"],
+  ofBase: readonly OciRlimit[],
   host: Pick<HostFacts, "rlimitMax">,
 ): OciRlimit[] {
-  return configured.map(({ type, soft: wantedSoft, hard: wantedHard }) => {
+  const wanted = new Map([...configured, ...ofBase].map((limit) => [limit.type, limit]));
+  return [...wanted.values()].map(({ type, soft: wantedSoft, hard: wantedHard }) => {
     const [soft, hard] = [limitOf(wantedSoft), limitOf(wantedHard)];
     const max = host.rlimitMax.get(type) ?? Number.POSITIVE_INFINITY;
     return { type, soft: Math.min(soft, hard, max), hard: Math.min(hard, max) };

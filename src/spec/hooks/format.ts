@@ -1,6 +1,6 @@
 import * as v from "valibot";
-import { parseGoRegExp } from "../../base/guarded-regexp.ts";
 import { type HookProgram, type HookStage, hookStages } from "../../base/hook.ts";
+import { parseGoRegExp, type TextPattern } from "../../base/linear-regexp.ts";
 
 /** A program that the OCI runtime runs at some moments of containers' lives, and for which containers. */
 export interface HookDefinition {
@@ -14,9 +14,9 @@ export interface HookCondition {
   readonly needs: "all" | "any";
   readonly always?: boolean | undefined;
   /** A container has an annotation whose key and value fit. */
-  readonly annotations: readonly { readonly key: RegExp; readonly value: RegExp }[];
+  readonly annotations: readonly { readonly key: TextPattern; readonly value: TextPattern }[];
   /** One of them is found in the container's program. */
-  readonly commands: readonly RegExp[];
+  readonly commands: readonly TextPattern[];
   readonly hasBindMounts?: boolean | undefined;
 }
 
@@ -29,7 +29,7 @@ const expression = v.pipe(
   v.transform((text) => parsed(text) ?? /^/),
 );
 
-function parsed(text: string): RegExp | undefined {
+function parsed(text: string): TextPattern | undefined {
   try {
     return parseGoRegExp(text);
   } catch {

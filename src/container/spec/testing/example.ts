@@ -1,10 +1,13 @@
 import type { ContainerId, Digest, PodSandboxId } from "../../../base/ids.ts";
 import { handlerSettings } from "../../../config/handler-settings.ts";
+import { mergeLayers } from "../../../config/merge.ts";
+import { settings } from "../../../config/settings.ts";
 import type { ContainerConfig, ContainerSecurity, Mount } from "../../../spec/cri/container-config.ts";
 import type { PodSandboxConfig } from "../../../spec/cri/pod-sandbox-config.ts";
 import type { ContainerDefaults, ImageConfig } from "../../../spec/oci-image.ts";
 import type { HostFacts, OciConfigInput, PodFacts } from "../input.ts";
 
+const usual = mergeLayers(settings, []).config;
 const defaultCapabilities = ["CAP_CHOWN", "CAP_KILL", "CAP_NET_BIND_SERVICE", "CAP_SETGID", "CAP_SETUID"];
 
 export const exampleSecurity: ContainerSecurity = {
@@ -129,7 +132,7 @@ export const exampleInput: OciConfigInput = {
   image: { name: "example.org/web:1", defaults: exampleDefaults },
   rootfs: "/run/bundle/rootfs",
   settings: {
-    container: { rlimits: [], capabilities: defaultCapabilities, pidsLimit: 0 },
+    container: { ...usual.container, rlimits: [], capabilities: defaultCapabilities },
     cgroups: { driver: "cgroupfs", owner: "berth" },
     handler: handlerSettings({}, "crun"),
     hooks: [],
@@ -141,6 +144,7 @@ export const exampleInput: OciConfigInput = {
     mounts: [],
     declaredVolumes: new Map(),
     devices: [],
+    nodeMounts: [],
     hostDevices: [],
     cdi: { edits: [], deviceNodes: [] },
     hooks: [],

@@ -2,7 +2,9 @@ import assert from "node:assert/strict";
 import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { ContainerId } from "../../../base/ids.ts";
+import { handlerSettings } from "../../../config/handler-settings.ts";
 import { mergeLayers } from "../../../config/merge.ts";
+import type { Config, RuntimeHandlerConfig } from "../../../config/schema.ts";
 import { settings } from "../../../config/settings.ts";
 import type { Cgroups } from "../../../linux/contract.ts";
 import { HostThread } from "../../../linux/host-thread.ts";
@@ -46,8 +48,21 @@ export interface PodRun extends AsyncDisposable {
   says(script: string, expected: string, config?: ContainerConfig, inPod?: ContainerPod): Promise<void>;
 }
 
-/** Makes the pod; all of it is taken away again on disposal. */
-export async function startPodRun(runtime: string): Promise<PodRun> {
+/** Settings that differ from those of the run. */
+export interface ChangedSettings {
+  readonly container?: Partial<Config["container"]>;
+  readonly handler?: Partial<RuntimeHandlerConfig>;
+}
+
+/**
+ * Makes the pod; all of it is taken away again on disposal.
+ *
+ * @param changed called once there is a directory
+ */
+export async function startPodRun(
+  runtime: string,
+  changed: (at: PodRun["at"]) => ChangedSettings = () => ({}),
+): Promise<PodRun> {
   const host = prepareOciRun(runtime);
   const at = (...path: string[]) => join(host.directory, ...path);
   const thread = new HostThread(1000);
@@ -57,7 +72,7 @@ export async function startPodRun(runtime: string): Promise<PodRun> {
   const facts = await readHostFacts(cgroups, false);
   const pod = makePod(host, runtime);
   const { security } = pod.config;
-  const builder = createSpecBuilder(specParts(facts, at));
+  const builder = createSpecBuilder(specParts(runtime, facts, at, changed(at)));
   let count = 0;
   const run: PodRun = {
     facts,
@@ -125,7 +140,7 @@ function makePod({ directory, cgroup }: OciRun, handler: string): ContainerPod {
   };
 }
 
-function specParts(host: HostFacts, at: PodRun["at"]): SpecParts {
+function specParts(runtime: string, host: HostFacts, at: PodRun["at"], changed: ChangedSettings): SpecParts {
   const defaults = mergeLayers(settings, []).config;
   const capabilities = ["CHOWN", "DAC_OVERRIDE", "SETUID", "SETGID", "NET_RAW", "MKNOD", "SYS_CHROOT"];
   return {
@@ -136,6 +151,11 @@ function specParts(host: HostFacts, at: PodRun["at"]): SpecParts {
         rlimits: [{ type: "RLIMIT_NOFILE", soft: 1024, hard: 1_048_576 }],
         capabilities,
         pidsLimit: 100,
+        ...changed.container,
+      },
+      runtime: {
+        ...defaults.runtime,
+        handlers: { [runtime]: { ...handlerSettings({}, runtime), ...changed.handler } },
       },
     },
     host,

@@ -1,0 +1,32 @@
+/**
+ * What a pod's annotations may ask of berth itself, under CRI-O's names: its newer one first. For a container of the pod,
+ * `unifiedCgroup` is followed by a slash or a dot and the container's name.
+ */
+export const podOrderNames = {
+  devices: ["devices.crio.io", "io.kubernetes.cri-o.Devices"],
+  umask: ["umask.crio.io", "io.kubernetes.cri-o.umask"],
+  unifiedCgroup: ["unified-cgroup.crio.io", "io.kubernetes.cri-o.UnifiedCgroup"],
+  cgroupWritable: ["cgroup2-mount-hierarchy-rw.crio.io", "io.kubernetes.cri-o.cgroup2-mount-hierarchy-rw"],
+} as const;
+
+export type PodOrder = keyof typeof podOrderNames;
+
+/** All names that a handler may allow. */
+export const allPodOrderNames: readonly string[] = Object.values(podOrderNames).flat();
+
+/** The order's value, where the handler allows it under any of its names; of one container, by `container`'s name. */
+export function orderOf(
+  order: PodOrder,
+  annotations: Readonly<Record<string, string>>,
+  allowed: readonly string[],
+  container?: string,
+): { readonly key: string; readonly value: string } | undefined {
+  const names: readonly string[] = podOrderNames[order];
+  if (!names.some((name) => allowed.includes(name))) return undefined;
+  const keys =
+    container === undefined
+      ? names
+      : names.flatMap((name) => [`${name}/${container}`, `${name}.${container}`]);
+  const key = keys.find((each) => Object.hasOwn(annotations, each));
+  return key === undefined ? undefined : { key, value: annotations[key] ?? "" };
+}
