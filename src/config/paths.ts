@@ -28,6 +28,8 @@ export interface Paths {
   pod(id: PodSandboxId): PodPaths;
   container(id: ContainerId): ContainerPaths;
   checkpoint(id: ContainerId): CheckpointPaths;
+  /** One directory a handler: `runtimeRoot`. */
+  readonly runtimes: string;
   /** The OCI runtime's own `--root`. */
   runtimeRoot(handler: string): string;
   /** A directory for each shim, `<group>`: that of the pod whose containers it runs. */
@@ -93,6 +95,7 @@ export function pathsOf(config: Pick<Config, "root" | "state" | "grpc">): Paths 
   const checkpoints = join(root, "checkpoints");
   const exits = join(state, "exits");
   const shims = join(state, "shims");
+  const runtimes = join(state, "runtime");
   return {
     database: join(root, "berth.db"),
     content: join(root, "content"),
@@ -138,7 +141,8 @@ export function pathsOf(config: Pick<Config, "root" | "state" | "grpc">): Paths 
       const directory = join(checkpoints, id);
       return { directory, images: join(directory, "checkpoint"), work: join(directory, "work") };
     },
-    runtimeRoot: (handler) => join(state, "runtime", handler),
+    runtimes,
+    runtimeRoot: (handler) => join(runtimes, handler),
     shims,
     shim(group) {
       const directory = join(shims, group);

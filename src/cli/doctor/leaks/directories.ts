@@ -9,8 +9,8 @@ import { type Records, unaccounted } from "./records.ts";
 /** Directories and files named by an id, in the state directory, that belong to nothing. */
 export function leakedDirectories(config: Config, records: Records): Leak[] {
   const paths = pathsOf(config);
-  const runtimeRoots = namesIn(join(config.state, "runtime")).flatMap((handler) => {
-    const root = join(config.state, "runtime", handler);
+  const runtimeRoots = namesIn(paths.runtimes).flatMap((handler) => {
+    const root = paths.runtimeRoot(handler);
     return [root, join(root, "k8s.io")]; // runc's, under a shim
   });
   const looks: readonly [string, Leak["what"], string][] = [
