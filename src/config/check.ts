@@ -36,17 +36,7 @@ export function checkConfig(config: Config, origins: Origins): string[] {
   }
   checkStreaming(streaming, refuse);
   checkSysctls(config.container.sysctls, refuse);
-  for (const [name, { l3, memoryBandwidth }] of Object.entries(config.rdt.classes)) {
-    if (!/^$|^L3(CODE|DATA)?:\S+(\nL3(CODE|DATA)?:\S+)?$/.test(l3))
-      refuse(`rdt.classes.${name}.l3`, `must be a line of schemata, as in "L3:0=f;1=f": ${l3}`);
-    if (!/^$|^MB:\S+$/.test(memoryBandwidth))
-      refuse(
-        `rdt.classes.${name}.memoryBandwidth`,
-        `must be a line of schemata, as in "MB:0=50;1=50": ${memoryBandwidth}`,
-      );
-  }
   for (const [key, path] of [
-    ["blockio.file", config.blockio.file],
     ["policy.file", config.policy.file],
     ["policy.verifiers.directory", config.policy.verifiers.directory],
   ] as const) {
@@ -96,7 +86,8 @@ function checkShim(
 ): void {
   if (type === "oci") {
     if (runtimePath !== "") refuse("runtimePath", 'has no effect with type = "oci": set binary');
-    if (Object.keys(options).length > 0) refuse("options", 'has no effect with type = "oci"');
+    const odd = Object.keys(options).find((key) => !/^[A-Za-z0-9][A-Za-z0-9_-]*$/.test(key));
+    if (odd !== undefined) refuse("options", `has "${odd}", which is no flag of an OCI runtime`);
     return;
   }
   if (runtimePath !== "" && !isAbsolute(runtimePath)) {

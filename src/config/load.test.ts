@@ -99,7 +99,7 @@ test("a handler with a shim has that by name or path, and its options by contain
     /knows TypeUrl, ConfigPath, ConfigBody/,
   );
   refused('type = "/opt/shim"\nruntimePath = "shim"', /shim\.runtimePath must be an absolute path/);
-  refused('options = { BinaryName = "x" }', /options has no effect with type = "oci"/);
+  refused('options = { "--platform" = "x" }', /options has "--platform", which is no flag of an OCI runtime/);
 });
 
 test("an unknown key is refused with its file, its path and the name that was meant", (t) => {

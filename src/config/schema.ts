@@ -162,9 +162,6 @@ export interface Config {
   };
   /** Where CDI files are, the weakest first. Empty: no CDI. */
   cdi: { directories: string[] };
-  blockio: { /** Of classes of block I/O, an absolute path; empty: there are none. */ file: string };
-  /** Classes of a processor's caches and memory bandwidth that containers may have. */
-  rdt: { classes: Record<string, RdtClassConfig> };
   hooks: {
     /** Of hook files (oci-hooks(5)), the weakest first. */
     directories: string[];
@@ -196,12 +193,6 @@ export interface RemoteSnapshotterConfig {
   deadline: Ms;
 }
 
-/** What is in the resctrl group of a class, as lines of its file `schemata`; both empty: what the node has made there. */
-export interface RdtClassConfig {
-  l3: string;
-  memoryBandwidth: string;
-}
-
 export interface RuntimeHandlerConfig {
   /** "oci": an OCI runtime under conmon. Else a shim, by containerd's name ("io.containerd.runc.v2") or an absolute path. */
   type: string;
@@ -228,7 +219,7 @@ export interface RuntimeHandlerConfig {
   sandboxer: "auto" | "none" | "podsandbox";
   /** The shim's program, an absolute path; empty: as `type` says, looked up in `runtime.path`. */
   runtimePath: string;
-  /** The shim's own settings, under containerd's names (`shim-options.ts`). */
+  /** The shim's own settings, under containerd's names (`shim-program.ts`); of "oci": the runtime's flags, by their names. */
   options: Record<string, ShimOption>;
 }
 

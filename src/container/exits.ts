@@ -28,7 +28,8 @@ export async function recordExit(exit: ContainerExit, { book, host }: ContainerP
   using _container = await book.locks.hold(exit.id, deadline.signal);
   const record = book.records.get(exit.id);
   if (record === undefined || (record.state.kind !== "created" && record.state.kind !== "running")) return;
-  if (record.config.security.namespaces.pid !== "container") await endLeft(record, host, book.log);
+  const mayBeLeft = exit.cause === "monitorLost" || record.config.security.namespaces.pid !== "container";
+  if (mayBeLeft) await endLeft(record, host, book.log);
   const ended = {
     exitCode: exit.code,
     reason: exitReason(exit),
@@ -48,7 +49,10 @@ export async function recordExit(exit: ContainerExit, { book, host }: ContainerP
   );
 }
 
-/** The kernel ends what is left in a PID namespace with its first process; in a shared one, a container's goes on. */
+/**
+ * The kernel ends what is left in a PID namespace with its first process; in a shared one, a container's goes on, and so does in a
+ * sandbox all of one that lost its monitor.
+ */
 async function endLeft(
   { id, handler, podId }: ContainerRecord,
   host: ContainerHost,

@@ -55,21 +55,26 @@ export class Pipe {
    */
   async firstLine(max: Bytes, signal: AbortSignal): Promise<string> {
     signal.throwIfAborted();
-    const socket = new Socket({ fd: this.release("read"), readable: true, writable: false, signal });
-    let text = "";
-    try {
-      for await (const data of socket) {
-        text += (data as Buffer).toString("latin1");
-        if (text.includes("\n") || text.length > max) break;
-      }
-    } finally {
-      socket.destroy();
-    }
-    return Buffer.from(text.split("\n", 1)[0] ?? "", "latin1").toString("utf8");
+    return await firstLineOf(this.release("read"), max, signal);
   }
 
   [Symbol.dispose](): void {
     for (const fd of this.#open) closeFd(fd);
     this.#open.clear();
   }
+}
+
+/** As `Pipe.firstLine`, of the read end of any pipe or FIFO. */
+export async function firstLineOf(fd: number, max: Bytes, signal: AbortSignal): Promise<string> {
+  const socket = new Socket({ fd, readable: true, writable: false, signal });
+  let text = "";
+  try {
+    for await (const data of socket) {
+      text += (data as Buffer).toString("latin1");
+      if (text.includes("\n") || text.length > max) break;
+    }
+  } finally {
+    socket.destroy();
+  }
+  return Buffer.from(text.split("\n", 1)[0] ?? "", "latin1").toString("utf8");
 }

@@ -8,7 +8,7 @@ import type { PodSandboxRecord } from "./state.ts";
 const highestPort = 65_535;
 
 /**
- * A connection to a port at the pod's loopback.
+ * A connection to a port at the pod's loopback; in a sandbox, whose loopback is its own, at the pod's address.
  *
  * @throws {Fault} invalid for what is no port; wrongState for a pod that is not ready; unavailable when nobody listens
  */
@@ -23,23 +23,29 @@ export async function connectToPod(
   if (record.state.kind !== "ready") {
     throw new Fault("wrongState", `pod sandbox ${record.id} has no ports: it is ${record.state.kind}`);
   }
-  if (record.config.security.namespaces.network === "node") return await connectOnNode(port);
-  return await host.namespaces.connectWithin(join(host.paths.pod(record.id).namespaces, "net"), port);
+  if (record.config.security.namespaces.network === "node")
+    return await connectToAny(loopbacks, port, "on the node");
+  const netns = join(host.paths.pod(record.id).namespaces, "net");
+  const atLoopback = host.namespaces.connectWithin(netns, port);
+  if (record.sandboxer === undefined) return await atLoopback;
+  // a runtime whose sandbox uses this kernel's network has its loopback here, too
+  const { addresses } = record.state.network;
+  return await atLoopback.catch(() => connectToAny(addresses, port, `in pod sandbox ${record.id}`));
 }
 
 /** Where something on the node may listen: on one family alone, or on both. */
 const loopbacks = ["127.0.0.1", "::1"];
 
-async function connectOnNode(port: number): Promise<Socket> {
+async function connectToAny(hosts: readonly string[], port: number, where: string): Promise<Socket> {
   let refused: unknown;
-  for (const host of loopbacks) {
+  for (const host of hosts) {
     try {
       return await connectTo(host, port);
     } catch (error) {
       refused ??= error;
     }
   }
-  throw new Fault("unavailable", `nothing on the node answers on port ${port}`, { cause: refused });
+  throw new Fault("unavailable", `nothing ${where} answers on port ${port}`, { cause: refused });
 }
 
 function connectTo(host: string, port: number): Promise<Socket> {

@@ -12,10 +12,12 @@ import { prepareLog } from "../prepare-log.ts";
 import { criuErrorsIn } from "./criu.ts";
 import { deleteContainer } from "./delete.ts";
 import { type MonitorReport, reportOfMonitor } from "./launch-monitor.ts";
-import { monitorArgs, monitorEnvironment, pidIn, recordedMonitor, runtimeLog } from "./monitors.ts";
+import { monitorArgs, monitorEnvironment, pidIn, recordedMonitor } from "./monitors.ts";
 import { takeBackNullDevice } from "./null-device.ts";
 import type { ConmonParts } from "./parts.ts";
+import { runtimeLog } from "./runtime-log.ts";
 import { wordsOf } from "./runtime-words.ts";
+import { needsStandIn, standInCommand } from "./stand-in.ts";
 
 /** Of a runtime's log, what goes into a message is looked for in so much of its end. */
 const logTail: Bytes = 64 << 10;
@@ -87,12 +89,15 @@ async function createdByMonitor(
   signal: AbortSignal,
 ): Promise<number> {
   const { conmon, paths } = parts;
+  const { id, bundle } = request;
   const handler = parts.handlers.get(request.handler);
+  const plain = [handler.path, ...handler.args, `--log=${runtimeLog(bundle)}`, "--log-format=json"];
+  const runtime = needsStandIn(handler, bundle) ? standInCommand(id, bundle, plain) : plain;
   const report = await reportOfMonitor(
     {
-      command: [conmon, ...monitorArgs(request, handler, paths)],
-      env: monitorEnvironment(request.bundle, handler),
-      bundle: request.bundle,
+      command: [conmon, ...monitorArgs(request, runtime, paths)],
+      env: monitorEnvironment(bundle, handler),
+      bundle,
       cgroup: request.monitorCgroup,
     },
     parts.host,

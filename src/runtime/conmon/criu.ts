@@ -18,6 +18,7 @@ export async function checkpointProblem(
   handler: Handler,
   { processes }: RuntimeHost,
 ): Promise<string | undefined> {
+  if (handler.kind === "runsc") return "gVisor has checkpoints of its own, which berth makes no archives of";
   const signal = AbortSignal.timeout(checkDeadline);
   const help = await callRuntime(handler, { args: ["checkpoint", "--help"] }, { processes }, signal);
   if (help.code !== 0) return `${handler.binary} (${handler.path}) was built without checkpoints`;

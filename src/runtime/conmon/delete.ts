@@ -4,13 +4,17 @@ import { throwIfEnded } from "../../base/deadline.ts";
 import { describeFault } from "../../base/fault.ts";
 import type { ContainerId } from "../../base/ids.ts";
 import type { Ms } from "../../base/units.ts";
+import { reapOrphan } from "../../linux/orphans.ts";
 import { cgroupOfBundle } from "../bundle.ts";
 import type { RuntimeHost } from "../host.ts";
 import { oomNotes } from "../oom-kills.ts";
-import { type Handler, runsOnHost } from "./handlers.ts";
-import { killMonitors, runtimeLog, settleMonitors } from "./monitors.ts";
+import { booksOf } from "./books.ts";
+import type { Handler } from "./handlers.ts";
+import { killMonitors, killStandIn, pidIn, settleMonitors } from "./monitors.ts";
 import type { ConmonParts } from "./parts.ts";
 import { requireRuntime } from "./runtime-command.ts";
+import { runtimeLog } from "./runtime-log.ts";
+import { standInFiles } from "./stand-in.ts";
 
 /** How long the kernel may take to let go of a cgroup whose processes were just killed. */
 const removeWait: Ms = 2000;
@@ -35,6 +39,8 @@ export async function deleteContainer(
   const cgroup = cgroupOfBundle(files.bundle);
   // Before the runtime does: runc looks only every 100 ms whether what it killed is dead.
   if (cgroup !== undefined) await host.cgroups.killAll(cgroup, signal);
+  const init = pidIn(files.pidFile);
+  if (init !== undefined) reapOrphan(init); // of a monitor that was lost: runsc waits until a dead sandbox is nobody's
   const holding = holders(id, handlerName, parts);
   let failed = await deleteByRuntime(id, holding, parts, signal);
   if (cgroup !== undefined && (await host.cgroups.exists(cgroup))) {
@@ -43,6 +49,7 @@ export async function deleteContainer(
     if (failed.length > 0) failed = await deleteByRuntime(id, failed, parts, signal);
   }
   for (const handler of failed) await forget(id, handler, parts);
+  if (standInFiles(files.bundle).some((fifo) => existsSync(fifo))) await killStandIn(id, paths, signal);
   await settleMonitors(id, paths, signal);
   await removeTraces(id, parts);
 }
@@ -51,8 +58,8 @@ export async function deleteContainer(
 function holders(id: ContainerId, named: string, { handlers }: ConmonParts): Handler[] {
   const found: Handler[] = [];
   for (const handler of handlers.all()) {
-    const holds = runsOnHost(handler) ? existsSync(join(handler.root, id)) : handler.name === named;
-    if (holds) found.push(handler);
+    const isKnown = handler.kind === "other" && handler.name === named; // of its books nothing is known
+    if (isKnown || booksOf(id, handler).length > 0) found.push(handler);
   }
   return found;
 }
@@ -68,7 +75,7 @@ async function deleteByRuntime(
   for (const handler of holding) {
     try {
       await requireRuntime(handler, { args: ["delete", "--force", id] }, host, signal);
-      if (runsOnHost(handler)) await removeTree(join(handler.root, id), host);
+      await removeBooks(id, handler, host);
     } catch (error) {
       throwIfEnded(signal, `deleting container ${id}`);
       host.log.warn({ container: id, err: describeFault(error) }, "the runtime could not delete a container");
@@ -80,13 +87,13 @@ async function deleteByRuntime(
 
 /** Its processes and cgroup are gone: what the runtime has on its books is about nothing. */
 async function forget(id: ContainerId, handler: Handler, { host }: ConmonParts): Promise<void> {
-  if (!runsOnHost(handler)) return;
   host.log.warn({ container: id, handler: handler.name }, "removing what a runtime recorded of a container");
-  await removeTree(join(handler.root, id), host);
+  await removeBooks(id, handler, host);
 }
 
-async function removeTree(path: string, { files }: RuntimeHost): Promise<void> {
-  if (existsSync(path)) await files.change([{ change: "removeTree", path }]);
+async function removeBooks(id: ContainerId, handler: Handler, { files }: RuntimeHost): Promise<void> {
+  const books = booksOf(id, handler);
+  if (books.length > 0) await files.change(books.map((path) => ({ change: "removeTree", path })));
 }
 
 /** What monitor and runtime left in the bundle and beside it. */
@@ -100,6 +107,7 @@ async function removeTraces(id: ContainerId, { paths, host }: ConmonParts): Prom
     oomFile,
     runtimeLog(bundle),
     ...oomNotes(bundle),
+    ...standInFiles(bundle),
     ...inBundle,
   ];
   await host.files.change(left.map((path) => ({ change: "remove", path })));

@@ -17,6 +17,7 @@ import { type Handler, runsOnHost } from "./handlers.ts";
 import { pidIn } from "./monitors.ts";
 import type { ConmonParts } from "./parts.ts";
 import { runtimeFault } from "./runtime-command.ts";
+import { killTree } from "./sandbox-processes.ts";
 
 /** How long the clean-up after a kill may take. */
 const killDeadline: Ms = 10_000;
@@ -86,6 +87,17 @@ export class ExecCommand implements Disposable {
     return `${this.name}.pid`;
   }
 
+  /** Its process's id within its sandbox, where it has one: the one on this host stands in for it. */
+  get #innerPidFile(): string {
+    return `${this.name}.inner-pid`;
+  }
+
+  #terminalOptions(consoleSocket: string | undefined): string[] {
+    if (consoleSocket === undefined) return [];
+    // runsc knows by the spec alone
+    return [...(this.handler.kind === "runsc" ? [] : ["--tty"]), "--console-socket", consoleSocket];
+  }
+
   /** How the runtime is started for it. */
   launch({ consoleSocket, log }: CommandOptions = {}): Launch {
     const { handler } = this;
@@ -95,7 +107,8 @@ export class ExecCommand implements Disposable {
       ...(log === undefined ? [] : [`--log=${log}`]),
       "--log-format=json",
       ...["exec", "--detach", "--process", this.#specFile, "--pid-file", this.#pidFile],
-      ...(consoleSocket === undefined ? [] : ["--tty", "--console-socket", consoleSocket]),
+      ...this.#terminalOptions(consoleSocket),
+      ...(handler.kind === "runsc" ? ["--internal-pid-file", this.#innerPidFile] : []),
       ...(this.#cgroup?.options ?? []),
       this.request.id,
     ];
@@ -143,6 +156,11 @@ export class ExecCommand implements Disposable {
       if (this.#cgroup !== undefined) {
         await killWhole(this.#cgroup, host.cgroups, AbortSignal.timeout(killDeadline));
       }
+      const pid = pidIn(this.#innerPidFile);
+      if (pid !== undefined) {
+        const { id } = this.request;
+        await killTree({ id, pid }, this.handler, host, AbortSignal.timeout(killDeadline));
+      }
     } catch (error) {
       const fields = { container: this.request.id, err: describeFault(error) };
       host.log.error(fields, "what a command left in its container could not be killed");
@@ -151,7 +169,7 @@ export class ExecCommand implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    for (const file of [this.#specFile, this.#pidFile]) rmSync(file, { force: true });
+    for (const file of [this.#specFile, this.#pidFile, this.#innerPidFile]) rmSync(file, { force: true });
   }
 }
 

@@ -9,6 +9,7 @@ import { pidIn, recordedMonitor } from "./monitors.ts";
 import type { ConmonParts } from "./parts.ts";
 import { state } from "./runtime-calls.ts";
 import { callRuntime, runtimeFault } from "./runtime-command.ts";
+import { awaitsStart } from "./stand-in.ts";
 
 /** Which signal, and to whom: the container's init, or every process in it. */
 export interface KillRequest {
@@ -31,6 +32,7 @@ export async function kill(
 ): Promise<void> {
   const { number, name } = parseSignal(request.signalName);
   if (number === 9) noteKill(parts.paths.container(request.id).bundle);
+  if (signalledStandIn(request.id, number, parts)) return;
   if (runsOnHost(handler) && (await signalled(request, number, parts, signal))) return;
   const { id, all } = request;
   const args = ["kill", ...(all ? ["--all"] : []), id, name.startsWith("SIGRT") ? String(number) : name];
@@ -38,6 +40,15 @@ export async function kill(
   if (finished.code === 0) return;
   const found = await state(id, handler, parts.host, signal);
   if (found === "created" || found === "running") throw runtimeFault(handler, "kill", finished);
+}
+
+/** False when there is none, or it has started the container: until then it is all there is of that. */
+function signalledStandIn(id: ContainerId, number: number, { paths }: ConmonParts): boolean {
+  const { bundle, pidFile } = paths.container(id);
+  const standIn = pidIn(pidFile);
+  if (standIn === undefined || !awaitsStart(bundle)) return false;
+  if (processIdentity(standIn)?.parent === recordedMonitor(id, paths)) killIfThere(standIn, number);
+  return true;
 }
 
 /** False when it takes the runtime to know the container's processes. */

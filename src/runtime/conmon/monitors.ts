@@ -11,18 +11,23 @@ import type { Handler } from "./handlers.ts";
 
 /** How long a monitor whose container is gone may take to note the exit and end. */
 const lingerMs: Ms = 1000;
+/** How long a stand-in whose container is gone may take to be told its exit code. */
+const standInLinger: Ms = 200;
 
 /** The longest path that a socket's address holds (unix(7)), with the name that conmon makes there. */
 const maxSocketDirectory = 107 - "/conmon-term.XXXXXX".length;
 
-/** The monitor's command line. Its fd 3 is the sync pipe. */
-export function monitorArgs(request: CreateRequest, handler: Handler, paths: Paths): string[] {
+/** The monitor's command line. Its fd 3 is the sync pipe. @param runtime what it runs, with what goes before its `create` */
+export function monitorArgs(
+  request: CreateRequest,
+  [program = "", ...runtimeArgs]: readonly string[],
+  paths: Paths,
+): string[] {
   const { id, bundle, logPath } = request;
   const files = paths.container(id);
-  const runtimeArgs = [...handler.args, `--log=${runtimeLog(bundle)}`, "--log-format=json"];
   return [
     ...["--api-version", "1", "--cid", id, "--cuuid", id, "--name", request.name],
-    ...["--runtime", handler.path, ...runtimeArgs.map((arg) => `--runtime-arg=${arg}`)],
+    ...["--runtime", program, ...runtimeArgs.map((arg) => `--runtime-arg=${arg}`)],
     ...["--bundle", bundle, "--container-pidfile", files.pidFile, "--conmon-pidfile", files.monitorPidFile],
     ...["--log-path", logPath === undefined ? "off" : `k8s-file:${logPath}`, "--log-size-max", "-1"],
     ...["--exit-dir", paths.exits, "--persist-dir", bundle, "--full-attach"],
@@ -41,11 +46,6 @@ export function monitorArgs(request: CreateRequest, handler: Handler, paths: Pat
 export function monitorEnvironment(bundle: string, { env }: Pick<Handler, "env">): Record<string, string> {
   const TMPDIR = bundle.length <= maxSocketDirectory ? bundle : "/tmp";
   return { ...env, TMPDIR, _OCI_SYNCPIPE: "3" };
-}
-
-/** Where the OCI runtime logs while it creates. */
-export function runtimeLog(bundle: string): string {
-  return `${bundle}/runtime.log`;
 }
 
 /** Whom a monitor is for, by its command line. */
@@ -124,6 +124,12 @@ async function creatorsOf(id: ContainerId, paths: Paths): Promise<ProcessStart[]
 /** Kills the container's monitors at once, and the runtimes that they have running: what those make must not come later. */
 export async function killMonitors(id: ContainerId, paths: Paths, signal: AbortSignal): Promise<void> {
   await endProcesses(() => creatorsOf(id, paths), `the monitor of container ${id}`, 0, signal);
+}
+
+/** Ends the stand-in of a container that was never started, or whose runtime forgot it; of others it has ended, or is about to. */
+export async function killStandIn(id: ContainerId, paths: Paths, signal: AbortSignal): Promise<void> {
+  const find = async () => (await creatorsOf(id, paths)).filter(({ pid }) => argsOf(pid)[0] === "/bin/sh");
+  await endProcesses(find, `the stand-in of container ${id}`, standInLinger, signal);
 }
 
 /** Waits for the container's monitors to end, a moment and no longer; then kills them. */

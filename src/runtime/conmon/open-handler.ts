@@ -30,6 +30,7 @@ export async function openHandler(
       `--root=${root}`,
       ...(config.cgroup.driver === "systemd" ? ["--systemd-cgroup"] : []),
       ...configured.args,
+      ...Object.entries(configured.options).map(([flag, value]) => `--${flag}=${value}`),
     ],
     root,
     env,

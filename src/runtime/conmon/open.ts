@@ -27,6 +27,7 @@ import { openHandler } from "./open-handler.ts";
 import type { ConmonParts } from "./parts.ts";
 import { reopenLog } from "./reopen-log.ts";
 import { start, state, update } from "./runtime-calls.ts";
+import { metricsInSandbox } from "./sandbox-metrics.ts";
 import { emptyScratch } from "./scratch.ts";
 import { traces } from "./traces.ts";
 import { UntestedHandlers } from "./untested-handlers.ts";
@@ -84,7 +85,10 @@ function operations(parts: ConmonParts): Omit<ContainerRuntime, "userNamespacePr
     resolveHandler: (name) => handlers.resolve(name),
     create: (request, signal) => createContainer(request, parts, signal),
     configOf: (id) => readBundle(paths.container(id).bundle),
-    start: (id, handler, signal) => start(id, handlers.get(handler), host, signal),
+    start(id, handler, signal) {
+      const { bundle } = paths.container(id);
+      return start({ id, bundle }, handlers.get(handler), host, signal);
+    },
     checkpointProblem: (handler) => checkpointProblem(handlers.get(handler), host),
     checkpoint: (request) => checkpoint(request, handlers.get(request.handler), host),
     checkpointEnded: (id, signal) => checkpointEnded(id, signal),
@@ -99,8 +103,11 @@ function operations(parts: ConmonParts): Omit<ContainerRuntime, "userNamespacePr
       const cgroup = cgroupOfBundle(paths.container(id).bundle);
       return update({ id, resources, cgroup }, handlers.get(handler), host, signal);
     },
-    isOnHost: () => true,
-    metrics: async () => undefined,
+    isOnHost: (_id, handler) => handlers.find(handler)?.kind !== "runsc",
+    async metrics(id, name, signal) {
+      const handler = handlers.get(name);
+      return handler.kind === "runsc" ? await metricsInSandbox(id, handler, host, signal) : undefined;
+    },
     execSync: (request, signal) => execSync(request, parts, signal),
     execStream: (request, signal) => execStream(request, parts, signal),
     attach: async (request) => attach(request, parts),

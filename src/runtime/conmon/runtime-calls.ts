@@ -7,16 +7,18 @@ import type { OciResources } from "../../spec/oci-runtime.ts";
 import type { RuntimeHost } from "../host.ts";
 import type { Handler } from "./handlers.ts";
 import { callRuntime, requireRuntime } from "./runtime-command.ts";
+import { needsStandIn, startByStandIn } from "./stand-in.ts";
 
 /** What the OCI runtime knows of a container (OCI runtime spec v1.2, runtime, State). */
 type RuntimeState = "created" | "running" | "stopped" | undefined;
 
 export async function start(
-  id: ContainerId,
+  { id, bundle }: { readonly id: ContainerId; readonly bundle: string },
   handler: Handler,
   host: RuntimeHost,
   signal: AbortSignal,
 ): Promise<void> {
+  if (needsStandIn(handler, bundle)) return await startByStandIn(id, bundle, handler, signal);
   await requireRuntime(handler, { args: ["start", id] }, host, signal);
 }
 
@@ -27,6 +29,8 @@ export async function update(
   host: RuntimeHost,
   signal: AbortSignal,
 ): Promise<void> {
+  // a sandbox has the limits of its pod's cgroup, and none for one container
+  if (handler.kind === "runsc") return;
   // crun 1.8 takes the -1 of "no quota" for 2^64 - 1, which cgroup v1 refuses, and passes over it with v2.
   const lifts = handler.kind === "crun" && resources.cpu?.quota === -1;
   const { quota: _, ...otherCpu } = resources.cpu ?? {};

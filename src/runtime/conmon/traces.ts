@@ -1,5 +1,6 @@
 import { readdir } from "node:fs/promises";
 import type { ContainerId } from "../../base/ids.ts";
+import { idOfBook } from "./books.ts";
 import { allMonitors } from "./monitors.ts";
 import type { ConmonParts } from "./parts.ts";
 
@@ -8,7 +9,7 @@ export async function traces({ paths, handlers }: ConmonParts): Promise<Containe
   const roots = [...handlers.all()].map(({ root }) => root);
   const listed = await Promise.all([paths.containers, paths.exits, ...roots].map(namesIn));
   const monitored = (await allMonitors(paths)).map(({ id }) => id);
-  const ids = [...listed.flat(), ...monitored].filter((name) => /^[0-9a-f]{64}$/.test(name));
+  const ids = [...listed.flat().map(idOfBook), ...monitored].filter((name) => /^[0-9a-f]{64}$/.test(name));
   return [...new Set(ids)] as ContainerId[];
 }
 

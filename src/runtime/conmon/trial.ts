@@ -5,12 +5,13 @@ import { describeFault } from "../../base/fault.ts";
 import type { Ms } from "../../base/units.ts";
 import type { Config } from "../../config/schema.ts";
 import { reapOrphan } from "../../linux/orphans.ts";
+import { pauseProgram } from "../../linux/pause-program.ts";
 import { slicePath } from "../../linux/slice.ts";
 import type { UserMappings } from "../../spec/cri/security.ts";
 import { ociMappings } from "../../spec/oci-mappings.ts";
 import type { OciConfig, OciMount } from "../../spec/oci-runtime.ts";
 import type { RuntimeHost } from "../host.ts";
-import type { Handler } from "./handlers.ts";
+import { type Handler, runsOnHost } from "./handlers.ts";
 import { pidIn } from "./monitors.ts";
 import { callRuntime, requireRuntime } from "./runtime-command.ts";
 
@@ -54,7 +55,7 @@ export async function tryOut<T>(
   const pidFile = join(bundle, "pid");
   const group = probeGroup(cgroup, id);
   try {
-    await writeBundle(bundle, group.cgroupsPath, trial);
+    await writeBundle(bundle, group.cgroupsPath, trial, handler);
     await requireRuntime(
       handler,
       { args: ["create", "--bundle", bundle, "--pid-file", pidFile, id] },
@@ -63,8 +64,11 @@ export async function tryOut<T>(
     );
     const init = pidIn(pidFile);
     try {
+      // only then a sandbox takes its network, and runs anything
+      if (handler.kind === "runsc") await requireRuntime(handler, { args: ["start", id] }, host, signal);
       return await trial.look(init);
     } finally {
+      if (handler.kind === "runsc") await endSandbox(init, group.path, host, signal);
       await requireRuntime(handler, { args: ["delete", "--force", id] }, host, signal);
       if (init !== undefined) reapOrphan(init);
     }
@@ -78,6 +82,17 @@ export async function tryOut<T>(
     });
     await rm(bundle, { recursive: true, force: true });
   }
+}
+
+/** runsc waits for its sandbox to be gone, also from the table of processes: there it is this process's, as it has no monitor. */
+async function endSandbox(
+  init: number | undefined,
+  cgroup: string,
+  { cgroups }: RuntimeHost,
+  signal: AbortSignal,
+): Promise<void> {
+  await cgroups.killAll(cgroup, signal);
+  if (init !== undefined) reapOrphan(init);
 }
 
 /** What probes left that an earlier daemon was killed in. */
@@ -101,16 +116,17 @@ function probeGroup({ driver, parent }: Config["cgroup"], id: string): { cgroups
   return { cgroupsPath: `${parent}:berth:${id}`, path: posix.join(slicePath(parent), `berth-${id}.scope`) };
 }
 
-/** `create` looks the program up, and only `start` would run it: an empty file will do. */
+/** Its program waits, where it is started. */
 async function writeBundle(
   bundle: string,
   cgroupsPath: string,
   { mounts, users }: Trial<unknown>,
+  handler: Handler,
 ): Promise<void> {
   const rootfs = join(bundle, "rootfs");
   await mkdir(join(rootfs, "proc"), { recursive: true });
   for (const name of ["dev", "sys"]) await mkdir(join(rootfs, name));
-  await writeFile(join(rootfs, "program"), "", { mode: 0o755 });
+  await writeFile(join(rootfs, "program"), pauseProgram(), { mode: 0o755 });
   const { uids, gids } = users?.mappings ?? {};
   for (const path of ["", "proc", "dev", "sys", "program"]) {
     if (uids !== undefined && gids !== undefined) await chown(join(rootfs, path), uids.hostId, gids.hostId);
@@ -135,7 +151,10 @@ async function writeBundle(
         ...(users === undefined ? [] : [{ type: "user" as const, path: users.namespace }]),
       ],
       cgroupsPath,
-      resources: { devices: [{ allow: false, access: "rwm" }], pids: { limit: 16 } },
+      resources: {
+        devices: [{ allow: false, access: "rwm" }],
+        ...(runsOnHost(handler) ? { pids: { limit: 16 } } : {}), // a sandbox has threads of its own
+      },
     },
   };
   await writeFile(join(bundle, "config.json"), JSON.stringify(config));

@@ -76,7 +76,7 @@ async function openRuntime(
   const configured = config.runtime.handlers[name] as RuntimeHandlerConfig;
   const { BinaryName = "runc", Root = paths.runtimeRoot(name) } = configured.options;
   const [binary, root] = [String(BinaryName), String(Root)];
-  const handlers = { [name]: { ...configured, binary, args: [] } };
+  const handlers = { [name]: { ...configured, binary, args: [], options: {} } };
   const opened = await openHandler(
     { name, root },
     { ...config, runtime: { ...config.runtime, handlers } },

@@ -1,0 +1,147 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { ContainerState, NamespaceMode, PodSandboxState } from "../../src/wire/gen/runtime.v1.ts";
+import { TestDaemon } from "../harness/daemon.ts";
+import { endDaemon } from "../harness/end-daemon.ts";
+import { busyboxImage, importBusybox } from "../harness/images.ts";
+import {
+  containerStatus,
+  eventually,
+  exited,
+  type MadePod,
+  podConfig,
+  removePod,
+  runContainer,
+  shellConfig,
+} from "../harness/pods.ts";
+import { privileged } from "../harness/privileged.ts";
+
+/** Another than Debian's, which takes no network of its own on kernels since 6.14. */
+const binary = process.env.BERTH_TEST_RUNSC ?? "runsc";
+const network = process.env.BERTH_TEST_RUNSC === undefined ? "host" : "sandbox";
+const platform = process.env.BERTH_TEST_RUNSC === undefined ? "ptrace" : "systrap";
+
+const handlers = `
+[runtime.handlers.gvisor]
+binary = "${binary}"
+args = ["--platform=${platform}", "--network=${network}"]
+`;
+
+describe("pods in gVisor's sandbox, by runsc", privileged, () => {
+  let daemon: TestDaemon;
+  before(async () => {
+    daemon = await TestDaemon.start({ runtime: "runc", extraConfig: handlers });
+    await importBusybox(daemon);
+  });
+  after(() => endDaemon(daemon));
+
+  async function runGvisor(name: string, overrides = {}): Promise<MadePod> {
+    const config = podConfig(daemon, name, overrides);
+    const { podSandboxId } = await daemon.pods.runPodSandbox({ config, runtimeHandler: "gvisor" });
+    return { id: podSandboxId, config };
+  }
+  const start = (pod: MadePod, name: string, script: string, overrides = {}) =>
+    runContainer(daemon, pod, shellConfig(name, busyboxImage, script, overrides));
+  async function exec(containerId: string, script: string, timeout = 20n): Promise<string> {
+    const cmd = ["/bin/sh", "-c", script];
+    const { stdout } = await daemon.pods.execSync({ containerId, cmd, timeout });
+    return String(stdout).trim();
+  }
+  const logOf = async (id: string) => readFileSync((await containerStatus(daemon, id)).logPath, "utf8");
+  const processOf = (id: string) =>
+    Number(readFileSync(join(daemon.workspace.state, "containers", id, "pid"), "latin1"));
+
+  test("two containers share a sandbox, its name and network; output, exit code and commands are the container's", async () => {
+    const pod = await runGvisor("shared");
+    const one = await start(pod, "one", "echo out; echo err >&2; hostname; sleep 1; exit 7");
+    const two = await start(pod, "two", "exec sleep 1000");
+    assert.equal((await exited(daemon, one)).exitCode, 7);
+    const log = await logOf(one);
+    assert.match(log, / stdout F out\n/);
+    assert.match(log, / stderr F err\n/);
+    assert.match(log, / stdout F shared\n/);
+    assert.match(await exec(two, "dmesg | head -1"), /gVisor/);
+    const processes = await exec(two, "ps -o args");
+    assert.match(processes, /sleep 1000/);
+    assert.doesNotMatch(processes, /hostname|pause/, "its own processes alone");
+    const { status } = await daemon.pods.podSandboxStatus({ podSandboxId: pod.id });
+    assert.match(await exec(two, "ip addr || ifconfig"), new RegExp(status?.network?.ip ?? "none"));
+    assert.match(await exec(two, "cat /etc/hosts; cat /etc/hostname"), /\tshared\n.*shared$/s);
+    await exec(two, "i=0; while [ $i -lt 20000 ]; do i=$((i+1)); done");
+    const { stats } = await daemon.pods.containerStats({ containerId: two });
+    assert.ok(Number(stats?.cpu?.usageCoreNanoSeconds?.value) > 1_000_000, "CPU time within the sandbox");
+    assert.ok(Number(stats?.memory?.usageBytes?.value) > 100_000);
+    const ofPod = (await daemon.pods.podSandboxStats({ podSandboxId: pod.id })).stats?.linux;
+    assert.ok(Number(ofPod?.memory?.usageBytes?.value) > 1_000_000, "the sandbox itself");
+    await daemon.pods.stopContainer({ containerId: two, timeout: 1n });
+    assert.match(
+      String((await exited(daemon, two)).exitCode),
+      /^(137|143)$/,
+      "newer ones end a first process by SIGTERM",
+    );
+    await removePod(daemon, pod.id);
+  });
+
+  test("a container outlives the daemon, and so does what is known of its end; one that was not started stops, too", async () => {
+    const pod = await runGvisor("lasting");
+    const ends = await start(pod, "ends", "sleep 1; exit 5");
+    const lasts = await start(pod, "lasts", "i=0; while :; do i=$((i+1)); echo $i; sleep 0.1; done");
+    const created = await daemon.pods.createContainer({
+      podSandboxId: pod.id,
+      config: shellConfig("created", busyboxImage, "true"),
+      sandboxConfig: pod.config,
+    });
+    await daemon.kill();
+    await daemon.launch();
+    assert.equal((await exited(daemon, ends)).exitCode, 5);
+    assert.equal((await containerStatus(daemon, lasts)).state, ContainerState.CONTAINER_RUNNING);
+    const before = (await logOf(lasts)).length;
+    await eventually(
+      "its log to grow",
+      10_000,
+      async () => (await logOf(lasts)).length > before || undefined,
+    );
+    await daemon.pods.stopContainer({ containerId: created.containerId, timeout: 0n });
+    assert.equal((await containerStatus(daemon, created.containerId)).state, ContainerState.CONTAINER_EXITED);
+    await removePod(daemon, pod.id);
+  });
+
+  test("a command that takes too long is killed with what it started", async () => {
+    const pod = await runGvisor("late");
+    const id = await start(pod, "main", "exec sleep 1000");
+    await assert.rejects(exec(id, "sleep 4321 & sleep 4321", 2n), /4321|not done after 2000 ms/);
+    assert.equal(await exec(id, "ps -o args | grep -c '[s]leep 4321' || true"), "0");
+    await removePod(daemon, pod.id);
+  });
+
+  test("containers that share their processes see each other", async () => {
+    const namespaceOptions = { network: NamespaceMode.POD, ipc: NamespaceMode.POD, pid: NamespaceMode.POD };
+    const shared = { linux: { securityContext: { namespaceOptions } } };
+    const pod = await runGvisor("processes", shared);
+    await start(pod, "one", "exec sleep 4322", shared);
+    const two = await start(pod, "two", "exec sleep 1000", shared);
+    assert.match(await exec(two, "ps -o args"), /sleep 4322/);
+    await removePod(daemon, pod.id);
+  });
+
+  test("what can't be started says why, in runsc's words", async () => {
+    const pod = await runGvisor("failing");
+    const config = shellConfig("main", busyboxImage, "", { command: ["/no/such/program"] });
+    await assert.rejects(runContainer(daemon, pod, config), /start: .*no such file/s);
+    await removePod(daemon, pod.id);
+  });
+
+  test("a sandbox that is killed takes its pod and containers along, with a reason", async () => {
+    const pod = await runGvisor("lost");
+    const id = await start(pod, "main", "exec sleep 1000");
+    process.kill(processOf(pod.id), "SIGKILL");
+    await eventually("the pod to be not ready", 20_000, async () => {
+      const { status } = await daemon.pods.podSandboxStatus({ podSandboxId: pod.id });
+      return status?.state === PodSandboxState.SANDBOX_NOTREADY || undefined;
+    });
+    assert.equal((await exited(daemon, id)).reason, "SandboxLost");
+    await removePod(daemon, pod.id);
+  });
+});
