@@ -46,7 +46,8 @@ function writeContainer(
 ): void {
   const { id, state, resources } = record;
   // A container killed for want of memory has mostly ended by the time that anyone looks: its count stays to be seen.
-  const kills = state.kind === "exited" ? (oomKills(record) ?? 0) : 0;
+  const isKilled = state.kind === "exited" && state.reason === "OOMKilled";
+  const kills = state.kind === "exited" ? (oomKills(record) ?? Number(isKilled)) : 0;
   if (kills === 0 && (state.kind !== "running" || reading === undefined)) return;
   const opened = writer.open(containerOfPod, id, containerLabels(pod, record));
   if (state.kind === "running" && reading !== undefined)

@@ -72,7 +72,7 @@ describe("pods under a shim", privileged, () => {
   const exec = (containerId: string, ...cmd: string[]) =>
     daemon.pods.execSync({ containerId, cmd, timeout: 20n });
 
-  test("a pod's containers share a shim, which ends with the last of them", async () => {
+  test("a pod's containers share a shim, which ends with the last that runs", async () => {
     const pod = await runShimPod("shared");
     const first = await run(pod, "first", "echo out; echo err >&2; sleep 1000");
     const second = await run(pod, "second", counter);
@@ -89,8 +89,12 @@ describe("pods under a shim", privileged, () => {
     assert.equal((await exited(daemon, second)).exitCode, 7);
     await daemon.pods.removeContainer({ containerId: second });
     await exec(first, "true");
-    await daemon.pods.removeContainer({ containerId: first });
-    assert.deepEqual(shims(), []);
+    await daemon.pods.stopContainer({ containerId: first, timeout: 0n });
+    await eventually("the shim's end", 10_000, async () => (shims().length === 0 ? true : undefined));
+    assert.equal((await containerStatus(daemon, first)).exitCode, 137, "it is there to be asked about");
+    await assert.rejects(exec(first, "true"), /it is exited/);
+    const third = await run(pod, "third", "exit 4");
+    assert.equal((await exited(daemon, third)).exitCode, 4, "under another shim");
     await removePod(daemon, pod.id);
     await assertNoLeaks(daemon);
   });

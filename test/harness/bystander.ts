@@ -43,6 +43,12 @@ export class Bystander {
     await assertOnly(this.#traces, this.#daemon);
   }
 
+  /** What a command in it says: `words`. */
+  async echo(words: string): Promise<string> {
+    const request = { containerId: this.#containerId, cmd: ["echo", words], timeout: 20n };
+    return Buffer.from((await this.#daemon.pods.execSync(request)).stdout).toString();
+  }
+
   /** Its exit code tells that it got its signal and was not killed. */
   async stop(): Promise<void> {
     await this.#daemon.pods.stopContainer({ containerId: this.#containerId, timeout: 10n });

@@ -23,6 +23,8 @@ const answerDeadlineMs = 5000 * patience;
 export interface DaemonOptions {
   /** The default handler. crun gets a private mount namespace, others the host's. */
   readonly runtime?: string;
+  /** Another default handler than `runtime`, one of `extraConfig`. */
+  readonly handler?: string;
   /** Whose mount namespace: what suits the runtime, one of its own, or the caller's, which must suit it then. */
   readonly mounts?: "suitable" | "own" | "caller's";
   readonly cgroupDriver?: CgroupDriver;
@@ -60,7 +62,7 @@ export class TestDaemon {
   static async start(options: DaemonOptions = {}): Promise<TestDaemon> {
     const runtime = options.runtime ?? "crun";
     const workspace = makeWorkspace({
-      runtime,
+      runtime: options.handler ?? runtime,
       extraConfig: options.extraConfig ?? "",
       ...(options.cgroupDriver === undefined ? {} : { cgroupDriver: options.cgroupDriver }),
       ...(options.root === undefined ? {} : { root: options.root }),

@@ -6,6 +6,7 @@ import type { Ms } from "../../base/units.ts";
 import { readBundle } from "../bundle.ts";
 import type { CreateRequest, MonitoredContainer } from "../contract.ts";
 import { identityOf } from "../identity-of.ts";
+import { notePodKills } from "../oom-kills.ts";
 import { prepareLog } from "../prepare-log.ts";
 import { deleteByShim } from "./delete.ts";
 import type { ShimHandler } from "./handler.ts";
@@ -36,6 +37,7 @@ export async function createByShim(
   let creating: Promise<unknown> | undefined;
   try {
     if (request.logPath !== undefined) await prepareLog(request.logPath, parts.host.files);
+    notePodKills(request.bundle, parts.host.cgroups);
     const config = readBundle(request.bundle);
     if (config === undefined) throw new Fault("internal", `${request.bundle}/config.json can't be read`);
     const { handler: name, stdinOnce } = request;

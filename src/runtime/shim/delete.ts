@@ -1,23 +1,21 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { throwIfEnded, waitFor } from "../../base/deadline.ts";
-import { describeFault, isFault } from "../../base/fault.ts";
+import { describeFault } from "../../base/fault.ts";
 import type { ContainerId } from "../../base/ids.ts";
 import type { Bytes, Ms } from "../../base/units.ts";
 import { cgroupOfBundle } from "../bundle.ts";
 import { killMonitors, settleMonitors } from "../conmon/monitors.ts";
+import { oomNotes } from "../oom-kills.ts";
+import { deleteTask } from "./delete-task.ts";
 import { shimNamespace } from "./handler.ts";
 import { endKeeper, killHolders } from "./keeper.ts";
 import { readMarker } from "./marker.ts";
 import type { ShimParts } from "./parts.ts";
-import type { Shim } from "./shim.ts";
 import { shimArgs, shimEnvironment } from "./start-shim.ts";
 
 /** How long the kernel may take to let go of a cgroup whose processes were just killed. */
 const removeWait: Ms = 2000;
-/** How long a shim may take to see that a container which was killed has ended. */
-const stopWait: Ms = 10_000;
 const maxOutput: Bytes = 64 << 10;
 
 /** What shims leave in a bundle, besides what conmon does. */
@@ -47,7 +45,8 @@ export async function deleteByShim(
   if (cgroup !== undefined) await host.cgroups.killAll(cgroup, signal);
   const shim = await shims.of(id, signal).catch(() => undefined);
   const isDeleted = shim !== undefined && (await deleteTask(id, shim, signal));
-  if (!isDeleted) await cleanUp(id, marker?.handler ?? handlerName, parts, signal);
+  const isForgotten = isDeleted || readMarker(id, paths)?.over === "forgotten";
+  if (!isForgotten) await cleanUp(id, marker?.handler ?? handlerName, parts, signal);
   if (cgroup !== undefined && (await host.cgroups.exists(cgroup))) {
     await host.cgroups.killAll(cgroup, signal);
     await host.cgroups.remove(cgroup, removeWait);
@@ -58,23 +57,6 @@ export async function deleteByShim(
   await removeBooks(id, marker?.handler ?? handlerName, parts);
   if (marker !== undefined) await shims.leave(id, marker.group, signal);
   await removeTraces(id, parts);
-}
-
-/** False when the shim could not, or does not answer. */
-async function deleteTask(id: ContainerId, { calls }: Shim, signal: AbortSignal): Promise<boolean> {
-  for (let wait = 1, until = performance.now() + stopWait; ; wait = Math.min(wait * 2, 50)) {
-    try {
-      await calls.delete({ id }, { signal });
-      return true;
-    } catch (error) {
-      throwIfEnded(signal, `deleting container ${id}`);
-      if (isFault(error, "notFound")) return true;
-      if (isFault(error, "unavailable") || performance.now() > until) return false;
-    }
-    // it has not seen the end yet, or is about to
-    await calls.kill({ id, signal: 9, all: true }, { signal }).catch(() => undefined);
-    await sleep(wait);
-  }
 }
 
 /** Has the shim's program clean up after a shim that is gone. */
@@ -114,7 +96,8 @@ async function removeBooks(
 /** What shim and keeper left in the bundle and beside it; the marker last. */
 async function removeTraces(id: ContainerId, { paths, host }: ShimParts): Promise<void> {
   const { bundle, pidFile, monitorPidFile, exitFile, oomFile, shimFile, keeper } = paths.container(id);
+  const notes = oomNotes(bundle);
   const inBundle = ["attach", "ctl", "winsz", ...shimFiles].map((name) => join(bundle, name));
-  const left = [pidFile, monitorPidFile, exitFile, oomFile, ...inBundle, keeper, shimFile];
+  const left = [pidFile, monitorPidFile, exitFile, oomFile, ...notes, ...inBundle, keeper, shimFile];
   await host.files.change(left.map((path) => ({ change: "removeTree", path })));
 }

@@ -9,8 +9,9 @@ import { recordedMonitor, settleMonitors } from "../conmon/monitors.ts";
 import { alive } from "../exits.ts";
 import type { RuntimeHost } from "../host.ts";
 import { endLost } from "../lost-monitor.ts";
+import { wasOomKilled } from "../oom-kills.ts";
 import { endKeeper } from "./keeper.ts";
-import { readMarker } from "./marker.ts";
+import { readMarker, writeMarker } from "./marker.ts";
 import type { Shim } from "./shim.ts";
 
 /** How long a shim whose connection is lost may take to be gone. */
@@ -28,20 +29,27 @@ interface Watched {
 /** How often keepers that were killed are looked for. */
 const sweepMs: Ms = 10_000;
 
+/** Who is told of an end that was noted. */
+export interface ExitObserver {
+  ended(id: ContainerId, shim: Shim): Promise<void>;
+}
+
 /**
  * Waits for the ends of containers under shims, and notes each where conmon would: in the exits' directory, whose watch tells it.
  */
 export class ShimExits {
   readonly #host: RuntimeHost;
   readonly #paths: Paths;
+  readonly #observer: ExitObserver;
   readonly #watched = new Map<ContainerId, Watched>();
 
   /** Those that have ended, whose keepers may end, too. */
   readonly #ended = new Set<ContainerId>();
 
-  constructor(host: RuntimeHost, paths: Paths) {
+  constructor(host: RuntimeHost, paths: Paths, observer: ExitObserver) {
     this.#host = host;
     this.#paths = paths;
+    this.#observer = observer;
     setInterval(() => this.#sweep(), sweepMs).unref();
   }
 
@@ -73,15 +81,28 @@ export class ShimExits {
       this.#ended.add(id);
       await endKeeper(id, shim.process.pid, this.#paths);
       await settleMonitors(id, this.#paths, AbortSignal.timeout(keeperDeadline));
-      const isTold = existsSync(this.#paths.container(id).exitFile); // such as that its keeper was lost
-      if (!isTold && readMarker(id, this.#paths) !== undefined) {
-        noteExit(id, exitStatus, exitedAt, this.#paths);
-      }
+      const marker = readMarker(id, this.#paths);
+      if (marker === undefined) return; // it is being deleted
+      writeMarker(id, { ...marker, over: "noted" }, this.#paths);
+      this.#note(id, exitStatus, exitedAt);
+      await this.#observer.ended(id, shim).catch((error: unknown) => {
+        const err = describeFault(error);
+        this.#host.log.warn({ container: id, err }, "a shim goes on, though all its containers have ended");
+      });
     } catch (error) {
       if (signal.aborted || isFault(error, "notFound")) return; // it was deleted
       if (!isFault(error, "unavailable", "cancelled", "corrupt")) throw error;
       await this.#lost(id, shim);
     }
+  }
+
+  #note(id: ContainerId, code: number, at: Timestamp | undefined): void {
+    const { exitFile, oomFile } = this.#paths.container(id);
+    // the kernel's count goes with the cgroup
+    if (code !== 0 && wasOomKilled(id, code, this.#paths, this.#host.cgroups))
+      writeFileSync(oomFile, "", { mode: 0o600 });
+    if (existsSync(exitFile)) return; // such as that its keeper was lost
+    noteExit(id, code, at, this.#paths);
   }
 
   async #lost(id: ContainerId, shim: Shim): Promise<void> {

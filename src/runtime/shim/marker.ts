@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from "node:fs";
+import { readFileSync, renameSync, writeFileSync } from "node:fs";
 import type { ContainerId } from "../../base/ids.ts";
 import type { Paths } from "../../config/paths.ts";
 import { sandboxIdAnnotation } from "../../spec/cri/annotations.ts";
@@ -14,6 +14,8 @@ export interface ShimMarker {
   readonly stdinOnce: boolean;
   /** Its first process, once it is created. */
   readonly init?: ProcessIdentity;
+  /** It has ended, and its exit was noted, or its shim told besides to forget it. */
+  readonly over?: "noted" | "forgotten";
 }
 
 /** The containers of a pod share a shim. */
@@ -22,8 +24,11 @@ export function groupOf(id: ContainerId, config: OciConfig): string {
   return /^[0-9A-Za-z_.-]+$/.test(pod) ? pod : id;
 }
 
+/** Whole or not at all: without it nobody would know the container's shim. */
 export function writeMarker(id: ContainerId, marker: ShimMarker, paths: Paths): void {
-  writeFileSync(paths.container(id).shimFile, JSON.stringify(marker), { mode: 0o600 });
+  const { shimFile } = paths.container(id);
+  writeFileSync(`${shimFile}.new`, JSON.stringify(marker), { mode: 0o600 });
+  renameSync(`${shimFile}.new`, shimFile);
 }
 
 /** Undefined: it is under no shim, or its create had only just begun. */

@@ -19,6 +19,7 @@ import { deleteByShim } from "./delete.ts";
 import { execByShim } from "./exec.ts";
 import { execStreamByShim } from "./exec-stream.ts";
 import { ShimExits } from "./exits.ts";
+import { forgetEnded } from "./forget-ended.ts";
 import { endLeftCommands } from "./left-commands.ts";
 import { metricsByShim } from "./metrics.ts";
 import { monitoredByShim } from "./monitored.ts";
@@ -69,8 +70,10 @@ export async function openShimRuntime(
   const { conmon, path } = config.runtime;
   const names = Object.keys(config.runtime.handlers);
   const opened = await Promise.all(names.map((name) => openShimHandler(name, config, { place, paths })));
-  const exits = new ShimExits(host, paths);
-  const shims = new Shims(host, paths, {
+  const exits = new ShimExits(host, paths, {
+    ended: (id, shim) => forgetEnded(id, shim, { shims, paths }),
+  });
+  const shims: Shims = new Shims(host, paths, {
     connected(shim, containers) {
       for (const id of containers) exits.watch(id, shim);
     },

@@ -3,6 +3,7 @@ import type { ContainerId } from "../../base/ids.ts";
 import type { OciResources } from "../../spec/oci-runtime.ts";
 import { parseSignal } from "../../spec/signal.ts";
 import { Status } from "../../wire/gen/task.v2.ts";
+import { noteKill } from "../oom-kills.ts";
 import { signalAll } from "../signal-all.ts";
 import { readMarker } from "./marker.ts";
 import { ociAny } from "./options.ts";
@@ -28,9 +29,10 @@ export async function startByShim(id: ContainerId, parts: ShimParts, signal: Abo
 /** Undefined: the shim has no such container, or is gone itself. */
 export async function stateByShim(
   id: ContainerId,
-  { shims }: Pick<ShimParts, "shims">,
+  { shims, paths }: Pick<ShimParts, "shims" | "paths">,
   signal: AbortSignal,
 ): Promise<"created" | "running" | "stopped" | undefined> {
+  if (readMarker(id, paths)?.over !== undefined) return "stopped";
   const shim = await shims.of(id, signal);
   if (shim === undefined) return undefined;
   try {
@@ -71,6 +73,7 @@ export async function killByShim(
   signal: AbortSignal,
 ): Promise<void> {
   const { number } = parseSignal(signalName);
+  if (number === 9) noteKill(parts.paths.container(id).bundle);
   if (all && (await signalledAll(id, number, parts, signal))) return;
   const shim = await parts.shims.of(id, signal);
   if (shim === undefined) return; // its containers are ended when that is seen

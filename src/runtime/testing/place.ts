@@ -25,7 +25,8 @@ import { openContainerRuntime } from "../open.ts";
 import { serveShimEvents } from "../shim/events.ts";
 import { booksOf, type TestedHandler } from "./tested-handler.ts";
 
-const path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+/** Programs are looked for where the tests look: a CRIU that works may lie there before the distribution's. */
+const path = process.env.PATH ?? "/usr/sbin:/usr/bin:/sbin:/bin";
 /** One for the process: it adopts orphans. */
 const launcher = new Launcher();
 const thread = new HostThread(1000);

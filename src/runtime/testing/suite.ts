@@ -1,4 +1,5 @@
 import { after, before, describe } from "node:test";
+import { checkpointCases } from "./checkpoint-cases.ts";
 import { daemonDeathCases } from "./daemon-death-cases.ts";
 import { execCases } from "./exec-cases.ts";
 import { failureCases } from "./failure-cases.ts";
@@ -26,6 +27,7 @@ export function containerRuntimeSuite(tested: TestedHandler): void {
     execCases(here);
     streamCases(here);
     failureCases(here);
+    checkpointCases(here);
     daemonDeathCases(here);
   });
 }

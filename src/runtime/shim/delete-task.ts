@@ -1,0 +1,30 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { throwIfEnded } from "../../base/deadline.ts";
+import { isFault } from "../../base/fault.ts";
+import type { ContainerId } from "../../base/ids.ts";
+import type { Ms } from "../../base/units.ts";
+import type { Shim } from "./shim.ts";
+
+/** How long a shim may take to see that a container which was killed has ended. */
+const stopWait: Ms = 10_000;
+
+/**
+ * Has the shim forget a container, which has ended or was killed. False when the shim could not, or does not answer.
+ *
+ * @throws {Fault} as `signal` says
+ */
+export async function deleteTask(id: ContainerId, { calls }: Shim, signal: AbortSignal): Promise<boolean> {
+  for (let wait = 1, until = performance.now() + stopWait; ; wait = Math.min(wait * 2, 50)) {
+    try {
+      await calls.delete({ id }, { signal });
+      return true;
+    } catch (error) {
+      throwIfEnded(signal, `deleting container ${id}`);
+      if (isFault(error, "notFound")) return true;
+      if (isFault(error, "unavailable") || performance.now() > until) return false;
+    }
+    // it has not seen the end yet, or is about to
+    await calls.kill({ id, signal: 9, all: true }, { signal }).catch(() => undefined);
+    await sleep(wait);
+  }
+}
