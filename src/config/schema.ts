@@ -162,6 +162,9 @@ export interface Config {
   };
   /** Where CDI files are, the weakest first. Empty: no CDI. */
   cdi: { directories: string[] };
+  blockio: { /** Of classes of block I/O, an absolute path; empty: there are none. */ file: string };
+  /** Classes of a processor's caches and memory bandwidth that containers may have. */
+  rdt: { classes: Record<string, RdtClassConfig> };
   hooks: {
     /** Of hook files (oci-hooks(5)), the weakest first. */
     directories: string[];
@@ -191,6 +194,12 @@ export interface RemoteSnapshotterConfig {
   namespace: string;
   /** For each call. */
   deadline: Ms;
+}
+
+/** What is in the resctrl group of a class, as lines of its file `schemata`; both empty: what the node has made there. */
+export interface RdtClassConfig {
+  l3: string;
+  memoryBandwidth: string;
 }
 
 export interface RuntimeHandlerConfig {

@@ -1,6 +1,6 @@
 import { allPodOrderNames } from "./pod-orders.ts";
 import * as read from "./reader.ts";
-import type { Config, RemoteSnapshotterConfig, RuntimeHandlerConfig } from "./schema.ts";
+import type { Config, RdtClassConfig, RemoteSnapshotterConfig, RuntimeHandlerConfig } from "./schema.ts";
 
 /** One setting: what it takes, and what it is when nobody sets it. */
 export interface Setting<T> {
@@ -63,6 +63,11 @@ const remoteSnapshotter = section<RemoteSnapshotterConfig>({
   address: setting(read.text, ""),
   namespace: setting(read.text, "k8s.io"),
   deadline: setting(read.duration, 60 * second),
+});
+
+const rdtClass = section<RdtClassConfig>({
+  l3: setting(read.text, ""),
+  memoryBandwidth: setting(read.text, ""),
 });
 
 /**
@@ -194,6 +199,8 @@ export const settings = section<Config>({
   cdi: section<Config["cdi"]>({
     directories: setting(read.listOf(read.absolutePath), ["/etc/cdi", "/var/run/cdi"]),
   }),
+  blockio: section<Config["blockio"]>({ file: setting(read.text, "") }),
+  rdt: section<Config["rdt"]>({ classes: { kind: "named", section: () => rdtClass, names: [] } }),
   hooks: section<Config["hooks"]>({
     directories: setting(read.listOf(read.absolutePath), [
       "/usr/share/containers/oci/hooks.d",

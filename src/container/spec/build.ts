@@ -125,6 +125,7 @@ function ociLinux(
     resources: {
       devices: rules,
       ...newOciResources(withUnified(config.resources, unified), host),
+      ...(found.blockIo === undefined ? {} : { blockIO: found.blockIo }),
       ...(pidsLimit > 0 ? { pids: { limit: pidsLimit } } : {}),
     },
     cgroupsPath: ociCgroupsPath(settings.cgroups, pod.cgroup, input.id),
@@ -136,6 +137,7 @@ function ociLinux(
       found,
     }),
     ...(devices.length === 0 ? {} : { devices }),
+    ...(found.rdt === undefined ? {} : { intelRdt: found.rdt }),
     ...(found.seccomp === undefined ? {} : { seccomp: ociSeccomp(found.seccomp, { capabilities, host }) }),
     ...(rootfsPropagation === undefined ? {} : { rootfsPropagation }),
     ...(hidden.masked.length === 0 ? {} : { maskedPaths: hidden.masked }),

@@ -8,6 +8,7 @@ import type { HookDirectories, HookFile } from "../../spec/hooks/directories.ts"
 import { findApparmorProfile } from "./apparmor-lookup.ts";
 import { processArgs } from "./args.ts";
 import { findBase } from "./base-lookup.ts";
+import { findBlockIo } from "./blockio-lookup.ts";
 import { buildOciConfig } from "./build.ts";
 import { findCdi } from "./cdi-lookup.ts";
 import type { SpecBuilder, SpecRequest } from "./contract.ts";
@@ -19,8 +20,10 @@ import { requireMappableMounts } from "./mapped-ids.ts";
 import { findMounts } from "./mount-lookup.ts";
 import { findNodeMounts } from "./node-mounts.ts";
 import { oomScoreAdj } from "./oom-score.ts";
+import { findRdt } from "./rdt-lookup.ts";
 import { relabelVolumes } from "./relabel.ts";
 import { requestedDevices } from "./requested-devices.ts";
+import { wantedClass } from "./resource-class.ts";
 import { ociResources } from "./resources.ts";
 import { findSeccomp } from "./seccomp-lookup.ts";
 import { containerLabels } from "./selinux.ts";
@@ -28,7 +31,7 @@ import { findUser } from "./user-lookup.ts";
 
 /** What OCI configs are made with, for as long as the daemon runs. */
 export interface SpecParts {
-  readonly config: Pick<Config, "container" | "cgroup" | "kubelet" | "hooks" | "runtime">;
+  readonly config: Pick<Config, "container" | "cgroup" | "kubelet" | "blockio" | "rdt" | "hooks" | "runtime">;
   readonly host: HostFacts;
   readonly cdi: CdiDirectories;
   readonly hooks: Pick<HookDirectories, "read">;
@@ -101,25 +104,38 @@ async function lookUp(
   const { config } = record;
   const { security } = config;
   const { privileged } = security;
+  const rdt = findRdt(wantedClass("rdt", { config, pod }), parts.config.rdt.classes);
   const allDevices = privileged && !settings.handler.privilegedWithoutHostDevices;
-  const [user, mounts, devices, hostDevices, nodeMounts, base, cdi, hookFiles, seccomp, apparmorProfile] =
-    await Promise.all([
-      findUser(rootfs, security, image.config.User),
-      findMounts(config, imageVolumes, runtime),
-      findDevices(requestedDevices({ config, pod, settings })),
-      allDevices ? findHostDevices() : [],
-      findNodeMounts(settings.container),
-      findBase(settings.handler.baseSpec),
-      findCdi(config, parts.cdi),
-      parts.hooks.read(),
-      findSeccomp({
-        wanted: security.seccomp,
-        privileged,
-        host: parts.host,
-        defaultProfile: parts.config.container.seccompProfile,
-      }),
-      findApparmorProfile(security.apparmor, privileged, parts.apparmor),
-    ]);
+  const [
+    user,
+    mounts,
+    devices,
+    hostDevices,
+    nodeMounts,
+    base,
+    blockIo,
+    cdi,
+    hookFiles,
+    seccomp,
+    apparmorProfile,
+  ] = await Promise.all([
+    findUser(rootfs, security, image.config.User),
+    findMounts(config, imageVolumes, runtime),
+    findDevices(requestedDevices({ config, pod, settings })),
+    allDevices ? findHostDevices() : [],
+    findNodeMounts(settings.container),
+    findBase(settings.handler.baseSpec),
+    findBlockIo(wantedClass("blockio", { config, pod }), parts.config.blockio.file),
+    findCdi(config, parts.cdi),
+    parts.hooks.read(),
+    findSeccomp({
+      wanted: security.seccomp,
+      privileged,
+      host: parts.host,
+      defaultProfile: parts.config.container.seccompProfile,
+    }),
+    findApparmorProfile(security.apparmor, privileged, parts.apparmor),
+  ]);
   const { pid, targetId } = security.namespaces;
   return {
     user,
@@ -129,6 +145,8 @@ async function lookUp(
     hostDevices,
     nodeMounts,
     ...(base === undefined ? {} : { base }),
+    ...(blockIo === undefined ? {} : { blockIo }),
+    ...(rdt === undefined ? {} : { rdt }),
     cdi,
     hooks: await findContainerHooks({ record, pod, image }, hookFiles.hooks, settings),
     ...(seccomp === undefined ? {} : { seccomp }),

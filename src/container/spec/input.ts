@@ -6,7 +6,7 @@ import type { CdiEdits } from "../../spec/cdi/format.ts";
 import type { ContainerConfig, Device } from "../../spec/cri/container-config.ts";
 import type { PodSandboxConfig } from "../../spec/cri/pod-sandbox-config.ts";
 import type { ContainerDefaults } from "../../spec/oci-image.ts";
-import type { OciDevice, OciMount } from "../../spec/oci-runtime.ts";
+import type { OciBlockIo, OciDevice, OciLinux, OciMount } from "../../spec/oci-runtime.ts";
 import type { ContainerUser } from "../state.ts";
 import type { NodeHooks } from "./hook-lookup.ts";
 import type { StagedHook } from "./hooks.ts";
@@ -146,6 +146,10 @@ export interface FoundFacts {
   readonly cdi: FoundCdi;
   /** What the handler's containers begin with. */
   readonly base?: BaseSpec;
+  /** By its class. */
+  readonly blockIo?: OciBlockIo;
+  /** By its class. */
+  readonly rdt?: OciLinux["intelRdt"];
   /** That the settings give every container. */
   readonly nodeMounts: readonly OciMount[];
   /** In the order in which they are run. */

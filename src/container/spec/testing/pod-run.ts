@@ -52,6 +52,7 @@ export interface PodRun extends AsyncDisposable {
 export interface ChangedSettings {
   readonly container?: Partial<Config["container"]>;
   readonly handler?: Partial<RuntimeHandlerConfig>;
+  readonly blockio?: Config["blockio"];
 }
 
 /**
@@ -153,6 +154,7 @@ function specParts(runtime: string, host: HostFacts, at: PodRun["at"], changed: 
         pidsLimit: 100,
         ...changed.container,
       },
+      ...(changed.blockio === undefined ? {} : { blockio: changed.blockio }),
       runtime: {
         ...defaults.runtime,
         handlers: { [runtime]: { ...handlerSettings({}, runtime), ...changed.handler } },
