@@ -6,7 +6,9 @@ import type { Copies, RunningCopy } from "../copy/copies.ts";
 import { undoAttempt } from "./create.ts";
 import type { ContainerParts } from "./parts.ts";
 import { mountRootfs } from "./rootfs.ts";
-import type { ContainerRecord } from "./state.ts";
+import type { ContainerRecord, LiveState } from "./state.ts";
+
+type LiveContainer = ContainerRecord & { readonly state: LiveState };
 
 /** Copies files into or out of a container; of one that has ended, its own layer and image. @throws {Fault} wrongState, exhausted */
 export async function copyFiles(
@@ -16,8 +18,12 @@ export async function copyFiles(
   copies: Copies,
 ): Promise<RunningCopy> {
   requireFiles(record, call);
-  const root = liveRoot(record) ?? (await restingRoot(record, parts));
+  const root = isLive(record) ? await liveRoot(record, call, parts) : await restingRoot(record, parts);
   return copies.start(root, call);
+}
+
+function isLive(record: ContainerRecord): record is LiveContainer {
+  return record.state.kind === "created" || record.state.kind === "running";
 }
 
 /**
@@ -26,18 +32,24 @@ export async function copyFiles(
  *
  * @throws {Fault} wrongState
  */
-export function requireFiles(record: ContainerRecord, { path }: CopyCall): ContainerRecord {
-  const { state, config, id } = record;
-  if (state.kind === "created" || state.kind === "running") return record;
+export function requireFiles(record: ContainerRecord, call: CopyCall): ContainerRecord {
+  const { state, id } = record;
+  if (isLive(record)) return record;
   if (state.kind !== "exited") {
     throw new Fault("wrongState", `files of container ${id} can't be copied: it is ${state.kind}`);
   }
+  requireNoVolume(record, call, "is there only while the container runs");
+  return record;
+}
+
+/** @throws {Fault} wrongState when the path lies in a volume, which `why` */
+function requireNoVolume({ config }: ContainerRecord, { path }: CopyCall, why: string): void {
   const wanted = posix.resolve("/", path);
   const mount = config.mounts.find(({ containerPath }) =>
     isWithin(wanted, posix.resolve("/", containerPath)),
   );
-  if (mount === undefined) return record;
-  throw new Fault("wrongState", `${path} lies in a volume, which is there only while the container runs`, {
+  if (mount === undefined) return;
+  throw new Fault("wrongState", `${path} lies in a volume, which ${why}`, {
     hint: `its files are in ${mount.hostPath} on the node`,
   });
 }
@@ -46,11 +58,27 @@ function isWithin(path: string, directory: string): boolean {
   return directory === "/" || path === directory || path.startsWith(`${directory}/`);
 }
 
-/** The root as the container's own process has it, with all that is mounted there. */
-function liveRoot({ state }: ContainerRecord): CopyRoot | undefined {
-  if (state.kind !== "created" && state.kind !== "running") return undefined;
+/**
+ * The root as the container's own process has it, with all that is mounted there; of one in a sandbox, whose processes this host
+ * does not have, what the sandbox was given as its root.
+ */
+async function liveRoot(record: LiveContainer, call: CopyCall, { host }: ContainerParts): Promise<CopyRoot> {
+  const { state, id, handler } = record;
   const { init } = state.process;
-  return { directory: `/proc/${init.pid}/root`, process: init };
+  if (host.runtime.isOnHost(id, handler)) return { directory: `/proc/${init.pid}/root`, process: init };
+  requireNoVolume(record, call, "only the container's sandbox has");
+  const directory = host.paths.container(id).rootfs;
+  if (await isMounted(directory, host)) return { directory };
+  throw new Fault("wrongState", `the files of container ${id} are on a device that its sandbox has now`, {
+    hint: "berth exec with tar copies them, where the image has that",
+  });
+}
+
+async function isMounted(
+  rootfs: string,
+  { mounts }: Pick<ContainerParts["host"], "mounts">,
+): Promise<boolean> {
+  return (await mounts.below(rootfs)).some(({ target }) => target === rootfs);
 }
 
 async function restingRoot(record: ContainerRecord, { book, host, pods }: ContainerParts): Promise<CopyRoot> {
@@ -60,9 +88,8 @@ async function restingRoot(record: ContainerRecord, { book, host, pods }: Contai
     throw new Fault("wrongState", `container ${record.id} has just changed`);
   }
   const { rootfs } = host.paths.container(record.id);
-  const isMounted = (await host.mounts.below(rootfs)).some(({ target }) => target === rootfs);
-  // a reboot has taken the mount; as that of its create, it goes when the container is removed
-  if (!isMounted) await mountRootfs(record, undoAttempt(host));
+  // a reboot has taken the mount, or a sandbox its device; as that of its create, it goes when the container is removed
+  if (!(await isMounted(rootfs, host))) await mountRootfs(record, undoAttempt(host));
   const users = pods.get(record.podId).config.security.namespaces.user;
   return { directory: rootfs, ...(users && { ids: { uids: [users.uids], gids: [users.gids] } }) };
 }

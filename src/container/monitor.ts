@@ -4,6 +4,7 @@ import { withFailedHook } from "./failed-hook.ts";
 import { unmountMapped } from "./mapped.ts";
 import type { ContainerAttempt, ContainerHost } from "./parts.ts";
 import type { ContainerPod } from "./pod.ts";
+import { handOverRootfs } from "./rootfs.ts";
 import type { ContainerRecord } from "./state.ts";
 
 /** How long the kernel may take to let go of a cgroup whose last process was just killed. */
@@ -19,7 +20,9 @@ export async function createMonitored(
   if (pod === undefined) throw new Fault("internal", `container ${record.id}: its pod is not known`);
   if (record.restored !== undefined) return;
   try {
-    attempt.process = await host.runtime.create(createRequest(record, pod, host), signal);
+    const rootfs = await handOverRootfs(record, attempt);
+    const request = { ...createRequest(record, pod, host), ...(rootfs && { rootfs }) };
+    attempt.process = await host.runtime.create(request, signal);
   } catch (error) {
     const { bundle } = host.paths.container(record.id);
     throw await withFailedHook(error, host.runtime.configOf(record.id), bundle);

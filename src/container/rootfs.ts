@@ -1,3 +1,4 @@
+import type { RootfsMount } from "../runtime/contract.ts";
 import { mountShown, unmountMapped, withMappedSnapshots } from "./mapped.ts";
 import type { ContainerAttempt } from "./parts.ts";
 import { labeled, snapshotKey } from "./snapshot.ts";
@@ -15,6 +16,21 @@ export async function mountRootfs(record: ContainerRecord, attempt: ContainerAtt
       await mountShown(mount, rootfs, labeled(mount, label), shown, host.mounts);
     }
   });
+}
+
+/**
+ * The mounts that the runtime is to make itself, which are unmounted here: those of a device, which a virtual machine has instead
+ * of this host, as its file system can't be mounted by two kernels. Undefined: what is mounted here stays so.
+ */
+export async function handOverRootfs(
+  record: ContainerRecord,
+  { host }: ContainerAttempt,
+): Promise<readonly RootfsMount[] | undefined> {
+  if (!host.runtime.takesMounts(record.handler)) return undefined;
+  const mounts = await host.snapshotters.get(record.snapshotter).mounts(snapshotKey(record.id));
+  if (!mounts.every(({ source }) => source.startsWith("/dev/"))) return undefined;
+  await host.mounts.unmount(host.paths.container(record.id).rootfs);
+  return mounts;
 }
 
 /** Never a recursive removal: should the unmount be incomplete, the container's files are not ours to delete here. */

@@ -17,6 +17,13 @@ export interface MonitoredContainer {
   readonly init: ProcessIdentity;
 }
 
+/** A mount as mount(2) takes it; `options` are strings as in fstab. */
+export interface RootfsMount {
+  readonly type: string;
+  readonly source: string;
+  readonly options: readonly string[];
+}
+
 /** Everything a monitor and an OCI runtime need to create one container; the bundle's config.json is written before. */
 export interface CreateRequest {
   readonly id: ContainerId;
@@ -30,6 +37,8 @@ export interface CreateRequest {
   readonly tty: boolean;
   /** Where the monitor itself is put: the pod's cgroup, or a scope below it. */
   readonly monitorCgroup: string | undefined;
+  /** What the runtime is to mount as the container's root; absent: it is mounted. For handlers that take mounts. */
+  readonly rootfs?: readonly RootfsMount[];
   /** CRIU's images of processes that are to go on, instead of a new one that waits for `start`. */
   readonly restoreFrom?: string;
 }
@@ -162,6 +171,8 @@ export interface ContainerRuntime {
    * stand for that, whose namespaces nobody may enter, and only `metrics` tells what the container uses.
    */
   isOnHost(id: ContainerId, handler: string): boolean;
+  /** Whether the handler's runtime mounts root file systems itself, when it is given their mounts (`CreateRequest.rootfs`). */
+  takesMounts(handler: string): boolean;
   /** What a container that is not on this host uses, as its runtime tells it. Undefined when that tells nothing. @throws {Fault} as the runtime says */
   metrics(id: ContainerId, handler: string, signal: AbortSignal): Promise<CgroupMetrics | undefined>;
   /** @throws {Fault} deadline when `timeout` passed and the whole process tree was killed */

@@ -81,6 +81,7 @@ function joined(
     delete: (id, handler, signal) => of(id, handler).delete(id, handler, signal),
     update: (id, handler, resources, signal) => of(id, handler).update(id, handler, resources, signal),
     isOnHost: (id, handler) => (handler in handlers ? ofHandler(handler) : of(id)).isOnHost(id, handler),
+    takesMounts: (handler) => ofHandler(handler).takesMounts(handler),
     metrics: (id, handler, signal) => of(id, handler).metrics(id, handler, signal),
     execSync: (request, signal) => of(request.id, request.handler).execSync(request, signal),
     execStream: (request, signal) => of(request.id, request.handler).execStream(request, signal),

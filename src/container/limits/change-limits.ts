@@ -49,7 +49,7 @@ export async function changeLimits(
   };
   try {
     await updateIfAny(change, signal);
-    if (wanted.oomScoreAdj !== undefined) {
+    if (wanted.oomScoreAdj !== undefined && host.runtime.isOnHost(id, handler)) {
       const score = host.spec.oomScoreAdj(wanted.oomScoreAdj);
       scoreBefore = setOomScore(pid, await host.cgroups.processes(cgroup), score);
     }

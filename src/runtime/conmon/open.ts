@@ -104,6 +104,7 @@ function operations(parts: ConmonParts): Omit<ContainerRuntime, "userNamespacePr
       return update({ id, resources, cgroup }, handlers.get(handler), host, signal);
     },
     isOnHost: (_id, handler) => handlers.find(handler)?.kind !== "runsc",
+    takesMounts: () => false,
     async metrics(id, name, signal) {
       const handler = handlers.get(name);
       return handler.kind === "runsc" ? await metricsInSandbox(id, handler, host, signal) : undefined;

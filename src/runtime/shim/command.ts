@@ -5,6 +5,7 @@ import type { Ms } from "../../base/units.ts";
 import type { StreamRequest } from "../contract.ts";
 import { createExecCgroup, dissolve, type ExecCgroup, gather, killWhole } from "../exec-cgroup.ts";
 import type { ExecTemplate } from "../exec-templates.ts";
+import { commandName, dropNote, noteCommand } from "./noted-commands.ts";
 import { ociAny } from "./options.ts";
 import type { ShimParts } from "./parts.ts";
 import type { Shim } from "./shim.ts";
@@ -12,13 +13,6 @@ import { shimOf, stateByShim } from "./task-calls.ts";
 
 /** How long the clean-up after a kill may take. */
 const killDeadline: Ms = 10_000;
-
-/** What the names of commands begin with: by it the next daemon finds those that this one was killed in. */
-const prefix = "berth-";
-
-export function isCommand(execId: string): boolean {
-  return execId.startsWith(prefix);
-}
 
 /** Paths at which the shim opens the ends that are the command's; empty: none. */
 export interface CommandStdio {
@@ -38,8 +32,10 @@ export class ShimCommand {
   readonly #parts: ShimParts;
   readonly #shim: Shim;
   readonly #template: ExecTemplate;
-  readonly #execId = `${prefix}${randomBytes(6).toString("hex")}`;
+  readonly #execId = commandName(randomBytes(6).toString("hex"));
   readonly #cgroup: ExecCgroup | undefined;
+  /** Its processes are this host's, and not in a sandbox. */
+  readonly #isHere: boolean;
 
   /** @throws {Fault} wrongState when the container is gone */
   static async open(request: CommandRequest, parts: ShimParts, signal: AbortSignal): Promise<ShimCommand> {
@@ -52,9 +48,11 @@ export class ShimCommand {
     this.#shim = shim;
     this.#template = parts.execTemplates.get(request.id);
     const { cgroup } = this.#template;
-    const isHere = parts.handlers.get(request.handler)?.runtime !== undefined;
+    this.#isHere = parts.handlers.get(request.handler)?.runtime !== undefined;
     this.#cgroup =
-      isHere && cgroup !== undefined ? createExecCgroup(cgroup, "other", parts.host.cgroups) : undefined;
+      this.#isHere && cgroup !== undefined
+        ? createExecCgroup(cgroup, "other", parts.host.cgroups)
+        : undefined;
   }
 
   /**
@@ -89,6 +87,7 @@ export class ShimCommand {
     const name = { id, execId: this.#execId };
     const { calls } = this.#shim;
     const spec = ociAny("Process", { ...this.#template.process, terminal, args: command });
+    if (!this.#isHere) noteCommand(id, this.#execId, this.#parts.paths);
     await calls.exec({ ...name, terminal, ...stdio, spec });
     const { pid } = await calls.start(name);
     if (this.#cgroup !== undefined) gather(this.#cgroup, pid);
@@ -136,5 +135,6 @@ export class ShimCommand {
     const { id } = this.#request;
     const name = { id, execId: this.#execId };
     await this.#shim.calls.delete(name, { timeout: killDeadline }).catch(() => undefined); // gone with the container
+    if (!this.#isHere) dropNote(id, this.#execId, this.#parts.paths);
   }
 }

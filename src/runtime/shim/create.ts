@@ -79,11 +79,12 @@ async function bothStarted(
 /** @returns the pid of its first process */
 async function createTask(
   { calls }: Shim,
-  { id, bundle, tty: terminal, restoreFrom: checkpoint = "" }: CreateRequest,
+  { id, bundle, tty: terminal, rootfs = [], restoreFrom: checkpoint = "" }: CreateRequest,
   stdio: KeptStdio,
   { options }: ShimHandler,
 ): Promise<number> {
-  const { pid } = await calls.create({ id, bundle, terminal, ...stdio, checkpoint, options });
+  const mounts = rootfs.map((mount) => ({ ...mount, options: [...mount.options], target: "" }));
+  const { pid } = await calls.create({ id, bundle, rootfs: mounts, terminal, ...stdio, checkpoint, options });
   if (checkpoint === "") return pid;
   return (await calls.start({ id })).pid;
 }

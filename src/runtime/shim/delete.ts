@@ -42,7 +42,9 @@ export async function deleteByShim(
     await killHolders(id, paths, signal);
   }
   const cgroup = cgroupOfBundle(bundle);
-  if (cgroup !== undefined) await host.cgroups.killAll(cgroup, signal);
+  const isHere = parts.handlers.get(marker?.handler ?? handlerName)?.runtime !== undefined;
+  // a virtual machine is in its sandbox's cgroup: its shim is to end it in order, and the cgroup is killed for what is left
+  if (isHere && cgroup !== undefined) await host.cgroups.killAll(cgroup, signal);
   const shim = await shims.of(id, signal).catch(() => undefined);
   const isDeleted = shim !== undefined && (await deleteTask(id, shim, signal));
   const isForgotten = isDeleted || readMarker(id, paths)?.over === "forgotten";

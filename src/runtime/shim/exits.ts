@@ -10,6 +10,7 @@ import { alive } from "../exits.ts";
 import type { RuntimeHost } from "../host.ts";
 import { endLost } from "../lost-monitor.ts";
 import { wasOomKilled } from "../oom-kills.ts";
+import type { ShimHandler } from "./handler.ts";
 import { endKeeper } from "./keeper.ts";
 import { readMarker, writeMarker } from "./marker.ts";
 import type { Shim } from "./shim.ts";
@@ -34,6 +35,12 @@ export interface ExitObserver {
   ended(id: ContainerId, shim: Shim): Promise<void>;
 }
 
+interface ExitParts {
+  readonly host: RuntimeHost;
+  readonly paths: Paths;
+  readonly handlers: ReadonlyMap<string, ShimHandler>;
+}
+
 /**
  * Waits for the ends of containers under shims, and notes each where conmon would: in the exits' directory, whose watch tells it.
  */
@@ -41,14 +48,16 @@ export class ShimExits {
   readonly #host: RuntimeHost;
   readonly #paths: Paths;
   readonly #observer: ExitObserver;
+  readonly #handlers: ReadonlyMap<string, ShimHandler>;
   readonly #watched = new Map<ContainerId, Watched>();
 
   /** Those that have ended, whose keepers may end, too. */
   readonly #ended = new Set<ContainerId>();
 
-  constructor(host: RuntimeHost, paths: Paths, observer: ExitObserver) {
+  constructor({ host, paths, handlers }: ExitParts, observer: ExitObserver) {
     this.#host = host;
     this.#paths = paths;
+    this.#handlers = handlers;
     this.#observer = observer;
     setInterval(() => this.#sweep(), sweepMs).unref();
   }
@@ -126,11 +135,18 @@ export class ShimExits {
     for (const [id, { shim }] of this.#watched) {
       if (this.#ended.has(id) || recordedMonitor(id, this.#paths) !== undefined) continue;
       this.#ended.add(id);
-      void this.#endLost(id, shim).catch((error: unknown) => {
+      void this.#endKeeperless(id, shim).catch((error: unknown) => {
         const err = describeFault(error);
         this.#host.log.error({ container: id, err }, "a container without a keeper could not be killed");
       });
     }
+  }
+
+  /** Of one in a sandbox the recorded pid is the sandbox's, which the others of the pod need: its shim ends it alone. */
+  async #endKeeperless(id: ContainerId, shim: Shim): Promise<void> {
+    const isOnHost = this.#handlers.get(shim.handler)?.runtime !== undefined;
+    if (isOnHost) await this.#endLost(id, shim);
+    else await shim.calls.kill({ id, signal: 9, all: true });
   }
 }
 

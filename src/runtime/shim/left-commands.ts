@@ -2,8 +2,9 @@ import { describeFault } from "../../base/fault.ts";
 import type { ContainerId } from "../../base/ids.ts";
 import { ProcessDetails } from "../../wire/gen/task.v2.ts";
 import { createExecCgroup, gather, killWhole } from "../exec-cgroup.ts";
-import { isCommand } from "./command.ts";
+import { dropNote, isCommand, notedCommands } from "./noted-commands.ts";
 import type { ShimParts } from "./parts.ts";
+import type { Shim } from "./shim.ts";
 
 /**
  * Ends the commands that an earlier daemon was killed in before they were in a cgroup of their own: nobody waits for them any
@@ -28,6 +29,8 @@ export async function endLeftCommands(parts: ShimParts, signal: AbortSignal): Pr
 async function endCommandsIn(id: ContainerId, parts: ShimParts, signal: AbortSignal): Promise<void> {
   const { host, shims, execTemplates } = parts;
   const shim = await shims.of(id, signal);
+  if (shim !== undefined && parts.handlers.get(shim.handler)?.runtime === undefined)
+    return await endInSandbox(id, shim, parts, signal);
   if (shim === undefined || (await shim.calls.state({ id }, { signal })).pid === 0) return;
   const { processes } = await shim.calls.pids({ id }, { signal });
   for (const { pid, info } of processes) {
@@ -40,5 +43,20 @@ async function endCommandsIn(id: ContainerId, parts: ShimParts, signal: AbortSig
     await killWhole(own, host.cgroups, signal);
     await shim.calls.wait({ id, execId }, { signal });
     await shim.calls.delete({ id, execId }, { signal });
+  }
+}
+
+/** A sandbox's pids are its own: they are signalled by their names. */
+async function endInSandbox(
+  id: ContainerId,
+  { calls }: Shim,
+  { paths }: ShimParts,
+  signal: AbortSignal,
+): Promise<void> {
+  for (const execId of notedCommands(id, paths)) {
+    // one that was not started, or has ended, can't be killed
+    await calls.kill({ id, execId, signal: 9 }, { signal }).catch(() => undefined);
+    await calls.delete({ id, execId }, { signal }).catch(() => undefined);
+    dropNote(id, execId, paths);
   }
 }

@@ -21,6 +21,7 @@ import { execStreamByShim } from "./exec-stream.ts";
 import { ShimExits } from "./exits.ts";
 import { forgetEnded } from "./forget-ended.ts";
 import { endLeftCommands } from "./left-commands.ts";
+import { readMarker } from "./marker.ts";
 import { metricsByShim } from "./metrics.ts";
 import { monitoredByShim } from "./monitored.ts";
 import { type OpenedShimHandler, openShimHandler, probeOfShim } from "./open-handler.ts";
@@ -48,6 +49,7 @@ export type ShimRuntime = Pick<
   | "delete"
   | "update"
   | "isOnHost"
+  | "takesMounts"
   | "metrics"
   | "execSync"
   | "execStream"
@@ -70,18 +72,21 @@ export async function openShimRuntime(
   const { conmon, path } = config.runtime;
   const names = Object.keys(config.runtime.handlers);
   const opened = await Promise.all(names.map((name) => openShimHandler(name, config, { place, paths })));
-  const exits = new ShimExits(host, paths, {
-    ended: (id, shim) => forgetEnded(id, shim, { shims, paths }),
-  });
+  const handlers = new Map(opened.map(({ shim }) => [shim.name, shim]));
+  const exits = new ShimExits(
+    { host, paths, handlers },
+    { ended: (id, shim) => forgetEnded(id, shim, { shims, paths }) },
+  );
   const shims: Shims = new Shims(host, paths, {
     connected(shim, containers) {
-      for (const id of containers) exits.watch(id, shim);
+      // one that is being created would not be known yet: it is watched once it is
+      for (const id of containers) if (readMarker(id, paths)?.init !== undefined) exits.watch(id, shim);
     },
   });
   const parts: ShimParts = {
     host,
     paths,
-    handlers: new Map(opened.map(({ shim }) => [shim.name, shim])),
+    handlers,
     shims,
     exits,
     execTemplates: new ExecTemplates(paths),
@@ -109,6 +114,7 @@ function operations(parts: ShimParts): Omit<ShimRuntime, keyof ReturnType<typeof
     },
     update: (id, _handler, resources, signal) => updateByShim(id, resources, parts, signal),
     isOnHost: (_id, handler) => parts.handlers.get(handler)?.runtime !== undefined,
+    takesMounts: (handler) => parts.handlers.get(handler)?.runtime === undefined,
     metrics: (id, _handler, signal) => metricsByShim(id, parts, signal),
     execSync: (request, signal) => execByShim(request, parts, signal),
     execStream: (request, signal) => execStreamByShim(request, parts, signal),
