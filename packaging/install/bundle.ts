@@ -38,6 +38,7 @@ const threads = [
   { in: "src/snapshot/worker/main.ts", out: "worker/main" },
   { in: "src/linux/host-thread-main.ts", out: "host-thread-main" },
   { in: "src/copy/copy-thread.ts", out: "copy-thread" },
+  { in: "src/linux/seccomp-notifier-thread.ts", out: "seccomp-notifier-thread" },
 ];
 
 /**

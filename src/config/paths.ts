@@ -21,6 +21,8 @@ export interface Paths {
   readonly exits: string;
   /** Where layers are mounted for as long as they are compared. */
   readonly checks: string;
+  /** Where seccomp filters are handed over that leave calls to the daemon. */
+  readonly seccompSocket: string;
   /** The AppArmor profile that berth makes. */
   readonly apparmor: string;
   /** What runtimes need for a moment; emptied at a start. */
@@ -109,6 +111,7 @@ export function pathsOf(config: Pick<Config, "root" | "state" | "grpc">): Paths 
     containers,
     exits,
     checks: join(state, "checks"),
+    seccompSocket: join(state, "seccomp.sock"),
     apparmor: join(state, "apparmor"),
     scratch: join(state, "scratch"),
     pod(id) {

@@ -1,3 +1,5 @@
+import type { Config } from "./schema.ts";
+
 /**
  * What a pod's annotations may ask of berth itself, under CRI-O's names: its newer one first. For a container of the pod,
  * `unifiedCgroup` is followed by a slash or a dot and the container's name.
@@ -7,12 +9,21 @@ export const podOrderNames = {
   umask: ["umask.crio.io", "io.kubernetes.cri-o.umask"],
   unifiedCgroup: ["unified-cgroup.crio.io", "io.kubernetes.cri-o.UnifiedCgroup"],
   cgroupWritable: ["cgroup2-mount-hierarchy-rw.crio.io", "io.kubernetes.cri-o.cgroup2-mount-hierarchy-rw"],
+  seccompNotifier: ["seccomp-notifier-action.crio.io", "io.kubernetes.cri-o.seccompNotifierAction"],
 } as const;
 
 export type PodOrder = keyof typeof podOrderNames;
 
 /** All names that a handler may allow. */
 export const allPodOrderNames: readonly string[] = Object.values(podOrderNames).flat();
+
+/** Whether any handler's pods may give the order. */
+export function allowsOrder({ runtime }: Pick<Config, "runtime">, order: PodOrder): boolean {
+  const names: readonly string[] = podOrderNames[order];
+  return Object.values(runtime.handlers).some(({ allowedAnnotations }) =>
+    allowedAnnotations.some((name) => names.includes(name)),
+  );
+}
 
 /** The order's value, where the handler allows it under any of its names; of one container, by `container`'s name. */
 export function orderOf(

@@ -157,6 +157,8 @@ export interface Config {
     pidsLimit: number;
     shmSize: Bytes;
     seccompProfile: string;
+    /** How long after its last refused system call a container is stopped whose pod wants that. */
+    seccompStopAfter: Ms;
     logLineMax: Bytes;
     execOutputMax: Bytes;
   };

@@ -193,6 +193,7 @@ export const settings = section<Config>({
     pidsLimit: setting(read.wholeNumber(0), 0),
     shmSize: setting(read.size, 64 * mebibyte),
     seccompProfile: setting(read.absolutePath, "/usr/share/containers/seccomp.json"),
+    seccompStopAfter: setting(read.duration, 5 * second),
     logLineMax: setting(read.size, 16 * 1024),
     execOutputMax: setting(read.size, 16 * mebibyte),
   }),

@@ -5,6 +5,7 @@ import type { Metadata } from "../metadata/contract.ts";
 import { ExitWaits } from "./exit-waits.ts";
 import type { ContainerBook } from "./parts.ts";
 import { containerRecords } from "./records.ts";
+import { RefusedCalls } from "./refused-calls.ts";
 
 type Shared = Pick<ContainerBook, "undoDeadline" | "events" | "faults" | "bootId" | "log">;
 
@@ -23,6 +24,7 @@ export function openContainerBook(metadata: Metadata, shared: Shared): Container
     podCheckpoints: new Flights(),
     stops: new Map(),
     exits: new ExitWaits(),
+    refusedCalls: new RefusedCalls(),
     pendingChains: new Map(),
   };
 }

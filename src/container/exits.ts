@@ -30,10 +30,14 @@ export async function recordExit(exit: ContainerExit, { book, host }: ContainerP
   if (record === undefined || (record.state.kind !== "created" && record.state.kind !== "running")) return;
   const mayBeLeft = exit.cause === "monitorLost" || record.config.security.namespaces.pid !== "container";
   if (mayBeLeft) await endLeft(record, host, book.log);
+  const refused = book.refusedCalls.stoppedFor(exit.id);
   const ended = {
     exitCode: exit.code,
-    reason: exitReason(exit),
-    message: exitMessage(exit, record.resources),
+    reason: refused === undefined ? exitReason(exit) : ("SeccompKilled" as const),
+    message:
+      refused === undefined
+        ? exitMessage(exit, record.resources)
+        : `stopped for system calls that its seccomp profile refuses: ${refused}`,
     finishedAt: exit.at,
   };
   await book.records.put(exit.id, containerExited(record, ended)).catch((error: unknown) => {

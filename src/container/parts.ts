@@ -18,6 +18,7 @@ import type { ContainerConfig } from "../spec/cri/container-config.ts";
 import type { FoundCheckpoint } from "./checkpoint/find-checkpoint.ts";
 import type { ExitWaits } from "./exit-waits.ts";
 import type { ContainerPod } from "./pod.ts";
+import type { RefusedCalls } from "./refused-calls.ts";
 import type { SpecBuilder } from "./spec/contract.ts";
 import type { ContainerRecord, ContainerUser } from "./state.ts";
 import type { StopsInFlight } from "./stops-in-flight.ts";
@@ -59,6 +60,7 @@ export interface ContainerBook {
   readonly podCheckpoints: Flights<PodSandboxId, void, string>;
   readonly stops: StopsInFlight;
   readonly exits: ExitWaits;
+  readonly refusedCalls: RefusedCalls;
   /** Snapshots that a create in flight is about to use, though no record says so yet. */
   readonly pendingChains: Map<ChainId, number>;
   readonly events: EventBus<LifecycleEvent>;

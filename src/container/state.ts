@@ -7,7 +7,14 @@ import type { ContainerConfig } from "../spec/cri/container-config.ts";
 import type { LinuxResources } from "../spec/cri/resources.ts";
 
 /** Why a container is no longer running, as the CRI's ContainerStatus names it. */
-export type ExitReason = "Completed" | "Error" | "OOMKilled" | "StartError" | "MonitorLost" | "SandboxLost";
+export type ExitReason =
+  | "Completed"
+  | "Error"
+  | "OOMKilled"
+  | "SeccompKilled"
+  | "StartError"
+  | "MonitorLost"
+  | "SandboxLost";
 
 /**
  * Where a container is in its life.

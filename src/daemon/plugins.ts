@@ -1,6 +1,7 @@
 import type { Logger } from "pino";
 import type { BootId } from "../base/ids.ts";
 import type { Paths } from "../config/paths.ts";
+import { allowsOrder } from "../config/pod-orders.ts";
 import type { Config } from "../config/schema.ts";
 import { openContainerBook } from "../container/book.ts";
 import { checkpointPod } from "../container/checkpoint/checkpoint-pod.ts";
@@ -8,6 +9,7 @@ import { containersIn } from "../container/checkpoint/pod-archive.ts";
 import { openContainers } from "../container/containers.ts";
 import type { Containers } from "../container/contract.ts";
 import { copyFiles } from "../container/copy.ts";
+import { noteRefusedCall } from "../container/note-refused-call.ts";
 import type { ContainerBook, ContainerParts } from "../container/parts.ts";
 import { removeAllOfPod, stopAllOfPod } from "../container/remove.ts";
 import { restoreContainer } from "../container/restore.ts";
@@ -29,6 +31,7 @@ import { hostMounts } from "../linux/mounts.ts";
 import { hostNamespaces } from "../linux/namespaces.ts";
 import { hostProcesses } from "../linux/processes.ts";
 import { programPath } from "../linux/program-path.ts";
+import { openSeccompNotifier } from "../linux/seccomp-notifier.ts";
 import { systemdCgroups } from "../linux/systemd-cgroups.ts";
 import { systemdUnits } from "../linux/systemd-units.ts";
 import type { Metadata } from "../metadata/contract.ts";
@@ -198,6 +201,7 @@ export async function openNode(
     runtime,
     cdi,
     hooks,
+    paths,
     log,
     containers: containerBook,
   });
@@ -221,6 +225,14 @@ export async function openNode(
     { containers: containerBook, pods: podBook },
   );
   const containers = openContainers(containerParts);
+  if (allowsOrder(config, "seccompNotifier"))
+    opened.use(
+      openSeccompNotifier(
+        paths.seccompSocket,
+        (call) => noteRefusedCall(call, containerParts),
+        (why) => log.warn({ err: why }, "seccomp filters"),
+      ),
+    );
   const targets = watch.streams(streamTargets({ containers, podSandboxes }, { containerParts, podParts }));
   const streams = opened.use(await openStreamServer(config.streaming, config.root, { targets, log }));
   const disks = opened.use(new DiskWatch(() => writtenPlaces(config, podBook), log));

@@ -1,6 +1,7 @@
 import type { Logger } from "pino";
 import { Fault } from "../base/fault.ts";
 import type { ContainerId } from "../base/ids.ts";
+import type { Paths } from "../config/paths.ts";
 import type { Config } from "../config/schema.ts";
 import type { ContainerBook } from "../container/parts.ts";
 import { createSpecBuilder } from "../container/spec/builder.ts";
@@ -22,6 +23,7 @@ export async function openSpecBuilder(
     runtime: ContainerRuntime;
     cdi: CdiDirectories;
     hooks: HookDirectories;
+    paths: Pick<Paths, "seccompSocket">;
     log: Logger;
     containers: ContainerBook;
   },
@@ -32,6 +34,7 @@ export async function openSpecBuilder(
   return createSpecBuilder({
     config,
     cdi: parts.cdi,
+    seccompSocket: parts.paths.seccompSocket,
     hooks: toldHooks(parts.hooks, parts.log),
     labels: parts.labels,
     apparmor: parts.apparmor,

@@ -217,3 +217,12 @@ export interface Apparmor {
   loaded(): Promise<ReadonlySet<string>>;
   report(): Promise<ApparmorReport>;
 }
+
+/** A system call that a listener refused to a process, for its seccomp filter. */
+export interface RefusedCall {
+  /** The `listenerMetadata` of the process's filter. */
+  readonly metadata: string;
+  readonly name: string;
+  /** On this node. */
+  readonly pid: number;
+}

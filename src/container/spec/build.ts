@@ -1,6 +1,12 @@
 import { Fault } from "../../base/fault.ts";
 import { ociMappings } from "../../spec/oci-mappings.ts";
-import { type OciConfig, type OciLinux, type OciProcess, oldestOciVersion } from "../../spec/oci-runtime.ts";
+import {
+  type OciConfig,
+  type OciLinux,
+  type OciProcess,
+  type OciSeccomp,
+  oldestOciVersion,
+} from "../../spec/oci-runtime.ts";
 import { ociAnnotations } from "./annotations.ts";
 import { processArgs } from "./args.ts";
 import { overBase } from "./base.ts";
@@ -20,7 +26,7 @@ import { oomScoreAdj } from "./oom-score.ts";
 import { type PodOrders, podOrders } from "./pod-orders.ts";
 import { newOciResources, withUnified } from "./resources.ts";
 import { processRlimits } from "./rlimits.ts";
-import { ociSeccomp } from "./seccomp.ts";
+import { ociSeccomp, withListener } from "./seccomp.ts";
 import { containerLabels, type SelinuxLabels } from "./selinux.ts";
 import { containerSysctls } from "./sysctls.ts";
 
@@ -99,6 +105,15 @@ function ociProcess(
   };
 }
 
+function containerSeccomp(
+  { seccomp, seccompListener }: Pick<OciConfigInput["found"], "seccomp" | "seccompListener">,
+  capabilities: readonly string[],
+  host: OciConfigInput["host"],
+): OciSeccomp | undefined {
+  const filter = seccomp && ociSeccomp(seccomp, { capabilities, host });
+  return filter && seccompListener ? withListener(filter, seccompListener) : filter;
+}
+
 /** What of the other sections the section for Linux takes. */
 interface LinuxParts {
   readonly capabilities: readonly string[];
@@ -138,7 +153,7 @@ function ociLinux(
     }),
     ...(devices.length === 0 ? {} : { devices }),
     ...(found.rdt === undefined ? {} : { intelRdt: found.rdt }),
-    ...(found.seccomp === undefined ? {} : { seccomp: ociSeccomp(found.seccomp, { capabilities, host }) }),
+    ...(found.seccomp === undefined ? {} : { seccomp: containerSeccomp(found, capabilities, host) }),
     ...(rootfsPropagation === undefined ? {} : { rootfsPropagation }),
     ...(hidden.masked.length === 0 ? {} : { maskedPaths: hidden.masked }),
     ...(hidden.readonly.length === 0 ? {} : { readonlyPaths: hidden.readonly }),

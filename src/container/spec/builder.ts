@@ -1,10 +1,13 @@
+import { Fault } from "../../base/fault.ts";
 import type { PodSandboxId } from "../../base/ids.ts";
 import { cgroupNaming } from "../../config/cgroup-naming.ts";
 import { handlerSettings } from "../../config/handler-settings.ts";
+import { orderOf } from "../../config/pod-orders.ts";
 import type { Config } from "../../config/schema.ts";
 import type { Apparmor, FileLabels } from "../../linux/contract.ts";
 import type { CdiDirectories } from "../../spec/cdi/directories.ts";
 import type { HookDirectories, HookFile } from "../../spec/hooks/directories.ts";
+import { notifierMetadata } from "../refused-calls.ts";
 import { findApparmorProfile } from "./apparmor-lookup.ts";
 import { processArgs } from "./args.ts";
 import { findBase } from "./base-lookup.ts";
@@ -37,6 +40,8 @@ export interface SpecParts {
   readonly hooks: Pick<HookDirectories, "read">;
   readonly labels: FileLabels;
   readonly apparmor: Apparmor;
+  /** Where the daemon listens for seccomp filters. */
+  readonly seccompSocket: string;
   /** What the runtime handler of that name can do. */
   features(handler: string): RuntimeFeatures;
   /**
@@ -150,6 +155,7 @@ async function lookUp(
     cdi,
     hooks: await findContainerHooks({ record, pod, image }, hookFiles.hooks, settings),
     ...(seccomp === undefined ? {} : { seccomp }),
+    ...(seccomp === undefined ? {} : seccompListener({ record, pod }, settings, parts.seccompSocket)),
     ...(apparmorProfile === undefined ? {} : { apparmorProfile }),
     ...(pid === "target"
       ? { targetPidNamespace: `/proc/${parts.initOf(targetId ?? "", pod.id)}/ns/pid` }
@@ -170,4 +176,18 @@ function findContainerHooks(
       hasBindMounts: config.mounts.some((mount) => mount.image === undefined),
     },
   );
+}
+
+/** @throws {Fault} invalid for another action than "log" or "stop" */
+function seccompListener(
+  { record, pod }: Pick<SpecRequest, "record" | "pod">,
+  { handler }: SpecSettings,
+  path: string,
+): Pick<FoundFacts, "seccompListener"> {
+  const order = orderOf("seccompNotifier", pod.config.annotations, handler.allowedAnnotations);
+  if (order === undefined) return {};
+  const { key, value } = order;
+  if (value !== "log" && value !== "stop")
+    throw new Fault("invalid", `the pod's annotation ${key}: "${value}" is neither "log" nor "stop"`);
+  return { seccompListener: { path, metadata: notifierMetadata(record.id, value) } };
 }

@@ -156,6 +156,8 @@ export interface FoundFacts {
   readonly hooks: readonly StagedHook[];
   /** The profile that was asked for; absent: unconfined. */
   readonly seccomp?: SeccompProfile;
+  /** Who is to be told of system calls that the profile refuses. */
+  readonly seccompListener?: SeccompListener;
   /** The AppArmor profile to run under; absent: none. */
   readonly apparmorProfile?: string;
   /** The PID namespace of the container that `pid: "target"` names. */
@@ -172,6 +174,13 @@ export interface RequestedDevice extends Device {
 export interface FoundDevice {
   readonly requested: RequestedDevice;
   readonly nodes: readonly OciDevice[];
+}
+
+/** A listener of seccomp filters, and what it is to be told of the container's. */
+export interface SeccompListener {
+  /** Of its socket. */
+  readonly path: string;
+  readonly metadata: string;
 }
 
 /** What a container's CDI devices change of its configuration. */

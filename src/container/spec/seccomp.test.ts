@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { existsSync, readFileSync } from "node:fs";
 import { test } from "node:test";
 import { isFault } from "../../base/fault.ts";
-import { ociSeccomp, type SeccompContext } from "./seccomp.ts";
+import { ociSeccomp, type SeccompContext, withListener } from "./seccomp.ts";
 import { parseSeccompProfile } from "./seccomp-profile.ts";
 
 const context: SeccompContext = {
@@ -114,4 +114,35 @@ test("the packaged default profile is read", {
   assert.ok(names([]).includes("openat2"));
   assert.ok(!names([]).includes("open_by_handle_at"));
   assert.ok(names(["CAP_DAC_READ_SEARCH"]).includes("open_by_handle_at"));
+});
+
+test("what is refused with EPERM by name is left to a listener, and nothing else", () => {
+  const rule = (name: string, action: string, errnoRet?: number) => ({
+    names: [name],
+    action,
+    ...(errnoRet === undefined ? {} : { errnoRet }),
+  });
+  const syscalls = [
+    rule("read", "SCMP_ACT_ALLOW"),
+    rule("swapoff", "SCMP_ACT_ERRNO", 1),
+    rule("swapon", "SCMP_ACT_ERRNO"),
+    rule("clone3", "SCMP_ACT_ERRNO", 38),
+  ];
+  const filter = { defaultAction: "SCMP_ACT_ERRNO", syscalls };
+  const listener = { path: "/run/x.sock", metadata: "log abc" };
+  assert.deepEqual(withListener(filter, listener), {
+    defaultAction: "SCMP_ACT_ERRNO",
+    listenerPath: "/run/x.sock",
+    listenerMetadata: "log abc",
+    syscalls: [
+      syscalls[0],
+      rule("swapoff", "SCMP_ACT_NOTIFY"),
+      rule("swapon", "SCMP_ACT_NOTIFY"),
+      syscalls[3],
+    ],
+  });
+  assert.throws(
+    () => withListener({ ...filter, syscalls: [] }, listener),
+    (error) => isFault(error, "invalid") && /refuses no system call by name/.test(error.message),
+  );
 });

@@ -1,5 +1,6 @@
+import { Fault } from "../../base/fault.ts";
 import type { OciSeccomp, OciSyscallRule } from "../../spec/oci-runtime.ts";
-import type { HostFacts, KernelVersion } from "./input.ts";
+import type { HostFacts, KernelVersion, SeccompListener } from "./input.ts";
 import type { SeccompCondition, SeccompProfile } from "./seccomp-profile.ts";
 
 /** What a profile's conditional rules depend on. */
@@ -35,6 +36,39 @@ export function ociSeccomp(profile: SeccompProfile, context: SeccompContext): Oc
     ...(profile.listenerPath === undefined ? {} : { listenerPath: profile.listenerPath }),
     ...(profile.listenerMetadata === undefined ? {} : { listenerMetadata: profile.listenerMetadata }),
     syscalls: rules.map(ociRule),
+  };
+}
+
+/** As the listener refuses calls. Of those that a profile refuses in other ways it says something else: that there is no such call. */
+const EPERM = 1;
+
+/**
+ * The filter with the calls that it refuses by name left to a listener, who refuses them and tells of it.
+ *
+ * @throws {Fault} invalid for a profile that refuses none by name
+ */
+export function withListener(seccomp: OciSeccomp, { path, metadata }: SeccompListener): OciSeccomp {
+  const isRefused = ({ action, errnoRet }: OciSyscallRule) =>
+    action === "SCMP_ACT_ERRNO" && (errnoRet ?? EPERM) === EPERM;
+  const { syscalls = [] } = seccomp;
+  if (!syscalls.some(isRefused)) {
+    throw new Fault(
+      "invalid",
+      "the container's seccomp profile refuses no system call by name (SCMP_ACT_ERRNO)",
+      {
+        hint: "its pod's annotation seccomp-notifier-action.crio.io needs one that does",
+      },
+    );
+  }
+  return {
+    ...seccomp,
+    listenerPath: path,
+    listenerMetadata: metadata,
+    syscalls: syscalls.map((rule) => {
+      if (!isRefused(rule)) return rule;
+      const { errnoRet: _, ...others } = rule;
+      return { ...others, action: "SCMP_ACT_NOTIFY" };
+    }),
   };
 }
 

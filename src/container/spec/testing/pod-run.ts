@@ -165,6 +165,7 @@ function specParts(runtime: string, host: HostFacts, at: PodRun["at"], changed: 
     hooks: new HookDirectories([at("hooks"), at("stronger-hooks")]),
     labels: { relabel: async () => undefined },
     apparmor: fakeApparmor([], { obstacle: "this pod has none" }),
+    seccompSocket: at("seccomp.sock"),
     features: () => ({ recursiveReadOnly: true, networkDevices: false, limitsInScope: false }),
     initOf: () => process.pid,
   };
