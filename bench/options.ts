@@ -7,6 +7,7 @@ export const usage = `node bench/compare.ts [options]
   --tiny                   as little as shows that all of it works
   --only PARTS             of pods,exec,streams,lists,memory,probes,pull (all), with commas between
   --berth RUNTIMES         berth's default handlers, each a daemon of its own: crun,runc (the default is crun)
+  --shim NAME=PATH         berth with runc under this containerd-shim-runc-v2, a daemon of its own; again for more
   --containerd NAME=PATH   a containerd, its shim beside it; again for more. Default: "containerd 1.6=/usr/bin/containerd"
   --peer NAME=HOW          another daemon; again for more. HOW is unix:///SOCKET[,pid=N][,images=DIRECTORY] for one that
                            runs, or a command that starts one in the foreground: directories below $BENCH_DIRECTORY,
@@ -25,6 +26,8 @@ export interface Options {
   readonly sizes: Sizes;
   readonly parts: ReadonlySet<Part>;
   readonly berth: readonly ("crun" | "runc")[];
+  /** Of berths whose containers are under one. */
+  readonly shims: readonly Named[];
   readonly containerds: readonly Named[];
   readonly peers: readonly Named[];
   readonly registry: string | undefined;
@@ -51,6 +54,7 @@ export function optionsOf(args: readonly string[]): Options {
       tiny: { type: "boolean", default: false },
       only: { type: "string", default: parts.join(",") },
       berth: { type: "string", default: "crun" },
+      shim: { type: "string", multiple: true, default: [] },
       containerd: { type: "string", multiple: true },
       peer: { type: "string", multiple: true, default: [] },
       "no-peers": { type: "boolean", default: false },
@@ -66,6 +70,7 @@ export function optionsOf(args: readonly string[]): Options {
     sizes: values.tiny ? tiny : values.quick ? quick : full,
     parts: new Set(oneOf(values.only, parts)),
     berth: oneOf(values.berth, ["crun", "runc"]),
+    shims: values.shim.map(named),
     containerds: (values.containerd ?? debian).map(named),
     peers: values.peer.map(named),
     registry: values.registry,

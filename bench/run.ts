@@ -9,7 +9,7 @@ import { measurePull } from "./phases/pull.ts";
 import { measureStreams } from "./phases/streams.ts";
 import { BenchRegistry, busyboxImage, pushBigImage, pushSmallImages } from "./registry.ts";
 import type { Results } from "./results.ts";
-import { startBerth } from "./subjects/berth.ts";
+import { startBerth, startBerthWithShim } from "./subjects/berth.ts";
 import { startContainerd } from "./subjects/containerd.ts";
 import { startPeer } from "./subjects/peer.ts";
 import type { Subject } from "./subjects/subject.ts";
@@ -62,6 +62,11 @@ async function readyRegistry(
 function starts(options: Options, registry: string, cgroups: Cgroups): readonly (() => Promise<Subject>)[] {
   return [
     ...options.berth.map((runtime) => () => startBerth(runtime, cgroups)),
+    ...options.shims.map(
+      ({ name, value }) =>
+        () =>
+          startBerthWithShim(name, value, cgroups),
+    ),
     ...options.containerds.map(
       ({ name, value }) =>
         () =>

@@ -1,5 +1,5 @@
 import type { Cgroups } from "../../src/linux/contract.ts";
-import { TestDaemon } from "../../test/harness/daemon.ts";
+import { type DaemonOptions, TestDaemon } from "../../test/harness/daemon.ts";
 import { type Subject, subjectOf } from "./subject.ts";
 
 /**
@@ -12,14 +12,24 @@ export async function startBerth(
   cgroups: Cgroups,
   root?: string,
 ): Promise<Subject> {
-  const daemon = await TestDaemon.start({
-    runtime,
-    mounts: "caller's",
-    ...(root === undefined ? {} : { root }),
-  });
+  return await start(runtime, { runtime, ...(root === undefined ? {} : { root }) }, cgroups);
+}
+
+/** The same with runc under a shim. @param program the shim's path */
+export async function startBerthWithShim(name: string, program: string, cgroups: Cgroups): Promise<Subject> {
+  const extraConfig = `
+[runtime.handlers.runc-shim]
+type = "io.containerd.runc.v2"
+runtimePath = "${program}"
+`;
+  return await start(name, { runtime: "runc", handler: "runc-shim", extraConfig }, cgroups);
+}
+
+async function start(name: string, options: DaemonOptions, cgroups: Cgroups): Promise<Subject> {
+  const daemon = await TestDaemon.start({ ...options, mounts: "caller's" });
   return subjectOf(
     {
-      name: `berth, ${runtime}`,
+      name: `berth, ${name}`,
       isBerth: true,
       workspace: daemon.workspace,
       socket: daemon.workspace.socket,

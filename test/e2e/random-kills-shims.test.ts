@@ -19,18 +19,13 @@ import {
   shellConfig,
 } from "../harness/pods.ts";
 import { full, privileged } from "../harness/privileged.ts";
+import { shimHandler, shimHandlerConfig } from "../harness/shim-handler.ts";
 
 const kills = full ? 50 : 4;
 /** What a life's first container ends with once it is let, and either on TERM. */
 const [letCode, termCode] = [7, 3];
 /** What a signal ended that came before the container could take it. */
 const signalled = [128 + 15, 128 + 9];
-
-const handler = `
-[runtime.handlers.runc-shim]
-type = "io.containerd.runc.v2"
-runtimePath = "${process.env.BERTH_TEST_SHIM ?? ""}"
-`;
 
 describe(`kill -9 of the daemon at ${kills} random moments of pods' lives under shims`, privileged, () => {
   let daemon: TestDaemon;
@@ -40,7 +35,11 @@ describe(`kill -9 of the daemon at ${kills} random moments of pods' lives under 
   const cut = new Map<string, number>();
 
   before(async () => {
-    daemon = await TestDaemon.start({ runtime: "runc", handler: "runc-shim", extraConfig: handler });
+    daemon = await TestDaemon.start({
+      runtime: "runc",
+      handler: shimHandler,
+      extraConfig: shimHandlerConfig,
+    });
     await importBusybox(daemon);
     bystander = await Bystander.run(daemon);
   });

@@ -18,19 +18,14 @@ import {
   shellConfig,
 } from "../harness/pods.ts";
 import { privileged } from "../harness/privileged.ts";
+import { shimHandler, shimHandlerConfig } from "../harness/shim-handler.ts";
 
-const handler = "runc-shim";
-/** Another than Debian's: an absolute path. */
-const runtimePath = process.env.BERTH_TEST_SHIM ?? "";
+const handler = shimHandler;
 
 /** Each takes as long as a start of the daemon. */
 const kills = process.env.BERTH_TEST_FULL ? 50 : 2;
 
-const handlers = `
-[runtime.handlers.${handler}]
-type = "io.containerd.runc.v2"
-runtimePath = "${runtimePath}"
-
+const handlers = `${shimHandlerConfig}
 [runtime.handlers.none]
 type = "io.containerd.none.v1"
 `;

@@ -18,6 +18,7 @@ import {
   shellConfig,
   whileStill,
 } from "./pods.ts";
+import { shimHandler, shimHandlerConfig } from "./shim-handler.ts";
 import type { CgroupDriver as DriverName } from "./workspace.ts";
 
 const MiB = 1n << 20n;
@@ -31,21 +32,15 @@ export interface CgroupSuite {
   cgroup: KubeletCgroup;
 }
 
-/** runc under containerd's shim. */
-const shim = {
-  handler: "runc-shim",
-  config: '\n[runtime.handlers.runc-shim]\ntype = "io.containerd.runc.v2"\n',
-};
-
 /** Tests of cgroup v2 with a driver and a runtime, in a pod whose cgroup a kubelet would have made. */
-export function cgroupCases(handler: "crun" | "runc" | "runc-shim", driver: DriverName): CgroupSuite {
+export function cgroupCases(handler: "crun" | "runc" | typeof shimHandler, driver: DriverName): CgroupSuite {
   const suite = {} as CgroupSuite;
 
   before(async () => {
     const runtime = handler === "crun" ? "crun" : "runc";
     const options = { runtime, cgroupDriver: driver } as const;
-    const underShim = { ...options, handler, extraConfig: shim.config };
-    suite.daemon = await TestDaemon.start(handler === shim.handler ? underShim : options);
+    const underShim = { ...options, handler, extraConfig: shimHandlerConfig };
+    suite.daemon = await TestDaemon.start(handler === shimHandler ? underShim : options);
     await importBusybox(suite.daemon);
     suite.cgroup = KubeletCgroup.make(suite.daemon, "1234_5678");
     const { securityContext } = podConfig(suite.daemon, "kubelets").linux ?? {};
