@@ -3,12 +3,25 @@ import type { Readable } from "node:stream";
 import { after, before, describe, test } from "node:test";
 import { isFault } from "../../base/fault.ts";
 import type { WantedStreams } from "../contract.ts";
-import { type Made, type Place, processesNaming, run, soon, until } from "./place.ts";
+import {
+  exitTold,
+  logWith,
+  type Made,
+  makeBundle,
+  type Place,
+  processesNaming,
+  run,
+  soon,
+  until,
+} from "./place.ts";
 
 /** Nothing else on the machine sleeps for so long. */
 const nap = `8640918${process.pid}`;
 const all: WantedStreams = { stdin: true, stdout: true, stderr: true, tty: false };
 const terminal: WantedStreams = { stdin: true, stdout: true, stderr: false, tty: true };
+
+/** Goes on once the terminal has the size that it is given. */
+const sized = 'until [ "$(busybox stty size)" = "37 91" ]; do sleep 0.02; done; echo sized';
 
 /** What has come so far. */
 function heard(stream: Readable | undefined): () => string {
@@ -42,9 +55,10 @@ export function streamCases(here: () => Place): void {
     });
 
     test("a terminal shows all on its output, has the size it is given, and ends with the command", async () => {
-      const command = await exec(["sh", "-c", 'read line; echo "got $line" >&2; exit 3'], terminal);
+      const command = await exec(["sh", "-c", `${sized}; read line; echo "got $line" >&2; exit 3`], terminal);
       const shown = heard(command.stdout);
       command.resize({ columns: 91, rows: 37 });
+      await until(() => shown().includes("sized"), "the size that it was given");
       const ended = new Promise((resolve) => command.stdout?.once("end", resolve));
       command.stdin?.write("typed\n");
       assert.equal(await command.exited, 3);
@@ -66,6 +80,37 @@ export function streamCases(here: () => Place): void {
     test("what can't be started says why", async () => {
       await assert.rejects(exec(["/no/such/program"], all), /no such file or directory/i);
       await assert.rejects(exec(["/no/such/program"], terminal), /no such file or directory/i);
+    });
+
+    test("what is attached types into the container, and ends its input where it is the first", async () => {
+      const request = await makeBundle(here(), { args: ["sh", "-c", "cat; echo over"] });
+      const container = await here().runtime.create({ ...request, stdin: true, stdinOnce: true }, soon());
+      await here().runtime.start(request.id, here().handler, soon());
+      const typist = await here().runtime.attach({ id: request.id, ...all }, soon());
+      typist.stdin?.end("typed\n");
+      const typedTo = { id: request.id, request, container };
+      assert.match(await logWith(typedTo, "over"), /stdout F typed\n/);
+      assert.equal((await exitTold(here(), typedTo)).code, 0);
+      await here().runtime.delete(request.id, here().handler, soon());
+    });
+
+    test("a container's terminal is typed into, and has the size that it is given", async () => {
+      const request = await makeBundle(here(), {
+        args: ["sh", "-c", `${sized}; read line; echo "got $line"; sleep 1000`],
+        edit: (config) => {
+          config.process.terminal = true;
+        },
+      });
+      const container = await here().runtime.create({ ...request, tty: true, stdin: true }, soon());
+      await here().runtime.start(request.id, here().handler, soon());
+      const typist = await here().runtime.attach({ id: request.id, ...terminal }, soon());
+      typist.resize({ columns: 91, rows: 37 });
+      const typedTo = { id: request.id, request, container };
+      await logWith(typedTo, "sized");
+      typist.stdin?.write("typed\n");
+      await logWith(typedTo, "got typed");
+      await typist.kill();
+      await here().runtime.delete(request.id, here().handler, soon());
     });
 
     test("attaching joins the first process's output; detaching leaves it alone", async () => {
