@@ -2,12 +2,13 @@ import { randomBytes } from "node:crypto";
 import { rmSync, writeFileSync } from "node:fs";
 import { constants } from "node:os";
 import { join } from "node:path";
+import { waitFor } from "../../base/deadline.ts";
 import { describeFault, Fault } from "../../base/fault.ts";
 import type { ContainerId } from "../../base/ids.ts";
 import type { Ms } from "../../base/units.ts";
 import type { ChildExit } from "../../linux/child-exits.ts";
 import type { FileOwner } from "../../linux/contract.ts";
-import type { Launch } from "../../linux/launcher.ts";
+import type { Launch, Launched } from "../../linux/launcher.ts";
 import { systemFault } from "../../linux/libc.ts";
 import { withOomScore } from "../../linux/own-oom-score.ts";
 import { processIdentity } from "../../linux/process-identity.ts";
@@ -21,6 +22,8 @@ import { killTree } from "./sandbox-processes.ts";
 
 /** How long the clean-up after a kill may take. */
 const killDeadline: Ms = 10_000;
+/** How long a start that nobody waits for any more may go on. */
+const startPatience: Ms = 10_000;
 
 /** Which command, in which container. */
 export interface CommandRequest {
@@ -134,6 +137,17 @@ export class ExecCommand implements Disposable {
     const ended = this.#parts.host.launcher.orphan(pid);
     if (this.#cgroup !== undefined) gather(this.#cgroup, pid);
     return { pid, ended };
+  }
+
+  /**
+   * Nobody waits any more for what the runtime is starting. One that starts it outside its cgroup is let, for a while: what it
+   * left behind, killed between the command's start and its own end, nobody could tell from the container's own processes.
+   */
+  async settleStart({ exited }: Launched): Promise<void> {
+    if (this.#cgroup === undefined || this.#cgroup.options.length > 0) return;
+    const patience = AbortSignal.timeout(startPatience);
+    const runtime = await waitFor(exited, patience, "starting the command").catch(() => undefined);
+    if (runtime?.code === 0) this.adopt();
   }
 
   /** Why the runtime could not start it: the container has ended meanwhile, or what the runtime says. */

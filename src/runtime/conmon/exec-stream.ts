@@ -130,6 +130,7 @@ async function startOn(
     if (runtime.code !== 0) throw command.refusal(runtime, wordsIn(options.log));
     return command.adopt();
   } catch (error) {
+    if (signal.aborted) await command.settleStart(launched);
     killIfThere(launched.pid);
     throw error;
   } finally {

@@ -38,7 +38,10 @@ async function runCommand(
 ): Promise<ExecResult> {
   using launched = await host.launcher.launch(command.launch(), request.maxOutput, ending);
   const runtime = await endOf(launched.exited, ending);
-  if (runtime === undefined) return abandon(request, launched.pid, ending);
+  if (runtime === undefined) {
+    await command.settleStart(launched);
+    return abandon(request, launched.pid, ending);
+  }
   if (runtime.code !== 0) throw command.refusal(runtime, launched.stderr.finish());
   const { pid, ended } = command.adopt();
   const exit = await endOf(ended, ending);

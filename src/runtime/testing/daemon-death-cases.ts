@@ -1,11 +1,13 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { readFileSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { processesBy } from "../../linux/process-args.ts";
 import type { Made, Place } from "./place.ts";
 import { exitTold, logWith, openPlace, processesNaming, soon, until } from "./place.ts";
 
@@ -91,12 +93,19 @@ async function fromKilledDaemon(place: Place, how: "run" | "exec", script: strin
   const args = [daemon, place.directory, place.cgroup, JSON.stringify(place.tested), how, script];
   const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
   const [line] = (await once(createInterface(child.stdout), "line", { signal: soon() })) as [string];
+  // where it is known for a command, whoever knows of it
   if (how === "exec")
     await until(
-      async () => (await processesNaming(nap)).some((args) => args.startsWith("sleep")),
+      async () => (await groupsOfSleeping(nap)).some((groups) => groups.includes("berth-exec-")),
       "the command",
     );
   child.kill("SIGKILL");
   await once(child, "exit");
   return JSON.parse(line);
+}
+
+/** The cgroups of those who sleep for so long. */
+async function groupsOfSleeping(seconds: string): Promise<string[]> {
+  const sleeping = await processesBy((args) => args.join(" ") === `sleep ${seconds}`);
+  return sleeping.map(({ pid }) => readFileSync(`/proc/${pid}/cgroup`, "latin1"));
 }
