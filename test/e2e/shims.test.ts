@@ -128,17 +128,21 @@ describe("pods under a shim", privileged, () => {
     await assertNoLeaks(daemon);
   });
 
-  test("after kill -9 of the shim its containers are ended, and say so; the pod goes on with another", async () => {
-    const pod = await runShimPod("shimless");
+  test("after kill -9 of shim or keeper their containers are ended, and say so; the pod goes on with another", async () => {
+    const [pod, other] = [await runShimPod("shimless"), await runShimPod("keeperless")];
     const ids = [await run(pod, "one", counter), await run(pod, "two", "sleep 1000 & sleep 1000")];
+    const [unkept, kept] = [await run(other, "unkept", counter), await run(other, "kept", counter)];
+    const keeper = join(daemon.workspace.state, "containers", unkept, "conmon.pid");
+    process.kill(Number(readFileSync(keeper, "latin1")), "SIGKILL");
     process.kill(shimPid(pod), "SIGKILL");
-    for (const id of ids) {
+    for (const id of [...ids, unkept]) {
       const { exitCode, reason } = await exited(daemon, id);
       assert.deepEqual([exitCode, reason], [255, "MonitorLost"]);
     }
     const next = await run(pod, "next", "exit 4");
     assert.equal((await exited(daemon, next)).exitCode, 4);
-    await removePod(daemon, pod.id);
+    await goesOn(kept, () => lastCount(kept)); // the shim itself is well
+    for (const { id } of [pod, other]) await removePod(daemon, id);
     await assertNoLeaks(daemon);
   });
 
