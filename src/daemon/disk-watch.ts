@@ -15,6 +15,7 @@ const lookEveryMs: Ms = 10_000;
  */
 export class DiskWatch implements Disposable {
   readonly #places: () => ReadonlyMap<string, string>;
+  readonly #isFailing: () => boolean;
   readonly #log: Logger;
   readonly #timer: NodeJS.Timeout;
   #states: ReadonlyMap<string, FileSystemState> = new Map();
@@ -22,9 +23,13 @@ export class DiskWatch implements Disposable {
   #troubles: ReadonlyMap<string, string> = new Map();
   #isLooking = false;
 
-  /** @param places directories by name */
-  constructor(places: () => ReadonlyMap<string, string>, log: Logger) {
+  /**
+   * @param places directories by name
+   * @param isFailing whether something could not be written: only then it is tried what can
+   */
+  constructor(places: () => ReadonlyMap<string, string>, isFailing: () => boolean, log: Logger) {
     this.#places = places;
+    this.#isFailing = isFailing;
     this.#log = log;
     this.#timer = setInterval(() => void this.#look(), lookEveryMs);
     this.#timer.unref();
@@ -45,7 +50,8 @@ export class DiskWatch implements Disposable {
     this.#isLooking = true;
     try {
       const places = [...this.#places()];
-      const found = await fileSystemStates(places.map(([, path]) => path));
+      const paths = places.map(([, path]) => path);
+      const found = await fileSystemStates(paths, this.#isFailing());
       this.#states = new Map(
         places.flatMap(([name, path]) => {
           const state = found.get(path);

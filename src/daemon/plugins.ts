@@ -235,7 +235,8 @@ export async function openNode(
     );
   const targets = watch.streams(streamTargets({ containers, podSandboxes }, { containerParts, podParts }));
   const streams = opened.use(await openStreamServer(config.streaming, config.root, { targets, log }));
-  const disks = opened.use(new DiskWatch(() => writtenPlaces(config, podBook), log));
+  const isFailing = () => metadata.problem() !== undefined;
+  const disks = opened.use(new DiskWatch(() => writtenPlaces(config, podBook), isFailing, log));
   const all = opened.move();
   return {
     config,

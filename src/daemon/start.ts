@@ -9,6 +9,7 @@ import { type Paths, pathsOf } from "../config/paths.ts";
 import type { Config } from "../config/schema.ts";
 import { recoverContainers } from "../container/recover.ts";
 import type { LostImage } from "../image/recover.ts";
+import { systemFault } from "../linux/libc.ts";
 import { lockFile } from "../linux/lock-file.ts";
 import { recoverPodSandboxes } from "../pod/recover.ts";
 import type { GrpcServer } from "../wire/grpc/server.ts";
@@ -140,12 +141,13 @@ async function loadApparmorProfile({ apparmor }: NodeParts, log: Logger): Promis
 
 /** Directories that others may pass through but not list: rootless processes in containers look up mounts in them. */
 async function makeDirectories(config: Config, paths: Paths): Promise<void> {
-  await mkdir(config.root, { recursive: true, mode: 0o700 });
-  await mkdir(config.state, { recursive: true, mode: 0o711 });
-  await mkdir(dirname(paths.socket), { recursive: true, mode: 0o711 });
-  await mkdir(paths.checkpoints, { recursive: true, mode: 0o700 });
-  for (const directory of [paths.pods, paths.containers, paths.exits]) {
-    await mkdir(directory, { recursive: true, mode: 0o711 });
+  const closed = [config.root, paths.checkpoints];
+  const passable = [config.state, dirname(paths.socket), paths.pods, paths.containers, paths.exits];
+  try {
+    for (const directory of closed) await mkdir(directory, { recursive: true, mode: 0o700 });
+    for (const directory of passable) await mkdir(directory, { recursive: true, mode: 0o711 });
+  } catch (error) {
+    throw systemFault("making the daemon's directories", error);
   }
 }
 

@@ -82,8 +82,16 @@ export function mountHolding(entries: readonly MountEntry[], path: string): Moun
     );
 }
 
-/** True if nothing can be written by this mount: a file system that gave up on its disk says so in options of its own. */
-export function isReadOnly({ options, superOptions }: Pick<MountEntry, "options" | "superOptions">): boolean {
-  const all = [...options.split(","), ...superOptions.split(",")];
-  return ["ro", "emergency_ro", "shutdown"].some((option) => all.includes(option));
+type MountOptions = Pick<MountEntry, "options" | "superOptions">;
+
+/** True if nothing can be written by this mount. */
+export function isReadOnly(mount: MountOptions): boolean {
+  const { options, superOptions } = mount;
+  return [options, superOptions].some((list) => list.split(",").includes("ro")) || hasGivenUp(mount);
+}
+
+/** True of a file system that gave up on its disk and says so in options of its own. */
+export function hasGivenUp({ superOptions }: MountOptions): boolean {
+  const options = superOptions.split(",");
+  return options.includes("emergency_ro") || options.includes("shutdown");
 }

@@ -59,17 +59,20 @@ function ofFileSystem(code: string, state: FileSystemState | undefined): string 
   if (state === undefined) return withoutFigures(code);
   const { target, type, source, isReadOnly, free, inodes, freeInodes } = state;
   const which = `${target} (${[type, ...(source.startsWith("/") ? [source] : [])].join(", ")})`;
-  if (code === "EROFS" || (isReadOnly && code !== "ENOSPC")) {
-    return `${which} is read-only, as after an error of its disk (journalctl -k): mount -o remount,rw ${target}, or, where the kernel refuses that, an fsck, as a rule by a reboot`;
-  }
+  if (state.hasGivenUp || (code === "EROFS" && !isReadOnly))
+    return `${which} takes nothing since an error of its disk (journalctl -k): once that is well it must be checked and ${mountedAnew}`;
+  if (isReadOnly && code !== "ENOSPC")
+    return `${which} is read-only, as after an error of its disk (journalctl -k): mount -o remount,rw ${target}; where the kernel refuses that, it must be checked and ${mountedAnew}`;
   if (code === "EIO" || code === "EUCLEAN")
-    return `${which} can't be read or written as it should: journalctl -k tells what its disk says`;
+    return `${which} can't be read or written as it should: journalctl -k tells what its disk says; if it stays so once that is well, it must be ${mountedAnew}`;
   if (code === "EDQUOT") return `a quota of ${which} is used up`;
   if (inodes > 0 && freeInodes < fewInodes)
     return `${which} has ${freeInodes} of its ${inodes} inodes left: ${freeing}, or remove small files: find ${target} -xdev -type d -size +64k`;
   return `${which} has ${size(free)} of ${size(state.size)} left: ${freeing}, or see what takes it: du -xh --max-depth=2 ${target}`;
 }
 
+/** ext4, xfs and btrfs give up for good when their journal can't be written; no remount changes that. */
+const mountedAnew = "mounted anew, as a rule by a reboot";
 const freeing = "berth prune --all takes away what no container needs";
 
 function withoutFigures(code: string): string {

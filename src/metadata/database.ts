@@ -6,6 +6,7 @@ import { Fault } from "../base/fault.ts";
 import { fileSystemState } from "../linux/file-system-state.ts";
 import { errnoOf, kindOfErrno, systemFault } from "../linux/libc.ts";
 import { remedyFor } from "../linux/remedy.ts";
+import { refusalOfWrites } from "../linux/write-trial.ts";
 import { givenRoom } from "./disk-reserve.ts";
 import { corruption, errnoOfSqlite, isCorruption } from "./sqlite-error.ts";
 
@@ -52,7 +53,8 @@ export function readDatabase(path: string): Stored {
   try {
     return { rows: givenRoom(path, () => readWhole(path)) };
   } catch (error) {
-    if (!isCorruption(error)) throw databaseFault("opening the database", path, error);
+    if (!isCorruption(error))
+      throw databaseFault("opening the database", path, error, refusalOfWrites(dirname(path)));
     const salvaged = salvage(path);
     const keptAs = moveAside(path);
     const rows = readWhole(path);
@@ -155,10 +157,19 @@ export async function syncLog(path: string): Promise<void> {
   }
 }
 
-/** What SQLite says of a database that it can't open, read or write. */
-export function databaseFault(doing: string, path: string, error: unknown): Fault {
+/**
+ * What SQLite says of a database that it can't open, read or write.
+ *
+ * @param refusal how the file system refuses a file beside it; undefined: it does not
+ */
+export function databaseFault(
+  doing: string,
+  path: string,
+  error: unknown,
+  refusal: string | undefined,
+): Fault {
   if (error instanceof Fault) return error;
-  const errno = errnoOfSqlite(error, fileSystemState(path));
+  const errno = errnoOfSqlite(error, refusal, fileSystemState(path));
   const hint = remedyFor(errno, path);
   return new Fault(kindOfErrno(errno), `${doing} ${path}`, {
     cause: error,

@@ -7,7 +7,13 @@ export type Operation =
 /** What the writer thread is asked: to commit a batch as one transaction, or to end. */
 export type WriterRequest = { readonly commit: readonly Operation[] } | { readonly end: true };
 
-/** Its answer to each batch. `errcode`: SQLite's. */
-export type WriterAnswer =
-  | { readonly committed: true }
-  | { readonly committed: false; readonly reason: string; readonly errcode: number };
+/** Its answer to each batch. */
+export type WriterAnswer = { readonly committed: true } | ({ readonly committed: false } & WriteFailure);
+
+export interface WriteFailure {
+  readonly reason: string;
+  /** SQLite's. */
+  readonly errcode: number;
+  /** How the file system refuses a file beside the database, where that was tried. */
+  readonly refusal: string | undefined;
+}

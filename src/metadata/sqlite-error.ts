@@ -27,10 +27,19 @@ export function isRefused(error: unknown): boolean {
   return refusals.includes(codeOf(error));
 }
 
-/** The errno that stands behind a result code, as far as that tells: SQLite says "I/O error" of much. */
-export function errnoOfSqlite(error: unknown, at: FileSystemState | undefined): string | undefined {
+/**
+ * The errno that stands behind a result code, as far as that tells: SQLite says "I/O error" of much.
+ *
+ * @param refusal by which the file system refuses another file
+ */
+export function errnoOfSqlite(
+  error: unknown,
+  refusal: string | undefined,
+  at: FileSystemState | undefined,
+): string | undefined {
   if (isFull(error)) return "ENOSPC";
   if (!isRefused(error)) return undefined;
   if (at?.isReadOnly) return "EROFS";
+  if (refusal !== undefined) return refusal;
   return at !== undefined && hasNoRoom(at) ? "ENOSPC" : "EIO";
 }

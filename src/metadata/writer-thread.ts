@@ -1,7 +1,9 @@
+import { dirname } from "node:path";
 import { parentPort, workerData } from "node:worker_threads";
+import { refusalOfWrites } from "../linux/write-trial.ts";
 import { givenRoom, keepReserve, releaseReserve } from "./disk-reserve.ts";
 import type { Operation, WriterAnswer, WriterRequest } from "./operation.ts";
-import { isFull } from "./sqlite-error.ts";
+import { isFull, isRefused } from "./sqlite-error.ts";
 import { WrittenDatabase } from "./written-database.ts";
 
 /** Runs on a worker thread of its own and is the only writer of the database while the daemon runs. */
@@ -40,7 +42,8 @@ function commit(batch: readonly Operation[]): WriterAnswer {
   if (failure === undefined) return { committed: true };
   if (!isFull(failure)) closeAfterFailure();
   const { message, errcode = 0 } = failure as Error & { errcode?: number };
-  return { committed: false, reason: message, errcode };
+  const refusal = isRefused(failure) ? refusalOfWrites(dirname(path)) : undefined;
+  return { committed: false, reason: message, errcode, refusal };
 }
 
 function open(): WrittenDatabase {

@@ -123,9 +123,9 @@ export class Writer {
       this.#told?.(performance.now() - this.#sentAt, batch.length);
       for (const queued of batch) queued.committed();
     } else {
-      const error = Object.assign(new Error(answer.reason), { errcode: answer.errcode });
-      const fault = databaseFault("writing", this.#path, error);
-      this.#fail(batch, fault);
+      const { reason, errcode, refusal } = answer;
+      const error = Object.assign(new Error(reason), { errcode });
+      this.#fail(batch, databaseFault("writing", this.#path, error, refusal));
     }
     this.#next();
   }

@@ -26,7 +26,7 @@ const { values, positionals } = parseArgs({
 /** A test may take its time in there. */
 const options = guestOptions(values, { ...guestDefaults, contents: "tests", silenceMs: 900_000 });
 const command = [
-  ...["env", "BERTH_TEST_ZFS_FUSE=1"],
+  ...["env", "BERTH_TEST_ZFS_FUSE=1", "BERTH_TEST_SWAP=1"],
   "node",
   "--test-reporter=./test/guest/inside/report.ts",
   "--test-reporter-destination=stdout",

@@ -4,9 +4,10 @@ import type { Bytes } from "../../../base/units.ts";
 import type { Config } from "../../../config/schema.ts";
 import type { MountEntry } from "../../../linux/contract.ts";
 import { errnoOf } from "../../../linux/libc.ts";
-import { isReadOnly, mountHolding, parseMountinfo } from "../../../linux/mountinfo.ts";
+import { hasGivenUp, isReadOnly, mountHolding, parseMountinfo } from "../../../linux/mountinfo.ts";
 import { probeOverlay, tellsEntryTypes } from "../../../linux/overlay-probe.ts";
 import { remedyFor } from "../../../linux/remedy.ts";
+import { refusalOfWrites } from "../../../linux/write-trial.ts";
 import { size } from "../../output/units.ts";
 import type { DaemonView } from "../daemon-view.ts";
 import { type Finding, note, ok, problem, warning } from "../finding.ts";
@@ -131,13 +132,16 @@ function judgeMounts(places: readonly Place[], mounts: readonly MountEntry[], co
     const { target, type, options } = mount;
     const set = new Set(options.split(","));
     const found: Finding[] = [];
-    if (isReadOnly(mount)) {
+    if (isReadOnly(mount) || refusalOfWrites(existing) === "EROFS") {
       const why = `${target} is read-only, as after an error of the disk: journalctl -k tells`;
+      const anew = "fsck and another mount, as a rule by a reboot";
       found.push(
         problem(
           `${name} ${path} can't be written`,
           why,
-          `when the disk is well again: mount -o remount,rw ${target}; where the kernel refuses that, fsck, as a rule by a reboot`,
+          hasGivenUp(mount) || !isReadOnly(mount)
+            ? `when the disk is well again: ${anew}`
+            : `when the disk is well again: mount -o remount,rw ${target}; where the kernel refuses that, ${anew}`,
         ),
       );
     }
