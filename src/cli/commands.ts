@@ -241,6 +241,12 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import("./config.ts")).defineConfig,
   },
   {
+    name: "cdi",
+    about: "list CDI devices",
+    group: "Daemon and node",
+    load: async () => (await import("./cdi.ts")).defineCdi,
+  },
+  {
     name: "doctor",
     about: "look for what is wrong on this node",
     group: "Daemon and node",

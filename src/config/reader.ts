@@ -1,6 +1,7 @@
 import { isAbsolute, normalize } from "node:path";
 import { parseGlob } from "../base/glob.ts";
 import { hookStages } from "../base/hook.ts";
+import { parseNumberList } from "../base/number-list.ts";
 import type { Bytes, Ms } from "../base/units.ts";
 import { parseDeviceText } from "./device-text.ts";
 import { parseMountText } from "./mount-text.ts";
@@ -190,6 +191,11 @@ export const device: Reader<string> = {
 export const bindMount: Reader<string> = {
   expected: 'a mount, as in "/srv/data:/data" or "/srv/data:/data:ro,nosuid"',
   read: (value) => (typeof value === "string" && parseMountText(value) !== undefined ? value : undefined),
+};
+
+export const processors: Reader<string> = {
+  expected: 'a list of processors, as in "0-3,7"',
+  read: (value) => (typeof value === "string" && parseNumberList(value) !== undefined ? value : undefined),
 };
 
 /** As CRI-O's `timezone`. */

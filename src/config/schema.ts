@@ -59,6 +59,8 @@ export interface Config {
     default: string;
     handlers: Record<string, RuntimeHandlerConfig>;
     conmon: string;
+    /** Where monitors (conmon) may run, as in `0-3,7`; empty: everywhere. */
+    monitorCpus: string;
     /** For conmon and the OCI runtime. */
     path: string;
   };

@@ -113,6 +113,7 @@ export const settings = section<Config>({
     default: setting(read.text, "crun"),
     handlers: { kind: "named", section: handlerSection, names: ["crun", "runc"] },
     conmon: setting(read.text, "conmon"),
+    monitorCpus: setting(read.processors, ""),
     path: setting(read.text, "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"),
   }),
   network: section<Config["network"]>({

@@ -3,6 +3,7 @@ import { chmodSync, chownSync, mkdirSync, rmSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, test } from "node:test";
 import { selfSigned } from "../../src/wire/x509/self-signed.ts";
+import { runBerth } from "../harness/command.ts";
 import { assertFound, assertHealthy, examine } from "../harness/doctor.ts";
 import { privileged } from "../harness/privileged.ts";
 import { makeWorkspace, removeWorkspace, type Workspace } from "../harness/workspace.ts";
@@ -95,6 +96,9 @@ describe("berth doctor against what was set up wrong", privileged, () => {
     const found = await look("cdi");
     assertFound(found, "ok", /cdi: vendor\.com\/gpu=0$/);
     assertFound(found, "warning", /broken\.yaml: cdiVersion: is missing/, /correct the file/);
+    const { stdout } = await runBerth("cdi", "--config", workspace.configFile);
+    assert.match(stdout, /^vendor\.com\/gpu=0 +1 variable +\S*good\.json$/m);
+    assert.match(stdout, /broken\.yaml +cdiVersion: is missing$/m);
   });
 
   test("files of hooks that can't be used", async () => {

@@ -5,6 +5,7 @@ import { describeFault, during, Fault } from "../../base/fault.ts";
 import type { Bytes, Ms } from "../../base/units.ts";
 import { processIdentity } from "../../linux/process-identity.ts";
 import { MissingProgram } from "../../linux/program-fault.ts";
+import { confineMonitor } from "../confine-monitor.ts";
 import type { CreateRequest, MonitoredContainer } from "../contract.ts";
 import { identityOf } from "../identity-of.ts";
 import { notePodKills } from "../oom-kills.ts";
@@ -42,6 +43,7 @@ export async function createContainer(
   notePodKills(request.bundle, parts.host.cgroups);
   try {
     const init = await createdByMonitor(request, parts, signal);
+    confineMonitor(request.id, parts);
     const monitor = recordedMonitor(request.id, parts.paths);
     return {
       monitor: identityOf(monitor, "the monitor"),

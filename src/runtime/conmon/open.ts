@@ -66,6 +66,7 @@ export async function openConmonRuntime(
     handlers: new Handlers(opened, config.runtime.default),
     execTemplates: new ExecTemplates(paths),
     conmon: program ?? conmon,
+    monitorCpus: config.runtime.monitorCpus,
   };
   await endLeftExecs(parts);
   const untested = new UntestedHandlers(opened, place);

@@ -11,4 +11,6 @@ export interface ConmonParts {
   readonly execTemplates: ExecTemplates;
   /** The monitor's program, absolute. */
   readonly conmon: string;
+  /** Where it may run; empty: everywhere. */
+  readonly monitorCpus: string;
 }

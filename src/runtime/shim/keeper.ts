@@ -8,6 +8,7 @@ import type { Paths } from "../../config/paths.ts";
 import { killIfSame } from "../../linux/kill-if-there.ts";
 import { argsOf, processesBy } from "../../linux/process-args.ts";
 import { type ProcessStart, processIdentity } from "../../linux/process-identity.ts";
+import { confineMonitor } from "../confine-monitor.ts";
 import { reportOfMonitor } from "../conmon/launch-monitor.ts";
 import { monitorEnvironment, pidIn } from "../conmon/monitors.ts";
 import type { CreateRequest } from "../contract.ts";
@@ -28,6 +29,8 @@ export interface KeeperParts {
   readonly paths: Paths;
   /** What keeps a container's output, absolute. */
   readonly conmon: string;
+  /** Where that may run; empty: everywhere. */
+  readonly monitorCpus: string;
   /** PATH of what is started. */
   readonly path: string;
 }
@@ -48,7 +51,7 @@ export interface KeptStdio {
  */
 export async function startKeeper(
   request: CreateRequest,
-  { host, paths, conmon, path }: KeeperParts,
+  { host, paths, conmon, monitorCpus, path }: KeeperParts,
   signal: AbortSignal,
 ): Promise<KeptStdio> {
   const { id, bundle, logPath } = request;
@@ -68,6 +71,7 @@ export async function startKeeper(
   const launch = { command, env, bundle, cgroup: request.monitorCgroup };
   const { pid, message } = await reportOfMonitor(launch, host, signal);
   if (pid === undefined) throw new Fault("internal", `keeping the output of container ${id}: ${message}`);
+  confineMonitor(id, { host, paths, monitorCpus });
   const end = (fd: number) => `/proc/${pid}/fd/${fd}`;
   return { stdin: request.stdin ? end(0) : "", stdout: end(1), stderr: request.tty ? "" : end(2) };
 }

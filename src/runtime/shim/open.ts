@@ -91,6 +91,7 @@ export async function openShimRuntime(
     exits,
     execTemplates: new ExecTemplates(paths),
     conmon: (await programPath(conmon, path)) ?? conmon,
+    monitorCpus: config.runtime.monitorCpus,
     path,
   };
   const signal = AbortSignal.timeout(reconnectDeadline);

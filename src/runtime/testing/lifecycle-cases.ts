@@ -50,6 +50,17 @@ export function lifecycleCases(here: () => Place): void {
     await runtime.delete(made.id, handler, soon());
   });
 
+  test("its conmon runs on the processors of the settings, and the container on all", async () => {
+    const place = here();
+    const made = await run(place, { args: ["sleep", "1000"] });
+    const allowed = async (pid: number | "self") =>
+      /^Cpus_allowed_list:\t(.*)$/m.exec(await readFile(`/proc/${pid}/status`, "utf8"))?.[1];
+    const conmon = await readFile(place.paths.container(made.id).monitorPidFile, "utf8");
+    assert.equal(await allowed(Number(conmon)), "0");
+    assert.equal(await allowed(made.container.init.pid), await allowed("self"));
+    await place.runtime.delete(made.id, place.handler, soon());
+  });
+
   test("signals reach the container, and one that has exited is no fault", async () => {
     const place = here();
     const { runtime, handler } = place;
