@@ -55,6 +55,10 @@ export class ShimCommand {
         : undefined;
   }
 
+  get shimPid(): number {
+    return this.#shim.process.pid;
+  }
+
   /**
    * Starts it. `ended` has its exit code, as a shell has it.
    *

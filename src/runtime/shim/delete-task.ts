@@ -13,7 +13,11 @@ const stopWait: Ms = 10_000;
  *
  * @throws {Fault} as `signal` says
  */
-export async function deleteTask(id: ContainerId, { calls }: Shim, signal: AbortSignal): Promise<boolean> {
+export async function deleteTask(
+  id: ContainerId,
+  { calls, client }: Shim,
+  signal: AbortSignal,
+): Promise<boolean> {
   for (let wait = 1, until = performance.now() + stopWait; ; wait = Math.min(wait * 2, 50)) {
     try {
       await calls.delete({ id }, { signal });
@@ -21,7 +25,8 @@ export async function deleteTask(id: ContainerId, { calls }: Shim, signal: Abort
     } catch (error) {
       throwIfEnded(signal, `deleting container ${id}`);
       if (isFault(error, "notFound")) return true;
-      if (isFault(error, "unavailable") || performance.now() > until) return false;
+      // lost, or closed from here, as its last container had ended
+      if (client.isClosed || performance.now() > until) return false;
     }
     // it has not seen the end yet, or is about to
     await calls.kill({ id, signal: 9, all: true }, { signal }).catch(() => undefined);

@@ -1,10 +1,13 @@
+import { closeSync } from "node:fs";
 import { Socket } from "node:net";
 import type { Writable } from "node:stream";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Bytes } from "../../base/units.ts";
 import { Pipe } from "../../linux/pipe.ts";
 import type { StreamedProcess, StreamRequest } from "../contract.ts";
 import { ShimCommand } from "./command.ts";
 import { pathOfEnd } from "./end-path.ts";
+import { pipeAt, readsFrom } from "./held-pipes.ts";
 import type { ShimParts } from "./parts.ts";
 
 /** What a command's pipe holds: with more than the usual 64 KiB, its two ends wait for one another less often. */
@@ -36,6 +39,7 @@ export async function execStreamByShim(
       },
       signal,
     );
+    if (input !== undefined) void untilTaken(input.release("read"), command.shimPid, ended);
     const streams = {
       stdin: input && inputOf(input.release("write"), command),
       stdout: outputOf(output, request.stdout),
@@ -46,6 +50,22 @@ export async function execStreamByShim(
     await command.kill();
     throw error;
   }
+}
+
+/**
+ * Closes this process's reading end once the shim has one: it opens that some time after it has said that the command runs, and what
+ * is typed before would find no reader.
+ */
+async function untilTaken(fd: number, shimPid: number, ended: Promise<unknown>): Promise<void> {
+  let isOver = false;
+  const over = () => {
+    isOver = true;
+  };
+  ended.then(over, over);
+  const pipe = pipeAt(pathOfEnd(fd));
+  for (let wait = 1; !isOver && !readsFrom(shimPid, pipe); wait = Math.min(wait * 2, 50))
+    await sleep(wait, undefined, { ref: false });
+  closeSync(fd);
 }
 
 function lifeOf(

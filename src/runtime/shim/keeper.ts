@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, readlinkSync, statSync } from "node:fs";
+import { mkdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Fault } from "../../base/fault.ts";
@@ -14,6 +14,7 @@ import { monitorEnvironment, pidIn } from "../conmon/monitors.ts";
 import type { CreateRequest } from "../contract.ts";
 import { endProcesses } from "../end-processes.ts";
 import type { RuntimeHost } from "../host.ts";
+import { holdsAny, pipeAt } from "./held-pipes.ts";
 
 /** How long a shim may take to pass on what a container wrote before it ended. */
 const passOnMs: Ms = 2000;
@@ -120,30 +121,5 @@ function isSameDirectory(one: string, other: string): boolean {
     return a.ino === b.ino && a.dev === b.dev;
   } catch {
     return false; // the process has ended, or the directory is gone
-  }
-}
-
-function holdsAny(pid: number, pipes: readonly (string | undefined)[]): boolean {
-  const fds = `/proc/${pid}/fd`;
-  return namesIn(fds).some((fd) => {
-    const pipe = pipeAt(join(fds, fd));
-    return pipe !== undefined && pipes.includes(pipe);
-  });
-}
-
-/** "pipe:[12345]"; undefined for what is no pipe, or is closed. */
-function pipeAt(fd: string): string | undefined {
-  try {
-    return statSync(fd).isFIFO() ? readlinkSync(fd) : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-function namesIn(directory: string): string[] {
-  try {
-    return readdirSync(directory);
-  } catch {
-    return []; // the process has ended
   }
 }

@@ -76,6 +76,7 @@ export class FrameSocket {
 
   /** Whether it keeps the process alive. */
   ref(isNeeded: boolean): void {
+    if (this.isClosed) return; // Node's would wait to be connected, each time
     if (isNeeded) this.#socket.ref?.();
     else this.#socket.unref?.();
   }
