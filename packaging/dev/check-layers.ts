@@ -9,7 +9,7 @@ const rows: readonly (readonly string[])[] = [
   ["spec", "config", "metrics"],
   ["wire", "linux"],
   ["content", "metadata", "registry", "events", "copy"],
-  ["image", "policy", "encryption", "snapshot", "network", "runtime", "stream", "stats"],
+  ["image", "policy", "encryption", "snapshot", "network", "runtime", "stream", "stats", "nri"],
   ["pod", "container"],
   ["api"],
   ["daemon", "cli"],

@@ -20,6 +20,7 @@ import type { Apparmor } from "../linux/contract.ts";
 import type { FileSystemState } from "../linux/file-system-state.ts";
 import type { SetAside } from "../metadata/contract.ts";
 import type { PodNetwork } from "../network/contract.ts";
+import type { NriPlugins } from "../nri/contract.ts";
 import type { PodSandboxes } from "../pod/contract.ts";
 import type { PodSandboxRecord } from "../pod/state.ts";
 import type { AdmissionReport } from "../policy/contract.ts";
@@ -175,6 +176,7 @@ export interface NodeParts {
   readonly network: Pick<PodNetwork, "status" | "setPodCidrs">;
   readonly cdi: Pick<CdiDirectories, "directories" | "read">;
   readonly hooks: Pick<HookDirectories, "directories" | "read">;
+  readonly nri: Pick<NriPlugins, "reports">;
   readonly apparmor: Pick<Apparmor, "report">;
   readonly figures: Figures;
   readonly storage: StorageFacts;

@@ -247,6 +247,12 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import("./cdi.ts")).defineCdi,
   },
   {
+    name: "nri",
+    about: "list the plugins that adjust containers",
+    group: "Daemon and node",
+    load: async () => (await import("./nri.ts")).defineNri,
+  },
+  {
     name: "doctor",
     about: "look for what is wrong on this node",
     group: "Daemon and node",

@@ -33,6 +33,7 @@ export function containerText(
       ["exit code", ended],
       ["log", status.logPath],
       ["AppArmor", confinement(info)],
+      ...adjustments(info),
       ...limitRows(status.resources?.linux, askedResources(info)),
       ...status.mounts.map(
         ({ hostPath, containerPath, readonly }) =>
@@ -54,6 +55,15 @@ function askedResources({ info }: Record<string, unknown>): unknown {
 function confinement({ info }: Record<string, unknown>): string {
   const label = typeof info === "object" && info !== null && "apparmor" in info ? info.apparmor : undefined;
   return typeof label === "string" ? label : "";
+}
+
+/** What NRI plugins made of it, in the info value of that name. */
+function adjustments({ info }: Record<string, unknown>): [string, string][] {
+  const nri = typeof info === "object" && info !== null && "nri" in info ? info.nri : undefined;
+  return Object.entries(nri ?? {}).map(([what, plugin]) => {
+    const by = String(plugin);
+    return ["adjusted", by.startsWith("-") ? `${what}, removed by ${by.slice(1)}` : `${what}, by ${by}`];
+  });
 }
 
 /** A pod for people. */

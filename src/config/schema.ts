@@ -175,6 +175,33 @@ export interface Config {
     /** Of every container, before those of its handler and of files. */
     always: HookSetting[];
   };
+  /** The node resource interface: plugins that adjust containers. */
+  nri: {
+    disable: boolean;
+    /** Where plugins connect. */
+    socketPath: string;
+    /** Whether nobody may connect; those that the daemon launches still take part. */
+    disableConnections: boolean;
+    /** Of programs that are launched as plugins. */
+    pluginPath: string;
+    pluginConfigPath: string;
+    registrationTimeout: Ms;
+    requestTimeout: Ms;
+    /** Rules for what plugins may adjust, and which have to be there. */
+    validator: {
+      enable: boolean;
+      rejectHooks: boolean;
+      rejectRuntimeDefaultSeccomp: boolean;
+      rejectUnconfinedSeccomp: boolean;
+      rejectCustomSeccomp: boolean;
+      rejectNamespaces: boolean;
+      rejectSysctls: boolean;
+      /** Their names, without an index. */
+      requiredPlugins: string[];
+      /** With the value "true", it lets a pod's containers be made without; empty: nothing does. */
+      tolerateMissingAnnotation: string;
+    };
+  };
   apparmor: {
     /** Whether containers have AppArmor profiles, where the kernel has AppArmor. */
     enable: boolean;

@@ -9,11 +9,16 @@ import { imageOf } from "./image-of.ts";
 import { imageVolumeSources } from "./image-volumes.ts";
 import { unmountMapped } from "./mapped.ts";
 import { mapVolumes } from "./mapped-volumes.ts";
+import { adjustByPlugins } from "./nri/adjust.ts";
 import type { ContainerAttempt } from "./parts.ts";
 import type { ContainerRecord } from "./state.ts";
 
 /** config.json, from the container's, the pod's and the image's config. */
-export async function writeBundle(record: ContainerRecord, attempt: ContainerAttempt): Promise<void> {
+export async function writeBundle(
+  record: ContainerRecord,
+  attempt: ContainerAttempt,
+  signal: AbortSignal,
+): Promise<void> {
   const { host, pod, checkpoint } = attempt;
   if (pod === undefined) throw new Fault("internal", `container ${record.id}: its pod is not known`);
   const image = imageOf(record, host.images);
@@ -29,16 +34,14 @@ export async function writeBundle(record: ContainerRecord, attempt: ContainerAtt
     declaredVolumes: declaredVolumeSources(record, image.config, paths),
   });
   attempt.user = built.user;
+  const adjusted = await adjustByPlugins(record, attempt, built.config, signal);
   const containerFile = join(paths.bundle, "containerenv");
-  const whole =
-    checkpoint === undefined ? built.config : withItsMounts(checkpoint, built.config, containerFile);
+  const whole = checkpoint === undefined ? adjusted : withItsMounts(checkpoint, adjusted, containerFile);
   const config = withHookOutput(await mapVolumes(record, attempt, whole), paths.bundle);
   const path = join(paths.bundle, "config.json");
   await host.files.change([
     { change: "write", path, text: ociJson(config), mode: 0o600 },
-    ...(whole === built.config
-      ? []
-      : [{ change: "write", path: containerFile, text: "", mode: 0o644 } as const]),
+    ...(whole === adjusted ? [] : [{ change: "write", path: containerFile, text: "", mode: 0o644 } as const]),
   ]);
 }
 

@@ -19,6 +19,7 @@ import {
 } from "./checkpoint/find-checkpoint.ts";
 import { findImageVolumes } from "./image-volumes.ts";
 import { containerKey, recordOfRequest, requireSameRequest } from "./key.ts";
+import { tellPlugins } from "./nri/tell.ts";
 import type { ContainerAttempt, ContainerHost, ContainerParts } from "./parts.ts";
 import type { ContainerPod } from "./pod.ts";
 import { containerCgroup } from "./spec/cgroups-path.ts";
@@ -140,6 +141,7 @@ async function createAnew(
   const attempt: ContainerAttempt = {
     ...undoAttempt(host),
     pod,
+    described: () => parts.pods.described(pod.id),
     ...(checkpoint === undefined ? {} : { checkpoint }),
   };
   try {
@@ -154,16 +156,18 @@ async function createAnew(
       throw new Fault("internal", "the runtime named no process");
   } catch (error) {
     await settleFailed(record, error, parts);
+    await host.nri.containerRemoved(record.id, signal);
     throw during(`creating container ${config.metadata.name} in pod ${pod.id}`, error);
   }
-  const made = { ...record, user: attempt.user };
-  await book.records.put(
-    record.id,
+  const adjusted = { ...attempt.adjusted, ...(attempt.adjustedBy && { adjustedBy: attempt.adjustedBy }) };
+  const made = { ...record, user: attempt.user, ...adjusted };
+  const created =
     attempt.process === undefined
       ? containerCheckpointed(made, timeline)
-      : containerCreated(made, attempt.process, timeline),
-  );
+      : containerCreated(made, attempt.process, timeline);
+  await book.records.put(record.id, created);
   publishLifecycle(book.events, "created", { container: record.id, pod: record.podId });
+  await tellPlugins("postCreateContainer", created, parts, signal);
   const ms = performance.now() - began;
   book.log.info(
     { pod: pod.id, container: record.id, name: config.metadata.name, ms, timeline },

@@ -5,6 +5,7 @@ import type { ContainerId } from "../base/ids.ts";
 import { publishLifecycle } from "../events/lifecycle.ts";
 import type { ContainerExit, MonitoredContainer } from "../runtime/contract.ts";
 import type { LinuxResources } from "../spec/cri/resources.ts";
+import { tellStopped } from "./nri/tell.ts";
 import type { ContainerBook, ContainerHost, ContainerParts } from "./parts.ts";
 import { type ContainerRecord, containerExited, type ExitReason } from "./state.ts";
 
@@ -23,7 +24,8 @@ export function* liveContainers({
 }
 
 /** Takes the container's lock, so that an exit is recorded after the start that it belongs to. */
-export async function recordExit(exit: ContainerExit, { book, host }: ContainerParts): Promise<void> {
+export async function recordExit(exit: ContainerExit, parts: ContainerParts): Promise<void> {
+  const { book, host } = parts;
   using deadline = deadlineIn(LOCK_WAIT_MS);
   using _container = await book.locks.hold(exit.id, deadline.signal);
   const record = book.records.get(exit.id);
@@ -40,13 +42,15 @@ export async function recordExit(exit: ContainerExit, { book, host }: ContainerP
         : `stopped for system calls that its seccomp profile refuses: ${refused}`,
     finishedAt: exit.at,
   };
-  await book.records.put(exit.id, containerExited(record, ended)).catch((error: unknown) => {
+  const exited = containerExited(record, ended);
+  await book.records.put(exit.id, exited).catch((error: unknown) => {
     const why = during(`recording the exit of container ${exit.id}`, error);
     book.exits.unrecorded(exit.id, why);
     throw why;
   });
   book.exits.exited(exit.id);
   publishLifecycle(book.events, "stopped", { container: record.id, pod: record.podId });
+  tellStopped(exited, parts);
   book.log.info(
     { pod: record.podId, container: exit.id, exitCode: exit.code, reason: ended.reason },
     "container exited",

@@ -63,9 +63,9 @@ function createRequest(
 /** Ends the container and its monitor, whatever state they are in, and what they leave. */
 export async function deleteMonitored(
   record: ContainerRecord,
-  { host }: ContainerAttempt,
+  { host, adjusted }: ContainerAttempt,
   signal: AbortSignal,
 ): Promise<void> {
   await host.runtime.delete(record.id, record.handler, signal);
-  await host.cgroups.remove(record.cgroup, REMOVE_WAIT_MS);
+  await host.cgroups.remove(adjusted?.cgroup ?? record.cgroup, REMOVE_WAIT_MS);
 }

@@ -11,10 +11,12 @@ import type { LifecycleEvent } from "../events/lifecycle.ts";
 import type { Images } from "../image/contract.ts";
 import type { Cgroups, Files, Mounts, Processes } from "../linux/contract.ts";
 import type { RecordIndex, RecordTable } from "../metadata/contract.ts";
+import type { NriAdjustment, NriPlugins } from "../nri/contract.ts";
 import type { ContainerRuntime, MonitoredContainer } from "../runtime/contract.ts";
 import type { Snapshotters } from "../snapshot/contract.ts";
 import type { LayerUnpacker } from "../snapshot/unpack-contract.ts";
 import type { ContainerConfig } from "../spec/cri/container-config.ts";
+import type { PodSandbox } from "../wire/gen/nri.v1alpha1.ts";
 import type { FoundCheckpoint } from "./checkpoint/find-checkpoint.ts";
 import type { ExitWaits } from "./exit-waits.ts";
 import type { ContainerPod } from "./pod.ts";
@@ -27,6 +29,8 @@ import type { StopsInFlight } from "./stops-in-flight.ts";
 export interface ContainerPods {
   /** By id or unique prefix. @throws {Fault} notFound */
   get(id: string): ContainerPod;
+  /** As plugins see it. @throws {Fault} notFound */
+  described(id: PodSandboxId): PodSandbox;
 }
 
 /** What the steps of a container work with: the host's side. */
@@ -42,6 +46,7 @@ export interface ContainerHost {
   readonly runtime: ContainerRuntime;
   readonly images: Images;
   readonly spec: SpecBuilder;
+  readonly nri: NriPlugins;
 }
 
 /** The bookkeeping of the containers: records, who works on which, and who hears of it. */
@@ -84,6 +89,12 @@ export interface ContainerAttempt {
   readonly pod: ContainerPod | undefined;
   /** What the container goes on from. */
   readonly checkpoint?: FoundCheckpoint;
+  /** The pod, as plugins see it. */
+  readonly described?: () => PodSandbox;
+  /** Which plugin set what. */
+  adjustedBy?: NriAdjustment["owners"];
+  /** Where plugins put it, and what they let it use: in place of the record's. */
+  adjusted?: Partial<Pick<ContainerRecord, "cgroup" | "resources">>;
   user: ContainerUser;
   process: MonitoredContainer | undefined;
 }

@@ -44,6 +44,7 @@ async function removeNow(id: ContainerId, parts: ContainerParts, signal: AbortSi
     await book.records.put(id, containerStranded(removing, stranded, nowNanos()));
     throw during(`removing container ${name} (${id})`, stranded.reason);
   }
+  await host.nri.containerRemoved(id, signal);
   await book.records.delete(id); // forgotten last
   book.exits.exited(id); // whoever still waits for one that was taken away before it was seen to exit
   publishLifecycle(book.events, "deleted", { container: record.id, pod: record.podId });

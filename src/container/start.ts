@@ -8,6 +8,7 @@ import type { MonitoredContainer } from "../runtime/contract.ts";
 import { removeCheckpoint } from "./checkpoint/remove-checkpoint.ts";
 import { withFailedHook } from "./failed-hook.ts";
 import { restoreMonitored } from "./monitor.ts";
+import { tellPlugins, tellStopped } from "./nri/tell.ts";
 import type { ContainerHost, ContainerParts } from "./parts.ts";
 import type { ContainerPod } from "./pod.ts";
 import { type ContainerRecord, containerExited, containerStarted } from "./state.ts";
@@ -41,12 +42,14 @@ async function startHeld(id: ContainerId, parts: ContainerParts, signal: AbortSi
   let outside: Ms;
   let process: MonitoredContainer;
   try {
+    const told = await tallyOutside(() => tellPlugins("startContainer", record, parts, signal));
     if (state.kind === "created") {
       process = state.process;
       outside = await tallyOutside(() => host.runtime.start(id, record.handler, signal));
     } else {
       [process, outside] = await restore(record, pod, host, signal);
     }
+    outside += told;
   } catch (cause) {
     const error = await withFailedHook(cause, host.runtime.configOf(id), host.paths.container(id).bundle);
     await recordStartError(record, error, parts);
@@ -54,7 +57,8 @@ async function startHeld(id: ContainerId, parts: ContainerParts, signal: AbortSi
   }
   await book.faults.at("StartContainer/start/after");
   const step = state.kind === "created" ? "start" : "restore";
-  await recordStarted(record, process, [stepTime(step, began, outside)], parts);
+  const started = await recordStarted(record, process, [stepTime(step, began, outside)], parts);
+  await tellPlugins("postStartContainer", started, parts, signal);
 }
 
 async function restore(
@@ -77,20 +81,23 @@ async function recordStarted(
   process: MonitoredContainer,
   timeline: readonly StepTime[],
   { book, host }: ContainerParts,
-): Promise<void> {
-  await book.records.put(record.id, containerStarted(record, process, nowNanos(), timeline));
+): Promise<ContainerRecord> {
+  const started = containerStarted(record, process, nowNanos(), timeline);
+  await book.records.put(record.id, started);
   // what it was restored from is of no more use
   if (record.restored !== undefined) await removeCheckpoint(record, { host });
   publishLifecycle(book.events, "started", { container: record.id, pod: record.podId });
   book.log.info({ pod: record.podId, container: record.id, timeline }, "container is started");
+  return started;
 }
 
 /** The process never ran: what the runtime left of it ends, and the status says why. */
 async function recordStartError(
   record: ContainerRecord,
   error: unknown,
-  { book, host }: ContainerParts,
+  parts: ContainerParts,
 ): Promise<void> {
+  const { book, host } = parts;
   const message = describeFault(error);
   book.log.warn({ pod: record.podId, container: record.id, err: message }, "container could not be started");
   const killing = AbortSignal.timeout(host.config.deadline.undo);
@@ -99,9 +106,11 @@ async function recordStartError(
     book.log.warn({ ...subject, err: describeFault(cause) }, "its process could not be killed");
   });
   const exit = { exitCode: START_ERROR_CODE, reason: "StartError", message, finishedAt: nowNanos() } as const;
-  await book.records.put(record.id, containerExited(record, exit));
+  const exited = containerExited(record, exit);
+  await book.records.put(record.id, exited);
   book.exits.exited(record.id);
   publishLifecycle(book.events, "stopped", { container: record.id, pod: record.podId });
+  tellStopped(exited, parts);
 }
 
 /** Records that a container was found running whose daemon was killed between the start and its record. */

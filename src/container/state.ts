@@ -103,6 +103,8 @@ export interface ContainerRecord {
   /** Absolute; empty when there is no log. */
   readonly logPath: string;
   readonly user: ContainerUser;
+  /** Which NRI plugin set what of it, both in words. Absent: none. */
+  readonly adjustedBy?: Readonly<Record<string, string>>;
   /** `SIGTERM` and the like: the config's, the image's, or the default. */
   readonly stopSignal: string;
   readonly state: ContainerState;

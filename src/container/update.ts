@@ -5,14 +5,28 @@ import type { Ms } from "../base/units.ts";
 import type { LinuxResources } from "../spec/cri/resources.ts";
 import { changeLimits, type LiveContainer } from "./limits/change-limits.ts";
 import { mergeResources } from "./limits/merge-resources.ts";
+import { tellPlugins, updateByPlugins } from "./nri/tell.ts";
 import type { ContainerParts } from "./parts.ts";
 import type { ContainerRecord } from "./state.ts";
 
 /** How long a change may take, the wait for another operation on the container included. */
 const updateDeadline: Ms = 60_000;
 
-/** Changes the limits of a created or running container: those that `wanted` sets, the others stay. */
+/** Changes the limits of a created or running container as asked for, and as plugins then want them. @throws {Fault} */
 export async function updateResources(
+  id: ContainerId,
+  wanted: LinuxResources,
+  parts: ContainerParts,
+): Promise<void> {
+  const record = requireLive(id, parts.book.records.get(id));
+  using deadline = deadlineIn(updateDeadline);
+  await changeResources(id, await updateByPlugins(record, wanted, parts, deadline.signal), parts);
+  const changed = parts.book.records.get(id);
+  if (changed !== undefined) await tellPlugins("postUpdateContainer", changed, parts, deadline.signal);
+}
+
+/** Changes the limits of a created or running container: those that `wanted` sets, the others stay. @throws {Fault} */
+export async function changeResources(
   id: ContainerId,
   wanted: LinuxResources,
   { book, host }: ContainerParts,

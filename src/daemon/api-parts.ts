@@ -52,6 +52,7 @@ export function apiParts(node: NodeParts): ApiParts {
       network: node.network,
       cdi: node.cdi,
       hooks: node.hooks,
+      nri: node.nri.plugins,
       apparmor: node.apparmor,
       figures: openFigures(node),
       storage: {

@@ -3,6 +3,7 @@ import type { Ms } from "../base/units.ts";
 import type { PullObserver } from "../image/contract.ts";
 import type { Processes } from "../linux/contract.ts";
 import type { PodNetwork } from "../network/contract.ts";
+import type { NriObserver } from "../nri/contract.ts";
 import type { ContainerRuntime } from "../runtime/contract.ts";
 import type { LayerUnpacker } from "../snapshot/unpack-contract.ts";
 import type { StreamTargets } from "../stream/contract.ts";
@@ -17,6 +18,7 @@ export type StrayKind = "container" | "checkpoint" | "pod" | "cgroup" | "snapsho
 export interface NodeWatch {
   readonly api: ApiObserver | undefined;
   readonly pulls: PullObserver | undefined;
+  readonly nri: NriObserver | undefined;
   /** A group of `writes` was committed. */
   readonly committed: ((took: Ms, writes: number) => void) | undefined;
   stray(kind: StrayKind): void;
@@ -33,6 +35,7 @@ export interface NodeWatch {
 export const nobodyWatches: NodeWatch = {
   api: undefined,
   pulls: undefined,
+  nri: undefined,
   committed: undefined,
   stray: () => undefined,
   swept: () => undefined,

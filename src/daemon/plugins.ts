@@ -1,5 +1,6 @@
 import type { Logger } from "pino";
 import type { BootId } from "../base/ids.ts";
+import { version } from "../base/version.ts";
 import type { Paths } from "../config/paths.ts";
 import { allowsOrder } from "../config/pod-orders.ts";
 import type { Config } from "../config/schema.ts";
@@ -38,9 +39,11 @@ import type { Metadata } from "../metadata/contract.ts";
 import { openMetadata } from "../metadata/open.ts";
 import { openPodNetwork } from "../network/cni/open.ts";
 import type { PodNetwork } from "../network/contract.ts";
+import { type NodeNri, openNri } from "../nri/open.ts";
 import { openPodBook } from "../pod/book.ts";
 import { connectToPod } from "../pod/connect.ts";
 import type { PodSandboxes } from "../pod/contract.ts";
+import { describePod } from "../pod/nri.ts";
 import type { PodBook, PodParts } from "../pod/parts.ts";
 import { openPodSandboxes } from "../pod/sandboxes.ts";
 import { openAdmission } from "../policy/admission.ts";
@@ -107,6 +110,7 @@ export interface NodeParts extends AsyncDisposable {
   readonly podSandboxes: PodSandboxes;
   readonly containers: Containers;
   readonly streams: StreamServer;
+  readonly nri: NodeNri;
   readonly disks: DiskWatch;
 }
 
@@ -205,6 +209,7 @@ export async function openNode(
     log,
     containers: containerBook,
   });
+  const nri = openNri(config.nri, { version, observer: watch.nri, log });
   const { containerParts, podParts, podSandboxes } = joinedParts(
     {
       containers: {
@@ -219,8 +224,19 @@ export async function openNode(
         runtime,
         images,
         spec,
+        nri: nri.plugins,
       },
-      pods: { paths, config, namespaces, files: host.files, mounts, cgroups, network, runtime },
+      pods: {
+        paths,
+        config,
+        namespaces,
+        files: host.files,
+        mounts,
+        cgroups,
+        network,
+        runtime,
+        nri: nri.plugins,
+      },
     },
     { containers: containerBook, pods: podBook },
   );
@@ -259,6 +275,7 @@ export async function openNode(
     podSandboxes,
     containers,
     streams,
+    nri,
     disks,
     [Symbol.asyncDispose]: () => all.disposeAsync(),
   };
@@ -301,7 +318,10 @@ function joinedParts(
   const containerParts: ContainerParts = {
     host: hosts.containers,
     book: books.containers,
-    pods: { get: (id) => podForContainers(podSandboxes.get(id), books.pods, hosts.pods.paths) },
+    pods: {
+      get: (id) => podForContainers(podSandboxes.get(id), books.pods, hosts.pods.paths),
+      described: (id) => describePod(podSandboxes.get(id), hosts.pods.paths),
+    },
   };
   const podParts: PodParts = {
     host: hosts.pods,

@@ -19,6 +19,7 @@ import { watchExits } from "./exits.ts";
 import { releaseWhenResting } from "./idle-memory.ts";
 import type { Metrics } from "./metrics/open.ts";
 import { nobodyWatches } from "./node-watch.ts";
+import { nriNode } from "./nri-node.ts";
 import { registryRules } from "./open-registry.ts";
 import { type NodeParts, openNode } from "./plugins.ts";
 import type { Service } from "./service.ts";
@@ -70,6 +71,7 @@ export async function startDaemon(
   // Each object is recovered on its own, beside the API: a call for one that is in work waits for its lock.
   const ending = new AbortController();
   const recovered = recover(node, ending.signal, log);
+  opened.use(await node.nri.start(nriNode(node))); // before pods: those that are launched shall miss none
   const parts = apiParts(node);
   const server = createApiServer(parts);
   const notice = await server.listen();

@@ -54,6 +54,7 @@ export interface Instruments {
   readonly streams: { readonly began: Counter; readonly ended: Counter; readonly errors: Counter };
   readonly network: { readonly seconds: Histogram; readonly errors: Counter };
   readonly plugins: { readonly seconds: Histogram; readonly errors: Counter };
+  readonly nri: { readonly seconds: Histogram; readonly errors: Counter };
   readonly runtime: { readonly seconds: Histogram; readonly errors: Counter };
   readonly database: { readonly seconds: Histogram; readonly writes: Counter };
   readonly sweeps: { readonly seconds: Histogram; readonly errors: Counter; readonly strays: Counter };
@@ -76,6 +77,7 @@ export function newInstruments(): Instruments {
       "operation",
     ]),
     plugins: timed("berth_cni_plugin_call", "one call of one CNI plugin", ["command", "plugin"]),
+    nri: timed("berth_nri_plugin_call", "one call of one NRI plugin", ["event", "plugin"]),
     runtime: timed("berth_runtime_operation", "what the monitor and the OCI runtime are asked for", [
       "operation",
       "handler",
@@ -154,7 +156,7 @@ function newSteps(): Instruments["steps"] {
     ),
     outside: new Counter({
       name: "berth_step_outside_seconds_total",
-      help: "How much of that time went by waiting for other programs: CNI plugins, monitor, OCI runtime.",
+      help: "How much of that time went by waiting for other programs: CNI and NRI plugins, monitor, OCI runtime.",
       labels,
     }),
   };

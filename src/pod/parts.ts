@@ -11,6 +11,7 @@ import type { LifecycleEvent } from "../events/lifecycle.ts";
 import type { Cgroups, Files, Mounts, Namespaces } from "../linux/contract.ts";
 import type { RecordIndex, RecordTable } from "../metadata/contract.ts";
 import type { PodNetwork, PodNetworkResult } from "../network/contract.ts";
+import type { NriPlugins } from "../nri/contract.ts";
 import type { ContainerRuntime, MonitoredContainer } from "../runtime/contract.ts";
 import type { ContainerConfig } from "../spec/cri/container-config.ts";
 import type { PodSandboxRecord } from "./state.ts";
@@ -25,6 +26,7 @@ export interface PodHost {
   readonly cgroups: Cgroups;
   readonly network: PodNetwork;
   readonly runtime: ContainerRuntime;
+  readonly nri: NriPlugins;
 }
 
 /** What pods ask of the containers in them. */

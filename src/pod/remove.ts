@@ -1,6 +1,7 @@
 import type { PodSandboxId } from "../base/ids.ts";
 import { publishLifecycle } from "../events/lifecycle.ts";
 import { podName } from "./key.ts";
+import { tellPlugins } from "./nri.ts";
 import type { PodParts } from "./parts.ts";
 import { stopPodSandbox } from "./stop.ts";
 
@@ -13,6 +14,7 @@ export function removePodSandbox(id: PodSandboxId, parts: PodParts): Promise<voi
     const record = book.records.get(id);
     if (record === undefined) return;
     await containers.removeAll(id, signal);
+    await tellPlugins("removePodSandbox", record, host, signal);
     await book.records.delete(id); // forgotten last
     publishLifecycle(book.events, "deleted", { container: id, pod: id });
     book.log.info({ pod: id, name: podName(record.config) }, "pod sandbox is removed");

@@ -1,3 +1,4 @@
+import { deadlineIn } from "../base/deadline.ts";
 import { during, Fault } from "../base/fault.ts";
 import { newPodSandboxId, type PodSandboxId } from "../base/ids.ts";
 import { stepWatch } from "../base/step-watch.ts";
@@ -7,7 +8,8 @@ import { publishLifecycle } from "../events/lifecycle.ts";
 import type { PodSandboxConfig } from "../spec/cri/pod-sandbox-config.ts";
 import { newPodCgroups } from "./cgroup.ts";
 import { podKey, podName, recordOfKey, requireSameRequest } from "./key.ts";
-import type { PodAttempt, PodParts } from "./parts.ts";
+import { tellPlugins } from "./nri.ts";
+import type { PodAttempt, PodHost, PodParts } from "./parts.ts";
 import { type PodSandboxRecord, podReady, podStranded } from "./state.ts";
 import { podSandboxSteps } from "./steps.ts";
 import { requireUserNamespace } from "./user-namespace.ts";
@@ -124,8 +126,10 @@ async function runAnew(
       stepWatch("RunPodSandbox", { pod: record.id }, book, timeline),
       signal,
     );
+    const up = podReady(record, attempt, timeline, nowNanos());
+    timeline.push(...(await tellPlugins("runPodSandbox", up, host, signal)));
   } catch (error) {
-    await settleFailed(record, error, parts);
+    await settleFailed(record, error, attempt, parts);
     throw during(`running pod ${podName(config)}`, error);
   }
   await book.records.put(id, podReady(record, attempt, timeline, nowNanos()));
@@ -138,9 +142,30 @@ async function runAnew(
   return id;
 }
 
+/** A plugin refused the run: those that know of the pod are told that it is gone. */
+async function tellOfEnd(record: PodSandboxRecord, host: PodHost): Promise<void> {
+  using deadline = deadlineIn(host.config.deadline.undo);
+  for (const event of ["stopPodSandbox", "removePodSandbox"] as const)
+    await tellPlugins(event, record, host, deadline.signal);
+}
+
 /** The record of a run that failed: forgotten when all is undone, else kept with the step at which the undoing ended. */
-async function settleFailed(record: PodSandboxRecord, error: unknown, { book }: PodParts): Promise<void> {
-  const stranded = error instanceof StepsFailed ? error.stranded : undefined;
+async function settleFailed(
+  record: PodSandboxRecord,
+  error: unknown,
+  attempt: PodAttempt,
+  { book, host }: PodParts,
+): Promise<void> {
+  const stranded =
+    error instanceof StepsFailed
+      ? error.stranded
+      : await undoSteps(
+          podSandboxSteps,
+          record,
+          attempt,
+          stepWatch("RunPodSandbox", { pod: record.id }, book),
+        );
+  if (!(error instanceof StepsFailed)) await tellOfEnd(record, host);
   if (stranded === undefined) {
     await book.records.delete(record.id);
     return;

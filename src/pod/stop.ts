@@ -5,6 +5,7 @@ import { undoSteps } from "../base/steps.ts";
 import { nowNanos } from "../base/units.ts";
 import { publishLifecycle } from "../events/lifecycle.ts";
 import { podKey, podName } from "./key.ts";
+import { tellPlugins } from "./nri.ts";
 import type { PodAttempt, PodParts } from "./parts.ts";
 import { type PodSandboxState, podStopped, podStopping, podStranded } from "./state.ts";
 import { podSandboxSteps } from "./steps.ts";
@@ -41,6 +42,7 @@ async function stopNow(
     const stopping = podStopping(record, reason, nowNanos());
     await book.records.put(id, stopping);
     await containers.stopAll(id, signal);
+    await tellPlugins("stopPodSandbox", record, host, signal);
     const attempt: PodAttempt = { host, network: { addresses: [], interfaces: [] } };
     const stranded = await undoSteps(
       podSandboxSteps,

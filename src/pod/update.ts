@@ -2,7 +2,9 @@ import { deadlineIn } from "../base/deadline.ts";
 import { during, Fault } from "../base/fault.ts";
 import type { PodSandboxId } from "../base/ids.ts";
 import type { Ms } from "../base/units.ts";
+import { nriResourcesOfCri } from "../nri/cri-resources.ts";
 import { podName } from "./key.ts";
+import { describePod, tellPlugins } from "./nri.ts";
 import type { PodParts } from "./parts.ts";
 import type { PodResources } from "./state.ts";
 
@@ -16,7 +18,7 @@ const updateDeadline: Ms = 60_000;
 export async function updatePodResources(
   id: PodSandboxId,
   resources: PodResources,
-  { book }: PodParts,
+  { book, host }: PodParts,
 ): Promise<void> {
   using deadline = deadlineIn(updateDeadline);
   using _pod = await book.locks.hold(id, deadline.signal);
@@ -25,10 +27,20 @@ export async function updatePodResources(
   const doing = `changing the resources of pod ${podName(record.config)} (${id})`;
   const { kind } = record.state;
   if (kind !== "ready") throw new Fault("wrongState", `${doing}: it is ${kind}`);
+  const changed = { ...record, resources: { ...record.resources, ...resources } };
+  const { nri, paths } = host;
   try {
-    await book.records.put(id, { ...record, resources: { ...record.resources, ...resources } });
+    if (!nri.isIdle) {
+      const wanted = {
+        overhead: resources.overhead && nriResourcesOfCri(resources.overhead),
+        resources: resources.resources && nriResourcesOfCri(resources.resources),
+      };
+      await nri.updatePodSandbox(() => describePod(record, paths), wanted, deadline.signal);
+    }
+    await book.records.put(id, changed);
   } catch (error) {
     throw during(doing, error);
   }
+  await tellPlugins("postUpdatePodSandbox", changed, host, deadline.signal);
   book.log.info({ pod: id, name: podName(record.config), ...resources }, "the pod's resources are changed");
 }

@@ -42,6 +42,21 @@ export interface OciProcess {
   apparmorProfile?: string;
   oomScoreAdj?: number;
   selinuxLabel?: string;
+  /** `class` as in `IOPRIO_CLASS_BE` (ioprio_set(2)). */
+  ioPriority?: { class: string; priority: number };
+  scheduler?: OciScheduler;
+}
+
+/** config, Linux process: as sched_setattr(2) takes it; names as in `SCHED_BATCH` and `SCHED_FLAG_RECLAIM`. */
+interface OciScheduler {
+  policy: string;
+  nice: number;
+  priority: number;
+  flags: string[];
+  /** Nanoseconds, as the next two. */
+  runtime: number;
+  deadline: number;
+  period: number;
 }
 
 /** config, User (POSIX). */
@@ -103,6 +118,8 @@ export interface OciLinux {
   intelRdt?: CdiIntelRdt;
   /** config-linux, Network Devices: by the host's name of the interface. */
   netDevices?: Record<string, { name: string }>;
+  /** config-linux, Memory policy: as set_mempolicy(2) takes it; names as in `MPOL_BIND`. */
+  memoryPolicy?: { mode: string; nodes: string; flags: string[] };
 }
 
 /** config-linux, Namespaces. Without `path` the runtime makes a new one; a namespace that is not listed is the host's. */
@@ -150,8 +167,12 @@ export interface OciMemory {
   reservation?: Bytes;
   /** Memory and swap together, on cgroup v2 too (the runtime converts). */
   swap?: Bytes;
+  /** Of cgroup v1 alone, as the next one. */
+  kernel?: Bytes;
+  kernelTCP?: Bytes;
   swappiness?: number;
   disableOOMKiller?: boolean;
+  useHierarchy?: boolean;
 }
 
 /** config-linux, Block IO: weights from 10 to 1000, rates a second. */
@@ -183,6 +204,10 @@ export interface OciCpu {
   mems?: string;
   idle?: number;
   burst?: number;
+  /** Microseconds. */
+  realtimeRuntime?: number;
+  /** Microseconds. */
+  realtimePeriod?: number;
 }
 
 /** config-linux, Seccomp. */
@@ -240,12 +265,14 @@ const actionsOf11 = new Set(["SCMP_ACT_KILL_PROCESS", "SCMP_ACT_KILL_THREAD", "S
  */
 export function oldestOciVersion(config: Omit<OciConfig, "ociVersion">): string {
   const options = config.mounts.flatMap((mount) => mount.options ?? []);
-  const { linux, mounts } = config;
+  const { linux, mounts, process } = config;
   const { schemata, enableMonitoring } = linux.intelRdt ?? {};
-  if (linux.netDevices !== undefined || schemata !== undefined || enableMonitoring !== undefined)
-    return "1.3.0";
+  if (linux.netDevices !== undefined || linux.memoryPolicy !== undefined) return "1.3.0";
+  if (schemata !== undefined || enableMonitoring !== undefined) return "1.3.0";
   if (options.some((option) => option === "idmap" || option === "ridmap")) return "1.2.0";
   const newInOneOne =
+    process.ioPriority !== undefined ||
+    process.scheduler !== undefined ||
     options.some((option) => mountOptionsOf11.has(option)) ||
     mounts.some((mount) => mount.uidMappings !== undefined || mount.gidMappings !== undefined) ||
     linux.namespaces.some((namespace) => namespace.type === "time") ||

@@ -25,6 +25,7 @@ export interface Workspace {
   readonly certsDir: string;
   readonly configFile: string;
   readonly logs: string;
+  readonly nri: { readonly socket: string; readonly plugins: string; readonly configs: string };
 }
 
 /** What a test wants different in the daemon's configuration: TOML, appended. */
@@ -64,6 +65,11 @@ export function makeWorkspace({
     certsDir: join(directory, "certs.d"),
     configFile: join(directory, "config.toml"),
     logs: join(directory, "logs"),
+    nri: {
+      socket: join(directory, "nri.sock"),
+      plugins: join(directory, "nri-plugins"),
+      configs: join(directory, "nri-configs"),
+    },
   };
   for (const path of [workspace.confDir, workspace.certsDir, workspace.logs]) mkdirSync(path);
   writeFileSync(join(workspace.confDir, "10-test.conflist"), JSON.stringify(conflist(workspace)));
@@ -116,6 +122,12 @@ default = "${runtime}"
 confDir = "${workspace.confDir}"
 addDeadline = "${30 * patience}s"
 delDeadline = "${10 * patience}s"
+
+[nri]
+socketPath = "${workspace.nri.socket}"
+pluginPath = "${workspace.nri.plugins}"
+pluginConfigPath = "${workspace.nri.configs}"
+requestTimeout = "${2 * patience}s"
 
 [registry]
 configPath = "${workspace.certsDir}"

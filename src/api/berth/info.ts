@@ -3,7 +3,11 @@ import type { InfoResponse } from "../../wire/gen/berth.v1.ts";
 import type { NodeParts } from "../parts.ts";
 
 /** RPC Info of berth's own API. */
-export async function info({ facts, runtime }: Pick<NodeParts, "facts" | "runtime">): Promise<InfoResponse> {
+export async function info({
+  facts,
+  runtime,
+  nri,
+}: Pick<NodeParts, "facts" | "runtime" | "nri">): Promise<InfoResponse> {
   const { config } = facts;
   const usual = defaultHandler(runtime);
   return {
@@ -22,6 +26,13 @@ export async function info({ facts, runtime }: Pick<NodeParts, "facts" | "runtim
       default: probe.handler === usual?.handler,
     })),
     setAside: [...facts.setAside],
+    nriPlugins: nri.reports().map(({ events, calls, errors, adjusted, ...plugin }) => ({
+      ...plugin,
+      events: [...events],
+      calls: BigInt(calls),
+      errors: BigInt(errors),
+      adjusted: BigInt(adjusted),
+    })),
   };
 }
 

@@ -24,7 +24,7 @@ async function verboseInfo(
   record: ContainerRecord,
   node: Pick<NodeParts, "readBundleConfig" | "apparmorLabel">,
 ): Promise<object> {
-  const { podId, state, handler, cgroup, bootId, parent, timeline, config, resources } = record;
+  const { podId, state, handler, cgroup, bootId, parent, timeline, config, resources, adjustedBy } = record;
   const live = state.kind === "created" || state.kind === "running";
   const pid = live ? state.process.init.pid : 0;
   const bundleConfig = await node.readBundleConfig(record.id);
@@ -39,6 +39,7 @@ async function verboseInfo(
     timeline,
     config,
     resources,
+    nri: adjustedBy ?? {},
     apparmor: (live && (await node.apparmorLabel(pid))) || null,
     runtimeSpec: bundleConfig === undefined ? null : jsonOr(bundleConfig),
   };

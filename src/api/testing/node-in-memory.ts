@@ -20,6 +20,7 @@ import { EventBus } from "../../events/bus.ts";
 import type { LifecycleEvent } from "../../events/lifecycle.ts";
 import type { ImageRecord, Images, RegistryAuth } from "../../image/contract.ts";
 import { fakeApparmor } from "../../linux/testing/apparmor.ts";
+import { noNriPlugins } from "../../nri/contract.ts";
 import type { PodSandboxes } from "../../pod/contract.ts";
 import { type PodSandboxRecord, podReady, podStopped } from "../../pod/state.ts";
 import { step } from "../../registry/walk-step.ts";
@@ -284,6 +285,7 @@ export class NodeInMemory {
       },
       cdi: new CdiDirectories([]),
       hooks: new HookDirectories([]),
+      nri: noNriPlugins,
       apparmor: fakeApparmor([]),
       apparmorLabel: async () => "berth-default (enforce)",
       runtime: {

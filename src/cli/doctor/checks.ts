@@ -68,6 +68,12 @@ export const checks: readonly Check[] = [
     load: async () => (await import("./checks/hooks.ts")).checkHooks,
   },
   {
+    name: "nri",
+    about:
+      "plugins that adjust containers (NRI): those to be launched, and whether they and others take part",
+    load: async () => (await import("./checks/nri.ts")).checkNri,
+  },
+  {
     name: "checkpoint",
     about: "whether containers can be checkpointed: CRIU, tried out, and runtimes that know it",
     load: async () => (await import("./checks/checkpoint.ts")).checkCheckpoint,

@@ -22,6 +22,7 @@ import type { FoundFacts, HostFacts, RuntimeFeatures, SpecSettings } from "./inp
 import { requireMappableMounts } from "./mapped-ids.ts";
 import { findMounts } from "./mount-lookup.ts";
 import { findNodeMounts } from "./node-mounts.ts";
+import { adjustByNri } from "./nri-adjust.ts";
 import { oomScoreAdj } from "./oom-score.ts";
 import { findRdt } from "./rdt-lookup.ts";
 import { relabelVolumes } from "./relabel.ts";
@@ -78,6 +79,8 @@ export function createSpecBuilder(parts: SpecParts): SpecBuilder {
       const supplementalGroups = built.process.user.additionalGids ?? [];
       return { config: built, user: { ...found.user, supplementalGroups } };
     },
+    adjust: (config, adjustment, handler) =>
+      adjustByNri(config, adjustment, { host: parts.host, cdi: parts.cdi, runtime: parts.features(handler) }),
     mountLabel: (config, pod) => containerLabels({ config, pod, host: parts.host })?.mount,
     resources(resources) {
       requireCpuset(resources);

@@ -2,6 +2,7 @@ import type { ContainerConfig } from "../../spec/cri/container-config.ts";
 import type { LinuxResources } from "../../spec/cri/resources.ts";
 import type { ImageConfig } from "../../spec/oci-image.ts";
 import type { OciConfig, OciResources } from "../../spec/oci-runtime.ts";
+import type { ContainerAdjustment } from "../../wire/gen/nri.v1alpha1.ts";
 import type { ContainerPod } from "../pod.ts";
 import type { ContainerRecord, ContainerUser } from "../state.ts";
 
@@ -22,6 +23,8 @@ export interface SpecRequest {
 export interface SpecBuilder {
   /** @throws {Fault} invalid naming the field */
   build(request: SpecRequest): Promise<{ config: OciConfig; user: ContainerUser }>;
+  /** What a container runs with, as NRI plugins adjust it. @throws {Fault} invalid, notFound, unimplemented */
+  adjust(config: OciConfig, adjustment: ContainerAdjustment, handler: string): Promise<OciConfig>;
   /** How file systems are labeled that are mounted for the container; undefined: this host has no SELinux. @throws {Fault} invalid */
   mountLabel(config: ContainerConfig, pod: ContainerPod): string | undefined;
   /** The cgroup settings of an update. @throws {Fault} invalid naming the field */

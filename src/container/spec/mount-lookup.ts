@@ -26,7 +26,12 @@ export async function findMounts(
     ),
   );
   const spreads = config.mounts.some((mount) => mount.propagation !== "private");
-  const table = spreads ? await readMountTable() : [];
+  return spreads ? await findHolding(sources) : sources.map((source) => holdingMount(source, []));
+}
+
+/** The mounts of the host that the paths lie on. */
+export async function findHolding(sources: readonly string[]): Promise<FoundMount[]> {
+  const table = await readMountTable();
   return sources.map((source) => holdingMount(source, table));
 }
 

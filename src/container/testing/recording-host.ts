@@ -15,6 +15,7 @@ import { RecordingCgroups } from "../../linux/testing/recording-cgroups.ts";
 import { RecordingMounts } from "../../linux/testing/recording-mounts.ts";
 import { RecordingProcesses } from "../../linux/testing/recording-processes.ts";
 import { openMetadata } from "../../metadata/open.ts";
+import { noNriPlugins } from "../../nri/contract.ts";
 import type { ContainerRuntime, MonitoredContainer } from "../../runtime/contract.ts";
 import type { Snapshotter, Snapshotters } from "../../snapshot/contract.ts";
 import type { LayerUnpacker } from "../../snapshot/unpack-contract.ts";
@@ -87,8 +88,10 @@ export class RecordingContainerHost implements AsyncDisposable {
             }),
             mountLabel: () => host.mountLabel,
             resources: () => ({}),
+            adjust: async (config) => config,
             oomScoreAdj: (score) => score,
           },
+          nri: noNriPlugins,
         },
         book: openContainerBook(metadata, {
           events: new EventBus<LifecycleEvent>(),
@@ -97,7 +100,12 @@ export class RecordingContainerHost implements AsyncDisposable {
           bootId: "this boot" as BootId,
           log: pino({ level: "silent" }),
         }),
-        pods: { get: () => host.#pod() },
+        pods: {
+          get: () => host.#pod(),
+          described: () => {
+            throw new Error("there is no plugin to describe it to");
+          },
+        },
       }),
       async () => {
         await metadata.close();

@@ -6,6 +6,7 @@ import type { Counter } from "../../metrics/counter.ts";
 import type { Histogram } from "../../metrics/histogram.ts";
 import type { Instruments } from "../../metrics/instruments.ts";
 import type { PodNetwork } from "../../network/contract.ts";
+import type { NriObserver } from "../../nri/contract.ts";
 import type { ContainerRuntime, ExecResult, StreamedProcess } from "../../runtime/contract.ts";
 import type { LayerUnpacker } from "../../snapshot/unpack-contract.ts";
 import type { StreamTargets } from "../../stream/contract.ts";
@@ -21,6 +22,7 @@ export function watchWith(instruments: Instruments, pulls: PullMeter): NodeWatch
   return {
     api: watchCalls(instruments),
     pulls,
+    nri: watchNri(instruments),
     committed(took, writes) {
       database.seconds.observe(took / 1000);
       database.writes.add(writes);
@@ -81,6 +83,21 @@ function watchPlugins(processes: Processes, { plugins }: Instruments): Processes
       const finished = await timed(processes.run(command, signal), plugins, ...labels);
       if (finished.code !== 0) plugins.errors.add(1, ...labels);
       return finished;
+    },
+  };
+}
+
+/** A plugin names itself: with more names than that, they share one. */
+const mostPlugins = 50;
+
+function watchNri({ nri }: Instruments): NriObserver {
+  const names = new Set<string>();
+  return {
+    called(plugin, event, took, isFailed) {
+      if (names.size < mostPlugins) names.add(plugin);
+      const labels = [event, names.has(plugin) ? plugin : "other"];
+      nri.seconds.observe(took / 1000, ...labels);
+      if (isFailed) nri.errors.add(1, ...labels);
     },
   };
 }

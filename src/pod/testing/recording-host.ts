@@ -14,6 +14,7 @@ import { RecordingMounts } from "../../linux/testing/recording-mounts.ts";
 import { RecordingNamespaces } from "../../linux/testing/recording-namespaces.ts";
 import { openMetadata } from "../../metadata/open.ts";
 import type { PodNetwork } from "../../network/contract.ts";
+import { noNriPlugins } from "../../nri/contract.ts";
 import type { ContainerRuntime } from "../../runtime/contract.ts";
 import type { PodSandboxConfig } from "../../spec/cri/pod-sandbox-config.ts";
 import { openPodBook } from "../book.ts";
@@ -61,6 +62,7 @@ export class RecordingPodHost implements AsyncDisposable {
           cgroups: host.cgroups,
           network: host.#network(),
           runtime: host.#runtime(),
+          nri: noNriPlugins,
         },
         book: openPodBook(metadata, {
           events: new EventBus<LifecycleEvent>(),

@@ -76,6 +76,20 @@ export interface InfoResponse {
   cgroupVersion: number;
   handlers: RuntimeHandlerInfo[];
   setAside: SetAside[];
+  nriPlugins: NriPlugin[];
+}
+
+export interface NriPlugin {
+  name: string;
+  kind: string;
+  pid: number;
+  state: string;
+  problem: string;
+  events: string[];
+  since: bigint;
+  calls: bigint;
+  errors: bigint;
+  adjusted: bigint;
 }
 
 export interface RuntimeHandlerInfo {
@@ -440,6 +454,7 @@ function createBaseInfoResponse(): InfoResponse {
     cgroupVersion: 0,
     handlers: [],
     setAside: [],
+    nriPlugins: [],
   };
 }
 
@@ -474,6 +489,9 @@ export const InfoResponse: MessageFns<InfoResponse> = {
     }
     for (const v of message.setAside) {
       SetAside.encode(v!, writer.uint32(74).fork()).join();
+    }
+    for (const v of message.nriPlugins) {
+      NriPlugin.encode(v!, writer.uint32(82).fork()).join();
     }
     return writer;
   },
@@ -563,6 +581,14 @@ export const InfoResponse: MessageFns<InfoResponse> = {
             message.setAside.push(SetAside.decode(reader, reader.uint32()));
             continue;
           }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.nriPlugins.push(NriPlugin.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -589,6 +615,193 @@ export const InfoResponse: MessageFns<InfoResponse> = {
     message.cgroupVersion = object.cgroupVersion ?? 0;
     message.handlers = object.handlers?.map((e) => RuntimeHandlerInfo.fromPartial(e)) || [];
     message.setAside = object.setAside?.map((e) => SetAside.fromPartial(e)) || [];
+    message.nriPlugins = object.nriPlugins?.map((e) => NriPlugin.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseNriPlugin(): NriPlugin {
+  return {
+    name: "",
+    kind: "",
+    pid: 0,
+    state: "",
+    problem: "",
+    events: [],
+    since: 0n,
+    calls: 0n,
+    errors: 0n,
+    adjusted: 0n,
+  };
+}
+
+export const NriPlugin: MessageFns<NriPlugin> = {
+  encode(message: NriPlugin, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.kind !== "") {
+      writer.uint32(18).string(message.kind);
+    }
+    if (message.pid !== 0) {
+      writer.uint32(24).uint32(message.pid);
+    }
+    if (message.state !== "") {
+      writer.uint32(34).string(message.state);
+    }
+    if (message.problem !== "") {
+      writer.uint32(42).string(message.problem);
+    }
+    for (const v of message.events) {
+      writer.uint32(50).string(v!);
+    }
+    if (message.since !== 0n) {
+      if (BigInt.asIntN(64, message.since) !== message.since) {
+        throw new globalThis.Error("value provided for field message.since of type int64 too large");
+      }
+      writer.uint32(56).int64(message.since);
+    }
+    if (message.calls !== 0n) {
+      if (BigInt.asUintN(64, message.calls) !== message.calls) {
+        throw new globalThis.Error("value provided for field message.calls of type uint64 too large");
+      }
+      writer.uint32(64).uint64(message.calls);
+    }
+    if (message.errors !== 0n) {
+      if (BigInt.asUintN(64, message.errors) !== message.errors) {
+        throw new globalThis.Error("value provided for field message.errors of type uint64 too large");
+      }
+      writer.uint32(72).uint64(message.errors);
+    }
+    if (message.adjusted !== 0n) {
+      if (BigInt.asUintN(64, message.adjusted) !== message.adjusted) {
+        throw new globalThis.Error("value provided for field message.adjusted of type uint64 too large");
+      }
+      writer.uint32(80).uint64(message.adjusted);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): NriPlugin {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseNriPlugin();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.kind = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.pid = reader.uint32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.state = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.problem = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.events.push(reader.string());
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.since = reader.int64() as bigint;
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.calls = reader.uint64() as bigint;
+            continue;
+          }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.errors = reader.uint64() as bigint;
+            continue;
+          }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.adjusted = reader.uint64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<NriPlugin>): NriPlugin {
+    return NriPlugin.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<NriPlugin>): NriPlugin {
+    const message = createBaseNriPlugin();
+    message.name = object.name ?? "";
+    message.kind = object.kind ?? "";
+    message.pid = object.pid ?? 0;
+    message.state = object.state ?? "";
+    message.problem = object.problem ?? "";
+    message.events = object.events?.map((e) => e) || [];
+    message.since = (object.since !== undefined && object.since !== null) ? BigInt(object.since) : 0n;
+    message.calls = (object.calls !== undefined && object.calls !== null) ? BigInt(object.calls) : 0n;
+    message.errors = (object.errors !== undefined && object.errors !== null) ? BigInt(object.errors) : 0n;
+    message.adjusted = (object.adjusted !== undefined && object.adjusted !== null) ? BigInt(object.adjusted) : 0n;
     return message;
   },
 };

@@ -1,0 +1,53 @@
+import { during, Fault } from "../../base/fault.ts";
+import type { CdiDirectories } from "../../spec/cdi/directories.ts";
+import { type OciConfig, oldestOciVersion } from "../../spec/oci-runtime.ts";
+import type { ContainerAdjustment, Mount } from "../../wire/gen/nri.v1alpha1.ts";
+import { withCdi } from "./cdi-edits.ts";
+import { findCdi } from "./cdi-lookup.ts";
+import type { HostFacts, RuntimeFeatures } from "./input.ts";
+import { findHolding } from "./mount-lookup.ts";
+import { withNri } from "./nri-edits.ts";
+
+/**
+ * The configuration with all that NRI plugins adjust, their CDI devices first.
+ *
+ * @throws {Fault} invalid, notFound, unimplemented for what this host, its CDI files or the pod's runtime can't give
+ */
+export async function adjustByNri(
+  config: OciConfig,
+  adjustment: ContainerAdjustment,
+  {
+    host,
+    cdi,
+    runtime,
+  }: { readonly host: HostFacts; readonly cdi: CdiDirectories; readonly runtime: RuntimeFeatures },
+): Promise<OciConfig> {
+  try {
+    await requirePropagation(adjustment.mounts);
+    const { ociVersion: _, ...before } = config;
+    const cdiDevices = adjustment.cdiDevices.map(({ name }) => name);
+    const found = await findCdi({ cdiDevices, annotations: {} }, cdi);
+    const after = withNri(withCdi(before, found, runtime), adjustment, host);
+    return { ociVersion: oldestOciVersion(after), ...after };
+  } catch (error) {
+    throw during("adjusting the container as NRI plugins ask for", error);
+  }
+}
+
+/** @throws {Fault} invalid for a source that can't spread, or take in, mounts as it should */
+async function requirePropagation(mounts: readonly Mount[]): Promise<void> {
+  const spreading = mounts.filter(
+    ({ destination, options }) =>
+      !destination.startsWith("-") && (options.includes("rshared") || options.includes("rslave")),
+  );
+  if (spreading.length === 0) return;
+  const holding = await findHolding(spreading.map(({ source }) => source));
+  for (const [index, { destination, source, options }] of spreading.entries()) {
+    const propagation = holding[index]?.propagation ?? "private";
+    if (options.includes("rshared") ? propagation === "shared" : propagation !== "private") continue;
+    throw new Fault(
+      "invalid",
+      `the mount at ${destination}: ${source} lies on a mount that is ${propagation}`,
+    );
+  }
+}

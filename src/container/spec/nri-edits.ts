@@ -1,0 +1,157 @@
+import { posix } from "node:path";
+import type { OciConfig, OciHook, OciMount, OciProcess } from "../../spec/oci-runtime.ts";
+import type {
+  ContainerAdjustment,
+  Hooks,
+  KeyValue,
+  Mount,
+  POSIXRlimit,
+} from "../../wire/gen/nri.v1alpha1.ts";
+import type { HostFacts } from "./input.ts";
+import { nriLinux } from "./nri-linux-edits.ts";
+import { editTable } from "./nri-table.ts";
+import { oomScoreAdj } from "./oom-score.ts";
+import { processRlimits } from "./rlimits.ts";
+
+type Config = Omit<OciConfig, "ociVersion">;
+
+/** In the order of IOPrioClass, LinuxSchedulerPolicy and LinuxSchedulerFlag. */
+const ioClasses = [undefined, "IOPRIO_CLASS_RT", "IOPRIO_CLASS_BE", "IOPRIO_CLASS_IDLE"] as const;
+const schedulers = [
+  undefined,
+  "SCHED_OTHER",
+  "SCHED_FIFO",
+  "SCHED_RR",
+  "SCHED_BATCH",
+  "SCHED_ISO",
+  "SCHED_IDLE",
+  "SCHED_DEADLINE",
+] as const;
+const schedulerFlags = [
+  "SCHED_FLAG_RESET_ON_FORK",
+  "SCHED_FLAG_RECLAIM",
+  "SCHED_FLAG_DL_OVERRUN",
+  "SCHED_FLAG_KEEP_POLICY",
+  "SCHED_FLAG_KEEP_PARAMS",
+  "SCHED_FLAG_UTIL_CLAMP_MIN",
+  "SCHED_FLAG_UTIL_CLAMP_MAX",
+] as const;
+/** An rlimit that is none. */
+const noRlimit = 2n ** 64n - 1n;
+
+/**
+ * The configuration as NRI plugins adjust it, all but their CDI devices. What begins with "-" is taken away, then what is set is
+ * added, or takes the place of what has its name.
+ *
+ * @throws {Fault} invalid for what this host or the format can't have
+ */
+export function withNri(config: Config, adjustment: ContainerAdjustment, host: HostFacts): Config {
+  const { annotations, mounts, hooks } = adjustment;
+  const placed = nriMounts(config.mounts, mounts);
+  const propagation = rootPropagation(mounts) ?? config.linux.rootfsPropagation;
+  const linux = nriLinux(config.linux, adjustment.linux, host);
+  return {
+    ...config,
+    annotations: editTable(config.annotations ?? {}, annotations),
+    process: nriProcess(config.process, adjustment, host),
+    mounts: placed,
+    ...(hooks === undefined ? {} : { hooks: addHooks(config.hooks ?? {}, hooks) }),
+    linux: { ...linux, ...(propagation === undefined ? {} : { rootfsPropagation: propagation }) },
+  };
+}
+
+function nriProcess(process: OciProcess, adjustment: ContainerAdjustment, host: HostFacts): OciProcess {
+  const { args, env, rlimits, linux } = adjustment;
+  const { ioPriority, scheduler } = linux ?? {};
+  const score = linux?.oomScoreAdj;
+  const ioClass = ioPriority && ioClasses[ioPriority.class];
+  const policy = scheduler && schedulers[scheduler.policy];
+  return {
+    ...process,
+    ...(args.length === 0 ? {} : { args: [...args] }),
+    env: editEnv(process.env, env),
+    ...(rlimits.length === 0 ? {} : { rlimits: editRlimits(process.rlimits ?? [], rlimits, host) }),
+    ...(score === undefined ? {} : { oomScoreAdj: oomScoreAdj(Number(score.value), host) }),
+    ...(ioClass === undefined ? {} : { ioPriority: { class: ioClass, priority: ioPriority?.priority ?? 0 } }),
+    ...(scheduler === undefined || policy === undefined
+      ? {}
+      : {
+          scheduler: {
+            policy,
+            nice: scheduler.nice,
+            priority: scheduler.priority,
+            flags: scheduler.flags.flatMap((flag) => schedulerFlags[flag] ?? []),
+            runtime: Number(scheduler.runtime),
+            deadline: Number(scheduler.deadline),
+            period: Number(scheduler.period),
+          },
+        }),
+  };
+}
+
+function editEnv(before: readonly string[], changes: readonly KeyValue[]): string[] {
+  const removed = new Set(changes.filter(({ key }) => key.startsWith("-")).map(({ key }) => key.slice(1)));
+  const env = new Map(before.map((entry) => [entry.split("=", 1)[0] ?? "", entry]));
+  for (const name of removed) env.delete(name);
+  for (const { key, value } of changes) if (!key.startsWith("-")) env.set(key, `${key}=${value}`);
+  return [...env.values()];
+}
+
+function editRlimits(
+  before: NonNullable<OciProcess["rlimits"]>,
+  changes: readonly POSIXRlimit[],
+  host: HostFacts,
+): NonNullable<OciProcess["rlimits"]> {
+  const limit = (value: bigint) => (value === noRlimit ? -1 : Number(value));
+  const set = changes.map(({ type, soft, hard }) => ({ type, soft: limit(soft), hard: limit(hard) }));
+  return processRlimits(before, set, host);
+}
+
+function addHooks(before: NonNullable<Config["hooks"]>, added: Hooks): NonNullable<Config["hooks"]> {
+  const hooks: NonNullable<Config["hooks"]> = { ...before };
+  for (const stage of Object.keys(added) as (keyof Hooks)[]) {
+    if (added[stage].length === 0) continue;
+    const more = added[stage].map(({ path, args, env, timeout }): OciHook => {
+      return {
+        path,
+        args: [...args],
+        env: [...env],
+        ...(timeout === undefined ? {} : { timeout: Number(timeout.value) }),
+      };
+    });
+    hooks[stage] = [...(hooks[stage] ?? []), ...more];
+  }
+  return hooks;
+}
+
+/** Those of the plugins go behind the others, the less deep ones first. */
+function nriMounts(before: readonly OciMount[], changes: readonly Mount[]): OciMount[] {
+  const clean = (path: string) => posix.resolve("/", path);
+  const set = changes.filter(({ destination }) => !destination.startsWith("-"));
+  const gone = new Set(changes.map(({ destination }) => clean(destination.replace(/^-/, ""))));
+  const kept = before.filter(({ destination }) => !gone.has(destination));
+  const added = set.map(({ destination, type, source, options }): OciMount => {
+    return {
+      destination: clean(destination),
+      ...(type === "" ? {} : { type }),
+      source,
+      options: [...options],
+    };
+  });
+  const depth = ({ destination }: OciMount) => destination.split("/").length;
+  const [first = [], rest = []] = [kept.slice(0, kernelMounts(kept)), kept.slice(kernelMounts(kept))];
+  return [...first, ...[...rest, ...added].sort((a, b) => depth(a) - depth(b))];
+}
+
+/** How many there are at the beginning that the kernel fills: others may lie on them. */
+function kernelMounts(mounts: readonly OciMount[]): number {
+  const other = mounts.findIndex(({ type, source }) => type === "bind" && source !== "/sys");
+  return other < 0 ? mounts.length : other;
+}
+
+/** What spreads, or takes in, mounts of the host needs a root mount that does. */
+function rootPropagation(mounts: readonly Mount[]): "rshared" | "rslave" | undefined {
+  const set = mounts.filter(({ destination }) => !destination.startsWith("-"));
+  if (set.some(({ options }) => options.includes("rshared"))) return "rshared";
+  return set.some(({ options }) => options.includes("rslave")) ? "rslave" : undefined;
+}

@@ -1,0 +1,239 @@
+import { Fault } from "../../base/fault.ts";
+import type {
+  OciDevice,
+  OciDeviceRule,
+  OciLinux,
+  OciNamespace,
+  OciResources,
+  OciSeccomp,
+} from "../../spec/oci-runtime.ts";
+import type {
+  LinuxContainerAdjustment,
+  LinuxDevice,
+  LinuxDeviceCgroup,
+  LinuxMemoryPolicy,
+  LinuxNamespace,
+  LinuxRdt,
+  LinuxResources,
+  LinuxSeccomp,
+} from "../../wire/gen/nri.v1alpha1.ts";
+import type { HostFacts } from "./input.ts";
+import { editTable } from "./nri-table.ts";
+
+/** In the order of MpolMode and MpolFlag. */
+const memoryModes = [
+  "MPOL_DEFAULT",
+  "MPOL_PREFERRED",
+  "MPOL_BIND",
+  "MPOL_INTERLEAVE",
+  "MPOL_LOCAL",
+  "MPOL_PREFERRED_MANY",
+  "MPOL_WEIGHTED_INTERLEAVE",
+] as const;
+const memoryFlags = ["MPOL_F_STATIC_NODES", "MPOL_F_RELATIVE_NODES", "MPOL_F_NUMA_BALANCING"] as const;
+
+/** The `linux` part of a configuration as plugins adjust it. @throws {Fault} invalid, unimplemented */
+export function nriLinux(
+  linux: OciLinux,
+  adjustment: LinuxContainerAdjustment | undefined,
+  host: HostFacts,
+): OciLinux {
+  if (adjustment === undefined) return linux;
+  const { devices, resources, cgroupsPath, seccompPolicy, namespaces, memoryPolicy } = adjustment;
+  const rules = devices.filter(({ path }) => !path.startsWith("-")).map(deviceRule);
+  const edited: OciLinux = {
+    ...linux,
+    devices: editDevices(linux.devices ?? [], devices),
+    resources: nriResources({ ...linux.resources }, resources, rules, host),
+    namespaces: editNamespaces(linux.namespaces, namespaces),
+    sysctl: editTable(linux.sysctl ?? {}, adjustment.sysctl),
+    netDevices: editTable(linux.netDevices ?? {}, adjustment.netDevices),
+    ...(cgroupsPath === "" ? {} : { cgroupsPath }),
+    ...(seccompPolicy === undefined ? {} : { seccomp: ociSeccomp(seccompPolicy) }),
+    ...(memoryPolicy === undefined ? {} : { memoryPolicy: ociMemoryPolicy(memoryPolicy) }),
+  };
+  return withoutEmpty(editRdt(edited, adjustment.rdt, resources));
+}
+
+/** As the builder writes them: what there is none of isn't there. */
+function withoutEmpty(linux: OciLinux): OciLinux {
+  const { devices = [], sysctl = {}, netDevices = {}, ...rest } = linux;
+  return {
+    ...rest,
+    ...(devices.length === 0 ? {} : { devices }),
+    ...(Object.keys(sysctl).length === 0 ? {} : { sysctl }),
+    ...(Object.keys(netDevices).length === 0 ? {} : { netDevices }),
+  };
+}
+
+function editDevices(before: readonly OciDevice[], changes: readonly LinuxDevice[]): OciDevice[] {
+  const gone = new Set(changes.map(({ path }) => path.replace(/^-/, "")));
+  const set = changes.filter(({ path }) => !path.startsWith("-"));
+  return [...before.filter(({ path }) => !gone.has(path)), ...set.map(ociDevice)];
+}
+
+/** @throws {Fault} invalid */
+function ociDevice({ path, type, major, minor, fileMode, uid, gid }: LinuxDevice): OciDevice {
+  const known = type === "u" ? "c" : type;
+  if (known !== "c" && known !== "b" && known !== "p")
+    throw new Fault("invalid", `NRI: device ${path} is of the unknown type "${type}"`);
+  return {
+    path,
+    type: known,
+    major: Number(major),
+    minor: Number(minor),
+    ...(fileMode === undefined ? {} : { fileMode: fileMode.value }),
+    ...(uid === undefined ? {} : { uid: uid.value }),
+    ...(gid === undefined ? {} : { gid: gid.value }),
+  };
+}
+
+/** A device may be used as its mode says. */
+function deviceRule(device: LinuxDevice): OciDeviceRule {
+  const { type, major, minor } = ociDevice(device);
+  const mode = device.fileMode?.value ?? 0o666;
+  const access = `${(mode & 0o444) === 0 ? "" : "r"}${(mode & 0o222) === 0 ? "" : "w"}m`;
+  return { allow: true, ...(type === "p" ? {} : { type }), major, minor, access };
+}
+
+function editNamespaces(before: readonly OciNamespace[], changes: readonly LinuxNamespace[]): OciNamespace[] {
+  const gone = new Set(changes.map(({ type }) => type.replace(/^-/, "")));
+  const set = changes
+    .filter(({ type }) => !type.startsWith("-"))
+    .map(({ type, path }) => ({ type, ...(path === "" ? {} : { path }) }) as OciNamespace);
+  return [...before.filter(({ type }) => !gone.has(type)), ...set];
+}
+
+function nriResources(
+  before: OciResources,
+  changes: LinuxResources | undefined,
+  rules: readonly OciDeviceRule[],
+  host: HostFacts,
+): OciResources {
+  const after: OciResources = {
+    ...before,
+    devices: [...(before.devices ?? []), ...rules, ...(changes?.devices ?? []).map(ociDeviceRule)],
+  };
+  if (changes === undefined) return after;
+  if (changes.blockioClass !== undefined && changes.blockioClass.value !== "")
+    throw new Fault("unimplemented", `NRI: there is no class of block I/O "${changes.blockioClass.value}"`);
+  const cpu = { ...before.cpu, ...ociCpu(changes) };
+  const memory = { ...before.memory, ...ociMemory(changes, host) };
+  const sizes = new Set(changes.hugepageLimits.map(({ pageSize }) => pageSize));
+  const hugepageLimits = [
+    ...(before.hugepageLimits ?? []).filter(({ pageSize }) => !sizes.has(pageSize)),
+    ...changes.hugepageLimits
+      .filter(({ pageSize }) => host.hugepageSizes.has(pageSize))
+      .map(({ pageSize, limit }) => ({ pageSize, limit: Number(limit) })),
+  ];
+  const unified = { ...before.unified, ...changes.unified };
+  const files = Object.keys(changes.unified).join(", ");
+  if (files !== "" && host.cgroupVersion === 1)
+    throw new Fault("invalid", `NRI: ${files} in the resources needs cgroup v2; this host has v1`);
+  return {
+    ...after,
+    ...(Object.keys(cpu).length === 0 ? {} : { cpu }),
+    ...(Object.keys(memory).length === 0 ? {} : { memory }),
+    ...(hugepageLimits.length === 0 ? {} : { hugepageLimits }),
+    ...(Object.keys(unified).length === 0 ? {} : { unified }),
+    ...(changes.pids === undefined ? {} : { pids: { limit: Number(changes.pids.limit) } }),
+  };
+}
+
+function ociDeviceRule({ allow, type, major, minor, access }: LinuxDeviceCgroup): OciDeviceRule {
+  return {
+    allow,
+    ...(type === "a" || type === "b" || type === "c" ? { type } : {}),
+    ...(major === undefined ? {} : { major: Number(major.value) }),
+    ...(minor === undefined ? {} : { minor: Number(minor.value) }),
+    ...(access === "" ? {} : { access }),
+  };
+}
+
+function ociCpu({ cpu }: LinuxResources): NonNullable<OciResources["cpu"]> {
+  if (cpu === undefined) return {};
+  const { shares, quota, period, realtimeRuntime, realtimePeriod, cpus, mems } = cpu;
+  return {
+    ...(shares === undefined ? {} : { shares: Number(shares.value) }),
+    ...(quota === undefined ? {} : { quota: Number(quota.value) }),
+    ...(period === undefined ? {} : { period: Number(period.value) }),
+    ...(realtimeRuntime === undefined ? {} : { realtimeRuntime: Number(realtimeRuntime.value) }),
+    ...(realtimePeriod === undefined ? {} : { realtimePeriod: Number(realtimePeriod.value) }),
+    ...(cpus === "" ? {} : { cpus }),
+    ...(mems === "" ? {} : { mems }),
+  };
+}
+
+/** Without a limit for swap of its own, the one for memory is for both, where swap is accounted. */
+function ociMemory({ memory }: LinuxResources, host: HostFacts): NonNullable<OciResources["memory"]> {
+  if (memory === undefined) return {};
+  const { limit, reservation, kernel, kernelTcp, swappiness, disableOomKiller, useHierarchy } = memory;
+  const swap = host.swap ? (memory.swap ?? limit) : undefined;
+  return {
+    ...(limit === undefined ? {} : { limit: Number(limit.value) }),
+    ...(swap === undefined ? {} : { swap: Number(swap.value) }),
+    ...(reservation === undefined ? {} : { reservation: Number(reservation.value) }),
+    ...(kernel === undefined ? {} : { kernel: Number(kernel.value) }),
+    ...(kernelTcp === undefined ? {} : { kernelTCP: Number(kernelTcp.value) }),
+    ...(swappiness === undefined ? {} : { swappiness: Number(swappiness.value) }),
+    ...(disableOomKiller === undefined ? {} : { disableOOMKiller: disableOomKiller.value }),
+    ...(useHierarchy === undefined ? {} : { useHierarchy: useHierarchy.value }),
+  };
+}
+
+function ociMemoryPolicy({ mode, nodes, flags }: LinuxMemoryPolicy): NonNullable<OciLinux["memoryPolicy"]> {
+  return { mode: memoryModes[mode], nodes, flags: flags.flatMap((flag) => memoryFlags[flag] ?? []) };
+}
+
+/** A class is the group of that name; an empty one: none. */
+function editRdt(
+  linux: OciLinux,
+  rdt: LinuxRdt | undefined,
+  resources: LinuxResources | undefined,
+): OciLinux {
+  const { intelRdt, ...without } = linux;
+  const named = resources?.rdtClass?.value;
+  const base =
+    rdt?.remove === true || named === "" ? {} : { ...intelRdt, ...(named ? { closID: named } : {}) };
+  const edited = {
+    ...base,
+    ...(rdt?.closId === undefined ? {} : { closID: rdt.closId.value }),
+    ...(rdt?.schemata === undefined ? {} : { schemata: [...rdt.schemata.value] }),
+    ...(rdt?.enableMonitoring === undefined ? {} : { enableMonitoring: rdt.enableMonitoring.value }),
+  };
+  return Object.keys(edited).length === 0 ? without : { ...without, intelRdt: edited };
+}
+
+/** @throws {Fault} invalid for a number that JSON can't hold */
+function ociSeccomp(policy: LinuxSeccomp): OciSeccomp {
+  const { defaultAction, defaultErrno, architectures, flags, listenerPath, listenerMetadata, syscalls } =
+    policy;
+  return {
+    defaultAction,
+    ...(defaultErrno === undefined ? {} : { defaultErrnoRet: defaultErrno.value }),
+    ...(architectures.length === 0 ? {} : { architectures: [...architectures] }),
+    ...(flags.length === 0 ? {} : { flags: [...flags] }),
+    ...(listenerPath === "" ? {} : { listenerPath }),
+    ...(listenerMetadata === "" ? {} : { listenerMetadata }),
+    syscalls: syscalls.map(({ names, action, errnoRet, args }) => ({
+      names: [...names],
+      action,
+      ...(errnoRet === undefined ? {} : { errnoRet: errnoRet.value }),
+      ...(args.length === 0
+        ? {}
+        : {
+            args: args.map(({ index, value, valueTwo, op }) => {
+              return { index, value: exact(value), valueTwo: exact(valueTwo), op };
+            }),
+          }),
+    })),
+  };
+}
+
+function exact(value: bigint): number {
+  if (value <= BigInt(Number.MAX_SAFE_INTEGER)) return Number(value);
+  throw new Fault(
+    "invalid",
+    `NRI: a seccomp rule compares with ${value}, which is more than berth can write`,
+  );
+}

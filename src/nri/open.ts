@@ -1,0 +1,89 @@
+import { mkdir, rm } from "node:fs/promises";
+import { createServer, type Socket } from "node:net";
+import { dirname } from "node:path";
+import type { Logger } from "pino";
+import { describeFault } from "../base/fault.ts";
+import type { Config } from "../config/schema.ts";
+import { listenOnSocket } from "../wire/listen.ts";
+import type { NriNode, NriObserver, NriPlugins } from "./contract.ts";
+import { findPrograms } from "./launch.ts";
+import type { PluginSet } from "./plugins.ts";
+
+interface Parts {
+  readonly version: string;
+  readonly observer: NriObserver | undefined;
+  readonly log: Logger;
+}
+
+/** The node's plugins, before and while there are any. */
+export interface NodeNri {
+  readonly plugins: NriPlugins;
+  /**
+   * Launches the plugins of the directory, and waits until they take part or have failed; then others may connect. Never throws: pods
+   * run without plugins, too.
+   */
+  start(node: NriNode): Promise<AsyncDisposable>;
+}
+
+/** All that plugins need is loaded with the first of them: it takes memory. */
+export function openNri(settings: Config["nri"], parts: Parts): NodeNri {
+  let loaded: PluginSet | undefined;
+  const { validator } = settings;
+  const load = async (node: NriNode): Promise<PluginSet> => {
+    const { PluginSet } = await import("./plugins.ts");
+    loaded ??= new PluginSet({ settings, node, ...parts });
+    return loaded;
+  };
+  return {
+    plugins: {
+      get isIdle() {
+        return loaded === undefined || (loaded.isEmpty && !validator.enable);
+      },
+      podEvent: async (event, pod, signal) => loaded?.podEvent(event, pod, signal),
+      updatePodSandbox: async (pod, resources, signal) => loaded?.updatePodSandbox(pod, resources, signal),
+      createContainer: async (subject, signal) => loaded?.createContainer(subject, signal),
+      containerEvent: async (event, subject, signal) => loaded?.containerEvent(event, subject, signal),
+      updateContainer: async (subject, resources, signal) =>
+        loaded?.updateContainer(subject, resources, signal),
+      containerStopped: (subject) => loaded?.containerStopped(subject),
+      containerRemoved: async (id, signal) => loaded?.containerRemoved(id, signal),
+      reports: () => loaded?.reports() ?? [],
+    },
+    async start(node) {
+      await using opened = new AsyncDisposableStack();
+      if (settings.disable) return opened.move();
+      opened.defer(async () => loaded?.shutDown());
+      const hasPrograms = (await findPrograms(settings.pluginPath, parts.log)).length > 0;
+      if (hasPrograms || validator.enable) await (await load(node)).launchAll();
+      if (!settings.disableConnections)
+        opened.use(
+          await listen(settings.socketPath, parts.log, async (socket) => (await load(node)).admit(socket)),
+        );
+      return opened.move();
+    },
+  };
+}
+
+async function listen(
+  socketPath: string,
+  log: Logger,
+  accept: (socket: Socket) => Promise<void>,
+): Promise<AsyncDisposable> {
+  const server = createServer((socket) => {
+    socket.on("error", () => undefined); // until somebody listens to it
+    void accept(socket);
+  });
+  try {
+    await mkdir(dirname(socketPath), { recursive: true, mode: 0o700 });
+    await listenOnSocket(server, socketPath, "nri.socketPath", "");
+  } catch (error) {
+    log.error({ err: describeFault(error) }, "NRI plugins can't connect");
+    return { [Symbol.asyncDispose]: async () => undefined };
+  }
+  return {
+    async [Symbol.asyncDispose]() {
+      server.close();
+      await rm(socketPath, { force: true });
+    },
+  };
+}

@@ -1,0 +1,320 @@
+import type { Socket } from "node:net";
+import type { Logger } from "pino";
+import { describeFault, during, Fault } from "../base/fault.ts";
+import { KeyedLocks } from "../base/lock.ts";
+import { waitOutside } from "../base/outside-time.ts";
+import type { Ms } from "../base/units.ts";
+import type { Config } from "../config/schema.ts";
+import type {
+  ContainerEviction,
+  ContainerUpdate,
+  LinuxResources,
+  PodSandbox,
+  UpdateContainersRequest,
+} from "../wire/gen/nri.v1alpha1.ts";
+import { CollectedAdjustment } from "./collect/adjustment.ts";
+import { Owners } from "./collect/owners.ts";
+import { CollectedUpdates } from "./collect/updates.ts";
+import type {
+  ContainerEvent,
+  NriAdjustment,
+  NriContainer,
+  NriNode,
+  NriObserver,
+  NriPluginReport,
+  NriPlugins,
+  NriSubject,
+  PodEvent,
+} from "./contract.ts";
+import { findPrograms, launch } from "./launch.ts";
+import { type Launched, Plugin } from "./plugin.ts";
+import { evictContainers, updateContainers } from "./requests.ts";
+import { validate } from "./validate.ts";
+
+/** Of plugins that have gone, for who asks what happened. */
+const keptReports = 20;
+/** For each plugin, when the daemon ends. */
+const goodbye: Ms = 500;
+/** For what nobody waits for. */
+const turnDeadline: Ms = 600_000;
+
+interface Known {
+  subject: NriSubject;
+  isStopped: boolean;
+}
+
+export interface PluginSetParts {
+  readonly settings: Config["nri"];
+  readonly version: string;
+  readonly node: NriNode;
+  readonly observer: NriObserver | undefined;
+  readonly log: Logger;
+}
+
+/**
+ * The plugins of this node. One request is with the plugins at a time, and with one plugin after the other in the order of their
+ * indices, as they expect. What they ask for besides is done when the request has been answered by all.
+ */
+export class PluginSet implements Omit<NriPlugins, "isIdle"> {
+  readonly #parts: PluginSetParts;
+  readonly #turns = new KeyedLocks<"plugins">();
+  readonly #past: NriPluginReport[] = [];
+  readonly #pods = new Set<string>();
+  readonly #containers = new Map<string, Known>();
+  #starting = new Set<Plugin>();
+  #plugins: Plugin[] = [];
+
+  constructor(parts: PluginSetParts) {
+    this.#parts = parts;
+  }
+
+  get isEmpty(): boolean {
+    return this.#plugins.length === 0;
+  }
+
+  /** Starts the programs in the plugins' directory, and waits until each is told of or has failed. Never throws. */
+  async launchAll(): Promise<void> {
+    const { settings, log } = this.#parts;
+    const programs = await findPrograms(settings.pluginPath, log);
+    await Promise.all(
+      programs.map(async (program) => {
+        try {
+          const { trunk, launched } = await launch(program, settings, log);
+          await this.admit(trunk, launched);
+        } catch (error) {
+          log.error({ path: program.path, err: describeFault(error) }, "an NRI plugin could not be launched");
+        }
+      }),
+    );
+  }
+
+  /** Takes a plugin in at the other end of `trunk`. Never throws. */
+  async admit(trunk: Socket, launched?: Launched): Promise<void> {
+    const { settings, observer, log, version } = this.#parts;
+    const plugin = new Plugin(
+      trunk,
+      {
+        runtime: { name: "berth", version },
+        registrationTimeout: settings.registrationTimeout,
+        requestTimeout: settings.requestTimeout,
+        observer,
+        log,
+        asked: (asking, request) => this.#asked(asking, request),
+      },
+      launched,
+    );
+    this.#starting.add(plugin);
+    try {
+      await plugin.start();
+      const updates = await this.#synchronize(plugin);
+      log.info({ plugin: plugin.name, events: plugin.report().events }, "an NRI plugin takes part");
+      await updateContainers(updates, this.#parts, plugin.name);
+    } catch (error) {
+      log.error({ plugin: plugin.name, err: describeFault(error) }, "an NRI plugin could not be taken in");
+      this.#forget(plugin);
+    } finally {
+      this.#starting.delete(plugin);
+    }
+  }
+
+  async podEvent(event: PodEvent, pod: () => PodSandbox, signal: AbortSignal): Promise<void> {
+    const message = pod();
+    const isKnown = this.#pods.has(message.id);
+    if (event === "runPodSandbox") this.#pods.add(message.id);
+    else if (!isKnown) return;
+    if (event === "removePodSandbox") this.#pods.delete(message.id);
+    const told = this.#inTurn(signal, async () => {
+      for (const plugin of this.#plugins) await plugin.call(event, { pod: message });
+    });
+    await (event === "runPodSandbox" ? told : this.#toldOf(event, { pod: message.id }, told));
+  }
+
+  async updatePodSandbox(
+    pod: () => PodSandbox,
+    { overhead, resources }: { overhead: LinuxResources | undefined; resources: LinuxResources | undefined },
+    signal: AbortSignal,
+  ): Promise<void> {
+    const request = { pod: pod(), overheadLinuxResources: overhead, linuxResources: resources };
+    await this.#inTurn(signal, async () => {
+      for (const plugin of this.#plugins) await plugin.call("updatePodSandbox", request);
+    });
+  }
+
+  async createContainer(subject: () => NriSubject, signal: AbortSignal): Promise<NriAdjustment | undefined> {
+    const { pod, container } = subject();
+    const original = structuredClone(container);
+    const owners = new Owners();
+    const updates = new CollectedUpdates(owners);
+    const collected = new CollectedAdjustment(container, owners);
+    this.#containers.set(container.id, { subject: { pod, container: original }, isStopped: false });
+    const evicted: ContainerEviction[] = [];
+    await this.#inTurn(signal, async () => {
+      const asked: Plugin[] = [];
+      for (const plugin of this.#plugins) {
+        asked.push(plugin);
+        const answer = await plugin.call("createContainer", { pod, container: collected.container });
+        if (answer === undefined) continue;
+        if (answer.adjust !== undefined) collected.apply(answer.adjust, plugin.name);
+        updates.apply(answer.update, plugin.name, container.id);
+        evicted.push(...answer.evict);
+        if (answer.adjust !== undefined) plugin.adjusted();
+      }
+      const request = {
+        pod,
+        container: original,
+        adjust: collected.adjustment,
+        update: updates.others(),
+        owners: owners.message(),
+        plugins: asked.map(({ baseName, index }) => ({ name: baseName, index })),
+      };
+      await validate(request, { plugins: this.#plugins, settings: this.#parts.settings.validator });
+    });
+    await updateContainers(updates.others(), this.#parts);
+    await evictContainers(evicted, this.#parts);
+    const list = owners.list(container.id);
+    return Object.keys(list).length === 0 ? undefined : { adjustment: collected.adjustment, owners: list };
+  }
+
+  async containerEvent(event: ContainerEvent, subject: () => NriSubject, signal: AbortSignal): Promise<void> {
+    const request = subject();
+    this.#know(request);
+    const told = this.#inTurn(signal, async () => {
+      for (const plugin of this.#plugins) await plugin.call(event, request);
+    });
+    await (event === "startContainer"
+      ? told
+      : this.#toldOf(event, { container: request.container.id }, told));
+  }
+
+  async updateContainer(
+    subject: () => NriSubject,
+    resources: LinuxResources,
+    signal: AbortSignal,
+  ): Promise<LinuxResources | undefined> {
+    const { pod, container } = subject();
+    const { id } = container;
+    const updates = new CollectedUpdates(new Owners(), { id, resources });
+    const evicted: ContainerEviction[] = [];
+    await this.#inTurn(signal, async () => {
+      for (const plugin of this.#plugins) {
+        const request = { pod, container, linuxResources: updates.resources(id) };
+        const answer = await plugin.call("updateContainer", request);
+        if (answer === undefined) continue;
+        updates.apply(answer.update, plugin.name);
+        evicted.push(...answer.evict);
+      }
+    });
+    await updateContainers(updates.others(id), this.#parts);
+    await evictContainers(evicted, this.#parts);
+    return updates.resources(id);
+  }
+
+  containerStopped(subject: () => NriSubject): void {
+    const request = subject();
+    this.#know(request);
+    void this.#stopped(request, AbortSignal.timeout(turnDeadline));
+  }
+
+  async containerRemoved(id: string, signal: AbortSignal): Promise<void> {
+    const known = this.#containers.get(id);
+    if (known === undefined) return;
+    await this.#stopped(known.subject, signal);
+    this.#containers.delete(id);
+    const told = this.#inTurn(signal, async () => {
+      for (const plugin of this.#plugins) await plugin.call("removeContainer", known.subject);
+    });
+    await this.#toldOf("removeContainer", { container: id }, told);
+  }
+
+  reports(): readonly NriPluginReport[] {
+    const present = [...this.#starting, ...this.#plugins].map((plugin) => plugin.report());
+    return [...present, ...this.#past];
+  }
+
+  /** Ends those that were launched; the others' connections are closed. */
+  async shutDown(): Promise<void> {
+    await Promise.all([...this.#starting, ...this.#plugins].map((plugin) => plugin.shutDown(goodbye)));
+  }
+
+  /** A stop is told once. */
+  async #stopped(subject: NriSubject, signal: AbortSignal): Promise<void> {
+    const { id } = subject.container;
+    const known = this.#containers.get(id);
+    if (known === undefined || known.isStopped) return;
+    known.isStopped = true;
+    const updates = new CollectedUpdates(new Owners());
+    const told = this.#inTurn(signal, async () => {
+      for (const plugin of this.#plugins) {
+        const answer = await plugin.call("stopContainer", subject);
+        if (answer !== undefined) updates.apply(answer.update, plugin.name);
+      }
+    });
+    await this.#toldOf("stopContainer", { container: id }, told);
+    await updateContainers(updates.others(), this.#parts);
+  }
+
+  #know(subject: NriSubject): void {
+    const { id } = subject.container;
+    this.#containers.set(id, { subject, isStopped: this.#containers.get(id)?.isStopped ?? false });
+  }
+
+  async #synchronize(plugin: Plugin): Promise<ContainerUpdate[]> {
+    const { node } = this.#parts;
+    using _turn = await this.#turns.hold("plugins", AbortSignal.timeout(turnDeadline));
+    const pods = node.pods();
+    for (const { id } of pods) this.#pods.add(id);
+    const containers = new Map<string, NriContainer>();
+    // what is being created was told of already to those who were there
+    for (const [id, { subject, isStopped }] of this.#containers)
+      if (!isStopped) containers.set(id, subject.container);
+    for (const container of node.containers()) {
+      containers.set(container.id, container);
+      const pod = pods.find(({ id }) => id === container.podSandboxId);
+      if (pod !== undefined) this.#know({ pod, container });
+    }
+    const updates = await plugin.synchronize(pods, [...containers.values()]);
+    this.#plugins = [...this.#plugins, plugin].sort((a, b) =>
+      a.index < b.index ? -1 : a.index > b.index ? 1 : 0,
+    );
+    return updates;
+  }
+
+  /** Does what concerns all plugins when nothing else does. Those that were closed in it are forgotten. */
+  async #inTurn(signal: AbortSignal, work: () => Promise<void>): Promise<void> {
+    using _turn = await this.#turns.hold("plugins", signal);
+    try {
+      await waitOutside(work());
+    } finally {
+      for (const plugin of this.#plugins) if (plugin.isClosed) this.#forget(plugin);
+    }
+  }
+
+  #forget(plugin: Plugin): void {
+    this.#plugins = this.#plugins.filter((one) => one !== plugin);
+    this.#past.unshift(plugin.report());
+    this.#past.splice(keptReports);
+  }
+
+  async #toldOf(
+    event: string,
+    about: { pod?: string; container?: string },
+    told: Promise<void>,
+  ): Promise<void> {
+    await told.catch((error: unknown) => {
+      this.#parts.log.warn(
+        { ...about, event, err: describeFault(error) },
+        "an NRI plugin objects to what it was told",
+      );
+    });
+  }
+
+  async #asked(plugin: Plugin, { update, evict }: UpdateContainersRequest): Promise<ContainerUpdate[]> {
+    if (!this.#plugins.includes(plugin)) {
+      const fault = new Fault("wrongState", "it has not been synchronized yet");
+      throw during(`NRI plugin ${plugin.name} asks for updates`, fault);
+    }
+    const failed = await updateContainers(update, this.#parts, plugin.name);
+    await evictContainers(evict, this.#parts);
+    return failed;
+  }
+}

@@ -1,0 +1,61 @@
+import { join } from "node:path";
+import { tallyOutside } from "../base/outside-time.ts";
+import { type StepTime, stepTime } from "../base/steps.ts";
+import type { Paths } from "../config/paths.ts";
+import type { PodEvent } from "../nri/contract.ts";
+import { nriResourcesOfCri } from "../nri/cri-resources.ts";
+import type { LinuxNamespace, PodSandbox } from "../wire/gen/nri.v1alpha1.ts";
+import { podNamespaceKinds } from "./namespaces.ts";
+import type { PodHost } from "./parts.ts";
+import type { PodSandboxRecord } from "./state.ts";
+
+/** A pod sandbox as plugins see it. */
+export function describePod(record: PodSandboxRecord, paths: Pick<Paths, "pod">): PodSandbox {
+  const { config, state } = record;
+  const { overhead = config.overhead, resources = config.resources } = record.resources ?? {};
+  const isReady = state.kind === "ready";
+  return {
+    id: record.id,
+    name: config.metadata.name,
+    uid: config.metadata.uid,
+    namespace: config.metadata.namespace,
+    labels: { ...config.labels },
+    annotations: { ...config.annotations },
+    runtimeHandler: record.runtimeHandler,
+    linux: {
+      podOverhead: overhead && nriResourcesOfCri(overhead),
+      podResources: resources && nriResourcesOfCri(resources),
+      cgroupParent: config.cgroupParent,
+      cgroupsPath: record.cgroup,
+      namespaces: isReady ? pinnedNamespaces(record, paths) : [],
+      resources: undefined,
+    },
+    pid: isReady ? (state.init?.init.pid ?? 0) : 0,
+    ips: isReady ? [...state.network.addresses] : [],
+  };
+}
+
+function pinnedNamespaces({ id, config }: PodSandboxRecord, paths: Pick<Paths, "pod">): LinuxNamespace[] {
+  const { namespaces: pins } = paths.pod(id);
+  const types = { net: "network", uts: "uts", ipc: "ipc" } as const;
+  const pinned = podNamespaceKinds(config).map((kind) => {
+    return { type: types[kind as keyof typeof types], path: join(pins, kind) };
+  });
+  const shared = config.security.namespaces.pid === "pod" ? [{ type: "pid", path: join(pins, "pid") }] : [];
+  const user =
+    config.security.namespaces.user === undefined ? [] : [{ type: "user", path: join(pins, "user") }];
+  return [...pinned, ...shared, ...user];
+}
+
+/** Tells the plugins, when there are any, and how long that took. @throws {Fault} of runPodSandbox, with what a plugin has against it */
+export async function tellPlugins(
+  event: PodEvent,
+  record: PodSandboxRecord,
+  { nri, paths }: Pick<PodHost, "nri" | "paths">,
+  signal: AbortSignal,
+): Promise<StepTime[]> {
+  if (nri.isIdle) return [];
+  const began = performance.now();
+  const outside = await tallyOutside(() => nri.podEvent(event, () => describePod(record, paths), signal));
+  return [stepTime("plugins", began, outside)];
+}

@@ -1,0 +1,290 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { after, afterEach, before, describe, test } from "node:test";
+import { isFault } from "../../src/base/fault.ts";
+import { LinuxContainerResources } from "../../src/wire/gen/runtime.v1.ts";
+import { TestDaemon } from "../harness/daemon.ts";
+import { endDaemon } from "../harness/end-daemon.ts";
+import { busyboxImage, importBusybox } from "../harness/images.ts";
+import { type NriBehaviour, NriTestPlugin } from "../harness/nri-plugin.ts";
+import {
+  containerStatus,
+  eventually,
+  exited,
+  type MadePod,
+  removeAllPods,
+  removePod,
+  runContainer,
+  runPod,
+  shellConfig,
+} from "../harness/pods.ts";
+import { privileged } from "../harness/privileged.ts";
+
+/** What a container prints of itself. */
+const show =
+  "echo env=$BY_FIRST,$BY_SECOND,$PATH_GIVEN; echo args=$0,$1; ulimit -n; cat /given/hello; test -c /dev/given && echo device; cat /proc/self/oom_score_adj";
+
+describe("NRI plugins", privileged, () => {
+  let daemon: TestDaemon;
+  let first: NriTestPlugin;
+  const connected: NriTestPlugin[] = [];
+
+  before(async () => {
+    daemon = await TestDaemon.start({
+      extraConfig: "[nri.validator]\nenable = true\nrejectHooks = true\n",
+      prepare: (workspace) => {
+        first = NriTestPlugin.install(workspace, "10-first");
+        return ":";
+      },
+    });
+    await importBusybox(daemon);
+  });
+  afterEach(async () => {
+    first.behave({});
+    await Promise.all(connected.splice(0).map((plugin) => plugin.end()));
+    await removeAllPods(daemon);
+  });
+  after(() => endDaemon(daemon));
+
+  async function connect(index: string, behaviour: NriBehaviour = {}): Promise<NriTestPlugin> {
+    const plugin = await NriTestPlugin.connect(daemon, index, behaviour);
+    connected.push(plugin);
+    return plugin;
+  }
+  const create = (pod: MadePod, name: string, script = "sleep 1000") =>
+    daemon.pods.createContainer({
+      podSandboxId: pod.id,
+      config: shellConfig(name, busyboxImage, script),
+      sandboxConfig: pod.config,
+    });
+  const update = (containerId: string, cpuShares: bigint) =>
+    daemon.pods.updateContainerResources({
+      containerId,
+      linux: LinuxContainerResources.create({ cpuShares }),
+    });
+  const logOf = async (id: string) =>
+    readFileSync((await containerStatus(daemon, id)).logPath, "utf8")
+      .split("\n")
+      .map((line) => line.split(" ").slice(3).join(" "));
+  const fails = (work: Promise<unknown>, words: RegExp) =>
+    assert.rejects(work, (error) => isFault(error) && words.test(error.message));
+  const stateIn = (plugin: NriTestPlugin, event: string) =>
+    plugin.heard(event).at(-1)?.request.container?.state;
+  const reports = async () => (await daemon.berth.info({})).nriPlugins;
+
+  test("a plugin of the directory is configured, and told of all of a pod's life, each thing once", async () => {
+    const from = first.heard().length;
+    const pod = await runPod(daemon, "life", { annotations: { wanted: "yes" } });
+    const id = await runContainer(daemon, pod, shellConfig("main", busyboxImage, "sleep 1000"));
+    await update(id, 512n);
+    await removePod(daemon, pod.id);
+    await eventually("the removal to be told", 10_000, async () => first.heard("removePodSandbox").at(-1));
+    const life = first.heard().slice(from);
+    assert.deepEqual(
+      life.map(({ event }) => event),
+      [
+        ...["runPodSandbox", "createContainer", "validateContainerAdjustment", "postCreateContainer"],
+        ...["startContainer", "postStartContainer", "updateContainer", "postUpdateContainer"],
+        ...["stopContainer", "stopPodSandbox", "removeContainer", "removePodSandbox"],
+      ],
+    );
+    const [{ request: configured } = { request: {} }] = first.heard("configure");
+    assert.match(configured.config, /plugin-10-first/);
+    assert.equal(configured.runtimeName, "berth");
+    assert.deepEqual(
+      [configured.registrationTimeout, configured.requestTimeout]
+        .map(String)
+        .every((of) => /^[0-9]+n$/.test(of)),
+      true,
+    );
+    assert.deepEqual(first.heard("synchronize").at(-1)?.request, { pods: [], containers: [], more: false });
+    const ran = life[0]?.request.pod;
+    assert.deepEqual(
+      [ran.id, ran.name, ran.namespace, ran.annotations],
+      [pod.id, "life", "test", { wanted: "yes" }],
+    );
+    assert.match(ran.ips[0], /^10\./);
+    assert.match(ran.linux.namespaces[0].path, /\/net$/);
+    const made = life[1]?.request.container;
+    assert.deepEqual([made.id, made.podSandboxId, made.name], [id, pod.id, "main"]);
+    assert.deepEqual(made.args.slice(0, 2), ["/bin/sh", "-c"]);
+    assert.ok(made.mounts.some(({ destination }: { destination: string }) => destination === "/etc/hosts"));
+    assert.equal(life[6]?.request.linuxResources.cpu.shares.value, "512n");
+    assert.deepEqual(
+      ["postCreateContainer", "startContainer", "postStartContainer", "stopContainer", "removeContainer"].map(
+        (event) => stateIn(first, event),
+      ),
+      [1, 1, 3, 4, 4],
+    );
+    assert.equal(first.heard("stopContainer").at(-1)?.request.container.exitCode, 137);
+  });
+
+  test("two plugins adjust one container, the second as the first has made it; berth says who did what", async () => {
+    first.behave({
+      answers: {
+        createContainer: {
+          adjust: {
+            env: [
+              { key: "BY_FIRST", value: "one" },
+              { key: "PATH_GIVEN", value: "x" },
+            ],
+            mounts: [
+              {
+                destination: "/given",
+                type: "bind",
+                source: daemon.workspace.directory,
+                options: ["bind", "ro"],
+              },
+            ],
+            annotations: { "by.first": "1" },
+            rlimits: [{ type: "RLIMIT_NOFILE", soft: "512n", hard: "1024n" }],
+            linux: {
+              devices: [{ path: "/dev/given", type: "c", major: "1n", minor: "3n" }],
+              resources: { memory: { limit: { value: "67108864n" } } },
+            },
+          },
+        },
+      },
+    });
+    const second = await connect("20", {
+      answers: {
+        createContainer: {
+          adjust: {
+            // takes a variable away that the first has set, and sets another
+            env: [
+              { key: "-PATH_GIVEN", value: "" },
+              { key: "BY_SECOND", value: "two" },
+            ],
+            args: ["/bin/sh", "-c", show, "zero", "one"],
+            linux: { oomScoreAdj: { value: "567n" }, resources: { cpu: { shares: { value: "300n" } } } },
+          },
+        },
+      },
+    });
+    await daemon.inside("sh", "-c", `echo hi > ${daemon.workspace.directory}/hello`);
+    const pod = await runPod(daemon, "adjusted");
+    const id = await runContainer(daemon, pod, shellConfig("main", busyboxImage, "false"));
+    assert.equal((await exited(daemon, id)).exitCode, 0);
+    assert.deepEqual(await logOf(id), ["env=one,two,", "args=zero,one", "512", "hi", "device", "567", ""]);
+    const seen = second.heard("createContainer").at(-1)?.request.container;
+    assert.ok(seen.env.includes("BY_FIRST=one"));
+    assert.ok(seen.mounts.some(({ destination }: { destination: string }) => destination === "/given"));
+    const { info } = await daemon.pods.containerStatus({ containerId: id, verbose: true });
+    const told = JSON.parse(info.info ?? "{}");
+    assert.deepEqual(told.nri, {
+      "env BY_FIRST": "10-first",
+      "env BY_SECOND": "20-asked",
+      "env PATH_GIVEN": "-20-asked",
+      "mounts /given": "10-first",
+      "annotations by.first": "10-first",
+      "rlimits RLIMIT_NOFILE": "10-first",
+      "devices /dev/given": "10-first",
+      "mem limit": "10-first",
+      args: "20-asked",
+      "oom score adj": "20-asked",
+      "cpu shares": "20-asked",
+    });
+    assert.equal(told.runtimeSpec.linux.resources.memory.limit, 64 << 20);
+    assert.equal(told.runtimeSpec.annotations["by.first"], "1");
+    const { stdout } = await daemon.command("inspect", id);
+    assert.match(stdout, /20-asked/);
+  });
+
+  test("what two plugins set is refused, both are named, and what knew of the container hears that it is gone", async () => {
+    const adjust = { env: [{ key: "SAME", value: "x" }] };
+    first.behave({ answers: { createContainer: { adjust } } });
+    await connect("20", { answers: { createContainer: { adjust } } });
+    const pod = await runPod(daemon, "conflict");
+    await fails(create(pod, "main"), /env SAME was set by 10-first and 20-asked both/);
+    assert.deepEqual((await daemon.pods.listContainers({})).containers, []);
+    const [made] = first.heard("createContainer").slice(-1);
+    assert.equal(first.heard("removeContainer").at(-1)?.request.container.id, made?.request.container.id);
+  });
+
+  test("a plugin that refuses fails what it was asked; of what it is only told, it can't", async () => {
+    first.behave({ refuses: { runPodSandbox: "not on my node", postCreateContainer: "too late" } });
+    await fails(runPod(daemon, "refused"), /10-first refused RunPodSandbox: .*not on my node/);
+    assert.deepEqual((await daemon.pods.listPodSandbox({})).items, []);
+    first.behave({ refuses: { postCreateContainer: "too late", startContainer: "not to be started" } });
+    const pod = await runPod(daemon, "told");
+    const { containerId } = await create(pod, "main");
+    await fails(daemon.pods.startContainer({ containerId }), /refused StartContainer: .*not to be started/);
+    assert.equal((await containerStatus(daemon, containerId)).reason, "StartError");
+  });
+
+  for (const [what, behaviour] of [
+    ["doesn't answer", { hangs: ["createContainer"] }],
+    ["dies", { dies: ["createContainer"] }],
+    ["says what is no answer", { babbles: ["createContainer"] }],
+  ] as const) {
+    test(`a plugin that ${what} is closed, and the pod goes on without it`, async () => {
+      await connect("30", behaviour);
+      const pod = await runPod(daemon, "without");
+      const id = await runContainer(daemon, pod, shellConfig("main", busyboxImage, "echo on"));
+      assert.equal((await exited(daemon, id)).exitCode, 0);
+      const closed = (await reports()).find(({ name }) => name === "30-asked");
+      assert.equal(closed?.state, "closed");
+      assert.notEqual(closed?.problem, "");
+      assert.equal((await reports()).find(({ name }) => name === "10-first")?.state, "active");
+    });
+  }
+
+  test("plugins update and evict other containers, in answers and by themselves", async () => {
+    const pod = await runPod(daemon, "updates");
+    const id = await runContainer(daemon, pod, shellConfig("old", busyboxImage, "sleep 1000"));
+    const victim = await runContainer(daemon, pod, shellConfig("victim", busyboxImage, "sleep 1000"));
+    const limit = (containerId: string, bytes: string) => ({
+      containerId,
+      linux: { resources: { memory: { limit: { value: bytes } } } },
+    });
+    const limitOf = async () =>
+      Number((await containerStatus(daemon, id)).resources?.linux?.memoryLimitInBytes ?? 0n);
+    first.behave({ answers: { createContainer: { update: [limit(id, "33554432n")] } } });
+    await create(pod, "new");
+    assert.equal(await limitOf(), 32 << 20);
+    const asking = await connect("20");
+    assert.deepEqual(await asking.ask({ update: [limit(id, "50331648n"), limit("f".repeat(64), "1n")] }), [
+      "f".repeat(64),
+    ]);
+    assert.equal(await limitOf(), 48 << 20);
+    await asking.ask({ evict: [{ containerId: victim, reason: "there is no room" }] });
+    assert.equal((await exited(daemon, victim)).exitCode, 137);
+    first.behave({ answers: { updateContainer: { update: [limit(id, "41943040n")] } } });
+    await update(id, 256n);
+    assert.equal(await limitOf(), 40 << 20);
+  });
+
+  test("after a restart of the daemon, plugins are shown what runs", async () => {
+    const outside = await connect("20");
+    const pod = await runPod(daemon, "standing");
+    const id = await runContainer(daemon, pod, shellConfig("main", busyboxImage, "sleep 1000"));
+    await daemon.kill();
+    await outside.ended(); // as upstream's, which are started again by who runs them
+    await daemon.launch();
+    await outside.connect(daemon, "20");
+    for (const plugin of [first, outside]) {
+      const { pods, containers } = plugin.heard("synchronize").at(-1)?.request ?? {};
+      assert.deepEqual(
+        pods.map((one: { id: string }) => one.id),
+        [pod.id],
+      );
+      assert.deepEqual(
+        containers.map((one: { id: string; state: number }) => [one.id, one.state]),
+        [[id, 3]],
+      );
+    }
+    await removePod(daemon, pod.id);
+    await eventually("the stop to be told", 10_000, async () => outside.heard("stopContainer").at(-1));
+  });
+
+  test("a plugin that a pod requires has to be there; what the rules forbid, no plugin may set", async () => {
+    const annotations = { "required-plugins.noderesource.dev": "[asked]" };
+    const pod = await runPod(daemon, "requiring", { annotations });
+    await fails(create(pod, "early"), /required plugins are missing: asked/);
+    const plugin = await connect("20");
+    await create(pod, "late");
+    const hooks = { prestart: [{ path: "/bin/true" }] };
+    plugin.behave({ answers: { createContainer: { adjust: { hooks } } } });
+    await fails(create(pod, "hooked"), /20-asked may not set OCI hooks/);
+  });
+});
