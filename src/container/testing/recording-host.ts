@@ -168,6 +168,7 @@ export class RecordingContainerHost implements AsyncDisposable {
         this.monitored.add(id);
         return process;
       },
+      configOf: () => undefined,
       start: async (id) => {
         if (this.startFails) throw new Fault("internal", `exec format error in ${id}`);
       },
