@@ -80,7 +80,12 @@ export function createSpecBuilder(parts: SpecParts): SpecBuilder {
       return { config: built, user: { ...found.user, supplementalGroups } };
     },
     adjust: (config, adjustment, handler) =>
-      adjustByNri(config, adjustment, { host: parts.host, cdi: parts.cdi, runtime: parts.features(handler) }),
+      adjustByNri(config, adjustment, {
+        host: parts.host,
+        cdi: parts.cdi,
+        runtime: parts.features(handler),
+        settings: parts.config,
+      }),
     mountLabel: (config, pod) => containerLabels({ config, pod, host: parts.host })?.mount,
     resources(resources) {
       requireCpuset(resources);

@@ -1,12 +1,16 @@
 import { during, Fault } from "../../base/fault.ts";
+import type { Config } from "../../config/schema.ts";
 import type { CdiDirectories } from "../../spec/cdi/directories.ts";
 import { type OciConfig, oldestOciVersion } from "../../spec/oci-runtime.ts";
 import type { ContainerAdjustment, Mount } from "../../wire/gen/nri.v1alpha1.ts";
+import { findBlockIo } from "./blockio-lookup.ts";
 import { withCdi } from "./cdi-edits.ts";
 import { findCdi } from "./cdi-lookup.ts";
 import type { HostFacts, RuntimeFeatures } from "./input.ts";
 import { findHolding } from "./mount-lookup.ts";
 import { withNri } from "./nri-edits.ts";
+import type { NriClasses } from "./nri-linux-edits.ts";
+import { findRdt } from "./rdt-lookup.ts";
 
 /**
  * The configuration with all that NRI plugins adjust, their CDI devices first.
@@ -20,18 +24,38 @@ export async function adjustByNri(
     host,
     cdi,
     runtime,
-  }: { readonly host: HostFacts; readonly cdi: CdiDirectories; readonly runtime: RuntimeFeatures },
+    settings,
+  }: {
+    readonly host: HostFacts;
+    readonly cdi: CdiDirectories;
+    readonly runtime: RuntimeFeatures;
+    readonly settings: Pick<Config, "blockio" | "rdt">;
+  },
 ): Promise<OciConfig> {
   try {
     await requirePropagation(adjustment.mounts);
     const { ociVersion: _, ...before } = config;
     const cdiDevices = adjustment.cdiDevices.map(({ name }) => name);
     const found = await findCdi({ cdiDevices, annotations: {} }, cdi);
-    const after = withNri(withCdi(before, found, runtime), adjustment, host);
+    const classes = await findClasses(adjustment, settings);
+    const after = withNri(withCdi(before, found, runtime), adjustment, classes, host);
     return { ociVersion: oldestOciVersion(after), ...after };
   } catch (error) {
     throw during("adjusting the container as NRI plugins ask for", error);
   }
+}
+
+/** What the classes of resources say that are asked for. @throws {Fault} invalid, wrongState */
+async function findClasses(
+  { linux }: ContainerAdjustment,
+  { blockio, rdt }: Pick<Config, "blockio" | "rdt">,
+): Promise<NriClasses> {
+  const wanted = (name: string | undefined) => (name ? { name, from: "an NRI plugin" } : undefined);
+  const { blockioClass, rdtClass } = linux?.resources ?? {};
+  return {
+    blockIO: await findBlockIo(wanted(blockioClass?.value), blockio.file),
+    intelRdt: findRdt(wanted(rdtClass?.value), rdt.classes),
+  };
 }
 
 /** @throws {Fault} invalid for a source that can't spread, or take in, mounts as it should */

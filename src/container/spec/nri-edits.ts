@@ -8,7 +8,7 @@ import type {
   POSIXRlimit,
 } from "../../wire/gen/nri.v1alpha1.ts";
 import type { HostFacts } from "./input.ts";
-import { nriLinux } from "./nri-linux-edits.ts";
+import { type NriClasses, nriLinux } from "./nri-linux-edits.ts";
 import { editTable } from "./nri-table.ts";
 import { oomScoreAdj } from "./oom-score.ts";
 import { processRlimits } from "./rlimits.ts";
@@ -45,11 +45,16 @@ const noRlimit = 2n ** 64n - 1n;
  *
  * @throws {Fault} invalid for what this host or the format can't have
  */
-export function withNri(config: Config, adjustment: ContainerAdjustment, host: HostFacts): Config {
+export function withNri(
+  config: Config,
+  adjustment: ContainerAdjustment,
+  classes: NriClasses,
+  host: HostFacts,
+): Config {
   const { annotations, mounts, hooks } = adjustment;
   const placed = nriMounts(config.mounts, mounts);
   const propagation = rootPropagation(mounts) ?? config.linux.rootfsPropagation;
-  const linux = nriLinux(config.linux, adjustment.linux, host);
+  const linux = nriLinux(config.linux, adjustment.linux, classes, host);
   return {
     ...config,
     annotations: editTable(config.annotations ?? {}, annotations),

@@ -13,7 +13,6 @@ import type {
   LinuxDeviceCgroup,
   LinuxMemoryPolicy,
   LinuxNamespace,
-  LinuxRdt,
   LinuxResources,
   LinuxSeccomp,
 } from "../../wire/gen/nri.v1alpha1.ts";
@@ -32,10 +31,17 @@ const memoryModes = [
 ] as const;
 const memoryFlags = ["MPOL_F_STATIC_NODES", "MPOL_F_RELATIVE_NODES", "MPOL_F_NUMA_BALANCING"] as const;
 
+/** What the classes say that plugins give a container. */
+export interface NriClasses {
+  readonly blockIO: OciResources["blockIO"];
+  readonly intelRdt: OciLinux["intelRdt"];
+}
+
 /** The `linux` part of a configuration as plugins adjust it. @throws {Fault} invalid, unimplemented */
 export function nriLinux(
   linux: OciLinux,
   adjustment: LinuxContainerAdjustment | undefined,
+  classes: NriClasses,
   host: HostFacts,
 ): OciLinux {
   if (adjustment === undefined) return linux;
@@ -44,7 +50,7 @@ export function nriLinux(
   const edited: OciLinux = {
     ...linux,
     devices: editDevices(linux.devices ?? [], devices),
-    resources: nriResources({ ...linux.resources }, resources, rules, host),
+    resources: withBlockIo(nriResources({ ...linux.resources }, resources, rules, host), resources, classes),
     namespaces: editNamespaces(linux.namespaces, namespaces),
     sysctl: editTable(linux.sysctl ?? {}, adjustment.sysctl),
     netDevices: editTable(linux.netDevices ?? {}, adjustment.netDevices),
@@ -52,7 +58,7 @@ export function nriLinux(
     ...(seccompPolicy === undefined ? {} : { seccomp: ociSeccomp(seccompPolicy) }),
     ...(memoryPolicy === undefined ? {} : { memoryPolicy: ociMemoryPolicy(memoryPolicy) }),
   };
-  return withoutEmpty(editRdt(edited, adjustment.rdt, resources));
+  return withoutEmpty(editRdt(edited, adjustment, classes));
 }
 
 /** As the builder writes them: what there is none of isn't there. */
@@ -115,8 +121,6 @@ function nriResources(
     devices: [...(before.devices ?? []), ...rules, ...(changes?.devices ?? []).map(ociDeviceRule)],
   };
   if (changes === undefined) return after;
-  if (changes.blockioClass !== undefined && changes.blockioClass.value !== "")
-    throw new Fault("unimplemented", `NRI: there is no class of block I/O "${changes.blockioClass.value}"`);
   const cpu = { ...before.cpu, ...ociCpu(changes) };
   const memory = { ...before.memory, ...ociMemory(changes, host) };
   const sizes = new Set(changes.hugepageLimits.map(({ pageSize }) => pageSize));
@@ -185,16 +189,24 @@ function ociMemoryPolicy({ mode, nodes, flags }: LinuxMemoryPolicy): NonNullable
   return { mode: memoryModes[mode], nodes, flags: flags.flatMap((flag) => memoryFlags[flag] ?? []) };
 }
 
-/** A class is the group of that name; an empty one: none. */
+/** An empty name of a class takes away the one that it has. */
+function withBlockIo(
+  resources: OciResources,
+  changes: LinuxResources | undefined,
+  { blockIO }: NriClasses,
+): OciResources {
+  if (changes?.blockioClass === undefined) return resources;
+  const { blockIO: _, ...without } = resources;
+  return blockIO === undefined ? without : { ...without, blockIO };
+}
+
 function editRdt(
   linux: OciLinux,
-  rdt: LinuxRdt | undefined,
-  resources: LinuxResources | undefined,
+  { rdt, resources }: LinuxContainerAdjustment,
+  { intelRdt: ofClass }: NriClasses,
 ): OciLinux {
   const { intelRdt, ...without } = linux;
-  const named = resources?.rdtClass?.value;
-  const base =
-    rdt?.remove === true || named === "" ? {} : { ...intelRdt, ...(named ? { closID: named } : {}) };
+  const base = rdt?.remove === true ? {} : resources?.rdtClass === undefined ? intelRdt : ofClass;
   const edited = {
     ...base,
     ...(rdt?.closId === undefined ? {} : { closID: rdt.closId.value }),
