@@ -169,6 +169,7 @@ export class RecordingContainerHost implements AsyncDisposable {
         return process;
       },
       configOf: () => undefined,
+      takesMounts: () => false,
       start: async (id) => {
         if (this.startFails) throw new Fault("internal", `exec format error in ${id}`);
       },
