@@ -18,7 +18,7 @@ import { join } from "node:path";
 import { startRegistry } from "../../src/registry/testing/docker-registry.ts";
 import { TestDaemon } from "../harness/daemon.ts";
 import { assertNoLeaks } from "../harness/leaks.ts";
-import { eventually } from "../harness/pods.ts";
+import { eventually, removeAllPods } from "../harness/pods.ts";
 import { quietly } from "../harness/workspace.ts";
 
 /** The public hosts that critest's images are named after. */
@@ -53,6 +53,7 @@ async function runWith(runtime: string): Promise<number> {
     await assertWorks(daemon, runtime);
     for (const host of imageHosts) mirror(daemon, host);
     const code = await runCritest(daemon, temporary);
+    await removeLeftPods(daemon);
     await assertNoLeaks(daemon);
     if (driver === "systemd") await assertEmpty("/sys/fs/cgroup/test.slice");
     process.stdout.write("conformance: the pods left nothing on the host\n");
@@ -70,6 +71,13 @@ async function assertWorks(daemon: TestDaemon, runtime: string): Promise<void> {
   if (runtimeHandlers.some(({ name }) => name === runtime)) return;
   const { stdout } = await daemon.command("doctor", "runtimes");
   throw new Error(`${runtime} can't work here:\n${stdout}`);
+}
+
+/** critest doesn't remove the pod of each spec that fails. */
+async function removeLeftPods(daemon: TestDaemon): Promise<void> {
+  const { items } = await daemon.pods.listPodSandbox({});
+  for (const { metadata } of items) process.stdout.write(`conformance: critest left pod ${metadata?.name}\n`);
+  await removeAllPods(daemon);
 }
 
 /** critest's pods have a parent of its own with systemd, which ends a scope in its own time once it is empty. */
