@@ -27,13 +27,13 @@ export async function runTool(
   const command = { path: program, args, env: { PATH: path, LC_ALL: "C" }, maxOutput };
   const { code, signal, stdout, stderr } = await processes.run(command, AbortSignal.timeout(deadline));
   if (code === 0) return Buffer.from(stdout).toString("utf8");
-  const said = Buffer.from(stderr).toString("utf8").trim().slice(0, maxTold);
+  const said = Buffer.from(stderr).toString("utf8").trim().replaceAll("\n", "; ").slice(0, maxTold);
   throw new ToolFailed([program, ...args], said || `ended with ${code ?? signal}`);
 }
 
 /** A program that ended badly. */
 export class ToolFailed extends Fault {
-  /** What it printed on stderr. */
+  /** What it printed on stderr, in one line. */
   readonly said: string;
 
   constructor(command: readonly string[], said: string) {
