@@ -26,6 +26,11 @@ export function isKataShim(type: string): boolean {
   return /(?:^|\/)containerd-shim-kata(?:-[a-z0-9-]+)?-v2$/.test(shimProgram(type) ?? type);
 }
 
+/** True for gVisor's. */
+export function isRunscShim(type: string): boolean {
+  return /(?:^|\/)containerd-shim-runsc-v1$/.test(shimProgram(type) ?? type);
+}
+
 /** What the `options` table of a handler with the runc shim may hold, under containerd's names. */
 export const runcOptions = {
   NoPivotRoot: "boolean",

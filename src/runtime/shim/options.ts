@@ -1,8 +1,11 @@
 import type { ShimOption } from "../../config/schema.ts";
-import { isRuncShim } from "../../config/shim-program.ts";
+import { isRuncShim, isRunscShim } from "../../config/shim-program.ts";
 import { ociJson } from "../../spec/oci-json.ts";
 import { GenericOptions, RuncOptions } from "../../wire/gen/shim-options.v1.ts";
 import type { Any } from "../../wire/gen/task.v2.ts";
+
+/** By which gVisor's shim knows that the file is `runsc.toml`: another it does not read. */
+const runscTypeUrl = "io.containerd.runsc.v1.options";
 
 type Options = Readonly<Record<string, ShimOption>>;
 
@@ -11,7 +14,7 @@ type Options = Readonly<Record<string, ShimOption>>;
  * names and types.
  */
 export function encodeOptions(type: string, options: Options): Any | undefined {
-  return isRuncShim(type) ? runcOptions(options) : genericOptions(options);
+  return isRuncShim(type) ? runcOptions(options) : genericOptions(type, options);
 }
 
 function runcOptions(options: Options): Any {
@@ -33,13 +36,13 @@ function runcOptions(options: Options): Any {
   );
 }
 
-function genericOptions(options: Options): Any | undefined {
+function genericOptions(type: string, options: Options): Any | undefined {
   if (Object.keys(options).length === 0) return undefined;
   const { text } = readersOf(options);
   return any(
     "runtimeoptions.v1.Options",
     GenericOptions.encode({
-      typeUrl: text("TypeUrl"),
+      typeUrl: text("TypeUrl") || (isRunscShim(type) ? runscTypeUrl : ""),
       configPath: text("ConfigPath"),
       configBody: Buffer.from(text("ConfigBody")),
     }).finish(),
