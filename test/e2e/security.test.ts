@@ -231,7 +231,11 @@ for (const runtime of ["crun", "runc"] as const) {
     let pod: MadePod;
 
     before(async () => {
-      daemon = await TestDaemon.start({ runtime });
+      daemon = await TestDaemon.start({
+        runtime,
+        extraConfig:
+          '[container]\nsysctls = { "net.ipv4.ip_default_ttl" = "43", "kernel.shm_rmid_forced" = "0" }',
+      });
       await importBusybox(daemon);
       pod = await runPod(daemon, "fields");
     });
@@ -363,11 +367,11 @@ for (const runtime of ["crun", "runc"] as const) {
       const { text } = await written(
         {
           script: `hostname; cat /etc/resolv.conf /proc/sys/net/ipv4/ip_unprivileged_port_start \
-            /proc/sys/kernel/shm_rmid_forced`,
+            /proc/sys/kernel/shm_rmid_forced /proc/sys/net/ipv4/ip_default_ttl`,
         },
         inPod,
       );
-      assert.equal(text, "of-the-pod\nsearch a.example\nnameserver 192.0.2.53\noptions ndots:3\n1\n1\n");
+      assert.equal(text, "of-the-pod\nsearch a.example\nnameserver 192.0.2.53\noptions ndots:3\n1\n1\n43\n");
       const sysctls = { "vm.swappiness": "1" };
       await assert.rejects(
         runPod(daemon, "unsafe", { linux: { securityContext: { namespaceOptions }, sysctls } }),

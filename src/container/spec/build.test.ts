@@ -89,6 +89,37 @@ test("the handler's settings say what more of the annotations passes", () => {
   assert.deepEqual(of("io.kubernetes.cri-o.ContainerType"), [undefined, undefined]);
 });
 
+test("the pod's annotations of cgroups count where the handler allows them, with cgroup v2", () => {
+  const annotations = {
+    "io.kubernetes.cri-o.UnifiedCgroup.web": "memory.high=1000; pids.max=7",
+    "cgroup2-mount-hierarchy-rw.crio.io": "true",
+  };
+  const pod = { ...examplePod, config: { ...examplePod.config, annotations } };
+  const config = { ...exampleConfig, resources: { unified: { "memory.high": "5", "memory.low": "1" } } };
+  const of = (changes: object, hostChanges: Partial<HostFacts> = {}) => {
+    const handler = { ...exampleInput.settings.handler, ...changes };
+    const settings = { ...exampleInput.settings, handler };
+    const { linux, mounts } = build({ pod, config, settings, host: host(hostChanges) });
+    const cgroup = mounts.find(({ destination }) => destination === "/sys/fs/cgroup");
+    return { unified: linux.resources?.unified, isWritable: cgroup?.options?.includes("rw") };
+  };
+  assert.deepEqual(of({}), { unified: { "memory.high": "5", "memory.low": "1" }, isWritable: false });
+  const allowedAnnotations = ["unified-cgroup.crio.io", "cgroup2-mount-hierarchy-rw.crio.io"];
+  assert.deepEqual(of({ allowedAnnotations }), {
+    unified: { "memory.high": "1000", "memory.low": "1", "pids.max": "7" },
+    isWritable: true,
+  });
+  assert.equal(of({ cgroupWritable: true }).isWritable, true);
+  const v1 = build({
+    settings: {
+      ...exampleInput.settings,
+      handler: { ...exampleInput.settings.handler, cgroupWritable: true },
+    },
+    host: host({ cgroupVersion: 1 }),
+  });
+  assert.ok(v1.mounts.find(({ type }) => type === "cgroup")?.options?.includes("ro"));
+});
+
 test("cgroups by driver", () => {
   const pod = { ...examplePod, cgroup: "/kubepods.slice/kubepods-pod1.slice" };
   const systemd = { driver: "systemd", owner: "berth" } as const;
