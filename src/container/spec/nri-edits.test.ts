@@ -83,7 +83,7 @@ test("devices with their rules, namespaces, sysctls, hooks, seccomp", () => {
     type: "c",
     major: 1,
     minor: 3,
-    access: "rm",
+    access: "rw",
   });
   assert.ok(!linux.namespaces.some(({ type }) => type === "ipc"));
   assert.deepEqual(

@@ -94,11 +94,10 @@ function ociDevice({ path, type, major, minor, fileMode, uid, gid }: LinuxDevice
   };
 }
 
-/** A device may be used as its mode says. */
+/** The container may use it, and make another node of a disk, as upstream has it. */
 function deviceRule(device: LinuxDevice): OciDeviceRule {
   const { type, major, minor } = ociDevice(device);
-  const mode = device.fileMode?.value ?? 0o666;
-  const access = `${(mode & 0o444) === 0 ? "" : "r"}${(mode & 0o222) === 0 ? "" : "w"}m`;
+  const access = type === "b" ? "rwm" : "rw";
   return { allow: true, ...(type === "p" ? {} : { type }), major, minor, access };
 }
 
