@@ -35,6 +35,9 @@ state = "$state"
 
 [network]
 confDir = "$demo/net.d"
+
+[nri]
+socketPath = "$state/nri.sock"
 CONFIG
   [ -e "$demo/net.d/10-demo.conflist" ] || cat >"$demo/net.d/10-demo.conflist" <<CONFLIST
 {
