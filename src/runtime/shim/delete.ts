@@ -46,7 +46,9 @@ export async function deleteByShim(
   // a virtual machine is in its sandbox's cgroup: its shim is to end it in order, and the cgroup is killed for what is left
   if (isHere && cgroup !== undefined) await host.cgroups.killAll(cgroup, signal);
   const shim = await shims.of(id, signal).catch(() => undefined);
-  const isDeleted = shim !== undefined && (await deleteTask(id, shim, signal));
+  // gVisor's would wait for the output of what was never started, for good
+  const canDelete = shim !== undefined && marker?.over !== "untold";
+  const isDeleted = canDelete && (await deleteTask(id, shim, signal));
   const isForgotten = isDeleted || readMarker(id, paths)?.over === "forgotten";
   if (!isForgotten) await cleanUp(id, marker?.handler ?? handlerName, parts, signal);
   if (cgroup !== undefined && (await host.cgroups.exists(cgroup))) {

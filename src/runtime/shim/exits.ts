@@ -4,7 +4,7 @@ import { describeFault, isFault } from "../../base/fault.ts";
 import type { ContainerId } from "../../base/ids.ts";
 import type { Ms } from "../../base/units.ts";
 import type { Paths } from "../../config/paths.ts";
-import type { Timestamp } from "../../wire/gen/task.v2.ts";
+import type { Timestamp, WaitResponse } from "../../wire/gen/task.v2.ts";
 import { recordedMonitor, settleMonitors } from "../conmon/monitors.ts";
 import { alive } from "../exits.ts";
 import type { RuntimeHost } from "../host.ts";
@@ -26,6 +26,9 @@ interface Watched {
   readonly waiting: AbortController;
   readonly settled: Promise<void>;
 }
+
+/** The exit code of what SIGKILL ended. */
+const killed = 137;
 
 /** How often keepers that were killed are looked for. */
 const sweepMs: Ms = 10_000;
@@ -77,6 +80,14 @@ export class ShimExits {
     this.#watched.set(id, { shim, waiting, settled });
   }
 
+  /** Notes the exit of one that was killed, and whose shim has none to tell. */
+  async endUntold(id: ContainerId, shim: Shim): Promise<void> {
+    await this.forget(id);
+    if (readMarker(id, this.#paths)?.over !== undefined) return; // told after all
+    await this.#end(id, shim, { exitStatus: killed, exitedAt: undefined }, "untold");
+    this.#ended.delete(id);
+  }
+
   /** The container is deleted: settles when nothing more will be noted of it. */
   async forget(id: ContainerId): Promise<void> {
     const watched = this.#watched.get(id);
@@ -86,14 +97,8 @@ export class ShimExits {
 
   async #settle(id: ContainerId, shim: Shim, signal: AbortSignal): Promise<void> {
     try {
-      const { exitStatus, exitedAt } = await shim.calls.wait({ id }, { isBackground: true, signal });
-      this.#ended.add(id);
-      await endKeeper(id, shim.process.pid, this.#paths);
-      await settleMonitors(id, this.#paths, AbortSignal.timeout(keeperDeadline));
-      const marker = readMarker(id, this.#paths);
-      if (marker === undefined) return; // it is being deleted
-      writeMarker(id, { ...marker, over: "noted" }, this.#paths);
-      this.#note(id, exitStatus, exitedAt);
+      const exit = await shim.calls.wait({ id }, { isBackground: true, signal });
+      if (!(await this.#end(id, shim, exit, "noted"))) return;
       await this.#observer.ended(id, shim).catch((error: unknown) => {
         const err = describeFault(error);
         this.#host.log.warn({ container: id, err }, "a shim goes on, though all its containers have ended");
@@ -103,6 +108,23 @@ export class ShimExits {
       if (!isFault(error, "unavailable", "cancelled", "corrupt")) throw error;
       await this.#lost(id, shim);
     }
+  }
+
+  /** False: it is being deleted. */
+  async #end(
+    id: ContainerId,
+    shim: Shim,
+    { exitStatus, exitedAt }: WaitResponse,
+    over: "noted" | "untold",
+  ): Promise<boolean> {
+    this.#ended.add(id);
+    await endKeeper(id, shim.process.pid, this.#paths);
+    await settleMonitors(id, this.#paths, AbortSignal.timeout(keeperDeadline));
+    const marker = readMarker(id, this.#paths);
+    if (marker === undefined) return false;
+    writeMarker(id, { ...marker, over }, this.#paths);
+    this.#note(id, exitStatus, exitedAt);
+    return true;
   }
 
   #note(id: ContainerId, code: number, at: Timestamp | undefined): void {

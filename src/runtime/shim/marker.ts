@@ -14,8 +14,11 @@ export interface ShimMarker {
   readonly stdinOnce: boolean;
   /** Its first process, once it is created. */
   readonly init?: ProcessIdentity;
-  /** It has ended, and its exit was noted, or its shim told besides to forget it. */
-  readonly over?: "noted" | "forgotten";
+  /**
+   * It has ended, and its exit was noted, or its shim told besides to forget it. "untold": noted, without a word from the shim,
+   * which can't be told to forget it either.
+   */
+  readonly over?: "noted" | "forgotten" | "untold";
 }
 
 /** The containers of a pod share a shim. */

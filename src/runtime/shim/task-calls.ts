@@ -9,6 +9,7 @@ import { readMarker } from "./marker.ts";
 import { ociAny } from "./options.ts";
 import type { ShimParts } from "./parts.ts";
 import type { Shim } from "./shim.ts";
+import { endsUntold } from "./untold.ts";
 
 /** @throws {Fault} wrongState when its shim is gone; unavailable when that does not answer */
 export async function shimOf(
@@ -83,6 +84,8 @@ export async function killByShim(
     const state = await stateByShim(id, parts, signal);
     if (state === "created" || state === "running") throw error;
   }
+  if (number === 9 && (await endsUntold(id, shim, parts.paths, signal)))
+    await parts.exits.endUntold(id, shim);
 }
 
 async function signalledAll(
