@@ -1,0 +1,163 @@
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { PodSandboxState } from "../../src/wire/gen/runtime.v1.ts";
+import { TestDaemon } from "../harness/daemon.ts";
+import { endDaemon } from "../harness/end-daemon.ts";
+import { busyboxImage, importBusybox } from "../harness/images.ts";
+import { assertNoLeaks } from "../harness/leaks.ts";
+import {
+  containerStatus,
+  eventually,
+  exited,
+  type MadePod,
+  podConfig,
+  removePod,
+  runContainer,
+  shellConfig,
+} from "../harness/pods.ts";
+import { privileged } from "../harness/privileged.ts";
+import { type TriedShim, triedShim } from "../harness/sandbox-shim.ts";
+import { openPort, openPorts, textOf } from "../harness/stream-client.ts";
+
+/** Long enough for a virtual machine under software emulation. */
+const deadlines =
+  '[deadline]\nrunPod = "3m"\ncreateContainer = "3m"\nstartContainer = "3m"\nstopPod = "3m"\n';
+const port = 8080;
+const untilTold = "trap 'exit 7' TERM; echo second; while :; do sleep 0.1; done";
+
+describe("pods in sandboxes by a shim", privileged, () => {
+  let shim: TriedShim;
+  let daemon: TestDaemon;
+
+  before(async () => {
+    shim = triedShim();
+    const mounts = shim.isPlayed ? {} : { mounts: "own" as const, prepare: () => "mount --make-rshared /" };
+    daemon = await TestDaemon.start({ runtime: "runc", extraConfig: shim.config + deadlines, ...mounts });
+    await importBusybox(daemon);
+  });
+  after(async () => {
+    await endDaemon(daemon);
+    shim.close();
+  });
+
+  async function runSandboxed(name: string): Promise<MadePod> {
+    const config = podConfig(daemon, name);
+    const { podSandboxId } = await daemon.pods.runPodSandbox({ config, runtimeHandler: "sandboxed" });
+    return { id: podSandboxId, config };
+  }
+  const run = (pod: MadePod, name: string, script: string) =>
+    runContainer(daemon, pod, shellConfig(name, busyboxImage, script));
+  const runFirst = (pod: MadePod) => run(pod, "first", "echo out; echo err >&2; exec sleep 1000");
+  const shimOf = (pod: MadePod): number =>
+    JSON.parse(readFileSync(join(daemon.workspace.state, "shims", pod.id, "shim.json"), "utf8")).process.pid;
+  const sandboxOf = async (containerId: string): Promise<number> => {
+    const { info } = await daemon.pods.containerStatus({ containerId, verbose: true });
+    return JSON.parse(info.info ?? "{}").pid;
+  };
+  const isAlive = (pid: number) => {
+    try {
+      process.kill(pid, 0);
+      return true;
+    } catch {
+      return false;
+    }
+  };
+  const logOf = async (id: string) => readFileSync((await containerStatus(daemon, id)).logPath, "utf8");
+  const addressOf = async ({ id: podSandboxId }: MadePod) =>
+    (await daemon.pods.podSandboxStatus({ podSandboxId, verbose: false })).status?.network?.ip ?? "";
+  const logHas = (id: string, text: string) =>
+    eventually(`"${text}" in the log`, 30_000, async () => (await logOf(id)).includes(text) || undefined);
+
+  /** Something that answers at the pod's address alone: what listens in a sandbox is not at the namespace's loopback. */
+  async function listenAt(address: string, pod: MadePod): Promise<Disposable> {
+    const program = `require("node:net").createServer((socket) => socket.end("here\\n"))
+      .listen(${port}, "${address}", () => console.log("listens"))`;
+    const netns = join(daemon.workspace.state, "pods", pod.id, "ns/net");
+    const child = spawn("nsenter", [`--net=${netns}`, process.execPath, "-e", program], {
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    const [said] = await Promise.race([once(child.stdout, "data"), once(child, "exit")]);
+    assert.match(String(said), /listens/);
+    return { [Symbol.dispose]: () => void child.kill("SIGKILL") };
+  }
+
+  test("two containers, a command, logs, statistics, a port; one ends alone, and nothing is left", async () => {
+    const pod = await runSandboxed("two");
+    const first = await runFirst(pod);
+    const second = await run(pod, "second", untilTold);
+    await Promise.all([
+      logHas(first, "stdout F out\n"),
+      logHas(first, "stderr F err\n"),
+      logHas(second, "second"),
+    ]);
+    const cmd = ["sh", "-c", `echo in; nc -l -p ${port} -e echo here </dev/null >/dev/null 2>&1 & exit 3`];
+    const { stdout, exitCode } = await daemon.pods.execSync({ containerId: first, cmd, timeout: 60n });
+    assert.deepEqual([Buffer.from(stdout).toString(), exitCode], ["in\n", 3]);
+    const { stats } = await daemon.pods.containerStats({ containerId: first });
+    assert.ok((stats?.memory?.workingSetBytes?.value ?? 0n) > 0n);
+    assert.ok((stats?.cpu?.usageCoreNanoSeconds?.value ?? 0n) > 0n);
+    const address = await addressOf(pod);
+    {
+      using _listener = shim.isPlayed ? await listenAt(address, pod) : undefined;
+      const session = await openPorts(daemon, pod.id);
+      const { data, error } = openPort(session, port, 0);
+      data.end();
+      assert.deepEqual(await Promise.all([textOf(data), textOf(error)]), ["here\n", ""]);
+      session.destroy();
+    }
+    const sandbox = await sandboxOf(first);
+    assert.equal(sandbox, await sandboxOf(second));
+    await daemon.pods.stopContainer({ containerId: second, timeout: 60n });
+    assert.equal((await exited(daemon, second)).exitCode, 7);
+    await daemon.pods.removeContainer({ containerId: second });
+    assert.ok(isAlive(sandbox), "the sandbox is the other container's, too");
+    await daemon.pods.stopContainer({ containerId: first, timeout: 0n });
+    assert.equal((await exited(daemon, first)).exitCode, 137);
+    await removePod(daemon, pod.id);
+    assert.ok(!isAlive(sandbox));
+    await assertNoLeaks(daemon);
+  });
+
+  test("after kill -9 of the daemon the sandbox runs on, and the next one knows its containers", async () => {
+    const pod = await runSandboxed("survivor");
+    const first = await runFirst(pod);
+    const second = await run(pod, "second", untilTold);
+    const sandbox = await sandboxOf(first);
+    await daemon.kill();
+    await daemon.launch();
+    assert.equal(await sandboxOf(second), sandbox);
+    await daemon.pods.stopContainer({ containerId: second, timeout: 60n });
+    assert.equal((await exited(daemon, second)).exitCode, 7);
+    await removePod(daemon, pod.id);
+    assert.ok(!isAlive(sandbox));
+    await assertNoLeaks(daemon);
+  });
+
+  const isPlayed = process.env.BERTH_TEST_SANDBOX_SHIM === undefined;
+  const noSandbox = isPlayed && "NOT RUN: takes a real sandbox (BERTH_TEST_SANDBOX_SHIM)";
+  for (const { what, pidOf, skip } of [
+    { what: "shim", pidOf: async (pod: MadePod, _first: string) => shimOf(pod), skip: false },
+    { what: "sandbox", pidOf: (_pod: MadePod, first: string) => sandboxOf(first), skip: noSandbox },
+  ]) {
+    const title = `after kill -9 of the ${what} the pod is not ready, its containers have ended, and nothing is left`;
+    test(title, { skip }, async () => {
+      const pod = await runSandboxed(`without-${what}`);
+      const first = await runFirst(pod);
+      const sandbox = await sandboxOf(first);
+      process.kill(await pidOf(pod, first), "SIGKILL");
+      const { exitCode } = await exited(daemon, first, 60_000);
+      assert.notEqual(exitCode, 0);
+      await eventually("the pod not to be ready", 30_000, async () => {
+        const { status } = await daemon.pods.podSandboxStatus({ podSandboxId: pod.id, verbose: false });
+        return status?.state === PodSandboxState.SANDBOX_NOTREADY ? true : undefined;
+      });
+      await removePod(daemon, pod.id);
+      assert.ok(!isAlive(sandbox));
+      await assertNoLeaks(daemon);
+    });
+  }
+});

@@ -1,0 +1,183 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { createWriteStream, type WriteStream, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { join } from "node:path";
+import { Fault } from "../../src/base/fault.ts";
+import { EventsService, TaskEvent } from "../../src/wire/gen/shim-events.v1.ts";
+import { TaskService } from "../../src/wire/gen/task.v2.ts";
+import { TtrpcClient } from "../../src/wire/ttrpc/client.ts";
+import { serveTtrpc, ttrpcService } from "../../src/wire/ttrpc/server.ts";
+import { faultOf } from "../../src/wire/ttrpc/status.ts";
+import { type Entry, fromJson, Roles, subjectOf, type TaskMethod } from "./recording.ts";
+
+/** In the sandbox's bundle: the pid of the process that stands for the virtual machine. */
+export const machineFile = "machine.pid";
+
+/** Calls that ask, and change nothing: how often they come is no part of what was recorded. */
+const questions: readonly TaskMethod[] = ["state", "wait", "pids", "stats", "connect"];
+/** Calls that may come once more than they did. */
+const repeatable: readonly TaskMethod[] = ["kill", "closeIo", "resizePty", "shutdown"];
+
+/** Of a sandbox: once one is answered it is gone. */
+const endings: readonly TaskMethod[] = ["wait", "delete", "shutdown"];
+
+interface Recorded {
+  readonly index: number;
+  readonly method: TaskMethod;
+  readonly subject: string;
+  /** Of its answer. */
+  answeredAt: number;
+  answer: object;
+  isUsed: boolean;
+}
+
+/** A call that waits for its turn. */
+interface Waiting {
+  readonly recorded: Recorded;
+  go(): void;
+}
+
+/** Answers as a recorded shim did, once for each pod. */
+export class Player {
+  readonly #entries: readonly Entry[];
+  readonly #calls: readonly Recorded[];
+  readonly #roles = new Roles();
+  readonly #waiting = new Set<Waiting>();
+  readonly #streams = new Map<string, Partial<Record<"stdout" | "stderr", WriteStream>>>();
+  readonly #passed = new Set<number>();
+  #machine: ChildProcess | undefined;
+  #daemon: TtrpcClient | undefined;
+
+  constructor(entries: readonly Entry[]) {
+    this.#entries = entries;
+    this.#calls = callsIn(entries);
+  }
+
+  async serve(socket: string): Promise<void> {
+    const signal = new AbortController().signal;
+    this.#daemon = await TtrpcClient.connect(process.env.TTRPC_ADDRESS ?? "", signal);
+    const methods = Object.keys(TaskService) as TaskMethod[];
+    const handlers = Object.fromEntries(
+      methods.map((method) => [method, (request: object) => this.#answer(method, request)]),
+    );
+    const server = createServer();
+    serveTtrpc(server, ttrpcService(TaskService, handlers as never), signal);
+    server.listen(socket);
+  }
+
+  async #answer(method: TaskMethod, request: object): Promise<object> {
+    const named = this.#roles.named(request);
+    const subject = subjectOf(named);
+    if (method === "create" || method === "exec") this.#open(subject, request);
+    if (method === "create" && subject === "sandbox") this.#startMachine(request);
+    const recorded = this.#next(method, subject);
+    if (recorded === undefined) {
+      if (repeatable.includes(method)) return {};
+      throw new Fault("internal", `the recording has no ${method} of ${subject}`);
+    }
+    recorded.isUsed = true;
+    this.#advance();
+    await this.#turn(recorded);
+    if ("error" in recorded.answer) throw faultOf(recorded.answer.error as Parameters<typeof faultOf>[0]);
+    if (method === "wait") await this.#close(subject);
+    if (endings.includes(method) && subject === "sandbox") this.#machine?.kill("SIGKILL");
+    if (method === "shutdown") setImmediate(() => process.exit(0));
+    const { response } = recorded.answer as { response: object };
+    return this.#here(method, this.#roles.withIds(fromJson<object>(response)));
+  }
+
+  /** The next that was recorded of that kind, or of a question the last once more. */
+  #next(method: TaskMethod, subject: string): Recorded | undefined {
+    const alike = this.#calls.filter((call) => call.method === method && call.subject === subject);
+    const next = alike.find(({ isUsed }) => !isUsed);
+    return next ?? (questions.includes(method) ? alike.at(-1) : undefined);
+  }
+
+  async #turn(recorded: Recorded): Promise<void> {
+    if (this.#isDue(recorded.answeredAt, recorded.subject)) return;
+    await new Promise<void>((go) => this.#waiting.add({ recorded, go }));
+  }
+
+  /** What came at `index` then may come now: all has come of the same container or command that came before it. */
+  #isDue(index: number, subject: string): boolean {
+    return !this.#calls.some(
+      (call) =>
+        call.index < index && call.subject === subject && !call.isUsed && !questions.includes(call.method),
+    );
+  }
+
+  #advance(): void {
+    for (const [index, entry] of this.#entries.entries()) {
+      const subject = "output" in entry ? entry.of : "event" in entry ? entry.container : undefined;
+      if (subject === undefined || this.#passed.has(index) || !this.#isDue(index, subject)) continue;
+      this.#passed.add(index);
+      if ("output" in entry) this.#streams.get(subject)?.[entry.output]?.write(entry.text);
+      else if ("event" in entry) this.#tell(entry.event, this.#roles.idOf(subject));
+    }
+    for (const waiting of this.#waiting) {
+      const { answeredAt, subject } = waiting.recorded;
+      if (!this.#isDue(answeredAt, subject)) continue;
+      this.#waiting.delete(waiting);
+      waiting.go();
+    }
+  }
+
+  #tell(topic: string, containerId: string): void {
+    const value = TaskEvent.encode({ containerId }).finish();
+    const envelope = { timestamp: undefined, namespace: "k8s.io", topic, event: { typeUrl: "", value } };
+    void this.#daemon
+      ?.calls(EventsService)
+      .forward({ envelope })
+      .catch(() => undefined); // a daemon that is away hears of no events
+  }
+
+  #open(subject: string, request: { stdout?: string; stderr?: string }): void {
+    const streams: Partial<Record<"stdout" | "stderr", WriteStream>> = {};
+    for (const output of ["stdout", "stderr"] as const) {
+      const path = request[output] ?? "";
+      if (path !== "") streams[output] = createWriteStream(path, { flags: "r+" });
+    }
+    this.#streams.set(subject, streams);
+  }
+
+  async #close(subject: string): Promise<void> {
+    const streams = Object.values(this.#streams.get(subject) ?? {});
+    this.#streams.delete(subject);
+    await Promise.all(streams.map((stream) => once(stream.end(), "close")));
+  }
+
+  #startMachine({ bundle = "" }: { bundle?: string }): void {
+    this.#machine = spawn("sleep", ["infinity"], { detached: true, stdio: "ignore" });
+    writeFileSync(join(bundle, machineFile), String(this.#machine.pid));
+  }
+
+  /** The answer with what is of this machine: pids, and times, where they say that something has happened. */
+  #here(method: TaskMethod, response: object): object {
+    const pid = this.#machine?.pid ?? 0;
+    const { exitedAt, processes } = response as { exitedAt?: object; processes?: object[] };
+    const now = { seconds: BigInt(Math.floor(Date.now() / 1000)), nanos: 0 };
+    return {
+      ...response,
+      ...("pid" in response && response.pid !== 0 ? { pid } : {}),
+      ...(exitedAt === undefined ? {} : { exitedAt: now }),
+      ...(processes === undefined ? {} : { processes: processes.map((process) => ({ ...process, pid })) }),
+      ...(method === "connect" ? { shimPid: process.pid, taskPid: pid } : {}),
+    };
+  }
+}
+
+function callsIn(entries: readonly Entry[]): Recorded[] {
+  const calls = new Map<number, Recorded>();
+  for (const [index, entry] of entries.entries()) {
+    if ("call" in entry) {
+      const { call, method, request } = entry;
+      const unanswered = { answeredAt: Number.POSITIVE_INFINITY, answer: {} };
+      calls.set(call, { index, method, subject: subjectOf(request), ...unanswered, isUsed: false });
+    } else if ("answer" in entry) {
+      const call = calls.get(entry.answer);
+      if (call !== undefined) Object.assign(call, { answeredAt: index, answer: entry });
+    }
+  }
+  return [...calls.values()].filter(({ answeredAt }) => Number.isFinite(answeredAt));
+}
