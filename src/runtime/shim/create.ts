@@ -58,7 +58,7 @@ export async function createByShim(
   }
 }
 
-/** What keeps the container's output is started as soon as the shim's log is there: neither waits for the other's start. */
+/** The shim and what keeps the container's output don't wait for one another. */
 async function bothStarted(
   group: string,
   request: CreateRequest,
@@ -67,11 +67,10 @@ async function bothStarted(
   signal: AbortSignal,
 ) {
   const start = { group, handler, cgroup: request.monitorCgroup };
-  const log = Promise.withResolvers<string>();
-  const joining = parts.shims.join(start, request.id, log.resolve, signal);
-  joining.catch(log.reject);
-  const keeping = log.promise.then((path) => startKeeper(request, path, parts, signal));
-  const [shim, stdio] = await Promise.allSettled([joining, keeping]);
+  const [shim, stdio] = await Promise.allSettled([
+    parts.shims.join(start, request.id, signal),
+    startKeeper(request, parts, signal),
+  ]);
   if (shim.status === "rejected") throw shim.reason;
   if (stdio.status === "rejected") throw stdio.reason;
   return [shim.value, stdio.value] as const;

@@ -20,11 +20,10 @@ import { holdsAny, pipeAt } from "./held-pipes.ts";
 const passOnMs: Ms = 2000;
 
 /**
- * What conmon takes for the container: a process that does nothing but hold the other ends of its pipes, and the shim's log open
- * for reading: a shim that logs while no daemon reads that would else die of it, as gVisor's does, whose standard error it is.
- * Its input is said by name, as the shell would give it /dev/null.
+ * What conmon takes for the container: a process that does nothing but hold the other ends of its pipes. Its input is said by
+ * name, as the shell would give it /dev/null.
  */
-const holder = 'exec 3<&0; sleep infinity <&3 3<&- 4<>"$0" & echo $! >"$5"';
+const holder = 'exec 3<&0; sleep infinity <&3 3<&- & echo $! >"$4"';
 
 export interface KeeperParts {
   readonly host: RuntimeHost;
@@ -49,12 +48,10 @@ export interface KeptStdio {
  * attached, whether the daemon lives or not. Shims write to FIFOs and leave the rest to their daemon; those FIFOs are this
  * conmon's pipes.
  *
- * @param shimLog the FIFO that the shim logs to
  * @throws {Fault} internal with what conmon said
  */
 export async function startKeeper(
   request: CreateRequest,
-  shimLog: string,
   { host, paths, conmon, monitorCpus, path }: KeeperParts,
   signal: AbortSignal,
 ): Promise<KeptStdio> {
@@ -64,7 +61,7 @@ export async function startKeeper(
   const command = [
     conmon,
     ...["--api-version", "1", "--cid", id, "--cuuid", id, "--name", request.name],
-    ...["--runtime", "/bin/sh", ...["-c", holder, shimLog].map((word) => `--runtime-arg=${word}`)],
+    ...["--runtime", "/bin/sh", "--runtime-arg=-c", `--runtime-arg=${holder}`],
     ...["--bundle", bundle, "--container-pidfile", holderFile(id, paths), "--conmon-pidfile", monitorPidFile],
     ...["--log-path", logPath === undefined ? "off" : `k8s-file:${logPath}`, "--log-size-max", "-1"],
     ...["--exit-dir", keeper, "--full-attach", "--log-level", "warn", "--no-sync-log"],

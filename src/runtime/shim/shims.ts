@@ -44,24 +44,13 @@ export class Shims {
     this.#observer = observer;
   }
 
-  /**
-   * The group's shim for one more container; started, where it does not run.
-   *
-   * @param logged is told the FIFO that it logs to, once that is there
-   * @throws {Fault} as startShim
-   */
-  async join(
-    start: ShimStart,
-    id: ContainerId,
-    logged: (fifo: string) => void,
-    signal: AbortSignal,
-  ): Promise<Shim> {
+  /** The group's shim for one more container; started, where it does not run. @throws {Fault} as startShim */
+  async join(start: ShimStart, id: ContainerId, signal: AbortSignal): Promise<Shim> {
     const { group } = start;
     using _group = await this.#locks.hold(group, signal);
     const standing = await this.#find(group, signal);
     if (standing !== undefined) {
       this.#add(group, id);
-      logged(this.#paths.shim(group).log);
       return standing;
     }
     await this.#clear(group, signal); // what a shim that was killed has left, or one whose start was
@@ -70,7 +59,6 @@ export class Shims {
     ]);
     this.#add(group, id);
     using log = this.#follow(group);
-    logged(this.#paths.shim(group).log);
     return this.#keep(await startShim(start, { host: this.#host, paths: this.#paths }, signal), log);
   }
 
