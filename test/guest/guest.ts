@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { copyFile } from "node:fs/promises";
 import { join } from "node:path";
 import { guestImage, makeDisk } from "./image.ts";
 import type { Machine, MachineOptions, MachinePaths, MachineStreams } from "./machine.ts";
@@ -11,6 +12,8 @@ import { makeTreeDisk } from "./tree.ts";
 
 export interface GuestOptions extends MachineOptions {
   readonly contents: Contents;
+  /** The disk with the tree, made before for several guests, each of which gets a copy. Undefined: one is made. */
+  readonly tree: string | undefined;
   /** A directory of this host's of which the guest has a copy at /files. */
   readonly files: string | undefined;
   /** A guest that prints nothing for so long, once it is up, is taken for one that hangs. */
@@ -24,6 +27,7 @@ export const guestDefaults: GuestOptions = {
   disks: [],
   kernelArguments: "",
   contents: "node",
+  tree: undefined,
   files: undefined,
   silenceMs: 300_000,
 };
@@ -125,13 +129,14 @@ export class Guest implements AsyncDisposable {
 }
 
 /** The image and a run's directory with a copy of the tree as it is now. */
-async function prepare({ contents, files }: GuestOptions) {
+async function prepare({ contents, tree, files }: GuestOptions) {
   const image = await guestImage(contents);
   const directory = mkdtempSync(join(runsDirectory, "berth-guest-"));
   // Also where a signal ends this process: QEMU ends with it, its disks would stay.
   process.once("exit", () => rmSync(directory, { recursive: true, force: true }));
   const treeDisk = join(directory, "tree.img");
-  await makeTreeDisk(treeDisk, directory);
+  if (tree === undefined) await makeTreeDisk(treeDisk, directory);
+  else await copyFile(tree, treeDisk);
   let filesDisk: string | undefined;
   if (files !== undefined) {
     filesDisk = join(directory, "files.img");

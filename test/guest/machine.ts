@@ -13,8 +13,8 @@ export interface MachineOptions {
   /** systemd as on a node, or only the mounts and devices that tests need: quicker by 10 to 20 s. */
   readonly init: "minimal" | "systemd";
   readonly memoryMiB: number;
-  /** Empty disks for the guest, in bytes: /dev/vdc and on. */
-  readonly disks: readonly number[];
+  /** /dev/vdc and on: empty ones of so many bytes, or files, in which stays what the guest writes. */
+  readonly disks: readonly (number | string)[];
   /** Appended to the kernel's command line. */
   readonly kernelArguments: string;
 }

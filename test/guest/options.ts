@@ -34,6 +34,7 @@ export function guestOptions(flags: GuestFlags, defaults = guestDefaults): Guest
     memoryMiB: memory === undefined ? defaults.memoryMiB : Number(memory),
     disks: disk === undefined ? defaults.disks : disk.map((mebibytes) => Number(mebibytes) * 2 ** 20),
     kernelArguments: append ?? defaults.kernelArguments,
+    tree: defaults.tree,
     files,
     silenceMs: silence === undefined ? defaults.silenceMs : Number(silence) * 60_000,
   };

@@ -20,11 +20,11 @@ export async function startQemu(start: MachineStart, disks: readonly string[]): 
     ...["-kernel", image.kernel, "-initrd", image.initialRamDisk],
     ...["-append", kernelArguments(start)],
     ...["-serial", `file:${paths.console}`],
-    ...[image.rootDisk, ...disks].flatMap((file) => [
-      "-drive",
-      // Nothing writes to the file itself; User-Mode Linux may have locked it for another guest.
-      `file=${file},file.locking=off,if=virtio,format=raw,snapshot=on,cache=unsafe,discard=unmap`,
-    ]),
+    ...[image.rootDisk, ...disks].flatMap((file) => {
+      // Where nothing writes to the file itself, User-Mode Linux may have locked it for another guest.
+      const layer = options.disks.includes(file) ? "" : ",snapshot=on,file.locking=off";
+      return ["-drive", `file=${file},if=virtio,format=raw,cache=unsafe,discard=unmap${layer}`];
+    }),
     ...["-object", "rng-random,id=random,filename=/dev/urandom", "-device", "virtio-rng-pci,rng=random"],
     ...["-device", "virtio-serial-pci"],
     ...(shell
