@@ -5,12 +5,13 @@
 # make test   everything that CI runs; test-full adds the long loops; conformance runs critest,
 #             kubelet a real kubelet, stargz a real stargz-snapshotter; test-guest all of test/e2e in guests with a
 #             node's kernel (docs/guest.md), test-guest-short what test has of that; guest-shell gives a shell in one;
-#             power-cuts cuts the power of a node 20 times (docs/power-cuts.md)
+#             power-cuts cuts the power of a node 20 times, power-cuts-guest that of one that really boots again
+#             (docs/power-cuts.md)
 SHELL := /bin/sh
 .DELETE_ON_ERROR:
 .PHONY: install dist deb install-test install-guest check unit e2e test test-full test-guest \
   test-guest-short guest-shell \
-  guest-node-packages guest-test-packages conformance conformance-guest kubelet stargz power-cuts bench run stop \
+  guest-node-packages guest-test-packages conformance conformance-guest kubelet stargz power-cuts power-cuts-guest bench run stop \
   clean
 
 # What berth needs on a node, and what its tests need besides.
@@ -97,6 +98,8 @@ stargz: install-test
 # CUTS, as in --cuts 20 --seed 1, is handed on.
 power-cuts: install-test
 	@$(NODE) --disable-warning=ExperimentalWarning test/power/cuts.ts $(CUTS)
+power-cuts-guest: install-guest
+	@$(NODE) --disable-warning=ExperimentalWarning test/power/guest-cuts.ts $(GUEST) $(CUTS)
 
 # For test/guest, which asks what to install in there.
 guest-node-packages:

@@ -2,14 +2,17 @@ import assert from "node:assert/strict";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { TestDaemon } from "./daemon.ts";
+import type { DaemonCalls, TestDaemon } from "./daemon.ts";
 import { patience } from "./patience.ts";
+
+/** What is needed of a daemon to look for what it leaves on the host. */
+export type LeakingDaemon = DaemonCalls & Pick<TestDaemon, "command" | "inside" | "logTail">;
 
 /**
  * Fails unless nothing is left of any pod: what `doctor --leaks` says, and what this file finds without any of
  * berth's code. Call it when every pod is removed.
  */
-export async function assertNoLeaks(daemon: TestDaemon): Promise<void> {
+export async function assertNoLeaks(daemon: LeakingDaemon): Promise<void> {
   const doctor = await daemon.command("doctor", "--leaks");
   assert.equal(doctor.code, 0, `doctor --leaks: ${doctor.stdout}${doctor.stderr}`);
   assert.deepEqual(await foundOnHost(daemon), [], `left on the host; the daemon's log: ${daemon.logTail()}`);
@@ -19,7 +22,7 @@ export async function assertNoLeaks(daemon: TestDaemon): Promise<void> {
  * Fails unless the host holds of pods and images what it held `before`, as `tracesOf` found it, and `doctor --leaks` finds
  * nothing. What is under way in the background (a recovery, removals) may take a moment.
  */
-export async function assertOnly(before: readonly string[], daemon: TestDaemon): Promise<void> {
+export async function assertOnly(before: readonly string[], daemon: LeakingDaemon): Promise<void> {
   for (let tries = 0; ; tries++) {
     const now = await tracesOf(daemon);
     if (tries < 100 * patience && now.join("\n") !== before.join("\n")) {
@@ -34,7 +37,7 @@ export async function assertOnly(before: readonly string[], daemon: TestDaemon):
 }
 
 /** All that pods and images have on the host, found without any of berth's code. */
-export async function tracesOf(daemon: TestDaemon): Promise<string[]> {
+export async function tracesOf(daemon: LeakingDaemon): Promise<string[]> {
   const { root } = daemon.workspace;
   const stored = namesIn(join(root, "snapshots")).flatMap((driver) =>
     ["c", "i", "l", "t"].flatMap((kind) =>
@@ -48,7 +51,7 @@ export async function tracesOf(daemon: TestDaemon): Promise<string[]> {
 }
 
 /** Everything on the host that only a pod can have left there. */
-async function foundOnHost(daemon: TestDaemon): Promise<string[]> {
+async function foundOnHost(daemon: LeakingDaemon): Promise<string[]> {
   const { workspace } = daemon;
   const mounts = (await daemon.inside("cat", "/proc/self/mountinfo")).stdout
     .split("\n")
@@ -88,7 +91,7 @@ async function foundOnHost(daemon: TestDaemon): Promise<string[]> {
 }
 
 /** systemd's slices and scopes of pods. */
-async function unitsOf(daemon: TestDaemon): Promise<string[]> {
+async function unitsOf(daemon: LeakingDaemon): Promise<string[]> {
   const { cgroupDriver, cgroupParent } = daemon.workspace;
   if (cgroupDriver !== "systemd") return [];
   const pattern = `${basename(cgroupParent, ".slice")}-*.slice`;
@@ -96,7 +99,7 @@ async function unitsOf(daemon: TestDaemon): Promise<string[]> {
   return lines((await daemon.inside("systemctl", ...list)).stdout).map((unit) => `unit ${unit}`);
 }
 
-function processesOf(daemon: TestDaemon): string[] {
+function processesOf(daemon: LeakingDaemon): string[] {
   const marked = `${daemon.workspace.state}/`;
   return readdirSync("/proc")
     .filter((name) => /^\d+$/.test(name))

@@ -32,9 +32,10 @@ export class TestRegistry {
     this.authority = join(directory, "certs", "ca.crt");
   }
 
-  static async start(): Promise<TestRegistry> {
+  /** @param at the port, where others have to know it beforehand */
+  static async start(at?: number): Promise<TestRegistry> {
     const directory = mkdtempSync("/tmp/berth-registry-");
-    const port = await freePort();
+    const port = at ?? (await freePort());
     makeCertificates(join(directory, "certs"));
     const htpasswd = execFileSync("htpasswd", ["-Bbn", "mary", "had a little lamb"], { encoding: "utf8" });
     writeFileSync(join(directory, "htpasswd"), htpasswd);

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { VerifiedState } from "../../src/wire/gen/berth.v1.ts";
 import { ContainerState, ImageSpec, PodSandboxState } from "../../src/wire/gen/runtime.v1.ts";
-import type { TestDaemon } from "../harness/daemon.ts";
-import { assertNoLeaks } from "../harness/leaks.ts";
+import type { DaemonCalls } from "../harness/daemon.ts";
+import { assertNoLeaks, type LeakingDaemon } from "../harness/leaks.ts";
 import { patience } from "../harness/patience.ts";
 import {
   containerStatus,
@@ -15,10 +15,18 @@ import {
 } from "../harness/pods.ts";
 import { compareScript } from "./images.ts";
 import type { LoadImages } from "./load.ts";
-import type { NodeOnDisk } from "./node.ts";
 
 /** How long what goes on beside the API after a start may take. */
-const recoveryMs = 20_000 * patience;
+const recoveryMs = 20_000;
+
+/** A node whose daemon just started by itself, after a cut. */
+export interface BootedNode {
+  readonly daemon: LeakingDaemon;
+  /** Every name below the daemon's root but for the database's own. */
+  readonly names: readonly string[];
+  /** What the daemon said in this boot that is not said every day. */
+  readonly warnings: readonly string[];
+}
 
 /** What was found after a power cut. */
 export interface Found {
@@ -27,18 +35,18 @@ export interface Found {
   /** Pods and containers of the boot that ended. */
   readonly pods: number;
   readonly containers: number;
-  /** What the daemon said that it took away or dropped, and how often. */
-  readonly said: Readonly<Record<string, number>>;
+  /** What the daemon said that it took away or dropped. */
+  readonly said: readonly string[];
 }
 
 /**
- * Fails unless the daemon, which just started by itself, has brought everything in order.
+ * Fails unless the daemon has brought everything in order.
  *
  * @param promised images that must be there
  * @param empty the names below its root on a node where nothing was ever done: all that is left at the end
  */
 export async function checkAfterCut(
-  node: NodeOnDisk,
+  node: BootedNode,
   images: LoadImages,
   promised: readonly string[],
   empty: readonly string[],
@@ -62,15 +70,15 @@ export async function checkAfterCut(
     node.names.join() === empty.join() ? [] : undefined,
   ).catch(() => node.names.filter((name) => !empty.includes(name)));
   assert.deepEqual(left, [], "what is left on disk when all is removed");
-  return { images: there.length, pods, containers, said: said(node) };
+  return { images: there.length, pods, containers, said: node.warnings };
 }
 
-async function tags(daemon: TestDaemon): Promise<string[]> {
+async function tags(daemon: DaemonCalls): Promise<string[]> {
   return (await daemon.images.listImages({})).images.flatMap(({ repoTags }) => repoTags);
 }
 
 /** They are told as not ready. */
-async function lastBootsPods(daemon: TestDaemon): Promise<number> {
+async function lastBootsPods(daemon: DaemonCalls): Promise<number> {
   return eventually("the last boot's pods to be not ready", recoveryMs, async () => {
     const { items } = await daemon.pods.listPodSandbox({});
     return items.every(({ state }) => state === PodSandboxState.SANDBOX_NOTREADY) ? items.length : undefined;
@@ -78,7 +86,7 @@ async function lastBootsPods(daemon: TestDaemon): Promise<number> {
 }
 
 /** They are told as ended by the reboot, or as they had ended before. */
-async function lastBootsContainers(daemon: TestDaemon): Promise<number> {
+async function lastBootsContainers(daemon: DaemonCalls): Promise<number> {
   const containers = await eventually("the last boot's containers to be exited", recoveryMs, async () => {
     const { containers } = await daemon.pods.listContainers({});
     const over = containers.every(({ state }) => state === ContainerState.CONTAINER_EXITED);
@@ -92,7 +100,7 @@ async function lastBootsContainers(daemon: TestDaemon): Promise<number> {
   return containers.length;
 }
 
-async function assertSound(daemon: TestDaemon): Promise<void> {
+async function assertSound(daemon: DaemonCalls): Promise<void> {
   for await (const part of daemon.berth.verifyImages({ references: [], repair: false }))
     assert.equal(
       part.state,
@@ -102,7 +110,7 @@ async function assertSound(daemon: TestDaemon): Promise<void> {
 }
 
 /** In a container of each image: what it sees is what the image was made of. */
-async function compareFiles(daemon: TestDaemon, images: readonly string[]): Promise<void> {
+async function compareFiles(daemon: DaemonCalls, images: readonly string[]): Promise<void> {
   if (images.length === 0) return;
   const pod = await runPod(daemon, "compares");
   for (const [index, image] of images.entries()) {
@@ -112,25 +120,18 @@ async function compareFiles(daemon: TestDaemon, images: readonly string[]): Prom
   }
 }
 
-async function pullAgain(daemon: TestDaemon, { pulled, used, archive, auth }: LoadImages): Promise<void> {
+async function pullAgain(daemon: DaemonCalls, { pulled, used, archive, auth }: LoadImages): Promise<void> {
   for (const image of [pulled, used])
     await daemon.images.pullImage({ image: ImageSpec.create({ image }), auth, sandboxConfig: undefined });
   await daemon.berth.import({ path: archive });
 }
 
-async function assertNoLeaksSoon(daemon: TestDaemon): Promise<void> {
-  for (const until = Date.now() + recoveryMs; ; ) {
+async function assertNoLeaksSoon(daemon: LeakingDaemon): Promise<void> {
+  for (const until = Date.now() + recoveryMs * patience; ; ) {
     try {
       return await assertNoLeaks(daemon);
     } catch (error) {
       if (Date.now() > until) throw error;
     }
   }
-}
-
-function said(node: NodeOnDisk): Record<string, number> {
-  const counts: Record<string, number> = {};
-  for (const { level, msg } of node.logLines)
-    if (level !== "info" && level !== "debug") counts[msg] = (counts[msg] ?? 0) + 1;
-  return counts;
 }

@@ -10,8 +10,9 @@ export interface Recorded {
 }
 
 /**
- * Where to cut, in the log's order: before which of its entries, each once; fewer where there are not so many. By turns when an import was answered, which is when it must be
- * safe; between two writes; at any moment. With `at` "answers", only the first.
+ * Where to cut, in the log's order: before which of its entries, each once; fewer where there are not so many. By turns after an
+ * import was answered, which is when it must be safe; between two writes; at any moment. With `at` "answers", only the first.
+ * From an answer or a moment it goes some of the way to the next flush: no more is safe then, and more is uncertain.
  */
 export function chooseCuts(
   writes: readonly LoggedWrite[],
@@ -23,12 +24,17 @@ export function chooseCuts(
     const entry = writes.findIndex(({ end }) => end > position);
     return entry === -1 ? writes.length : entry;
   };
+  const soonAfter = (position = 0) => {
+    const entry = entryAt(position);
+    const flush = writes.findIndex(({ flush }, index) => flush && index >= entry);
+    return entry + random.below((flush === -1 ? writes.length : flush) - entry + 1);
+  };
   const [first, last] = [entryAt(moments[0]), entryAt(moments.at(-1))];
   const answers = asked.flatMap(({ what, ended }) => (what.startsWith("import ") ? (ended ?? []) : []));
   const kinds = [
-    () => entryAt(answers[random.below(answers.length)]),
+    () => soonAfter(answers[random.below(answers.length)]),
     () => first + random.below(last - first),
-    () => entryAt(moments[random.below(moments.length)]),
+    () => soonAfter(moments[random.below(moments.length)]),
   ];
   const wanted = at === "answers" ? kinds.slice(0, 1) : kinds;
   const chosen = new Set<number>();

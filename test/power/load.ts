@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type AuthConfig, ImageSpec } from "../../src/wire/gen/runtime.v1.ts";
-import type { TestDaemon } from "../harness/daemon.ts";
+import type { DaemonCalls } from "../harness/daemon.ts";
 import { removePod, runContainer, runPod, shellConfig } from "../harness/pods.ts";
 import type { TestRegistry } from "../harness/registry.ts";
 import { writeOciArchive } from "../images/image.ts";
@@ -16,16 +16,12 @@ export interface Asked {
   ended: number | undefined;
 }
 
-/** What the load is to be like, and who hears of it. */
+/** What the load is to be like. */
 export interface LoadOptions {
   readonly random: Random;
   readonly withPods: boolean;
-  /** Imported images are removed again now and then. */
-  readonly removesImports: boolean;
-  /** Where the log of the disk stands. */
-  position(): number;
-  /** Told of everything that is asked for, and once more when it was answered. */
-  told?(asked: Asked): void;
+  /** Says where the log of the disk stands. All that the disk was told by then is before that, all that it will be told after. */
+  mark(): number | Promise<number>;
 }
 
 /** The images of the load. Two are pulled, one of which is pruned now and then; one is imported. */
@@ -55,20 +51,16 @@ export async function makeLoadImages(registry: TestRegistry, directory: string):
 /** Pulls, removes, prunes, imports and runs pods, all at once, and remembers when it asked for what. */
 export class Load {
   readonly asked: Asked[] = [];
-  readonly #daemon: TestDaemon;
+  readonly #daemon: DaemonCalls;
   readonly #images: LoadImages;
   readonly #options: LoadOptions;
 
-  constructor(daemon: TestDaemon, images: LoadImages, options: LoadOptions) {
+  constructor(daemon: DaemonCalls, images: LoadImages, options: LoadOptions) {
     this.#daemon = daemon;
     this.#images = images;
     this.#options = options;
   }
 
-  /**
-   * There are pods in the first half at most: to take away an overlay that was written to has the kernel sync the whole file
-   * system below it, and what was forgotten to be synced would be safe, too.
-   */
   async run(durationMs: number): Promise<void> {
     const end = Date.now() + durationMs;
     const again = async (until: number, act: () => Promise<void>) => {
@@ -76,7 +68,7 @@ export class Load {
     };
     await Promise.all([
       again(end, () => this.#pullAndRemove()),
-      again(this.#options.withPods ? end - durationMs / 2 : 0, () => this.#pods()),
+      again(this.#options.withPods ? end : 0, () => this.#pods()),
       again(end, () => this.#import()),
       again(end, () => this.#prune()),
     ]);
@@ -110,7 +102,7 @@ export class Load {
     const { archive, imported } = this.#images;
     await this.#ask(`import ${imported}`, () => this.#daemon.berth.import({ path: archive }));
     await this.#pause(4_000);
-    if (this.#options.removesImports && this.#options.random.next() < 0.5) await this.#remove(imported);
+    if (this.#options.random.next() < 0.5) await this.#remove(imported);
   }
 
   async #prune(): Promise<void> {
@@ -133,12 +125,10 @@ export class Load {
   }
 
   async #ask<T>(what: string, call: () => Promise<T>): Promise<T> {
-    const asked: Asked = { what, begun: this.#options.position(), ended: undefined };
+    const asked: Asked = { what, begun: await this.#options.mark(), ended: undefined };
     this.asked.push(asked);
-    this.#options.told?.(asked);
     const answer = await call();
-    asked.ended = this.#options.position();
-    this.#options.told?.(asked);
+    asked.ended = await this.#options.mark();
     return answer;
   }
 

@@ -4,6 +4,7 @@ import { mkdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync }
 import { join } from "node:path";
 import { type DaemonOptions, TestDaemon } from "../harness/daemon.ts";
 import { quietly, sweepScript } from "../harness/workspace.ts";
+import type { BootedNode } from "./check.ts";
 
 /** Where the kernel says which boot this is, and when it began. */
 const bootFiles = ["/proc/sys/kernel/random/boot_id", "/proc/stat"] as const;
@@ -12,7 +13,7 @@ const bootFiles = ["/proc/sys/kernel/random/boot_id", "/proc/stat"] as const;
  * A daemon with all that has to outlive a reboot on one disk, which can be taken out from under it and replaced. It runs
  * in the mount namespace of this process, where crun works and mounts are nobody else's.
  */
-export class NodeOnDisk implements AsyncDisposable {
+export class NodeOnDisk implements BootedNode, AsyncDisposable {
   readonly daemon: TestDaemon;
   readonly #directory: string;
   /** How much of the daemon's log was written before its last start. */
@@ -81,20 +82,18 @@ export class NodeOnDisk implements AsyncDisposable {
     }
   }
 
-  /** What the daemon logged since its last start. */
-  get logLines(): readonly { readonly level: string; readonly msg: string }[] {
+  get warnings(): readonly string[] {
     const text = readFileSync(this.daemon.logFile).subarray(this.#logged).toString();
     return text
       .split("\n")
       .filter((line) => line.startsWith("{"))
-      .map((line) => JSON.parse(line));
+      .map((line) => JSON.parse(line))
+      .filter(({ level }) => level !== "info" && level !== "debug")
+      .map(({ msg }) => msg);
   }
 
-  /** Every name below the daemon's root but for the database's own. */
   get names(): readonly string[] {
-    const { root } = this.daemon.workspace;
-    const found = execFileSync("find", [root, "-mindepth", "1", "-not", "-path", `${root}/berth.db*`]);
-    return found.toString().trim().split("\n").sort();
+    return namesBelow(this.daemon.workspace.root);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -102,6 +101,12 @@ export class NodeOnDisk implements AsyncDisposable {
     quietly("umount", [this.#mountPoint]);
     for (const file of bootFiles) quietly("umount", [file]);
   }
+}
+
+/** Every name below a daemon's root but for the database's own. */
+export function namesBelow(root: string): readonly string[] {
+  const found = execFileSync("find", [root, "-mindepth", "1", "-not", "-path", `${root}/berth.db*`]);
+  return found.toString().trim().split("\n").sort();
 }
 
 /** As a node does at boot: the kernel plays the journal back. */

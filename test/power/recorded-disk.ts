@@ -1,7 +1,8 @@
-import { type ChildProcess, execFileSync, spawn } from "node:child_process";
-import { closeSync, copyFileSync, ftruncateSync, openSync, statSync, writeFileSync } from "node:fs";
+import { type ChildProcess, spawn } from "node:child_process";
+import { copyFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { makeBlankDisk } from "./blank-disk.ts";
 
 const startDeadlineMs = 10_000;
 
@@ -28,10 +29,7 @@ export class RecordedDisk implements AsyncDisposable {
   static async start(directory: string, bytes: number): Promise<RecordedDisk> {
     const at = (name: string) => join(directory, name);
     const paths = { file: at("disk"), before: at("before.img"), log: at("writes.log") };
-    makeFile(paths.before, bytes);
-    // All of it now: what the kernel would do later would stand in the log, among what is looked for.
-    const now = "lazy_itable_init=0,lazy_journal_init=0";
-    execFileSync("mkfs.ext4", ["-q", "-F", "-m", "0", "-E", now, paths.before]);
+    makeBlankDisk(paths.before, bytes);
     copyFileSync(paths.before, at("backing.img"));
     for (const file of [paths.log, paths.file]) writeFileSync(file, "");
     const nodes = [
@@ -70,10 +68,4 @@ export class RecordedDisk implements AsyncDisposable {
     this.#daemon.kill("SIGTERM");
     await ended;
   }
-}
-
-function makeFile(path: string, bytes: number): void {
-  const fd = openSync(path, "wx");
-  ftruncateSync(fd, bytes);
-  closeSync(fd);
 }

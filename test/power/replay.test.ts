@@ -9,8 +9,11 @@ import { readWriteLog, sectorBytes } from "./write-log.ts";
 
 const sectors = 8;
 
-/** Something that a disk was told, as blklogwrites notes it. */
-type Told = { readonly at: number; readonly filled: string; readonly forced?: true } | "flush";
+/** Something that a disk was told, or a mark, as dm-log-writes notes it. */
+type Told =
+  | { readonly at: number; readonly filled: string; readonly forced?: true }
+  | "flush"
+  | { readonly mark: string };
 
 /** A disk of dots, and the log of what it was told; each write is of two sectors with the same letter. */
 function recording(t: TestContext, told: readonly Told[]) {
@@ -23,13 +26,19 @@ function recording(t: TestContext, told: readonly Told[]) {
   head.writeBigUInt64LE(1n, 8);
   head.writeUInt32LE(sectorBytes, 24);
   writeFileSync(log, Buffer.concat([head, ...told.flatMap(entry)]));
-  return { directory, disk, log, writes: [...readWriteLog(log)] };
+  return { directory, disk, log, writes: readWriteLog(log).writes };
 }
 
 function entry(told: Told): Buffer[] {
   const head = Buffer.alloc(sectorBytes);
   if (told === "flush") {
     head.writeBigUInt64LE(1n, 16);
+    return [head];
+  }
+  if ("mark" in told) {
+    head.writeBigUInt64LE(8n, 16);
+    head.writeBigUInt64LE(BigInt(told.mark.length), 24);
+    head.write(told.mark, 32);
     return [head];
   }
   head.writeBigUInt64LE(BigInt(told.at), 0);
@@ -101,5 +110,26 @@ test("the same seed cuts the same way; a log that ends within an entry is read u
   });
   assert.deepEqual(images[0], images[1]);
   writeFileSync(log, readFileSync(log).subarray(0, -1));
-  assert.equal([...readWriteLog(log)].length, story.length - 1);
+  assert.equal(readWriteLog(log).writes.length, story.length - 1);
+});
+
+test("marks are told apart from writes, and what a disk held behind its log is none of it", (t) => {
+  const { directory, log } = recording(t, [
+    { at: 0, filled: "a" },
+    { mark: "asked" },
+    "flush",
+    { mark: "answered" },
+  ]);
+  const behind = join(directory, "behind");
+  writeFileSync(behind, Buffer.concat([readFileSync(log), Buffer.alloc(8 * sectorBytes)]));
+  const { writes, marks } = readWriteLog(behind);
+  const [write, flush] = writes.map(({ end }) => end);
+  assert.equal(writes.length, 2);
+  assert.deepEqual(
+    [...marks],
+    [
+      ["asked", (write ?? 0) + sectorBytes],
+      ["answered", (flush ?? 0) + sectorBytes],
+    ],
+  );
 });
