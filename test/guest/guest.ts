@@ -38,28 +38,36 @@ const consoleLines = 40;
 /** How long it may take to be up: it prints nothing before. */
 const startWithinMs = 300_000;
 
+/** A run's files, and what takes them away. */
+interface RunFiles {
+  readonly paths: MachinePaths;
+  readonly remove: () => void;
+}
+
 /** A machine of its own that runs commands in a copy of this tree. What they change is gone with it. */
 export class Guest implements AsyncDisposable {
   readonly #machine: Machine["process"];
   readonly #ended: Promise<void>;
   readonly #paths: MachinePaths;
+  readonly #remove: () => void;
   readonly #silenceMs: number;
   #streams: MachineStreams | undefined;
 
-  private constructor(machine: Machine["process"], paths: MachinePaths, silenceMs: number) {
+  private constructor(machine: Machine["process"], { paths, remove }: RunFiles, silenceMs: number) {
     this.#machine = machine;
     this.#ended = new Promise((resolve) => {
       machine.once("exit", () => resolve()).once("error", () => resolve());
     });
     this.#paths = paths;
+    this.#remove = remove;
     this.#silenceMs = silenceMs;
   }
 
   /** Starts one and waits until it takes commands. @throws when it hangs or dies, with its console's last lines */
   static async start(options: GuestOptions): Promise<Guest> {
-    const { image, paths } = await prepare(options);
+    const { image, paths, remove } = await prepare(options);
     const { process, streams } = await startMachine({ image, paths, options, shell: false });
-    const guest = new Guest(process, paths, options.silenceMs);
+    const guest = new Guest(process, { paths, remove }, options.silenceMs);
     try {
       guest.#streams = (await Promise.race([streams, guest.#ended])) ?? undefined;
       await guest.#until("ready", () => undefined, startWithinMs);
@@ -72,9 +80,9 @@ export class Guest implements AsyncDisposable {
 
   /** A shell on this process's own terminal, until it ends. */
   static async shell(options: GuestOptions): Promise<void> {
-    const { image, paths } = await prepare(options);
+    const { image, paths, remove } = await prepare(options);
     const machine = await startMachine({ image, paths, options, shell: true });
-    const guest = new Guest(machine.process, paths, options.silenceMs);
+    const guest = new Guest(machine.process, { paths, remove }, options.silenceMs);
     await guest.#ended;
     await guest[Symbol.asyncDispose]();
   }
@@ -124,7 +132,8 @@ export class Guest implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#machine.kill("SIGKILL");
     await this.#ended;
-    rmSync(this.#paths.directory, { recursive: true, force: true });
+    this.#remove();
+    process.off("exit", this.#remove);
   }
 }
 
@@ -132,8 +141,9 @@ export class Guest implements AsyncDisposable {
 async function prepare({ contents, tree, files }: GuestOptions) {
   const image = await guestImage(contents);
   const directory = mkdtempSync(join(runsDirectory, "berth-guest-"));
+  const remove = () => rmSync(directory, { recursive: true, force: true });
   // Also where a signal ends this process: QEMU ends with it, its disks would stay.
-  process.once("exit", () => rmSync(directory, { recursive: true, force: true }));
+  process.once("exit", remove);
   const treeDisk = join(directory, "tree.img");
   if (tree === undefined) await makeTreeDisk(treeDisk, directory);
   else await copyFile(tree, treeDisk);
@@ -143,5 +153,5 @@ async function prepare({ contents, tree, files }: GuestOptions) {
     makeDisk(files, filesDisk, filesSize);
   }
   const paths: MachinePaths = { directory, treeDisk, filesDisk, console: join(directory, "console") };
-  return { image, paths };
+  return { image, paths, remove };
 }
