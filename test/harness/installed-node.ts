@@ -21,6 +21,7 @@ const workspace = {
   confDir: "/etc/cni/net.d",
   certsDir: "/etc/berth/certs.d",
   configFile: "/etc/berth/config.toml",
+  nri: { socket: "/var/run/nri/nri.sock", plugins: "/opt/nri/plugins", configs: "/etc/nri/conf.d" },
   logs: "/var/log/pods",
 } as const;
 
