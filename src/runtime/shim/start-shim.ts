@@ -81,9 +81,13 @@ export function shimEnvironment({ socket, shimEvents }: Paths): Record<string, s
   };
 }
 
+/** Kata's shim reads it whole at its start, and refuses one without a process or capabilities. */
 function shimConfig(group: string) {
   return {
     ociVersion: "1.0.2",
+    process: { user: { uid: 0, gid: 0 }, args: ["none"], cwd: "/", capabilities: {} },
+    root: { path: "rootfs" },
+    linux: {},
     annotations: {
       "io.kubernetes.cri.container-type": "sandbox",
       "io.kubernetes.cri.sandbox-id": group,
