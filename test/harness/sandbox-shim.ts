@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const shims = new URL("../shim-recording/", import.meta.url);
-/** What gVisor's shim (of 2026-08, with systrap) said in the first of the tests. */
-const recording = fileURLToPath(new URL("gvisor.jsonl", shims));
+/** What the shim of Kata 4.1 said in the first of the tests, its virtual machine run by QEMU. */
+const recording = fileURLToPath(new URL("kata.jsonl", shims));
 
 /** A runtime handler whose shim runs each pod in a sandbox. */
 export interface TriedShim {
@@ -41,7 +41,7 @@ export function triedShim(): TriedShim {
   const table = (named: string, runtimePath: string, options = "") =>
     `[runtime.handlers.sandboxed]\ntype = "${named}"\nruntimePath = "${runtimePath}"\n${options}`;
   if (shim === undefined) {
-    return { config: table("io.containerd.runsc.v1", program("play", recording)), isPlayed: true, close };
+    return { config: table("io.containerd.kata.v2", program("play", recording)), isPlayed: true, close };
   }
   const runtimePath = record === undefined ? shim : program("record", shim, record);
   const options = configuration === undefined ? "" : `options = { ConfigPath = "${configuration}" }\n`;

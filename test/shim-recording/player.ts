@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { createWriteStream, type WriteStream, writeFileSync } from "node:fs";
+import { createWriteStream, openSync, type WriteStream, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { Fault } from "../../src/base/fault.ts";
@@ -102,9 +102,16 @@ export class Player {
   /** What came at `index` then may come now: all has come of the same container or command that came before it. */
   #isDue(index: number, subject: string): boolean {
     return !this.#calls.some(
-      (call) =>
-        call.index < index && call.subject === subject && !call.isUsed && !questions.includes(call.method),
+      (call) => call.index < index && call.subject === subject && !call.isUsed && this.#counts(call),
     );
+  }
+
+  /** Whether others wait for it: a signal that was sent again did nothing. */
+  #counts({ method, subject, index }: Recorded): boolean {
+    if (questions.includes(method)) return false;
+    if (!repeatable.includes(method)) return true;
+    const first = this.#calls.find((call) => call.method === method && call.subject === subject);
+    return first?.index === index;
   }
 
   #advance(): void {
@@ -136,7 +143,7 @@ export class Player {
     const streams: Partial<Record<"stdout" | "stderr", WriteStream>> = {};
     for (const output of ["stdout", "stderr"] as const) {
       const path = request[output] ?? "";
-      if (path !== "") streams[output] = createWriteStream(path, { flags: "r+" });
+      if (path !== "") streams[output] = createWriteStream(path, { fd: openSync(path, "r+") });
     }
     this.#streams.set(subject, streams);
   }

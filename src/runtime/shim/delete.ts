@@ -4,6 +4,7 @@ import { throwIfEnded, waitFor } from "../../base/deadline.ts";
 import { describeFault } from "../../base/fault.ts";
 import type { ContainerId } from "../../base/ids.ts";
 import type { Bytes, Ms } from "../../base/units.ts";
+import { reapOrphan } from "../../linux/orphans.ts";
 import { cgroupOfBundle } from "../bundle.ts";
 import { killMonitors, settleMonitors } from "../conmon/monitors.ts";
 import { oomNotes } from "../oom-kills.ts";
@@ -12,10 +13,13 @@ import { shimNamespace } from "./handler.ts";
 import { endKeeper, killHolders } from "./keeper.ts";
 import { readMarker } from "./marker.ts";
 import type { ShimParts } from "./parts.ts";
+import type { Shim } from "./shim.ts";
 import { shimArgs, shimEnvironment } from "./start-shim.ts";
 
 /** How long the kernel may take to let go of a cgroup whose processes were just killed. */
 const removeWait: Ms = 2000;
+/** How long a container in a sandbox may take to end that was killed. */
+const endWait: Ms = 10_000;
 const maxOutput: Bytes = 64 << 10;
 
 /** What shims leave in a bundle, besides what conmon does. */
@@ -48,6 +52,7 @@ export async function deleteByShim(
   const shim = await shims.of(id, signal).catch(() => undefined);
   // gVisor's would wait for the output of what was never started, for good
   const canDelete = shim !== undefined && marker?.over !== "untold";
+  if (!isHere && shim !== undefined) await endTask(id, shim, signal);
   const isDeleted = canDelete && (await deleteTask(id, shim, signal));
   const isForgotten = isDeleted || readMarker(id, paths)?.over === "forgotten";
   if (!isForgotten) await cleanUp(id, marker?.handler ?? handlerName, parts, signal);
@@ -60,7 +65,14 @@ export async function deleteByShim(
   await settleMonitors(id, paths, signal);
   await removeBooks(id, marker?.handler ?? handlerName, parts);
   if (marker !== undefined) await shims.leave(id, marker.group, signal);
+  if (!isHere && marker?.init !== undefined) reapOrphan(marker.init.pid); // a machine's process outlives its shim
   await removeTraces(id, parts);
+}
+
+/** Kata's shim deletes a sandbox that runs without a word, and leaves its machine to itself: it has to have ended. */
+async function endTask(id: ContainerId, { calls }: Shim, signal: AbortSignal): Promise<void> {
+  await calls.kill({ id, signal: 9, all: true }, { signal }).catch(() => undefined); // it has ended, or is gone
+  await calls.wait({ id }, { timeout: endWait, signal }).catch(() => undefined);
 }
 
 /** Has the shim's program clean up after a shim that is gone. */

@@ -24,6 +24,8 @@ const firstRetryMs: Ms = 100;
 const lastRetryMs: Ms = 30_000;
 /** How long a shim that was told to end may take for it. */
 const endPatience: Ms = 2000;
+/** How long it may take to answer that it will: one of a virtual machine takes that down first. */
+const shutdownPatience: Ms = 15_000;
 
 /** Who is told that a shim is connected to, and later that it is no more. */
 export interface ShimObserver {
@@ -165,7 +167,7 @@ export class Shims {
   async #end(group: string, signal: AbortSignal): Promise<void> {
     const shim = await this.#find(group, signal).catch(() => undefined);
     // it may close the connection instead of an answer, or wait until that is closed
-    await shim?.calls.shutdown({ id: group }, { timeout: endPatience, signal }).catch(() => undefined);
+    await shim?.calls.shutdown({ id: group }, { timeout: shutdownPatience, signal }).catch(() => undefined);
     shim?.client[Symbol.dispose]();
     await this.#clear(group, signal, shim === undefined ? 0 : endPatience);
   }
