@@ -231,7 +231,9 @@ describe("streams of a daemon", privileged, () => {
     const script = `setsid sleep ${nap}1 & echo started; exec sleep ${nap}2`;
     const { stdout } = await openExec(daemon, { containerId: main }, ["sh", "-c", script]);
     await new Promise((resolve) => stdout.once("data", resolve));
-    assert.equal((await pids(`^sleep ${nap}[12]`)).split("\n").length, 2);
+    await eventually("both", 10_000, async () =>
+      (await pids(`^sleep ${nap}[12]`)).split("\n").length === 2 ? true : undefined,
+    );
     await daemon.kill();
     await daemon.launch();
     await eventually("its end", 10_000, async () =>

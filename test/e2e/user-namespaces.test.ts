@@ -348,7 +348,7 @@ for (const runtime of ["crun", "runc"] as const) {
       const two = container("two", forever, { linux: { securityContext } });
       await runContainer(daemon, pod, one);
       const id = await runContainer(daemon, pod, two);
-      assert.match(await exec(id, "cat /proc/1/comm; ps"), /^init\n(.*\n)*.*root +sleep 4242/);
+      assert.match(await exec(id, "cat /proc/1/comm; ps"), /^pause\n(.*\n)*.*root +sleep 4242/);
       await removePod(daemon, pod.id);
     });
 

@@ -37,8 +37,13 @@ export class Bystander {
 
   /** Fails unless it runs on in the process that it began with, and nothing else is left of any pod or image. */
   async assertAlone(): Promise<void> {
-    const { state } = await containerStatus(this.#daemon, this.#containerId);
-    assert.equal(state, ContainerState.CONTAINER_RUNNING, "the bystander runs on");
+    const { state, exitCode, reason, message } = await containerStatus(this.#daemon, this.#containerId);
+    const ending = `${exitCode} ${reason}: ${message}`;
+    assert.equal(
+      state,
+      ContainerState.CONTAINER_RUNNING,
+      `the bystander runs on, and did not end (${ending})`,
+    );
     assert.equal(await pidOf(this.#daemon, this.#containerId), this.#pid, "as the same process");
     await assertOnly(this.#traces, this.#daemon);
   }
