@@ -7,6 +7,7 @@ import { spawn } from "node:child_process";
 import { existsSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { killIfSame } from "../../src/linux/kill-if-there.ts";
 import { machineFile, Player } from "./player.ts";
 import { readRecording } from "./recording.ts";
 
@@ -33,9 +34,5 @@ async function start(): Promise<void> {
 /** The shim was killed: its program is to take away what it had. */
 function endMachine(): void {
   if (!existsSync(machineFile)) return; // another container than the sandbox's
-  try {
-    process.kill(Number(readFileSync(machineFile, "utf8")), "SIGKILL");
-  } catch {
-    // it has ended
-  }
+  killIfSame(JSON.parse(readFileSync(machineFile, "utf8")));
 }

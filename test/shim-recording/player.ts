@@ -4,6 +4,7 @@ import { createWriteStream, openSync, type WriteStream, writeFileSync } from "no
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { Fault } from "../../src/base/fault.ts";
+import { processIdentity } from "../../src/linux/process-identity.ts";
 import { EventsService, TaskEvent } from "../../src/wire/gen/shim-events.v1.ts";
 import { TaskService } from "../../src/wire/gen/task.v2.ts";
 import { TtrpcClient } from "../../src/wire/ttrpc/client.ts";
@@ -11,7 +12,7 @@ import { serveTtrpc, ttrpcService } from "../../src/wire/ttrpc/server.ts";
 import { faultOf } from "../../src/wire/ttrpc/status.ts";
 import { type Entry, fromJson, Roles, subjectOf, type TaskMethod } from "./recording.ts";
 
-/** In the sandbox's bundle: the pid of the process that stands for the virtual machine. */
+/** In the sandbox's bundle: who stands for the virtual machine. */
 export const machineFile = "machine.pid";
 
 /** Calls that ask, and change nothing: how often they come is no part of what was recorded. */
@@ -156,7 +157,7 @@ export class Player {
 
   #startMachine({ bundle = "" }: { bundle?: string }): void {
     this.#machine = spawn("sleep", ["infinity"], { detached: true, stdio: "ignore" });
-    writeFileSync(join(bundle, machineFile), String(this.#machine.pid));
+    writeFileSync(join(bundle, machineFile), JSON.stringify(processIdentity(this.#machine.pid ?? 0)));
   }
 
   /** The answer with what is of this machine: pids, and times, where they say that something has happened. */
