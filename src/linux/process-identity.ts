@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { errnoOf, systemFault } from "./libc.ts";
 
 /** A process that can't be confused with a later one of the same pid: start time in clock ticks since boot (proc(5), stat). */
 export interface ProcessStart {
@@ -14,13 +15,22 @@ const parentField = 1;
 const sessionField = 3;
 const startField = 19;
 
-/** Who runs under `pid` now. Undefined when nobody does; a zombie is nobody. */
+/** What reading says of a process that is not there, or ends meanwhile. */
+const gone: ReadonlySet<string | undefined> = new Set(["ENOENT", "ESRCH"]);
+
+/**
+ * Who runs under `pid` now. Undefined when nobody does; a zombie is nobody.
+ *
+ * @throws {Fault} when that can't be known, as without open files: a process that can't be looked at is not one that has ended
+ */
 export function processIdentity(pid: number): ProcessStart | undefined {
+  const file = `/proc/${pid}/stat`;
   let text: string;
   try {
-    text = readFileSync(`/proc/${pid}/stat`, "latin1");
-  } catch {
-    return undefined;
+    text = readFileSync(file, "latin1");
+  } catch (error) {
+    if (gone.has(errnoOf(error))) return undefined;
+    throw systemFault(`reading ${file}`, error);
   }
   // the name may hold blanks and parentheses: the last one ends it
   const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");

@@ -7,6 +7,7 @@ import {
   readdirSync,
   renameSync,
   rmdirSync,
+  rmSync,
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
@@ -15,6 +16,7 @@ import { ContainerState } from "../../src/wire/gen/runtime.v1.ts";
 import { TestDaemon } from "../harness/daemon.ts";
 import { endDaemon } from "../harness/end-daemon.ts";
 import { busyboxImage, importBusybox } from "../harness/images.ts";
+import { logLines } from "../harness/log-lines.ts";
 import {
   containerStatus,
   eventually,
@@ -95,12 +97,17 @@ describe("a daemon without files, processes or programs", privileged, () => {
     await assert.rejects(run("no-files"), full);
     await assert.rejects(create("no-files"), full);
     await assert.rejects(exec(), full);
+    // has the daemon look whether the container has ended, as it does now and then
+    const exit = join(daemon.workspace.state, "exits", container);
+    writeFileSync(exit, "");
+    rmSync(exit);
     await assert.rejects(daemon.pods.containerStats({ containerId: container }), full);
     await assert.rejects(daemon.pods.listContainerStats({}), full);
     const { state } = await containerStatus(daemon, container); // by the connection that is there
     assert.equal(state, ContainerState.CONTAINER_RUNNING);
     limit(20_000);
     await isWell("no-files");
+    assert.ok(!logLines(daemon).some(({ msg }) => /monitor is gone/.test(String(msg))));
     assert.equal(daemon.pid, before);
   });
 
