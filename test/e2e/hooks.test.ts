@@ -149,7 +149,7 @@ describe("hooks of files and settings", privileged, () => {
     assert.deepEqual(JSON.parse(info.hooks ?? "").problems, [
       { path: at("own/c.json"), why: "hook.path: is not an absolute path" },
     ]);
-    await eventually("the log to tell of it", 5000, async () =>
+    await eventually("the log to tell of it", 30_000, async () =>
       readFileSync(daemon.logFile, "utf8").includes("a hook file is not used") ? true : undefined,
     );
     await removePod(daemon, pod.id);

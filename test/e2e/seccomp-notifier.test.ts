@@ -20,7 +20,7 @@ import { privileged } from "../harness/privileged.ts";
 const allowed = 'allowedAnnotations = ["seccomp-notifier-action.crio.io"]';
 const config = `
 [container]
-seccompStopAfter = "300ms"
+seccompStopAfter = "2s"
 
 [runtime.handlers.crun]
 ${allowed}
@@ -62,7 +62,7 @@ describe("system calls that a seccomp profile refuses", privileged, () => {
   const run = (pod: MadePod, script: string) =>
     runContainer(daemon, pod, shellConfig("one", busyboxImage, script, filtered));
   const told = (id: string, call: string) =>
-    eventually(`the log to tell that ${call} was refused`, 10_000, async () =>
+    eventually(`the log to tell that ${call} was refused`, 30_000, async () =>
       readFileSync(daemon.logFile, "utf8")
         .split("\n")
         .find(
@@ -75,6 +75,11 @@ describe("system calls that a seccomp profile refuses", privileged, () => {
 
   for (const handler of ["crun", "runc", "runc-shim"]) {
     test(`with ${handler}, they are told of, and the container goes on or is stopped as its pod wants`, async () => {
+      const stopped = await runTold(`stop-${handler}`, handler, "stop");
+      const ends = await run(
+        stopped,
+        "busybox hostname a; busybox hostname b; busybox swapoff /none; sleep 1000",
+      );
       const logged = await runTold(`log-${handler}`, handler, "log");
       const goesOn = await run(logged, "busybox hostname other; sleep 1000");
       await told(goesOn, "sethostname");
@@ -87,11 +92,6 @@ describe("system calls that a seccomp profile refuses", privileged, () => {
       await told(goesOn, "swapoff");
       await removePod(daemon, logged.id);
 
-      const stopped = await runTold(`stop-${handler}`, handler, "stop");
-      const ends = await run(
-        stopped,
-        "busybox hostname a; busybox hostname b; busybox swapoff /none; sleep 1000",
-      );
       const { exitCode: code, reason, message } = await exited(daemon, ends);
       assert.deepEqual([code, reason], [137, "SeccompKilled"]);
       assert.match(message, /refuses: sethostname \(2x\), swapoff/);

@@ -69,12 +69,13 @@ export class NriTestPlugin {
     return plugin;
   }
 
-  async connect({ workspace }: TestDaemon, index: string): Promise<void> {
-    const before = this.heard("synchronize").length;
+  async connect({ workspace, berth }: TestDaemon, index: string): Promise<void> {
     const args = [program, this.#directory, workspace.nri.socket, index];
     this.#child = spawn(process.execPath, args, { stdio: "inherit" });
-    await eventually(`plugin ${index} to be synchronized`, 10_000, async () =>
-      this.heard("synchronize").length > before ? true : undefined,
+    await eventually(`plugin ${index} to take part`, 30_000, async () =>
+      (await berth.info({})).nriPlugins.find(
+        ({ name, state }) => name === `${index}-asked` && state === "active",
+      ),
     );
   }
 
@@ -102,7 +103,7 @@ export class NriTestPlugin {
     rmSync(failed, { force: true });
     writeFileSync(`${asked}.new`, JSON.stringify(request));
     renameSync(`${asked}.new`, asked);
-    return await eventually("an answer to the plugin", 10_000, async () =>
+    return await eventually("an answer to the plugin", 30_000, async () =>
       existsSync(failed) ? JSON.parse(readFileSync(failed, "utf8")) : undefined,
     );
   }

@@ -127,7 +127,8 @@ delDeadline = "${10 * patience}s"
 socketPath = "${workspace.nri.socket}"
 pluginPath = "${workspace.nri.plugins}"
 pluginConfigPath = "${workspace.nri.configs}"
-requestTimeout = "${2 * patience}s"
+registrationTimeout = "${30 * patience}s"
+requestTimeout = "${5 * patience}s"
 
 [registry]
 configPath = "${workspace.certsDir}"
