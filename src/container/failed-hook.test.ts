@@ -29,6 +29,8 @@ test("the hook is told that the runtime's words are about, or those that they ma
   writeFileSync(join(bundle, "hooks.log"), "no card\n");
   const crun = "error executing hook `/b` (exit code: 3)";
   assert.equal(await told(crun), `the hook /b (createRuntime) failed; hooks wrote: no card: ${crun}`);
+  writeFileSync(join(bundle, "hooks.log"), `${"x".repeat(5000)}\nthe end\n`);
+  assert.match(await told(crun), /; hooks wrote: x{991}; the end: error/);
   for (const other of [
     "no such file",
     "error running hook #7: x",

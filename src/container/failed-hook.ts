@@ -1,11 +1,12 @@
-import { readFile } from "node:fs/promises";
+import { open } from "node:fs/promises";
 import { join } from "node:path";
 import { describeFault, Fault, isFault } from "../base/fault.ts";
 import { type HookStage, hookStages } from "../base/hook.ts";
+import type { Bytes } from "../base/units.ts";
 import type { OciConfig } from "../spec/oci-runtime.ts";
 
-/** Of what a hook wrote, so much goes into a message. */
-const maxShown = 1000;
+/** Of the end of what hooks wrote, so much goes into a message. */
+const maxShown: Bytes = 1000;
 
 function outputFile(bundle: string): string {
   return join(bundle, "hooks.log");
@@ -33,10 +34,22 @@ export async function withFailedHook(
   const [only, other] = failed;
   const what =
     other === undefined ? `the hook ${only} failed` : `one of these hooks failed: ${failed.join(", ")}`;
-  const log = await readFile(outputFile(bundle), "utf8").catch(() => "");
-  const wrote =
-    log.trim() === "" ? "" : `; hooks wrote: ${log.trim().slice(-maxShown).replaceAll("\n", "; ")}`;
+  const output = await endOf(outputFile(bundle));
+  const wrote = output === "" ? "" : `; hooks wrote: ${output.replaceAll("\n", "; ")}`;
   return new Fault(isFault(error) ? error.kind : "internal", `${what}${wrote}`, { cause: error });
+}
+
+/** A hook of the container's own may write without end. Empty where there is nothing. */
+async function endOf(file: string): Promise<string> {
+  try {
+    await using opened = await open(file);
+    const { size } = await opened.stat();
+    const end = Buffer.alloc(maxShown);
+    const { bytesRead } = await opened.read(end, 0, maxShown, Math.max(0, size - maxShown));
+    return end.toString("utf8", 0, bytesRead).trim();
+  } catch {
+    return "";
+  }
 }
 
 /** Each as in `/usr/bin/tool (createRuntime)`: those that the words may be about. */

@@ -2,12 +2,14 @@ import { describeFault } from "../base/fault.ts";
 import type { ContainerId } from "../base/ids.ts";
 import type { RefusedCall } from "../linux/contract.ts";
 import type { ContainerParts } from "./parts.ts";
+import { exitedState } from "./state.ts";
 
 /** Notes a refused call, and does with its container what its pod wants. */
 export function noteRefusedCall({ metadata, name, pid }: RefusedCall, { book, host }: ContainerParts): void {
   const [action, id] = metadata.split(" ", 2);
   const record = book.records.get((id ?? "") as ContainerId);
-  if (record === undefined) return;
+  // told late of one that has ended: nothing is to be counted or stopped any more
+  if (record === undefined || exitedState(record.state) !== undefined) return;
   const subject = { pod: record.podId, container: record.id };
   const count = book.refusedCalls.count(record.id, name);
   // A program may try again and again: the first time, and then ever more rarely.

@@ -70,11 +70,11 @@ function takeFilter(): void {
     second.writeBigInt64LE(1n);
     setsockopt(peer, SOL_SOCKET, SO_RCVTIMEO, second, second.length);
     const { text, descriptor } = receiveMessage(peer, stateBytes, path);
+    const [, said = ""] = /"metadata"\s*:\s*"([^"\\]*)"/.exec(text.toString("utf8")) ?? [];
+    if (descriptor !== undefined) filters.set(descriptor, said); // first: whatever comes after, its calls wait for an answer
     // To its end: the runtime must have written all before this side closes.
     const rest = Buffer.alloc(stateBytes);
     while (readSync(peer, rest) > 0);
-    const [, said = ""] = /"metadata"\s*:\s*"([^"\\]*)"/.exec(text.toString("utf8")) ?? [];
-    if (descriptor !== undefined) filters.set(descriptor, said);
   } catch (error) {
     parentPort?.postMessage({ problem: String(error) });
   } finally {
