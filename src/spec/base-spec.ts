@@ -12,6 +12,14 @@ const limit = v.pipe(number, v.minValue(0, "is below 0"));
 // JSON has RLIM_INFINITY, which JavaScript has not as a whole number that is safe.
 const rlimit = v.union([limit, v.literal(noLimit)]);
 
+/** A FIFO needs no numbers. */
+const device = v.looseObject({
+  path: absolute,
+  type: v.string(),
+  major: v.optional(number, 0),
+  minor: v.optional(number, 0),
+});
+
 /** What of an OCI configuration is looked into; the rest is passed on as it is. */
 const schema = v.looseObject({
   ociVersion: v.optional(v.string()),
@@ -39,7 +47,7 @@ const schema = v.looseObject({
   linux: v.optional(
     v.looseObject({
       sysctl: v.optional(stringMap),
-      devices: v.optional(v.array(v.looseObject({ path: absolute, type: v.string() }))),
+      devices: v.optional(v.array(device)),
       resources: v.optional(
         v.looseObject({ devices: v.optional(v.array(v.looseObject({ allow: v.boolean() }))) }),
       ),
