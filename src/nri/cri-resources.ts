@@ -1,3 +1,4 @@
+import { limitNumber } from "../base/limit.ts";
 import type { LinuxResources as CriResources } from "../spec/cri/resources.ts";
 import type { LinuxResources } from "../wire/gen/nri.v1alpha1.ts";
 
@@ -5,15 +6,15 @@ import type { LinuxResources } from "../wire/gen/nri.v1alpha1.ts";
 export function criResources(resources: LinuxResources | undefined): CriResources {
   if (resources === undefined) return {};
   const { cpu, memory, hugepageLimits, unified } = resources;
-  const limits = hugepageLimits.map(({ pageSize, limit }) => ({ pageSize, limit: Number(limit) }));
+  const limits = hugepageLimits.map(({ pageSize, limit }) => ({ pageSize, limit: limitNumber(limit) }));
   return {
-    ...(cpu?.shares === undefined ? {} : { cpuShares: Number(cpu.shares.value) }),
-    ...(cpu?.quota === undefined ? {} : { cpuQuotaUs: Number(cpu.quota.value) }),
-    ...(cpu?.period === undefined ? {} : { cpuPeriodUs: Number(cpu.period.value) }),
+    ...(cpu?.shares === undefined ? {} : { cpuShares: limitNumber(cpu.shares.value) }),
+    ...(cpu?.quota === undefined ? {} : { cpuQuotaUs: limitNumber(cpu.quota.value) }),
+    ...(cpu?.period === undefined ? {} : { cpuPeriodUs: limitNumber(cpu.period.value) }),
     ...(cpu === undefined || cpu.cpus === "" ? {} : { cpusetCpus: cpu.cpus }),
     ...(cpu === undefined || cpu.mems === "" ? {} : { cpusetMems: cpu.mems }),
-    ...(memory?.limit === undefined ? {} : { memoryLimit: Number(memory.limit.value) }),
-    ...(memory?.swap === undefined ? {} : { memorySwapLimit: Number(memory.swap.value) }),
+    ...(memory?.limit === undefined ? {} : { memoryLimit: limitNumber(memory.limit.value) }),
+    ...(memory?.swap === undefined ? {} : { memorySwapLimit: limitNumber(memory.swap.value) }),
     ...(limits.length === 0 ? {} : { hugepageLimits: limits }),
     ...(Object.keys(unified).length === 0 ? {} : { unified: { ...unified } }),
   };

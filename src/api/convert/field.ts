@@ -1,4 +1,5 @@
 import { Fault } from "../../base/fault.ts";
+import { limitNumber } from "../../base/limit.ts";
 
 /** Says what is wrong with a field of the request; `field` is its path in the names of the CRI, as in `config.metadata.name`. */
 export function wrongField(field: string, problem: string): Fault {
@@ -59,7 +60,7 @@ export function numberWithin(value: bigint | number, field: string, lowest: numb
  */
 export function limitFrom(value: bigint, field: string): number {
   if (value < -1n) throw wrongField(field, `${value} is neither a limit nor -1`);
-  return value > BigInt(Number.MAX_SAFE_INTEGER) ? Number.MAX_SAFE_INTEGER : Number(value);
+  return limitNumber(value);
 }
 
 /**

@@ -123,15 +123,33 @@ test("resources: a memory limit is one for swap, too, unless that has its own; c
   assert.deepEqual([classed.resources?.blockIO, classed.intelRdt], [{ weight: 10 }, { closID: "gold" }]);
 });
 
-test("what this host or the format can't have is refused", () => {
-  const refused = (adjustment: Parameters<typeof edited>[0], host = exampleInput.host) =>
+test("a limit that no machine reaches is the largest that the format holds", () => {
+  const { resources } = edited({
+    linux: { resources: { memory: { limit: { value: 2n ** 63n - 1n } } } },
+  }).linux;
+  assert.equal(resources?.memory?.limit, Number.MAX_SAFE_INTEGER);
+});
+
+test("what this host or the format can't have is refused, with the field", () => {
+  const refused = (words: RegExp, adjustment: Parameters<typeof edited>[0], host = exampleInput.host) =>
     assert.throws(
       () => withNri(built, ContainerAdjustment.create(adjustment), noClasses, host),
-      (error) => isFault(error, "invalid"),
+      (error) => isFault(error, "invalid") && words.test(error.message),
+      String(words),
     );
-  refused({ linux: { devices: [{ path: "/dev/x", type: "q" }] } });
+  refused(/device \/dev\/x/, { linux: { devices: [{ path: "/dev/x", type: "q" }] } });
   const onV1 = { ...exampleInput.host, cgroupVersion: 1 as const };
-  refused({ linux: { resources: { unified: { "memory.high": "1" } } } }, onV1);
+  refused(/resources\.unified .*v2/, { linux: { resources: { unified: { "memory.high": "1" } } } }, onV1);
+  refused(/resources\.unified: "\.\.\/x"/, { linux: { resources: { unified: { "../x": "1" } } } });
   const args = [{ value: 2n ** 60n }];
-  refused({ linux: { seccompPolicy: { syscalls: [{ names: ["x"], args }] } } });
+  refused(/seccomp rule/, { linux: { seccompPolicy: { syscalls: [{ names: ["x"], args }] } } });
+  refused(/env: "A=B"/, { env: [{ key: "A=B", value: "1" }] });
+  refused(/mounts: "\/"/, { mounts: [{ destination: "/", source: "/x" }] });
+  refused(/mounts: ""/, { mounts: [{ source: "/x" }] });
+  refused(/hooks\.poststop: "tool"/, { hooks: { poststop: [{ path: "tool" }] } });
+  const unknown = 9 as 0;
+  refused(/ioPriority\.class: 9/, { linux: { ioPriority: { class: unknown } } });
+  refused(/scheduler\.policy: 9/, { linux: { scheduler: { policy: unknown } } });
+  refused(/scheduler\.flags: 9/, { linux: { scheduler: { policy: 4, flags: [unknown] } } });
+  refused(/memoryPolicy\.mode: 9/, { linux: { memoryPolicy: { mode: unknown } } });
 });

@@ -1,5 +1,7 @@
 import { posix } from "node:path";
-import type { OciConfig, OciHook, OciMount, OciProcess } from "../../spec/oci-runtime.ts";
+import { Fault } from "../../base/fault.ts";
+import { hookStages } from "../../base/hook.ts";
+import type { OciConfig, OciMount, OciProcess } from "../../spec/oci-runtime.ts";
 import type {
   ContainerAdjustment,
   Hooks,
@@ -7,7 +9,9 @@ import type {
   Mount,
   POSIXRlimit,
 } from "../../wire/gen/nri.v1alpha1.ts";
+import { type StagedHook, withHooks } from "./hooks.ts";
 import type { HostFacts } from "./input.ts";
+import { nameIn } from "./nri-enum.ts";
 import { type NriClasses, nriLinux } from "./nri-linux-edits.ts";
 import { editTable } from "./nri-table.ts";
 import { oomScoreAdj } from "./oom-score.ts";
@@ -16,9 +20,9 @@ import { processRlimits } from "./rlimits.ts";
 type Config = Omit<OciConfig, "ociVersion">;
 
 /** In the order of IOPrioClass, LinuxSchedulerPolicy and LinuxSchedulerFlag. */
-const ioClasses = [undefined, "IOPRIO_CLASS_RT", "IOPRIO_CLASS_BE", "IOPRIO_CLASS_IDLE"] as const;
+const ioClasses = ["none", "IOPRIO_CLASS_RT", "IOPRIO_CLASS_BE", "IOPRIO_CLASS_IDLE"] as const;
 const schedulers = [
-  undefined,
+  "none",
   "SCHED_OTHER",
   "SCHED_FIFO",
   "SCHED_RR",
@@ -55,37 +59,37 @@ export function withNri(
   const placed = nriMounts(config.mounts, mounts);
   const propagation = rootPropagation(mounts) ?? config.linux.rootfsPropagation;
   const linux = nriLinux(config.linux, adjustment.linux, classes, host);
-  return {
+  const edited = {
     ...config,
     annotations: editTable(config.annotations ?? {}, annotations),
     process: nriProcess(config.process, adjustment, host),
     mounts: placed,
-    ...(hooks === undefined ? {} : { hooks: addHooks(config.hooks ?? {}, hooks) }),
     linux: { ...linux, ...(propagation === undefined ? {} : { rootfsPropagation: propagation }) },
   };
+  return withHooks(edited, hooks === undefined ? [] : stagedHooks(hooks));
 }
 
 function nriProcess(process: OciProcess, adjustment: ContainerAdjustment, host: HostFacts): OciProcess {
   const { args, env, rlimits, linux } = adjustment;
   const { ioPriority, scheduler } = linux ?? {};
   const score = linux?.oomScoreAdj;
-  const ioClass = ioPriority && ioClasses[ioPriority.class];
-  const policy = scheduler && schedulers[scheduler.policy];
+  const ioClass = nameIn(ioClasses, ioPriority?.class ?? 0, "ioPriority.class");
+  const policy = nameIn(schedulers, scheduler?.policy ?? 0, "scheduler.policy");
   return {
     ...process,
     ...(args.length === 0 ? {} : { args: [...args] }),
     env: editEnv(process.env, env),
     ...(rlimits.length === 0 ? {} : { rlimits: editRlimits(process.rlimits ?? [], rlimits, host) }),
     ...(score === undefined ? {} : { oomScoreAdj: oomScoreAdj(Number(score.value), host) }),
-    ...(ioClass === undefined ? {} : { ioPriority: { class: ioClass, priority: ioPriority?.priority ?? 0 } }),
-    ...(scheduler === undefined || policy === undefined
+    ...(ioClass === "none" ? {} : { ioPriority: { class: ioClass, priority: ioPriority?.priority ?? 0 } }),
+    ...(scheduler === undefined || policy === "none"
       ? {}
       : {
           scheduler: {
             policy,
             nice: scheduler.nice,
             priority: scheduler.priority,
-            flags: scheduler.flags.flatMap((flag) => schedulerFlags[flag] ?? []),
+            flags: scheduler.flags.map((flag) => nameIn(schedulerFlags, flag, "scheduler.flags")),
             runtime: Number(scheduler.runtime),
             deadline: Number(scheduler.deadline),
             period: Number(scheduler.period),
@@ -94,11 +98,15 @@ function nriProcess(process: OciProcess, adjustment: ContainerAdjustment, host: 
   };
 }
 
+/** @throws {Fault} invalid */
 function editEnv(before: readonly string[], changes: readonly KeyValue[]): string[] {
   const removed = new Set(changes.filter(({ key }) => key.startsWith("-")).map(({ key }) => key.slice(1)));
   const env = new Map(before.map((entry) => [entry.split("=", 1)[0] ?? "", entry]));
   for (const name of removed) env.delete(name);
-  for (const { key, value } of changes) if (!key.startsWith("-")) env.set(key, `${key}=${value}`);
+  for (const { key, value } of changes.filter(({ key }) => !key.startsWith("-"))) {
+    if (!/^[^=\0]+$/.test(key)) throw new Fault("invalid", `NRI: env: "${key}" is not a variable's name`);
+    env.set(key, `${key}=${value}`);
+  }
   return [...env.values()];
 }
 
@@ -112,30 +120,27 @@ function editRlimits(
   return processRlimits(before, set, host);
 }
 
-function addHooks(before: NonNullable<Config["hooks"]>, added: Hooks): NonNullable<Config["hooks"]> {
-  const hooks: NonNullable<Config["hooks"]> = { ...before };
-  for (const stage of Object.keys(added) as (keyof Hooks)[]) {
-    if (added[stage].length === 0) continue;
-    const more = added[stage].map(({ path, args, env, timeout }): OciHook => {
-      return {
-        path,
-        args: [...args],
-        env: [...env],
-        ...(timeout === undefined ? {} : { timeout: Number(timeout.value) }),
-      };
-    });
-    hooks[stage] = [...(hooks[stage] ?? []), ...more];
-  }
-  return hooks;
+/** @throws {Fault} invalid */
+function stagedHooks(hooks: Hooks): StagedHook[] {
+  return hookStages.flatMap((stage) =>
+    hooks[stage].map(({ path, args, env, timeout }): StagedHook => {
+      if (!posix.isAbsolute(path))
+        throw new Fault("invalid", `NRI: hooks.${stage}: "${path}" is not an absolute path`);
+      const seconds = timeout === undefined ? {} : { timeout: Number(timeout.value) };
+      return { stage, program: { path, args, env, ...seconds } };
+    }),
+  );
 }
 
-/** Those of the plugins go behind the others, the less deep ones first. */
+/** Those of the plugins go behind the others, the less deep ones first. @throws {Fault} invalid */
 function nriMounts(before: readonly OciMount[], changes: readonly Mount[]): OciMount[] {
   const clean = (path: string) => posix.resolve("/", path);
   const set = changes.filter(({ destination }) => !destination.startsWith("-"));
   const gone = new Set(changes.map(({ destination }) => clean(destination.replace(/^-/, ""))));
   const kept = before.filter(({ destination }) => !gone.has(destination));
   const added = set.map(({ destination, type, source, options }): OciMount => {
+    if (clean(destination) === "/")
+      throw new Fault("invalid", `NRI: mounts: "${destination}" is not a path below the container's root`);
     return {
       destination: clean(destination),
       ...(type === "" ? {} : { type }),

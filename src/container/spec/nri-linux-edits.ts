@@ -1,4 +1,5 @@
 import { Fault } from "../../base/fault.ts";
+import { limitNumber } from "../../base/limit.ts";
 import type {
   OciDevice,
   OciDeviceRule,
@@ -17,7 +18,9 @@ import type {
   LinuxSeccomp,
 } from "../../wire/gen/nri.v1alpha1.ts";
 import type { HostFacts } from "./input.ts";
+import { nameIn } from "./nri-enum.ts";
 import { editTable } from "./nri-table.ts";
+import { requireUnified } from "./resources.ts";
 
 /** In the order of MpolMode and MpolFlag. */
 const memoryModes = [
@@ -127,19 +130,17 @@ function nriResources(
     ...(before.hugepageLimits ?? []).filter(({ pageSize }) => !sizes.has(pageSize)),
     ...changes.hugepageLimits
       .filter(({ pageSize }) => host.hugepageSizes.has(pageSize))
-      .map(({ pageSize, limit }) => ({ pageSize, limit: Number(limit) })),
+      .map(({ pageSize, limit }) => ({ pageSize, limit: limitNumber(limit) })),
   ];
   const unified = { ...before.unified, ...changes.unified };
-  const files = Object.keys(changes.unified).join(", ");
-  if (files !== "" && host.cgroupVersion === 1)
-    throw new Fault("invalid", `NRI: ${files} in the resources needs cgroup v2; this host has v1`);
+  requireUnified(changes.unified, "NRI: resources.unified", host);
   return {
     ...after,
     ...(Object.keys(cpu).length === 0 ? {} : { cpu }),
     ...(Object.keys(memory).length === 0 ? {} : { memory }),
     ...(hugepageLimits.length === 0 ? {} : { hugepageLimits }),
     ...(Object.keys(unified).length === 0 ? {} : { unified }),
-    ...(changes.pids === undefined ? {} : { pids: { limit: Number(changes.pids.limit) } }),
+    ...(changes.pids === undefined ? {} : { pids: { limit: limitNumber(changes.pids.limit) } }),
   };
 }
 
@@ -157,11 +158,11 @@ function ociCpu({ cpu }: LinuxResources): NonNullable<OciResources["cpu"]> {
   if (cpu === undefined) return {};
   const { shares, quota, period, realtimeRuntime, realtimePeriod, cpus, mems } = cpu;
   return {
-    ...(shares === undefined ? {} : { shares: Number(shares.value) }),
-    ...(quota === undefined ? {} : { quota: Number(quota.value) }),
-    ...(period === undefined ? {} : { period: Number(period.value) }),
-    ...(realtimeRuntime === undefined ? {} : { realtimeRuntime: Number(realtimeRuntime.value) }),
-    ...(realtimePeriod === undefined ? {} : { realtimePeriod: Number(realtimePeriod.value) }),
+    ...(shares === undefined ? {} : { shares: limitNumber(shares.value) }),
+    ...(quota === undefined ? {} : { quota: limitNumber(quota.value) }),
+    ...(period === undefined ? {} : { period: limitNumber(period.value) }),
+    ...(realtimeRuntime === undefined ? {} : { realtimeRuntime: limitNumber(realtimeRuntime.value) }),
+    ...(realtimePeriod === undefined ? {} : { realtimePeriod: limitNumber(realtimePeriod.value) }),
     ...(cpus === "" ? {} : { cpus }),
     ...(mems === "" ? {} : { mems }),
   };
@@ -173,19 +174,24 @@ function ociMemory({ memory }: LinuxResources, host: HostFacts): NonNullable<Oci
   const { limit, reservation, kernel, kernelTcp, swappiness, disableOomKiller, useHierarchy } = memory;
   const swap = host.swap ? (memory.swap ?? limit) : undefined;
   return {
-    ...(limit === undefined ? {} : { limit: Number(limit.value) }),
-    ...(swap === undefined ? {} : { swap: Number(swap.value) }),
-    ...(reservation === undefined ? {} : { reservation: Number(reservation.value) }),
-    ...(kernel === undefined ? {} : { kernel: Number(kernel.value) }),
-    ...(kernelTcp === undefined ? {} : { kernelTCP: Number(kernelTcp.value) }),
-    ...(swappiness === undefined ? {} : { swappiness: Number(swappiness.value) }),
+    ...(limit === undefined ? {} : { limit: limitNumber(limit.value) }),
+    ...(swap === undefined ? {} : { swap: limitNumber(swap.value) }),
+    ...(reservation === undefined ? {} : { reservation: limitNumber(reservation.value) }),
+    ...(kernel === undefined ? {} : { kernel: limitNumber(kernel.value) }),
+    ...(kernelTcp === undefined ? {} : { kernelTCP: limitNumber(kernelTcp.value) }),
+    ...(swappiness === undefined ? {} : { swappiness: limitNumber(swappiness.value) }),
     ...(disableOomKiller === undefined ? {} : { disableOOMKiller: disableOomKiller.value }),
     ...(useHierarchy === undefined ? {} : { useHierarchy: useHierarchy.value }),
   };
 }
 
+/** @throws {Fault} invalid for a mode or a flag that is not known */
 function ociMemoryPolicy({ mode, nodes, flags }: LinuxMemoryPolicy): NonNullable<OciLinux["memoryPolicy"]> {
-  return { mode: memoryModes[mode], nodes, flags: flags.flatMap((flag) => memoryFlags[flag] ?? []) };
+  return {
+    mode: nameIn(memoryModes, mode, "memoryPolicy.mode"),
+    nodes,
+    flags: flags.map((flag) => nameIn(memoryFlags, flag, "memoryPolicy.flags")),
+  };
 }
 
 /** An empty name of a class takes away the one that it has. */

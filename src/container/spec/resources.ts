@@ -17,7 +17,8 @@ export type ResourceHost = Pick<HostFacts, "cgroupVersion" | "hugepageSizes" | "
 export function ociResources(wanted: LinuxResources, host: ResourceHost): OciResources {
   const cpu = ociCpu(wanted);
   const memory = ociMemory(wanted, host);
-  const unified = ociUnified(wanted, host);
+  const unified = wanted.unified ?? {};
+  requireUnified(unified, "config.linux.resources.unified", host);
   const hugepageLimits = (wanted.hugepageLimits ?? []).filter(({ pageSize }) =>
     host.hugepageSizes.has(pageSize),
   );
@@ -25,7 +26,7 @@ export function ociResources(wanted: LinuxResources, host: ResourceHost): OciRes
     ...(cpu === undefined ? {} : { cpu }),
     ...(memory === undefined ? {} : { memory }),
     ...(hugepageLimits.length === 0 ? {} : { hugepageLimits }),
-    ...(unified === undefined ? {} : { unified }),
+    ...(Object.keys(unified).length === 0 ? {} : { unified }),
   };
 }
 
@@ -85,19 +86,15 @@ function ociMemory(
   return Object.keys(memory).length === 0 ? undefined : memory;
 }
 
-function ociUnified({ unified }: LinuxResources, host: ResourceHost): Record<string, string> | undefined {
-  if (unified === undefined) return undefined;
+/** @throws {Fault} invalid, with `field`, for cgroup v2 files on a v1 host, and for what is no such file's name */
+export function requireUnified(
+  unified: Readonly<Record<string, string>>,
+  field: string,
+  { cgroupVersion }: Pick<ResourceHost, "cgroupVersion">,
+): void {
   const files = Object.keys(unified);
-  if (files.length === 0) return undefined;
-  if (host.cgroupVersion === 1) {
-    throw new Fault(
-      "invalid",
-      `config.linux.resources.unified (${files.join(", ")}) needs cgroup v2; this host has v1`,
-    );
-  }
+  if (files.length > 0 && cgroupVersion === 1)
+    throw new Fault("invalid", `${field} (${files.join(", ")}) needs cgroup v2; this host has v1`);
   const bad = files.find((file) => !/^[a-z0-9_]+(\.[A-Za-z0-9_-]+)+$/.test(file));
-  if (bad !== undefined) {
-    throw new Fault("invalid", `config.linux.resources.unified: "${bad}" is not the name of a cgroup file`);
-  }
-  return unified;
+  if (bad !== undefined) throw new Fault("invalid", `${field}: "${bad}" is not the name of a cgroup file`);
 }

@@ -4,15 +4,15 @@ import type { OciRlimit } from "../../spec/oci-runtime.ts";
 import type { HostFacts } from "./input.ts";
 
 /**
- * The limits of the configuration, and those of a base, which are stronger, lowered to what the daemon may set. What it does not name, containers have
- * from the daemon.
+ * Limits, and others that take their place, lowered to what the daemon may set. What neither names, containers have from the
+ * daemon.
  */
 export function processRlimits(
-  configured: Config["container"]["rlimits"],
-  ofBase: readonly OciRlimit[],
+  limits: Config["container"]["rlimits"],
+  stronger: readonly OciRlimit[],
   host: Pick<HostFacts, "rlimitMax">,
 ): OciRlimit[] {
-  const wanted = new Map([...configured, ...ofBase].map((limit) => [limit.type, limit]));
+  const wanted = new Map([...limits, ...stronger].map((limit) => [limit.type, limit]));
   return [...wanted.values()].map(({ type, soft: wantedSoft, hard: wantedHard }) => {
     const [soft, hard] = [limitOf(wantedSoft), limitOf(wantedHard)];
     const max = host.rlimitMax.get(type) ?? Number.POSITIVE_INFINITY;

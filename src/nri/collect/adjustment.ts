@@ -1,3 +1,4 @@
+import { hookStages } from "../../base/hook.ts";
 import {
   type Container,
   type ContainerAdjustment,
@@ -27,14 +28,6 @@ const rdtFields: readonly (readonly [keyof LinuxRdt, Field])[] = [
   ["closId", Field.FIELD_RDT_CLOS_ID],
   ["schemata", Field.FIELD_RDT_SCHEMATA],
   ["enableMonitoring", Field.FIELD_RDT_ENABLE_MONITORING],
-];
-const hookStages: readonly (keyof Hooks)[] = [
-  "prestart",
-  "createRuntime",
-  "createContainer",
-  "startContainer",
-  "poststart",
-  "poststop",
 ];
 
 /** What all plugins together change of one new container. Each sees the container as those before it have made it. */
