@@ -29,6 +29,11 @@ export type ContainerEvent =
   | "startContainer"
   | "postStartContainer"
   | "postUpdateContainer";
+/** What plugins are only told of. */
+export type DoneEvent =
+  | Exclude<PodEvent | ContainerEvent, "runPodSandbox" | "startContainer">
+  | "stopContainer"
+  | "removeContainer";
 
 /**
  * The plugins of the node resource interface, as pods and containers tell them what goes on. What is told about is described
@@ -51,7 +56,7 @@ export interface NriPlugins {
     },
     signal: AbortSignal,
   ): Promise<void>;
-  /** @throws {Fault} with what a plugin said; wrongState when two set the same, or a validator refuses */
+  /** @throws {Fault} with what a plugin said; wrongState when two set the same, forbidden when a validator refuses */
   createContainer(subject: () => NriSubject, signal: AbortSignal): Promise<NriAdjustment | undefined>;
   /** @throws {Fault} with what a plugin said, of startContainer */
   containerEvent(event: ContainerEvent, subject: () => NriSubject, signal: AbortSignal): Promise<void>;

@@ -53,8 +53,8 @@ export function openNri(settings: Config["nri"], parts: Parts): NodeNri {
       await using opened = new AsyncDisposableStack();
       if (settings.disable) return opened.move();
       opened.defer(async () => loaded?.shutDown());
-      const hasPrograms = (await findPrograms(settings.pluginPath, parts.log)).length > 0;
-      if (hasPrograms || validator.enable) await (await load(node)).launchAll();
+      const programs = await findPrograms(settings.pluginPath, parts.log);
+      if (programs.length > 0 || validator.enable) await (await load(node)).launchAll(programs);
       if (!settings.disableConnections)
         opened.use(
           await listen(settings.socketPath, parts.log, async (socket) => (await load(node)).admit(socket)),

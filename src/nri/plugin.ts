@@ -3,6 +3,7 @@ import type { Logger } from "pino";
 import { waitFor } from "../base/deadline.ts";
 import { describeFault, during, Fault, isFault } from "../base/fault.ts";
 import { type Ms, nowNanos, type UnixNanos } from "../base/units.ts";
+import type { Config } from "../config/schema.ts";
 import {
   type Container,
   type ContainerUpdate,
@@ -20,8 +21,8 @@ import { eventName, type PluginEvent, stateChange, subscriptions } from "./event
 import { inParts } from "./parts-of-state.ts";
 
 type Calls = TtrpcCalls<typeof PluginService>;
-type Request<Event extends keyof Calls> = Parameters<Calls[Event]>[0];
-type Answer<Event extends keyof Calls> = Awaited<ReturnType<Calls[Event]>>;
+export type Request<Event extends keyof Calls> = Parameters<Calls[Event]>[0];
+export type Answer<Event extends keyof Calls> = Awaited<ReturnType<Calls[Event]>>;
 
 /** The release of NRI whose messages these are. */
 const nriVersion = "v0.12.2";
@@ -36,9 +37,9 @@ export interface Launched {
 }
 
 export interface PluginParts {
-  readonly runtime: { readonly name: string; readonly version: string };
-  readonly registrationTimeout: Ms;
-  readonly requestTimeout: Ms;
+  readonly settings: Pick<Config["nri"], "registrationTimeout" | "requestTimeout">;
+  /** berth's. */
+  readonly version: string;
   readonly observer: NriObserver | undefined;
   readonly log: Logger;
   /** What a plugin asks for by itself. @returns the updates that failed */
@@ -60,6 +61,7 @@ export class Plugin {
   #index = "??";
   #name = "plugin";
   #events: ReadonlySet<PluginEvent> = new Set();
+  #isRegistered = false;
   #isActive = false;
   #problem = "";
   #counts = { calls: 0, errors: 0, adjusted: 0 };
@@ -107,14 +109,15 @@ export class Plugin {
 
   /** Waits until it has registered, then tells it how to work and hears what it wants to know. @throws {Fault} */
   async start(): Promise<void> {
-    const { registrationTimeout, requestTimeout, runtime } = this.#parts;
+    const { settings, version } = this.#parts;
+    const { registrationTimeout, requestTimeout } = settings;
     try {
       const doing = `waiting ${registrationTimeout} ms for NRI plugin ${this.name} to register`;
       await waitFor(this.#registered.promise, AbortSignal.timeout(registrationTimeout), doing);
       const answer = await this.#timed("configure", {
         config: this.#launched?.config ?? "",
-        runtimeName: runtime.name,
-        runtimeVersion: runtime.version,
+        runtimeName: "berth",
+        runtimeVersion: version,
         nriVersion,
         registrationTimeout: BigInt(registrationTimeout),
         requestTimeout: BigInt(requestTimeout),
@@ -217,8 +220,9 @@ export class Plugin {
     };
   }
 
-  /** @throws {Fault} invalid */
+  /** @throws {Fault} invalid; wrongState for another time: its name stays */
   #register(index: string, name: string): void {
+    if (this.#isRegistered) throw new Fault("wrongState", "it has registered already");
     if (this.#launched === undefined) {
       if (!/^[0-9]{2}$/.test(index)) throw this.#refused(`"${index}" is no index of two digits`);
       if (!/^[a-zA-Z0-9_.+-]+$/.test(name))
@@ -226,6 +230,7 @@ export class Plugin {
       this.#index = index;
       this.#name = name;
     }
+    this.#isRegistered = true;
     this.#registered.resolve();
   }
 
@@ -244,7 +249,7 @@ export class Plugin {
     let isFailed = true;
     this.#counts.calls++;
     try {
-      const answer = await call(request, { timeout: this.#parts.requestTimeout });
+      const answer = await call(request, { timeout: this.#parts.settings.requestTimeout });
       isFailed = false;
       return answer;
     } finally {

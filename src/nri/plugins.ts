@@ -1,6 +1,6 @@
 import type { Socket } from "node:net";
 import type { Logger } from "pino";
-import { describeFault, during, Fault } from "../base/fault.ts";
+import { describeFault, Fault } from "../base/fault.ts";
 import { KeyedLocks } from "../base/lock.ts";
 import { waitOutside } from "../base/outside-time.ts";
 import type { Ms } from "../base/units.ts";
@@ -17,6 +17,7 @@ import { Owners } from "./collect/owners.ts";
 import { CollectedUpdates } from "./collect/updates.ts";
 import type {
   ContainerEvent,
+  DoneEvent,
   NriAdjustment,
   NriContainer,
   NriNode,
@@ -26,8 +27,10 @@ import type {
   NriSubject,
   PodEvent,
 } from "./contract.ts";
-import { findPrograms, launch } from "./launch.ts";
-import { type Launched, Plugin } from "./plugin.ts";
+import type { PluginEvent } from "./events.ts";
+import { KnownContainers } from "./known-containers.ts";
+import { launch, type PluginProgram } from "./launch.ts";
+import { type Answer, type Launched, Plugin, type Request } from "./plugin.ts";
 import { evictContainers, updateContainers } from "./requests.ts";
 import { validate } from "./validate.ts";
 
@@ -37,11 +40,6 @@ const keptReports = 20;
 const goodbye: Ms = 500;
 /** For what nobody waits for. */
 const turnDeadline: Ms = 600_000;
-
-interface Known {
-  subject: NriSubject;
-  isStopped: boolean;
-}
 
 export interface PluginSetParts {
   readonly settings: Config["nri"];
@@ -60,7 +58,7 @@ export class PluginSet implements Omit<NriPlugins, "isIdle"> {
   readonly #turns = new KeyedLocks<"plugins">();
   readonly #past: NriPluginReport[] = [];
   readonly #pods = new Set<string>();
-  readonly #containers = new Map<string, Known>();
+  readonly #containers = new KnownContainers();
   #starting = new Set<Plugin>();
   #plugins: Plugin[] = [];
 
@@ -72,10 +70,9 @@ export class PluginSet implements Omit<NriPlugins, "isIdle"> {
     return this.#plugins.length === 0;
   }
 
-  /** Starts the programs in the plugins' directory, and waits until each is told of or has failed. Never throws. */
-  async launchAll(): Promise<void> {
+  /** Waits until each takes part or has failed. Never throws. */
+  async launchAll(programs: readonly PluginProgram[]): Promise<void> {
     const { settings, log } = this.#parts;
-    const programs = await findPrograms(settings.pluginPath, log);
     await Promise.all(
       programs.map(async (program) => {
         try {
@@ -90,19 +87,8 @@ export class PluginSet implements Omit<NriPlugins, "isIdle"> {
 
   /** Takes a plugin in at the other end of `trunk`. Never throws. */
   async admit(trunk: Socket, launched?: Launched): Promise<void> {
-    const { settings, observer, log, version } = this.#parts;
-    const plugin = new Plugin(
-      trunk,
-      {
-        runtime: { name: "berth", version },
-        registrationTimeout: settings.registrationTimeout,
-        requestTimeout: settings.requestTimeout,
-        observer,
-        log,
-        asked: (asking, request) => this.#asked(asking, request),
-      },
-      launched,
-    );
+    const { log } = this.#parts;
+    const plugin = new Plugin(trunk, { ...this.#parts, asked: this.#asked.bind(this) }, launched);
     this.#starting.add(plugin);
     try {
       await plugin.start();
@@ -118,15 +104,15 @@ export class PluginSet implements Omit<NriPlugins, "isIdle"> {
   }
 
   async podEvent(event: PodEvent, pod: () => PodSandbox, signal: AbortSignal): Promise<void> {
-    const message = pod();
-    const isKnown = this.#pods.has(message.id);
-    if (event === "runPodSandbox") this.#pods.add(message.id);
-    else if (!isKnown) return;
-    if (event === "removePodSandbox") this.#pods.delete(message.id);
-    const told = this.#inTurn(signal, async () => {
-      for (const plugin of this.#plugins) await plugin.call(event, { pod: message });
-    });
-    await (event === "runPodSandbox" ? told : this.#toldOf(event, { pod: message.id }, told));
+    const request = { pod: pod() };
+    const { id } = request.pod;
+    if (event === "runPodSandbox") {
+      this.#pods.add(id);
+      await this.#ask(event, request, signal);
+    } else if (this.#pods.has(id)) {
+      if (event === "removePodSandbox") this.#pods.delete(id);
+      await this.#tell(event, request, signal);
+    }
   }
 
   async updatePodSandbox(
@@ -135,9 +121,7 @@ export class PluginSet implements Omit<NriPlugins, "isIdle"> {
     signal: AbortSignal,
   ): Promise<void> {
     const request = { pod: pod(), overheadLinuxResources: overhead, linuxResources: resources };
-    await this.#inTurn(signal, async () => {
-      for (const plugin of this.#plugins) await plugin.call("updatePodSandbox", request);
-    });
+    await this.#ask("updatePodSandbox", request, signal);
   }
 
   async createContainer(subject: () => NriSubject, signal: AbortSignal): Promise<NriAdjustment | undefined> {
@@ -146,7 +130,7 @@ export class PluginSet implements Omit<NriPlugins, "isIdle"> {
     const owners = new Owners();
     const updates = new CollectedUpdates(owners);
     const collected = new CollectedAdjustment(container, owners);
-    this.#containers.set(container.id, { subject: { pod, container: original }, isStopped: false });
+    this.#containers.know({ pod, container: original });
     const evicted: ContainerEviction[] = [];
     await this.#inTurn(signal, async () => {
       const asked: Plugin[] = [];
@@ -177,13 +161,9 @@ export class PluginSet implements Omit<NriPlugins, "isIdle"> {
 
   async containerEvent(event: ContainerEvent, subject: () => NriSubject, signal: AbortSignal): Promise<void> {
     const request = subject();
-    this.#know(request);
-    const told = this.#inTurn(signal, async () => {
-      for (const plugin of this.#plugins) await plugin.call(event, request);
-    });
-    await (event === "startContainer"
-      ? told
-      : this.#toldOf(event, { container: request.container.id }, told));
+    this.#containers.know(request);
+    if (event === "startContainer") await this.#ask(event, request, signal);
+    else await this.#tell(event, request, signal);
   }
 
   async updateContainer(
@@ -211,19 +191,16 @@ export class PluginSet implements Omit<NriPlugins, "isIdle"> {
 
   containerStopped(subject: () => NriSubject): void {
     const request = subject();
-    this.#know(request);
+    this.#containers.know(request);
     void this.#stopped(request, AbortSignal.timeout(turnDeadline));
   }
 
   async containerRemoved(id: string, signal: AbortSignal): Promise<void> {
     const known = this.#containers.get(id);
     if (known === undefined) return;
-    await this.#stopped(known.subject, signal);
-    this.#containers.delete(id);
-    const told = this.#inTurn(signal, async () => {
-      for (const plugin of this.#plugins) await plugin.call("removeContainer", known.subject);
-    });
-    await this.#toldOf("removeContainer", { container: id }, told);
+    await this.#stopped(known, signal);
+    this.#containers.forget(id);
+    await this.#tell("removeContainer", known, signal);
   }
 
   reports(): readonly NriPluginReport[] {
@@ -238,24 +215,12 @@ export class PluginSet implements Omit<NriPlugins, "isIdle"> {
 
   /** A stop is told once. */
   async #stopped(subject: NriSubject, signal: AbortSignal): Promise<void> {
-    const { id } = subject.container;
-    const known = this.#containers.get(id);
-    if (known === undefined || known.isStopped) return;
-    known.isStopped = true;
+    if (!this.#containers.stop(subject.container.id)) return;
     const updates = new CollectedUpdates(new Owners());
-    const told = this.#inTurn(signal, async () => {
-      for (const plugin of this.#plugins) {
-        const answer = await plugin.call("stopContainer", subject);
-        if (answer !== undefined) updates.apply(answer.update, plugin.name);
-      }
-    });
-    await this.#toldOf("stopContainer", { container: id }, told);
+    await this.#tell("stopContainer", subject, signal, ({ update }, plugin) =>
+      updates.apply(update, plugin.name),
+    );
     await updateContainers(updates.others(), this.#parts);
-  }
-
-  #know(subject: NriSubject): void {
-    const { id } = subject.container;
-    this.#containers.set(id, { subject, isStopped: this.#containers.get(id)?.isStopped ?? false });
   }
 
   async #synchronize(plugin: Plugin): Promise<ContainerUpdate[]> {
@@ -265,18 +230,48 @@ export class PluginSet implements Omit<NriPlugins, "isIdle"> {
     for (const { id } of pods) this.#pods.add(id);
     const containers = new Map<string, NriContainer>();
     // what is being created was told of already to those who were there
-    for (const [id, { subject, isStopped }] of this.#containers)
-      if (!isStopped) containers.set(id, subject.container);
+    for (const { container } of this.#containers.notStopped()) containers.set(container.id, container);
     for (const container of node.containers()) {
       containers.set(container.id, container);
       const pod = pods.find(({ id }) => id === container.podSandboxId);
-      if (pod !== undefined) this.#know({ pod, container });
+      if (pod !== undefined) this.#containers.know({ pod, container });
     }
     const updates = await plugin.synchronize(pods, [...containers.values()]);
-    this.#plugins = [...this.#plugins, plugin].sort((a, b) =>
-      a.index < b.index ? -1 : a.index > b.index ? 1 : 0,
-    );
+    this.#plugins = [...this.#plugins, plugin].sort((a, b) => Number(a.index) - Number(b.index));
     return updates;
+  }
+
+  /** Tells each of what can still be refused, until one does. @throws {Fault} with what that one said */
+  #ask<Event extends PluginEvent>(event: Event, request: Request<Event>, signal: AbortSignal): Promise<void> {
+    return this.#inTurn(signal, async () => {
+      for (const plugin of this.#plugins) await plugin.call(event, request);
+    });
+  }
+
+  /** Tells each of what is done: what one says against it goes to the log, and the others hear of it all the same. Never throws. */
+  async #tell<Event extends DoneEvent>(
+    event: Event,
+    request: Request<Event>,
+    signal: AbortSignal,
+    take: (answer: Answer<Event>, plugin: Plugin) => void = () => undefined,
+  ): Promise<void> {
+    const { pod, container } = request as Partial<NriSubject>;
+    const objects = (error: unknown, plugin?: Plugin) =>
+      this.#parts.log.warn(
+        { event, plugin: plugin?.name, pod: pod?.id, container: container?.id, err: describeFault(error) },
+        "an NRI plugin objects to what it was told",
+      );
+    const told = this.#inTurn(signal, async () => {
+      for (const plugin of this.#plugins) {
+        try {
+          const answer = await plugin.call(event, request);
+          if (answer !== undefined) take(answer, plugin);
+        } catch (error) {
+          objects(error, plugin);
+        }
+      }
+    });
+    await told.catch(objects);
   }
 
   /** Does what concerns all plugins when nothing else does. Those that were closed in it are forgotten. */
@@ -295,24 +290,9 @@ export class PluginSet implements Omit<NriPlugins, "isIdle"> {
     this.#past.splice(keptReports);
   }
 
-  async #toldOf(
-    event: string,
-    about: { pod?: string; container?: string },
-    told: Promise<void>,
-  ): Promise<void> {
-    await told.catch((error: unknown) => {
-      this.#parts.log.warn(
-        { ...about, event, err: describeFault(error) },
-        "an NRI plugin objects to what it was told",
-      );
-    });
-  }
-
   async #asked(plugin: Plugin, { update, evict }: UpdateContainersRequest): Promise<ContainerUpdate[]> {
-    if (!this.#plugins.includes(plugin)) {
-      const fault = new Fault("wrongState", "it has not been synchronized yet");
-      throw during(`NRI plugin ${plugin.name} asks for updates`, fault);
-    }
+    if (!this.#plugins.includes(plugin))
+      throw new Fault("wrongState", `NRI plugin ${plugin.name} asks for updates before it is synchronized`);
     const failed = await updateContainers(update, this.#parts, plugin.name);
     await evictContainers(evict, this.#parts);
     return failed;

@@ -78,7 +78,7 @@ describe("NRI plugins", privileged, () => {
     const id = await runContainer(daemon, pod, shellConfig("main", busyboxImage, "sleep 1000"));
     await update(id, 512n);
     await removePod(daemon, pod.id);
-    await eventually("the removal to be told", 10_000, async () => first.heard("removePodSandbox").at(-1));
+    await eventually("the removal to be told", 30_000, async () => first.heard("removePodSandbox").at(-1));
     const life = first.heard().slice(from);
     assert.deepEqual(
       life.map(({ event }) => event),
@@ -91,12 +91,7 @@ describe("NRI plugins", privileged, () => {
     const [{ request: configured } = { request: {} }] = first.heard("configure");
     assert.match(configured.config, /plugin-10-first/);
     assert.equal(configured.runtimeName, "berth");
-    assert.deepEqual(
-      [configured.registrationTimeout, configured.requestTimeout]
-        .map(String)
-        .every((of) => /^[0-9]+n$/.test(of)),
-      true,
-    );
+    assert.match(String(configured.requestTimeout), /^[0-9]+n$/);
     assert.deepEqual(first.heard("synchronize").at(-1)?.request, { pods: [], containers: [], more: false });
     const ran = life[0]?.request.pod;
     assert.deepEqual(
@@ -201,7 +196,19 @@ describe("NRI plugins", privileged, () => {
     assert.equal(first.heard("removeContainer").at(-1)?.request.container.id, made?.request.container.id);
   });
 
-  test("a plugin that refuses fails what it was asked; of what it is only told, it can't", async () => {
+  test("a container's cgroup is its own: one that is there, or that can't be one, no plugin may set", async () => {
+    const pod = await runPod(daemon, "cgroups");
+    const { linux } = first.heard("runPodSandbox").at(-1)?.request.pod ?? {};
+    const isSystemd = daemon.workspace.cgroupDriver === "systemd";
+    const taken = isSystemd ? /which is not slice:prefix:name/ : /there is a cgroup .* already/;
+    for (const cgroupsPath of [linux.cgroupsPath, isSystemd ? "a:b:c/d" : "/a/../b"]) {
+      first.behave({ answers: { createContainer: { adjust: { linux: { cgroupsPath } } } } });
+      await fails(create(pod, "main"), cgroupsPath === linux.cgroupsPath ? taken : /sets the cgroups path "/);
+    }
+  });
+
+  test("a plugin that refuses fails what it was asked; of what it is only told, it can't, and others hear of it", async () => {
+    const second = await connect("20");
     first.behave({ refuses: { runPodSandbox: "not on my node", postCreateContainer: "too late" } });
     await fails(runPod(daemon, "refused"), /10-first refused RunPodSandbox: .*not on my node/);
     assert.deepEqual((await daemon.pods.listPodSandbox({})).items, []);
@@ -210,6 +217,7 @@ describe("NRI plugins", privileged, () => {
     const { containerId } = await create(pod, "main");
     await fails(daemon.pods.startContainer({ containerId }), /refused StartContainer: .*not to be started/);
     assert.equal((await containerStatus(daemon, containerId)).reason, "StartError");
+    assert.equal(second.heard("postCreateContainer").at(-1)?.request.container.id, containerId);
   });
 
   for (const [what, behaviour] of [
@@ -274,7 +282,7 @@ describe("NRI plugins", privileged, () => {
       );
     }
     await removePod(daemon, pod.id);
-    await eventually("the stop to be told", 10_000, async () => outside.heard("stopContainer").at(-1));
+    await eventually("the stop to be told", 30_000, async () => outside.heard("stopContainer").at(-1));
   });
 
   test("a plugin that a pod requires has to be there; what the rules forbid, no plugin may set", async () => {

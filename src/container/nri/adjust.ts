@@ -1,10 +1,9 @@
-import { Fault } from "../../base/fault.ts";
-import { type CgroupNaming, cgroupNaming } from "../../config/cgroup-naming.ts";
-import { expandSlice } from "../../linux/slice.ts";
+import { during, Fault } from "../../base/fault.ts";
 import { criResources } from "../../nri/cri-resources.ts";
+import { cgroupOf } from "../../runtime/bundle.ts";
 import type { OciConfig } from "../../spec/oci-runtime.ts";
 import { mergeResources } from "../limits/merge-resources.ts";
-import type { ContainerAttempt } from "../parts.ts";
+import type { ContainerAttempt, ContainerHost } from "../parts.ts";
 import type { ContainerRecord } from "../state.ts";
 import { describeContainer } from "./describe.ts";
 
@@ -26,25 +25,40 @@ export async function adjustByPlugins(
   if (answer === undefined) return config;
   const { adjustment, owners } = answer;
   const adjusted = await host.spec.adjust(config, adjustment, record.handler);
-  const { cgroupsPath } = adjusted.linux;
+  const isMoved = adjusted.linux.cgroupsPath !== config.linux.cgroupsPath;
   const given = criResources(adjustment.linux?.resources);
   attempt.adjustedBy = owners;
   attempt.adjusted = {
     resources: mergeResources(record.resources, given, given),
-    ...(cgroupsPath === undefined || cgroupsPath === config.linux.cgroupsPath
-      ? {}
-      : { cgroup: cgroupAt(cgroupsPath, cgroupNaming(host.config)) }),
+    ...(isMoved ? { cgroup: await newCgroup(adjusted, host) } : {}),
   };
   return adjusted;
 }
 
-/** The cgroup of a `cgroupsPath`, as a path from the root of the hierarchies. @throws {Fault} invalid for one of another driver */
-function cgroupAt(path: string, { driver }: CgroupNaming): string {
-  if (driver !== "systemd") {
-    if (path.startsWith("/") && !path.split("/").includes("..")) return path;
-    throw new Fault("invalid", `an NRI plugin sets the cgroups path "${path}", which is not absolute`);
-  }
-  const [slice = "", prefix, name] = path.split(":");
-  if (prefix !== undefined && name !== undefined) return `${expandSlice(slice)}/${prefix}-${name}.scope`;
-  throw new Fault("invalid", `an NRI plugin sets the cgroups path "${path}", which is not slice:prefix:name`);
+/**
+ * The cgroup that a plugin has chosen, as a path from the root of the hierarchies.
+ *
+ * @throws {Fault} invalid for a path that is none of this node's driver; wrongState for a group that is there: what runs in it, or
+ * comes into it, would be killed with the container
+ */
+async function newCgroup(
+  adjusted: OciConfig,
+  { cgroups, config }: Pick<ContainerHost, "cgroups" | "config">,
+): Promise<string> {
+  const { cgroupsPath = "" } = adjusted.linux;
+  const doing = `an NRI plugin sets the cgroups path "${cgroupsPath}"`;
+  const [form, words] =
+    config.cgroup.driver === "systemd"
+      ? [/^[^/:]+:[^/:]+:[^/:]+$/, "slice:prefix:name"]
+      : [/^\/[^:]+$/, "an absolute path below the root"];
+  const cgroup = form.test(cgroupsPath) ? cgroupOf(adjusted) : undefined;
+  if (cgroup === undefined) throw new Fault("invalid", `${doing}, which is not ${words}`);
+  const isThere = await cgroups.exists(cgroup).catch((error: unknown) => {
+    throw during(doing, error);
+  });
+  if (isThere)
+    throw new Fault("wrongState", `${doing}: there is a cgroup ${cgroup} already`, {
+      hint: "a container's cgroup is its own, and goes with it",
+    });
+  return cgroup;
 }
