@@ -1,6 +1,7 @@
 import {
   closeSync,
   constants,
+  existsSync,
   fchmodSync,
   lchownSync,
   mkdirSync,
@@ -16,6 +17,9 @@ import type { FileChange } from "./contract.ts";
 import { fileSystemState } from "./file-system-state.ts";
 import { errnoOf, SystemCallError, systemFault } from "./libc.ts";
 import { makeDirectoryWithin } from "./make-within.ts";
+
+/** How often a tree is removed whose entries go by another's hand, too. */
+const maxTries = 100;
 
 /** Makes the changes one after the other, up to the first that fails. May wait for a disk. @throws {Fault} naming it */
 export function makeChanges(changes: readonly FileChange[]): void {
@@ -54,7 +58,7 @@ function makeChange(change: FileChange): void {
       unlessGone(() => rmdirSync(change.path));
       return;
     case "removeTree":
-      rmSync(change.path, { recursive: true, force: true });
+      removeTree(change.path);
   }
 }
 
@@ -66,6 +70,15 @@ function makeDirectory(path: string, mode: number): void {
     if (errnoOf(error) !== "ENOENT" || !fileSystemState(path)?.isReadOnly) throw error;
     throw new SystemCallError("mkdir", path, osConstants.errno.EROFS);
   }
+}
+
+/** Node's own stops, and says nothing, where another process removes something in there at the same time. */
+function removeTree(path: string): void {
+  for (let tries = 0; tries < maxTries; tries++) {
+    rmSync(path, { recursive: true, force: true });
+    if (!existsSync(path)) return;
+  }
+  throw new SystemCallError("rmdir", path, osConstants.errno.ENOTEMPTY);
 }
 
 function beginLog(path: string, mode: number): void {
