@@ -74,9 +74,10 @@ function lifeOf(
 ): Pick<StreamedProcess, "resize" | "exited" | "kill"> {
   let state: "running" | "killed" | "over" = "running";
   const exited = ended.then(async (code) => {
+    const isKilled = state === "killed";
+    state = "over"; // what it left is the container's from now on
     // what a killed one started falls with it, and must not be let go
-    if (state === "running") await command.release();
-    state = "over";
+    if (!isKilled) await command.release();
     return code;
   });
   exited.catch(() => undefined); // told to whoever asks
