@@ -104,7 +104,7 @@ for (const type of ["ext4", "xfs"] as const) {
       const { root, state } = daemon.workspace;
       await eventually(
         "the container to be gone",
-        10_000,
+        30_000,
         async () => !existsSync(`/proc/${init}`) || undefined,
       );
       await succeeds(

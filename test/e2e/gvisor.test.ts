@@ -100,7 +100,7 @@ describe("pods in gVisor's sandbox, by runsc", privileged, () => {
     const before = (await logOf(lasts)).length;
     await eventually(
       "its log to grow",
-      10_000,
+      30_000,
       async () => (await logOf(lasts)).length > before || undefined,
     );
     await daemon.pods.stopContainer({ containerId: created.containerId, timeout: 0n });
@@ -137,7 +137,7 @@ describe("pods in gVisor's sandbox, by runsc", privileged, () => {
     const pod = await runGvisor("lost");
     const id = await start(pod, "main", "exec sleep 1000");
     process.kill(processOf(pod.id), "SIGKILL");
-    await eventually("the pod to be not ready", 20_000, async () => {
+    await eventually("the pod to be not ready", 30_000, async () => {
       const { status } = await daemon.pods.podSandboxStatus({ podSandboxId: pod.id });
       return status?.state === PodSandboxState.SANDBOX_NOTREADY || undefined;
     });

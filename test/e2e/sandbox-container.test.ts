@@ -107,7 +107,7 @@ describe("pods whose handler has a sandbox container", privileged, () => {
       if (!isSeen) await daemon.kill();
       process.kill(sandbox, "SIGKILL");
       if (!isSeen) await daemon.launch();
-      await eventually("the pod to be not ready", 20_000, async () => {
+      await eventually("the pod to be not ready", 30_000, async () => {
         const { status } = await daemon.pods.podSandboxStatus({ podSandboxId: pod.id });
         return status?.state === PodSandboxState.SANDBOX_NOTREADY || undefined;
       });

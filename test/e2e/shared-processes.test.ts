@@ -88,7 +88,7 @@ for (const runtime of ["crun", "runc"] as const) {
         if (!isSeen) await daemon.kill();
         process.kill(init, "SIGKILL");
         if (!isSeen) await daemon.launch();
-        await eventually("the pod to be not ready", 20_000, async () => {
+        await eventually("the pod to be not ready", 30_000, async () => {
           const { status } = await daemon.pods.podSandboxStatus({ podSandboxId: pod.id });
           return status?.state === PodSandboxState.SANDBOX_NOTREADY || undefined;
         });

@@ -60,7 +60,7 @@ describe("pods under a shim", privileged, () => {
     Number(/ stdout F ([0-9]+)\n$/.exec(await logOf(id).catch(() => ""))?.[1] ?? 0);
   const goesOn = async (id: string, log: () => Promise<number>) => {
     const from = await log();
-    await eventually(`container ${id} to go on`, 10_000, async () =>
+    await eventually(`container ${id} to go on`, 30_000, async () =>
       (await log()) > from ? true : undefined,
     );
   };
@@ -85,7 +85,7 @@ describe("pods under a shim", privileged, () => {
     await daemon.pods.removeContainer({ containerId: second });
     await exec(first, "true");
     await daemon.pods.stopContainer({ containerId: first, timeout: 0n });
-    await eventually("the shim's end", 10_000, async () => (shims().length === 0 ? true : undefined));
+    await eventually("the shim's end", 30_000, async () => (shims().length === 0 ? true : undefined));
     assert.equal((await containerStatus(daemon, first)).exitCode, 137, "it is there to be asked about");
     await assert.rejects(exec(first, "true"), /it is exited/);
     const third = await run(pod, "third", "exit 4");
@@ -108,7 +108,7 @@ describe("pods under a shim", privileged, () => {
     const written = async () => readFileSync(log, "utf8").split("\n").length;
     await goesOn(lives, written);
     await daemon.inside("touch", join(root, "tmp/go"));
-    await eventually("its end", 10_000, async () => {
+    await eventually("its end", 30_000, async () => {
       const { stdout } = await daemon.inside(
         "sh",
         "-c",

@@ -40,7 +40,7 @@ export class FailingDisk {
 
   /** Once nobody has it mounted. */
   async remove(): Promise<void> {
-    await eventually("the failing disk to be free", 10_000, async () => {
+    await eventually("the failing disk to be free", 30_000, async () => {
       try {
         this.#set("reset", 1);
         return true;

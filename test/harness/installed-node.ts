@@ -42,8 +42,7 @@ export class InstalledNode {
       images: connection.calls(ImageServiceService),
       berth: connection.calls(BerthService),
       inside,
-      command: (...args) =>
-        inside("berth", ...args.flatMap((arg, index) => (index === 0 ? arg.split(" ") : [arg]))),
+      command: (name = "", ...args) => inside("berth", ...name.split(" "), ...args),
       logTail: (lines = 30) => this.journal("--lines", String(lines)),
     };
   }

@@ -110,7 +110,7 @@ export async function containerStatus(daemon: DaemonCalls, containerId: string):
 export async function exited(
   daemon: DaemonCalls,
   containerId: string,
-  withinMs = 15_000,
+  withinMs = 30_000,
 ): Promise<ContainerStatus> {
   return eventually(`container ${containerId} to end`, withinMs, async () => {
     const status = await containerStatus(daemon, containerId);
