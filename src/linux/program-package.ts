@@ -1,7 +1,6 @@
 /** Debian's packages of the programs that berth starts, by the program's name. */
 const packages: Readonly<Record<string, string>> = {
   apparmor_parser: "apparmor",
-  catatonit: "catatonit",
   conmon: "conmon",
   "containerd-shim-runc-v2": "containerd",
   criu: "criu",
