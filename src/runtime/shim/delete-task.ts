@@ -7,6 +7,8 @@ import type { Shim } from "./shim.ts";
 
 /** How long a shim may take to see that a container which was killed has ended. */
 const stopWait: Ms = 10_000;
+/** How long it may take to delete one: gVisor's waits for good for the output of what was created and never started. */
+const deleteWait: Ms = 20_000;
 
 /**
  * Has the shim forget a container, which has ended or was killed. False when the shim could not, or does not answer.
@@ -20,7 +22,7 @@ export async function deleteTask(
 ): Promise<boolean> {
   for (let wait = 1, until = performance.now() + stopWait; ; wait = Math.min(wait * 2, 50)) {
     try {
-      await calls.delete({ id }, { signal });
+      await calls.delete({ id }, { timeout: deleteWait, signal });
       return true;
     } catch (error) {
       throwIfEnded(signal, `deleting container ${id}`);

@@ -14,6 +14,7 @@ import { endKeeper, killHolders } from "./keeper.ts";
 import { readMarker } from "./marker.ts";
 import type { ShimParts } from "./parts.ts";
 import type { Shim } from "./shim.ts";
+import { endRunscCalls } from "./shim-processes.ts";
 import { shimArgs, shimEnvironment } from "./start-shim.ts";
 
 /** How long the kernel may take to let go of a cgroup whose processes were just killed. */
@@ -52,7 +53,7 @@ export async function deleteByShim(
   const shim = await shims.of(id, signal).catch(() => undefined);
   // gVisor's would wait for the output of what was never started, for good
   const canDelete = shim !== undefined && marker?.over !== "untold";
-  if (!isHere && shim !== undefined) await endTask(id, shim, signal);
+  if (!isHere && shim !== undefined && marker?.over === undefined) await endTask(id, shim, signal);
   const isDeleted = canDelete && (await deleteTask(id, shim, signal));
   const isForgotten = isDeleted || readMarker(id, paths)?.over === "forgotten";
   if (!isForgotten) await cleanUp(id, marker?.handler ?? handlerName, parts, signal);
@@ -65,6 +66,7 @@ export async function deleteByShim(
   await settleMonitors(id, paths, signal);
   await removeBooks(id, marker?.handler ?? handlerName, parts);
   if (marker !== undefined) await shims.leave(id, marker.group, signal);
+  if (!isHere) await endRunscCalls(id, paths, signal);
   if (!isHere && marker?.init !== undefined) reapOrphan(marker.init.pid); // a machine's process outlives its shim
   await removeTraces(id, parts);
 }

@@ -74,11 +74,11 @@ export class Shims {
     return await this.#find(group, signal);
   }
 
-  /** The container is gone: ends the shim with its last. */
+  /** The container is gone: ends the shim with its last, and with the pod's own, without which none of the others runs. */
   async leave(id: ContainerId, group: string, signal: AbortSignal): Promise<void> {
     using _group = await this.#locks.hold(group, signal);
     rmSync(join(this.#paths.shim(group).containers, id), { force: true });
-    if (this.containersOf(group).length === 0) await this.#end(group, signal);
+    if (id === group || this.containersOf(group).length === 0) await this.#end(group, signal);
   }
 
   containersOf(group: string): ContainerId[] {
