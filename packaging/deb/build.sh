@@ -28,7 +28,7 @@ Maintainer: berth <root@localhost>
 Section: admin
 Priority: optional
 Installed-Size: $(du -sk "$tree" | cut -f1)
-Depends: $(echo "$packages" | sed 's/  */, /g'), init-system-helpers
+Depends: $(echo "$packages" | sed 's/  */, /g'), init-system-helpers, passwd
 Recommends: apparmor
 Suggests: criu
 Description: container runtime for Kubernetes nodes
