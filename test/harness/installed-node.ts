@@ -31,16 +31,16 @@ type PodPlaces = Omit<Workspace, keyof typeof workspace>;
 /** A node with berth as its service, installed as an operator does: for guests, where nobody else has one. */
 export class InstalledNode {
   readonly daemon: LeakingDaemon;
+  readonly #connection = connect(workspace.socket);
 
   constructor(places: PodPlaces) {
     for (const directory of [workspace.certsDir, workspace.logs]) mkdirSync(directory, { recursive: true });
-    const connection = connect(workspace.socket);
     const inside = (...command: readonly string[]) => runProgram(command);
     this.daemon = {
       workspace: { ...workspace, ...places },
-      pods: connection.calls(RuntimeServiceService),
-      images: connection.calls(ImageServiceService),
-      berth: connection.calls(BerthService),
+      pods: this.#connection.calls(RuntimeServiceService),
+      images: this.#connection.calls(ImageServiceService),
+      berth: this.#connection.calls(BerthService),
       inside,
       command: (name = "", ...args) => inside("berth", ...name.split(" "), ...args),
       logTail: (lines = 30) => this.journal("--lines", String(lines)),
@@ -70,6 +70,11 @@ export class InstalledNode {
   /** One property of the unit (systemctl(1), show). */
   async property(name: string): Promise<string> {
     return (await succeeded("systemctl", "show", "--value", `--property=${name}`, unit)).trim();
+  }
+
+  /** Ends the connection; the service goes on. */
+  close(): void {
+    this.#connection.close();
   }
 
   /** What the service wrote in this boot. */
