@@ -36,15 +36,7 @@ export function checkConfig(config: Config, origins: Origins): string[] {
   }
   checkStreaming(streaming, refuse);
   checkSysctls(config.container.sysctls, refuse);
-  for (const [name, { l3, memoryBandwidth }] of Object.entries(config.rdt.classes)) {
-    if (!/^$|^L3(CODE|DATA)?:\S+(\nL3(CODE|DATA)?:\S+)?$/.test(l3))
-      refuse(`rdt.classes.${name}.l3`, `must be a line of schemata, as in "L3:0=f;1=f": ${l3}`);
-    if (!/^$|^MB:\S+$/.test(memoryBandwidth))
-      refuse(
-        `rdt.classes.${name}.memoryBandwidth`,
-        `must be a line of schemata, as in "MB:0=50;1=50": ${memoryBandwidth}`,
-      );
-  }
+  checkRdt(config.rdt, refuse);
   for (const [key, path] of [
     ["blockio.file", config.blockio.file],
     ["policy.file", config.policy.file],
@@ -73,6 +65,18 @@ export function checkConfig(config: Config, origins: Origins): string[] {
     refuse("cgroup.parent", `must be ${form}, with the driver ${cgroup.driver}: ${cgroup.parent}`);
   }
   return problems;
+}
+
+function checkRdt({ classes }: Config["rdt"], refuse: (key: string, why: string) => void): void {
+  for (const [name, { l3, memoryBandwidth }] of Object.entries(classes)) {
+    if (!/^$|^L3(CODE|DATA)?:\S+(\nL3(CODE|DATA)?:\S+)?$/.test(l3))
+      refuse(`rdt.classes.${name}.l3`, `must be a line of schemata, as in "L3:0=f;1=f": ${l3}`);
+    if (!/^$|^MB:\S+$/.test(memoryBandwidth))
+      refuse(
+        `rdt.classes.${name}.memoryBandwidth`,
+        `must be a line of schemata, as in "MB:0=50;1=50": ${memoryBandwidth}`,
+      );
+  }
 }
 
 /** Those of the node would be set for every pod. */
