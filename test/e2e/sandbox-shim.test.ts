@@ -94,7 +94,9 @@ describe("pods in sandboxes by a shim", privileged, () => {
       logHas(first, "stderr F err\n"),
       logHas(second, "second"),
     ]);
-    const cmd = ["sh", "-c", `echo in; nc -l -p ${port} -e echo here </dev/null >/dev/null 2>&1 & exit 3`];
+    const listen = `nc -l -p ${port} -e echo here </dev/null >/dev/null 2>&1`;
+    const listens = `grep -qi :${port.toString(16)} /proc/net/tcp /proc/net/tcp6`;
+    const cmd = ["sh", "-c", `echo in; ${listen} & until ${listens}; do sleep 0.1; done; exit 3`];
     const { stdout, exitCode } = await daemon.pods.execSync({ containerId: first, cmd, timeout: 60n });
     assert.deepEqual([Buffer.from(stdout).toString(), exitCode], ["in\n", 3]);
     const { stats } = await daemon.pods.containerStats({ containerId: first });
@@ -139,6 +141,21 @@ describe("pods in sandboxes by a shim", privileged, () => {
     assert.equal((await exited(daemon, second)).exitCode, 7);
     await removePod(daemon, pod.id);
     assert.ok(!isAlive(sandbox));
+    await assertNoLeaks(daemon);
+  });
+
+  test("a container that was never started is removed, and the other of its sandbox runs on", {
+    skip: noSandbox,
+  }, async () => {
+    const pod = await runSandboxed("unstarted");
+    const first = await runFirst(pod);
+    const request = { podSandboxId: pod.id, sandboxConfig: pod.config };
+    const config = shellConfig("never", busyboxImage, "exit 0");
+    const { containerId } = await daemon.pods.createContainer({ ...request, config });
+    await daemon.pods.removeContainer({ containerId });
+    const { exitCode } = await daemon.pods.execSync({ containerId: first, cmd: ["true"], timeout: 60n });
+    assert.equal(exitCode, 0);
+    await removePod(daemon, pod.id);
     await assertNoLeaks(daemon);
   });
 

@@ -9,6 +9,7 @@ import { cgroupOfBundle } from "../bundle.ts";
 import { killMonitors, settleMonitors } from "../conmon/monitors.ts";
 import { oomNotes } from "../oom-kills.ts";
 import { deleteTask } from "./delete-task.ts";
+import { endSandboxed } from "./end-sandboxed.ts";
 import { shimNamespace } from "./handler.ts";
 import { endKeeper, killHolders } from "./keeper.ts";
 import { readMarker } from "./marker.ts";
@@ -19,8 +20,6 @@ import { shimArgs, shimEnvironment } from "./start-shim.ts";
 
 /** How long the kernel may take to let go of a cgroup whose processes were just killed. */
 const removeWait: Ms = 2000;
-/** How long a container in a sandbox may take to end that was killed. */
-const endWait: Ms = 10_000;
 const maxOutput: Bytes = 64 << 10;
 
 /** What shims leave in a bundle, besides what conmon does. */
@@ -48,15 +47,14 @@ export async function deleteByShim(
   }
   const cgroup = cgroupOfBundle(bundle);
   const isHere = parts.handlers.get(marker?.handler ?? handlerName)?.runtime !== undefined;
-  // a virtual machine is in its sandbox's cgroup: its shim is to end it in order, and the cgroup is killed for what is left
   if (isHere && cgroup !== undefined) await host.cgroups.killAll(cgroup, signal);
   const shim = await shims.of(id, signal).catch(() => undefined);
-  // gVisor's would wait for the output of what was never started, for good
-  const canDelete = shim !== undefined && marker?.over !== "untold";
-  if (!isHere && shim !== undefined && marker?.over === undefined) await endTask(id, shim, signal);
-  const isDeleted = canDelete && (await deleteTask(id, shim, signal));
-  const isForgotten = isDeleted || readMarker(id, paths)?.over === "forgotten";
-  if (!isForgotten) await cleanUp(id, marker?.handler ?? handlerName, parts, signal);
+  // a virtual machine is in its sandbox's cgroup: a shim is to end it in order, its program would wait for one without a shim
+  if (!isHere && shim === undefined && cgroup !== undefined) await host.cgroups.killAll(cgroup, signal);
+  if (!(await isForgotten(id, shim, isHere, parts, signal)))
+    await cleanUp(id, marker?.handler ?? handlerName, parts, signal);
+  // the machine is taken down in order, which its shim goes on with when it has answered
+  if (!isHere && marker !== undefined) await shims.leave(id, marker.group, signal);
   if (cgroup !== undefined && (await host.cgroups.exists(cgroup))) {
     await host.cgroups.killAll(cgroup, signal);
     await host.cgroups.remove(cgroup, removeWait);
@@ -65,16 +63,36 @@ export async function deleteByShim(
   await endKeeper(id, shim?.process.pid, paths);
   await settleMonitors(id, paths, signal);
   await removeBooks(id, marker?.handler ?? handlerName, parts);
-  if (marker !== undefined) await shims.leave(id, marker.group, signal);
+  if (isHere && marker !== undefined) await shims.leave(id, marker.group, signal);
   if (!isHere) await endRunscCalls(id, paths, signal);
+  // Kata's writes its books anew in the midst of a clean-up after a machine that was lost
+  if (!isHere && id === marker?.group && marker.over !== undefined)
+    await cleanUp(id, marker.handler, parts, signal);
   if (!isHere && marker?.init !== undefined) reapOrphan(marker.init.pid); // a machine's process outlives its shim
   await removeTraces(id, parts);
 }
 
-/** Kata's shim deletes a sandbox that runs without a word, and leaves its machine to itself: it has to have ended. */
-async function endTask(id: ContainerId, { calls }: Shim, signal: AbortSignal): Promise<void> {
-  await calls.kill({ id, signal: 9, all: true }, { signal }).catch(() => undefined); // it has ended, or is gone
-  await calls.wait({ id }, { timeout: endWait, signal }).catch(() => undefined);
+/** Ends the container, and has its shim forget it, unless it has before. False when the shim could not, or is gone. */
+async function isForgotten(
+  id: ContainerId,
+  shim: Shim | undefined,
+  isHere: boolean,
+  { exits, paths, shims }: ShimParts,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const over = () => readMarker(id, paths)?.over;
+  if (over() === "untold") return false;
+  // of a sandbox the others go first, and the shim then ends with it
+  for (const other of isHere || id !== shim?.group ? [] : shims.containersOf(id))
+    if (other !== id && readMarker(other, paths)?.over !== undefined)
+      await waitFor(exits.forget(other), signal, `waiting for the exit of container ${other}`);
+  if (!isHere && shim !== undefined && over() === undefined) {
+    if (!(await endSandboxed(id, shim, paths, signal))) return false;
+  }
+  // whoever saw it end may be telling the shim just now
+  await waitFor(exits.forget(id), signal, `waiting for the exit of container ${id}`);
+  if (over() === "forgotten") return true;
+  return shim !== undefined && (await deleteTask(id, shim, signal));
 }
 
 /** Has the shim's program clean up after a shim that is gone. */
@@ -96,7 +114,7 @@ async function cleanUp(
       return { code: 1, stderr: Buffer.from(describeFault(error)) };
     });
   if (ended.code === 0) return;
-  const err = Buffer.from(ended.stderr).toString("utf8").slice(0, 1000);
+  const err = Buffer.from(ended.stderr).toString("utf8").slice(-1000); // why is said last
   host.log.warn({ container: id, err }, "a shim's program could not clean up after a container");
 }
 

@@ -80,12 +80,13 @@ export class ShimExits {
     this.#watched.set(id, { shim, waiting, settled });
   }
 
-  /** Notes the exit of one that was killed, and whose shim has none to tell. */
-  async endUntold(id: ContainerId, shim: Shim): Promise<void> {
+  /** Notes the exit of one that was killed, and whose shim has none to tell (untoldEnd). */
+  async endUntold(id: ContainerId, shim: Shim, over: "untold" | "noted"): Promise<void> {
     await this.forget(id);
     if (readMarker(id, this.#paths)?.over !== undefined) return; // told after all
-    await this.#end(id, shim, { exitStatus: killed, exitedAt: undefined }, "untold");
+    await this.#end(id, shim, { exitStatus: killed, exitedAt: undefined }, over);
     this.#ended.delete(id);
+    if (over === "noted") await this.#tellEnded(id, shim);
   }
 
   /** The container is deleted: settles when nothing more will be noted of it. */
@@ -99,15 +100,19 @@ export class ShimExits {
     try {
       const exit = await shim.calls.wait({ id }, { isBackground: true, signal });
       if (!(await this.#end(id, shim, exit, "noted"))) return;
-      await this.#observer.ended(id, shim).catch((error: unknown) => {
-        const err = describeFault(error);
-        this.#host.log.warn({ container: id, err }, "a shim goes on, though all its containers have ended");
-      });
+      await this.#tellEnded(id, shim);
     } catch (error) {
       if (signal.aborted || isFault(error, "notFound")) return; // it was deleted
       if (!isFault(error, "unavailable", "cancelled", "corrupt")) throw error;
       await this.#lost(id, shim);
     }
+  }
+
+  async #tellEnded(id: ContainerId, shim: Shim): Promise<void> {
+    await this.#observer.ended(id, shim).catch((error: unknown) => {
+      const err = describeFault(error);
+      this.#host.log.warn({ container: id, err }, "a shim goes on, though all its containers have ended");
+    });
   }
 
   /** False: it is being deleted. */

@@ -14,6 +14,8 @@ export interface ShimMarker {
   readonly stdinOnce: boolean;
   /** Its first process, once it is created. */
   readonly init?: ProcessIdentity;
+  /** It was started, not only created: of one in a sandbox. Shims tell no end of what was not. */
+  readonly isStarted?: true;
   /**
    * It has ended, and its exit was noted, or its shim told besides to forget it. "untold": noted, without a word from the shim,
    * which can't be told to forget it either.

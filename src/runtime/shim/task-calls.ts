@@ -5,11 +5,11 @@ import { parseSignal } from "../../spec/signal.ts";
 import { Status } from "../../wire/gen/task.v2.ts";
 import { noteKill } from "../oom-kills.ts";
 import { signalAll } from "../signal-all.ts";
-import { readMarker } from "./marker.ts";
+import { readMarker, writeMarker } from "./marker.ts";
 import { ociAny } from "./options.ts";
 import type { ShimParts } from "./parts.ts";
 import type { Shim } from "./shim.ts";
-import { endsUntold } from "./untold.ts";
+import { untoldEnd } from "./untold.ts";
 
 /** @throws {Fault} wrongState when its shim is gone; unavailable when that does not answer */
 export async function shimOf(
@@ -25,6 +25,9 @@ export async function shimOf(
 export async function startByShim(id: ContainerId, parts: ShimParts, signal: AbortSignal): Promise<void> {
   const { calls } = await shimOf(id, parts, signal);
   await calls.start({ id }, { signal });
+  const marker = readMarker(id, parts.paths);
+  if (marker === undefined || parts.handlers.get(marker.handler)?.runtime !== undefined) return;
+  writeMarker(id, { ...marker, isStarted: true }, parts.paths);
 }
 
 /** Undefined: the shim has no such container, or is gone itself. */
@@ -84,8 +87,8 @@ export async function killByShim(
     const state = await stateByShim(id, parts, signal);
     if (state === "created" || state === "running") throw error;
   }
-  if (number === 9 && (await endsUntold(id, shim, parts.paths, signal)))
-    await parts.exits.endUntold(id, shim);
+  const over = number === 9 ? await untoldEnd(id, shim, parts.paths, signal) : undefined;
+  if (over !== undefined) await parts.exits.endUntold(id, shim, over);
 }
 
 async function signalledAll(

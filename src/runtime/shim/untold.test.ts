@@ -5,9 +5,9 @@ import { after, test } from "node:test";
 import type { ContainerId } from "../../base/ids.ts";
 import { pathsOf } from "../../config/paths.ts";
 import { Status } from "../../wire/gen/task.v2.ts";
-import { writeMarker } from "./marker.ts";
+import { type ShimMarker, writeMarker } from "./marker.ts";
 import type { Shim } from "./shim.ts";
-import { endsUntold } from "./untold.ts";
+import { untoldEnd } from "./untold.ts";
 
 const directory = mkdtempSync("/tmp/berth-untold-");
 after(() => rmSync(directory, { recursive: true }));
@@ -15,30 +15,35 @@ const grpc = { socket: join(directory, "berth.sock"), group: "", maxMessage: 0 }
 const paths = pathsOf({ root: join(directory, "root"), state: join(directory, "state"), grpc });
 const marker = { group: "pod", handler: "gvisor", stdinOnce: false } as const;
 
-/** Whether a shim that says so of a container leaves its exit untold. */
-function untold(id: string, status: Status): Promise<boolean> {
+/** How a container is over that a shim says so of. */
+function untold(id: string, status: Status) {
   const calls = { state: async () => ({ status }) } as unknown as Shim["calls"];
-  return endsUntold(id as ContainerId, { calls }, paths, AbortSignal.timeout(20_000));
+  return untoldEnd(id as ContainerId, { calls }, paths, AbortSignal.timeout(20_000));
 }
 
-function marked(id: string, over?: "noted"): string {
+function marked(id: string, more: Partial<ShimMarker> = {}): string {
   mkdirSync(paths.container(id as ContainerId).bundle, { recursive: true });
-  writeMarker(id as ContainerId, { ...marker, ...(over === undefined ? {} : { over }) }, paths);
+  writeMarker(id as ContainerId, { ...marker, ...more }, paths);
   return id;
 }
 
 test("a container that is stopped, and whose exit nobody notes, ends untold", async () => {
-  assert.equal(await untold(marked("stopped"), Status.STOPPED), true);
+  assert.equal(await untold(marked("stopped"), Status.STOPPED), "untold");
+});
+
+test("one that was never started, and stays created when it is killed, is over", async () => {
+  assert.equal(await untold(marked("created"), Status.CREATED), "noted");
+  assert.equal(await untold(marked("started", { isStarted: true }), Status.CREATED), undefined);
 });
 
 test("one that runs on, or whose exit is noted, does not", async () => {
-  assert.equal(await untold(marked("running"), Status.RUNNING), false);
-  assert.equal(await untold(marked("noted", "noted"), Status.STOPPED), false);
+  assert.equal(await untold(marked("running"), Status.RUNNING), undefined);
+  assert.equal(await untold(marked("noted", { over: "noted" }), Status.STOPPED), undefined);
 });
 
 test("an exit that is noted a little later is waited for", async () => {
   const id = marked("later");
   const asked = untold(id, Status.STOPPED);
-  marked(id, "noted");
-  assert.equal(await asked, false);
+  marked(id, { over: "noted" });
+  assert.equal(await asked, undefined);
 });

@@ -10,19 +10,23 @@ import type { Shim } from "./shim.ts";
 const noteWait: Ms = 1000;
 
 /**
- * Whether a container that was killed has stopped, and its shim tells no exit: gVisor's waits for containers from their start on, and
- * has none to tell of one that was never started.
+ * How a container of a sandbox that was killed is over when its shim tells no exit of it; undefined: it tells one, or the container
+ * goes on. Shims wait for containers from their start on. "untold": it has stopped, as gVisor's says. "noted": Kata's says to the end
+ * that it was created, and takes it away when told to.
  */
-export async function endsUntold(
+export async function untoldEnd(
   id: ContainerId,
   { calls }: Pick<Shim, "calls">,
   paths: Paths,
   signal: AbortSignal,
-): Promise<boolean> {
+): Promise<"untold" | "noted" | undefined> {
   for (const until = performance.now() + noteWait; ; await sleep(20)) {
-    if (readMarker(id, paths)?.over !== undefined) return false;
+    const marker = readMarker(id, paths);
+    if (marker?.over !== undefined) return undefined;
     const state = await calls.state({ id }, { signal }).catch(() => undefined);
-    if (state?.status !== Status.STOPPED) return false;
-    if (performance.now() > until) return true;
+    const isStopped = state?.status === Status.STOPPED;
+    const isOnlyCreated = state?.status === Status.CREATED && marker?.isStarted === undefined;
+    if (!isStopped && !isOnlyCreated) return undefined;
+    if (performance.now() > until) return isStopped ? "untold" : "noted";
   }
 }
