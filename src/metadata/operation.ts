@@ -10,6 +10,11 @@ export type WriterRequest = { readonly commit: readonly Operation[] } | { readon
 /** Its answer to each batch. */
 export type WriterAnswer = { readonly committed: true } | ({ readonly committed: false } & WriteFailure);
 
+/** What the writer thread tells of its own accord: what it committed can't be synced, and nothing more can be committed. */
+export interface WriterNotice {
+  readonly unsynced: WriteFailure;
+}
+
 export interface WriteFailure {
   readonly reason: string;
   /** SQLite's. */

@@ -2,7 +2,7 @@ import { dirname } from "node:path";
 import { parentPort, workerData } from "node:worker_threads";
 import { refusalOfWrites } from "../linux/write-trial.ts";
 import { givenRoom, keepReserve, releaseReserve } from "./disk-reserve.ts";
-import type { Operation, WriterAnswer, WriterRequest } from "./operation.ts";
+import type { Operation, WriteFailure, WriterAnswer, WriterNotice, WriterRequest } from "./operation.ts";
 import { isFull, isRefused } from "./sqlite-error.ts";
 import { WrittenDatabase } from "./written-database.ts";
 
@@ -16,6 +16,12 @@ if (port === null) throw new Error("writer-thread.ts runs as a worker only");
 const { path } = workerData as { path: string };
 
 let database: WrittenDatabase | undefined;
+
+/**
+ * Why what was committed can't be synced. A file system that writes nothing any more may go on taking what has its place in
+ * the log, of which nothing would be left.
+ */
+let unsynced: WriteFailure | undefined;
 
 /** The reserve is not for a record that is so large: it would be gone for those that free the disk. */
 const largeText = 1 << 18;
@@ -33,6 +39,11 @@ const makingRoom: readonly ((batch: readonly Operation[]) => void)[] = [
 ];
 
 function commit(batch: readonly Operation[]): WriterAnswer {
+  if (unsynced !== undefined) {
+    const refusal = refusalOfWrites(dirname(path));
+    if (refusal !== undefined) return { committed: false, ...unsynced, refusal };
+    unsynced = undefined;
+  }
   let failure = failureOf(() => open().commit(batch));
   for (const makeRoom of makingRoom) {
     if (!isFull(failure)) break;
@@ -41,9 +52,13 @@ function commit(batch: readonly Operation[]): WriterAnswer {
   }
   if (failure === undefined) return { committed: true };
   if (!isFull(failure)) closeAfterFailure();
+  return { committed: false, ...writeFailure(failure) };
+}
+
+function writeFailure(failure: unknown): WriteFailure {
   const { message, errcode = 0 } = failure as Error & { errcode?: number };
   const refusal = isRefused(failure) ? refusalOfWrites(dirname(path)) : undefined;
-  return { committed: false, reason: message, errcode, refusal };
+  return { reason: message, errcode, refusal };
 }
 
 function open(): WrittenDatabase {
@@ -74,9 +89,15 @@ function keepRoom(): void {
   failureOf(() => keepReserve(path));
 }
 
-/** Should it fail, the next write meets the cause itself. */
+/** Should it fail on a file system that takes other files, the next write meets the cause itself. */
 function settle(): void {
-  failureOf(() => database?.checkpoint());
+  const failure = failureOf(() => database?.checkpoint());
+  const told = failure === undefined ? undefined : writeFailure(failure);
+  if (told?.refusal !== undefined) {
+    closeAfterFailure();
+    unsynced = told;
+    port?.postMessage({ unsynced: told } satisfies WriterNotice);
+  }
   keepRoom();
 }
 

@@ -4,7 +4,7 @@ import { Fault, faultKind } from "../base/fault.ts";
 import type { Ms } from "../base/units.ts";
 import { startThread } from "../linux/start-thread.ts";
 import { databaseFault } from "./database.ts";
-import type { Operation, WriterAnswer, WriterRequest } from "./operation.ts";
+import type { Operation, WriteFailure, WriterAnswer, WriterNotice, WriterRequest } from "./operation.ts";
 
 interface Queued {
   readonly operation: Operation;
@@ -66,7 +66,7 @@ export class Writer {
     });
   }
 
-  /** Why the last batch failed, but for a full disk; undefined when it was committed. */
+  /** Why the last batch failed, but for a full disk, or could not be synced; undefined when it was committed. */
   get problem(): Fault | undefined {
     return this.#problem;
   }
@@ -103,7 +103,10 @@ export class Writer {
     // Where berth is installed its sources may be plain JavaScript.
     const file = new URL(`./writer-thread${extname(import.meta.url)}`, import.meta.url);
     const worker = startThread(file, { workerData: { path: this.#path }, name: "berth-db", resourceLimits });
-    worker.on("message", (answer: WriterAnswer) => this.#answered(answer));
+    worker.on("message", (told: WriterAnswer | WriterNotice) => {
+      if ("unsynced" in told) this.#problem = this.#faultOf(told.unsynced);
+      else this.#answered(told);
+    });
     this.#live.add(worker);
     // An error is followed by an exit, which is where it is dealt with.
     let reason: unknown;
@@ -123,11 +126,13 @@ export class Writer {
       this.#told?.(performance.now() - this.#sentAt, batch.length);
       for (const queued of batch) queued.committed();
     } else {
-      const { reason, errcode, refusal } = answer;
-      const error = Object.assign(new Error(reason), { errcode });
-      this.#fail(batch, databaseFault("writing", this.#path, error, refusal));
+      this.#fail(batch, this.#faultOf(answer));
     }
     this.#next();
+  }
+
+  #faultOf({ reason, errcode, refusal }: WriteFailure): Fault {
+    return databaseFault("writing", this.#path, Object.assign(new Error(reason), { errcode }), refusal);
   }
 
   #next(): void {
