@@ -39,6 +39,8 @@ interface Thread {
   readonly purpose: Purpose;
   readonly worker: Worker;
   readonly jobs: Map<number, JobListener>;
+  /** Resolves when its modules are there, or it has ended. */
+  readonly loaded: PromiseWithResolvers<void>;
   idleTimer: NodeJS.Timeout | undefined;
 }
 
@@ -80,7 +82,7 @@ export class SnapshotWorkers {
   /** Ends all threads; jobs still in work fail with kind cancelled. */
   async close(): Promise<void> {
     this.#closed = true;
-    await Promise.all([...this.#threads].map((thread) => thread.worker.terminate()));
+    await Promise.all([...this.#threads].map(endThread));
   }
 
   #leastBusy(purpose: Purpose): Thread {
@@ -97,7 +99,8 @@ export class SnapshotWorkers {
     // Where berth is installed its sources may be plain JavaScript.
     const file = new URL(`./worker/main${extname(import.meta.url)}`, import.meta.url);
     const worker = startThread(file, { name: "berth-unpack", resourceLimits: { maxOldGenerationSizeMb } });
-    const thread: Thread = { purpose, worker, jobs: new Map(), idleTimer: undefined };
+    const loaded = Promise.withResolvers<void>();
+    const thread: Thread = { purpose, worker, jobs: new Map(), loaded, idleTimer: undefined };
     this.#threads.add(thread);
     let reason: unknown;
     worker.on("error", (error) => {
@@ -109,6 +112,10 @@ export class SnapshotWorkers {
   }
 
   #heard(thread: Thread, message: FromWorker): void {
+    if (message.say === "loaded") {
+      thread.loaded.resolve();
+      return;
+    }
     const listener = thread.jobs.get(message.id);
     if (message.say === "consumed") {
       listener?.consumed(message.bytes);
@@ -131,6 +138,7 @@ export class SnapshotWorkers {
 
   #exited(thread: Thread, reason: unknown): void {
     this.#threads.delete(thread);
+    thread.loaded.resolve();
     clearTimeout(thread.idleTimer);
     const why = this.#closed
       ? new Fault("cancelled", "snapshots: the daemon is stopping")
@@ -138,4 +146,11 @@ export class SnapshotWorkers {
     for (const listener of thread.jobs.values()) listener.failed(why);
     thread.jobs.clear();
   }
+}
+
+/** A thread that is ended while it loads a native module aborts the whole process (Node-API can't throw there any more). */
+async function endThread({ worker, loaded }: Thread): Promise<void> {
+  worker.ref(); // what is waited for must come
+  await loaded.promise;
+  await worker.terminate();
 }

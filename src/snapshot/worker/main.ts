@@ -118,3 +118,4 @@ async function* reported(
 
 if (parentPort === null) throw new Error("this module runs as a worker only");
 listen(parentPort);
+parentPort.postMessage({ say: "loaded" } satisfies FromWorker);

@@ -67,6 +67,8 @@ export type ToWorker =
   | { readonly id: number; readonly say: "task"; readonly name: TaskName; readonly takes: unknown };
 
 export type FromWorker =
+  /** Once, before all else: its modules are there. */
+  | { readonly say: "loaded" }
   | { readonly id: number; readonly say: "consumed"; readonly bytes: Bytes }
   | {
       readonly id: number;
