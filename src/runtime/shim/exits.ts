@@ -56,6 +56,8 @@ export class ShimExits {
 
   /** Those that have ended, whose keepers may end, too. */
   readonly #ended = new Set<ContainerId>();
+  /** Those that are being killed for want of a keeper: what their shims tell of it comes second. */
+  readonly #keeperless = new Map<ContainerId, Promise<void>>();
 
   constructor({ host, paths, handlers }: ExitParts, observer: ExitObserver) {
     this.#host = host;
@@ -75,6 +77,7 @@ export class ShimExits {
       })
       .finally(() => {
         this.#ended.delete(id);
+        this.#keeperless.delete(id);
         if (this.#watched.get(id)?.shim === shim) this.#watched.delete(id);
       });
     this.#watched.set(id, { shim, waiting, settled });
@@ -125,6 +128,7 @@ export class ShimExits {
     this.#ended.add(id);
     await endKeeper(id, shim.process.pid, this.#paths);
     await settleMonitors(id, this.#paths, AbortSignal.timeout(keeperDeadline));
+    await this.#keeperless.get(id);
     const marker = readMarker(id, this.#paths);
     if (marker === undefined) return false;
     writeMarker(id, { ...marker, over }, this.#paths);
@@ -162,10 +166,11 @@ export class ShimExits {
     for (const [id, { shim }] of this.#watched) {
       if (this.#ended.has(id) || recordedMonitor(id, this.#paths) !== undefined) continue;
       this.#ended.add(id);
-      void this.#endKeeperless(id, shim).catch((error: unknown) => {
+      const ending = this.#endKeeperless(id, shim).catch((error: unknown) => {
         const err = describeFault(error);
         this.#host.log.error({ container: id, err }, "a container without a keeper could not be killed");
       });
+      this.#keeperless.set(id, ending);
     }
   }
 
