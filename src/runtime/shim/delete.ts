@@ -10,7 +10,7 @@ import { killMonitors, settleMonitors } from "../conmon/monitors.ts";
 import { oomNotes } from "../oom-kills.ts";
 import { deleteTask } from "./delete-task.ts";
 import { endSandboxed } from "./end-sandboxed.ts";
-import { shimNamespace } from "./handler.ts";
+import { isOnHost, shimNamespace } from "./handler.ts";
 import { endKeeper, killHolders } from "./keeper.ts";
 import { readMarker } from "./marker.ts";
 import type { ShimParts } from "./parts.ts";
@@ -46,13 +46,13 @@ export async function deleteByShim(
     await killHolders(id, paths, signal);
   }
   const cgroup = cgroupOfBundle(bundle);
-  const isHere = parts.handlers.get(marker?.handler ?? handlerName)?.runtime !== undefined;
+  const handler = marker?.handler ?? handlerName;
+  const isHere = isOnHost(parts.handlers.get(handler));
   if (isHere && cgroup !== undefined) await host.cgroups.killAll(cgroup, signal);
   const shim = await shims.of(id, signal).catch(() => undefined);
   // a virtual machine is in its sandbox's cgroup: a shim is to end it in order, its program would wait for one without a shim
   if (!isHere && shim === undefined && cgroup !== undefined) await host.cgroups.killAll(cgroup, signal);
-  if (!(await isForgotten(id, shim, isHere, parts, signal)))
-    await cleanUp(id, marker?.handler ?? handlerName, parts, signal);
+  if (!(await isForgotten(id, shim, isHere, parts, signal))) await cleanUp(id, handler, parts, signal);
   // the machine is taken down in order, which its shim goes on with when it has answered
   if (!isHere && marker !== undefined) await shims.leave(id, marker.group, signal);
   if (cgroup !== undefined && (await host.cgroups.exists(cgroup))) {
@@ -62,12 +62,11 @@ export async function deleteByShim(
   await waitFor(exits.forget(id), signal, `waiting for the exit of container ${id}`);
   await endKeeper(id, shim?.process.pid, paths);
   await settleMonitors(id, paths, signal);
-  await removeBooks(id, marker?.handler ?? handlerName, parts);
+  await removeBooks(id, handler, parts);
   if (isHere && marker !== undefined) await shims.leave(id, marker.group, signal);
   if (!isHere) await endRunscCalls(id, paths, signal);
   // Kata's writes its books anew in the midst of a clean-up after a machine that was lost
-  if (!isHere && id === marker?.group && marker.over !== undefined)
-    await cleanUp(id, marker.handler, parts, signal);
+  if (!isHere && id === marker?.group && marker.over !== undefined) await cleanUp(id, handler, parts, signal);
   if (!isHere && marker?.init !== undefined) reapOrphan(marker.init.pid); // a machine's process outlives its shim
   await removeTraces(id, parts);
 }

@@ -10,7 +10,7 @@ import { alive } from "../exits.ts";
 import type { RuntimeHost } from "../host.ts";
 import { endLost } from "../lost-monitor.ts";
 import { wasOomKilled } from "../oom-kills.ts";
-import type { ShimHandler } from "./handler.ts";
+import { isOnHost, type ShimHandler } from "./handler.ts";
 import { endKeeper } from "./keeper.ts";
 import { readMarker, writeMarker } from "./marker.ts";
 import type { Shim } from "./shim.ts";
@@ -176,8 +176,7 @@ export class ShimExits {
 
   /** Of one in a sandbox the recorded pid is the sandbox's, which the others of the pod need: its shim ends it alone. */
   async #endKeeperless(id: ContainerId, shim: Shim): Promise<void> {
-    const isOnHost = this.#handlers.get(shim.handler)?.runtime !== undefined;
-    if (isOnHost) await this.#endLost(id, shim);
+    if (isOnHost(this.#handlers.get(shim.handler))) await this.#endLost(id, shim);
     else await shim.calls.kill({ id, signal: 9, all: true });
   }
 }

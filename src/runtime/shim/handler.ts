@@ -18,3 +18,10 @@ export interface ShimHandler {
   /** The runtime that the shim runs containers of this host with; undefined: they may be anything, such as a VM. */
   readonly runtime: Handler | undefined;
 }
+
+/** Its containers' processes and cgroups are this host's own, and not in a sandbox. False, too, for what is not configured. */
+export function isOnHost(
+  handler: ShimHandler | undefined,
+): handler is ShimHandler & { readonly runtime: Handler } {
+  return handler?.runtime !== undefined;
+}

@@ -20,6 +20,7 @@ import { execByShim } from "./exec.ts";
 import { execStreamByShim } from "./exec-stream.ts";
 import { ShimExits } from "./exits.ts";
 import { forgetEnded } from "./forget-ended.ts";
+import { isOnHost } from "./handler.ts";
 import { endLeftCommands } from "./left-commands.ts";
 import { readMarker } from "./marker.ts";
 import { metricsByShim } from "./metrics.ts";
@@ -114,8 +115,8 @@ function operations(parts: ShimParts): Omit<ShimRuntime, keyof ReturnType<typeof
       return deleteByShim(id, handler, parts, signal);
     },
     update: (id, _handler, resources, signal) => updateByShim(id, resources, parts, signal),
-    isOnHost: (_id, handler) => parts.handlers.get(handler)?.runtime !== undefined,
-    takesMounts: (handler) => parts.handlers.get(handler)?.runtime === undefined,
+    isOnHost: (_id, handler) => isOnHost(parts.handlers.get(handler)),
+    takesMounts: (handler) => !isOnHost(parts.handlers.get(handler)),
     metrics: (id, _handler, signal) => metricsByShim(id, parts, signal),
     execSync: (request, signal) => execByShim(request, parts, signal),
     execStream: (request, signal) => execStreamByShim(request, parts, signal),

@@ -5,6 +5,7 @@ import { parseSignal } from "../../spec/signal.ts";
 import { Status } from "../../wire/gen/task.v2.ts";
 import { noteKill } from "../oom-kills.ts";
 import { signalAll } from "../signal-all.ts";
+import { isOnHost } from "./handler.ts";
 import { readMarker, writeMarker } from "./marker.ts";
 import { ociAny } from "./options.ts";
 import type { ShimParts } from "./parts.ts";
@@ -26,7 +27,7 @@ export async function startByShim(id: ContainerId, parts: ShimParts, signal: Abo
   const { calls } = await shimOf(id, parts, signal);
   await calls.start({ id }, { signal });
   const marker = readMarker(id, parts.paths);
-  if (marker === undefined || parts.handlers.get(marker.handler)?.runtime !== undefined) return;
+  if (marker === undefined || isOnHost(parts.handlers.get(marker.handler))) return;
   writeMarker(id, { ...marker, isStarted: true }, parts.paths);
 }
 
@@ -98,7 +99,7 @@ async function signalledAll(
   signal: AbortSignal,
 ): Promise<boolean> {
   const marker = readMarker(id, paths);
-  if (handlers.get(marker?.handler ?? "")?.runtime === undefined) return false;
+  if (!isOnHost(handlers.get(marker?.handler ?? ""))) return false;
   return await signalAll(paths.container(id).bundle, number, host.cgroups, signal);
 }
 
