@@ -11,9 +11,9 @@ import {
   eventually,
   exited,
   type MadePod,
-  podConfig,
   removePod,
   runContainer,
+  runPod,
   shellConfig,
 } from "../harness/pods.ts";
 import { privileged } from "../harness/privileged.ts";
@@ -37,11 +37,7 @@ describe("pods in gVisor's sandbox, by runsc", privileged, () => {
   });
   after(() => endDaemon(daemon));
 
-  async function runGvisor(name: string, overrides = {}): Promise<MadePod> {
-    const config = podConfig(daemon, name, overrides);
-    const { podSandboxId } = await daemon.pods.runPodSandbox({ config, runtimeHandler: "gvisor" });
-    return { id: podSandboxId, config };
-  }
+  const runGvisor = (name: string, overrides = {}) => runPod(daemon, name, overrides, "gvisor");
   const start = (pod: MadePod, name: string, script: string, overrides = {}) =>
     runContainer(daemon, pod, shellConfig(name, busyboxImage, script, overrides));
   async function exec(containerId: string, script: string, timeout = 20n): Promise<string> {

@@ -12,9 +12,9 @@ import {
   eventually,
   exited,
   type MadePod,
-  podConfig,
   removePod,
   runContainer,
+  runPod,
   shellConfig,
 } from "../harness/pods.ts";
 import { privileged } from "../harness/privileged.ts";
@@ -65,11 +65,8 @@ describe("hooks of files and settings", privileged, () => {
     writeFileSync(at("told"), "");
   });
 
-  async function runHooked(name: string, runtimeHandler: string, annotations = annotated): Promise<MadePod> {
-    const config = podConfig(daemon, name, { annotations });
-    const { podSandboxId } = await daemon.pods.runPodSandbox({ config, runtimeHandler });
-    return { id: podSandboxId, config };
-  }
+  const runHooked = (name: string, handler: string, annotations = annotated) =>
+    runPod(daemon, name, { annotations }, handler);
   const run = (pod: MadePod, script: string) =>
     runContainer(
       daemon,

@@ -14,6 +14,7 @@ import {
   podConfig,
   removePod,
   runContainer,
+  runPod,
   shellConfig,
 } from "../harness/pods.ts";
 import { privileged } from "../harness/privileged.ts";
@@ -34,11 +35,7 @@ describe("pods whose handler has a sandbox container", privileged, () => {
   });
   after(() => endDaemon(daemon));
 
-  async function runSandboxed(name: string, overrides = {}): Promise<MadePod> {
-    const config = podConfig(daemon, name, overrides);
-    const { podSandboxId } = await daemon.pods.runPodSandbox({ config, runtimeHandler: handler });
-    return { id: podSandboxId, config };
-  }
+  const runSandboxed = (name: string, overrides = {}) => runPod(daemon, name, overrides, handler);
   const start = (pod: MadePod, script: string, overrides = {}) =>
     runContainer(daemon, pod, shellConfig("main", busyboxImage, script, overrides));
   const bundleOf = (id: string) => join(daemon.workspace.state, "containers", id);

@@ -14,9 +14,9 @@ import {
   eventually,
   exited,
   type MadePod,
-  podConfig,
   removePod,
   runContainer,
+  runPod,
   shellConfig,
 } from "../harness/pods.ts";
 import { privileged } from "../harness/privileged.ts";
@@ -44,11 +44,7 @@ describe("pods in sandboxes by a shim", privileged, () => {
     shim.close();
   });
 
-  async function runSandboxed(name: string): Promise<MadePod> {
-    const config = podConfig(daemon, name);
-    const { podSandboxId } = await daemon.pods.runPodSandbox({ config, runtimeHandler: "sandboxed" });
-    return { id: podSandboxId, config };
-  }
+  const runSandboxed = (name: string) => runPod(daemon, name, {}, "sandboxed");
   const run = (pod: MadePod, name: string, script: string) =>
     runContainer(daemon, pod, shellConfig(name, busyboxImage, script));
   const runFirst = (pod: MadePod) => run(pod, "first", "echo out; echo err >&2; exec sleep 1000");

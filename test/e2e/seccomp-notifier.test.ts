@@ -10,9 +10,9 @@ import {
   eventually,
   exited,
   type MadePod,
-  podConfig,
   removePod,
   runContainer,
+  runPod,
   shellConfig,
 } from "../harness/pods.ts";
 import { privileged } from "../harness/privileged.ts";
@@ -52,13 +52,8 @@ describe("system calls that a seccomp profile refuses", privileged, () => {
   });
   after(() => endDaemon(daemon));
 
-  async function runTold(name: string, runtimeHandler: string, action: string): Promise<MadePod> {
-    const config = podConfig(daemon, name, {
-      annotations: { "io.kubernetes.cri-o.seccompNotifierAction": action },
-    });
-    const { podSandboxId } = await daemon.pods.runPodSandbox({ config, runtimeHandler });
-    return { id: podSandboxId, config };
-  }
+  const runTold = (name: string, handler: string, action: string) =>
+    runPod(daemon, name, { annotations: { "io.kubernetes.cri-o.seccompNotifierAction": action } }, handler);
   const run = (pod: MadePod, script: string) =>
     runContainer(daemon, pod, shellConfig("one", busyboxImage, script, filtered));
   const told = (id: string, call: string) =>

@@ -15,6 +15,7 @@ import {
   podConfig,
   removePod,
   runContainer,
+  runPod,
   shellConfig,
 } from "../harness/pods.ts";
 import { privileged } from "../harness/privileged.ts";
@@ -42,11 +43,7 @@ describe("pods under a shim", privileged, () => {
   });
   after(() => endDaemon(daemon));
 
-  async function runShimPod(name: string): Promise<MadePod> {
-    const config = podConfig(daemon, name);
-    const { podSandboxId } = await daemon.pods.runPodSandbox({ config, runtimeHandler: handler });
-    return { id: podSandboxId, config };
-  }
+  const runShimPod = (name: string) => runPod(daemon, name, {}, handler);
   const run = (pod: MadePod, name: string, script: string, overrides = {}) =>
     runContainer(daemon, pod, shellConfig(name, busyboxImage, script, overrides));
 

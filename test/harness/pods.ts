@@ -68,9 +68,10 @@ export async function runPod(
   daemon: DaemonCalls,
   name: string,
   overrides: PodOverrides = {},
+  runtimeHandler = "",
 ): Promise<MadePod> {
   const config = podConfig(daemon, name, overrides);
-  const { podSandboxId } = await daemon.pods.runPodSandbox({ config, runtimeHandler: "" });
+  const { podSandboxId } = await daemon.pods.runPodSandbox({ config, runtimeHandler });
   return { id: podSandboxId, config };
 }
 
