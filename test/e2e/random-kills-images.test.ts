@@ -8,6 +8,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { VerifiedState } from "../../src/wire/gen/berth.v1.ts";
 import { ImageSpec } from "../../src/wire/gen/runtime.v1.ts";
 import { TestDaemon } from "../harness/daemon.ts";
+import { KillInWork } from "../harness/kill-in-work.ts";
 import { assertNoLeaks, tracesOf } from "../harness/leaks.ts";
 import { full, privileged } from "../harness/privileged.ts";
 import { TestRegistry } from "../harness/registry.ts";
@@ -22,11 +23,9 @@ describe(`kill -9 of the daemon at ${kills} random moments of pulls and prunes`,
   let [one, other] = ["", ""];
   /** What the host holds of images when there are none. */
   let empty: readonly string[] = [];
-  /** What calls were unanswered at the kills, and how often. */
-  const cut = new Map<string, number>();
   /** How many layers were whole at a kill, and not fetched again. */
   let spared = 0;
-  let killed = false;
+  const work = new KillInWork();
 
   before(async () => {
     registry = await TestRegistry.start();
@@ -55,27 +54,15 @@ describe(`kill -9 of the daemon at ${kills} random moments of pulls and prunes`,
   const remove = (image: string) => daemon.images.removeImage({ image: ImageSpec.create({ image }) });
   const prune = (dryRun = false) => daemon.berth.prune({ dryRun, all: true, until: 0n, labels: [] });
 
-  /** Does one thing after the other until the daemon dies, and remembers in which it was. */
-  async function untilKilled(): Promise<void> {
-    const steps: readonly [string, () => Promise<unknown>][] = [
+  const pullAndPrune = () =>
+    work.untilKilled([
       ["pull", () => pull(one)],
       ["prune", () => prune()],
       ["two pulls", () => Promise.all([pull(one), pull(other)])],
       ["remove", () => remove(other)],
       ["pull beside a prune", () => Promise.all([pull(other), prune()])],
       ["prune", () => prune()],
-    ];
-    for (;;)
-      for (const [name, act] of steps) {
-        try {
-          await act();
-        } catch (error) {
-          if (!killed) throw error;
-          cut.set(name, (cut.get(name) ?? 0) + 1);
-          return;
-        }
-      }
-  }
+    ]);
 
   /** The layers that are whole on disk and that an image or an unfinished pull holds, as records tell: by blob. */
   function heldLayers(): Set<string> {
@@ -112,10 +99,10 @@ describe(`kill -9 of the daemon at ${kills} random moments of pulls and prunes`,
   }
 
   async function killOnce(): Promise<void> {
-    killed = false;
-    const working = untilKilled();
+    work.isKilled = false;
+    const working = pullAndPrune();
     await Promise.race([sleep(Math.random() * 700), working]);
-    killed = true;
+    work.isKilled = true;
     await daemon.kill();
     await working;
     const held = heldLayers();
@@ -142,15 +129,12 @@ describe(`kill -9 of the daemon at ${kills} random moments of pulls and prunes`,
       try {
         await killOnce();
       } catch (error) {
-        const unanswered = JSON.stringify(Object.fromEntries(cut));
-        throw new Error(`kill ${number + 1}, unanswered ${unanswered}: ${daemon.logTail(40)}`, {
+        throw new Error(`kill ${number + 1}, unanswered ${work.unanswered()}: ${daemon.logTail(40)}`, {
           cause: error,
         });
       }
     }
-    t.diagnostic(
-      `${kills} kills; unanswered: ${JSON.stringify(Object.fromEntries(cut))}; ${spared} layers spared`,
-    );
+    t.diagnostic(`${kills} kills; unanswered: ${work.unanswered()}; ${spared} layers spared`);
   });
 });
 

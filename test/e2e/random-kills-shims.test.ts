@@ -7,6 +7,7 @@ import { isFault } from "../../src/base/fault.ts";
 import { Bystander } from "../harness/bystander.ts";
 import { TestDaemon } from "../harness/daemon.ts";
 import { busyboxImage, importBusybox } from "../harness/images.ts";
+import { KillInWork, type Steps } from "../harness/kill-in-work.ts";
 import { assertNoLeaks } from "../harness/leaks.ts";
 import {
   containerStatus,
@@ -30,9 +31,7 @@ const signalled = [128 + 15, 128 + 9];
 describe(`kill -9 of the daemon at ${kills} random moments of pods' lives under shims`, privileged, () => {
   let daemon: TestDaemon;
   let bystander: Bystander;
-  let killed = false;
-  /** What calls were unanswered at the kills, and how often. */
-  const cut = new Map<string, number>();
+  const work = new KillInWork();
 
   before(async () => {
     daemon = await TestDaemon.start({
@@ -69,7 +68,7 @@ describe(`kill -9 of the daemon at ${kills} random moments of pods' lives under 
     let [one, two] = ["", ""];
     const create = (config: typeof first) =>
       daemon.pods.createContainer({ podSandboxId: pod.id, config, sandboxConfig: pod.config });
-    const steps: readonly [string, () => Promise<unknown>][] = [
+    const steps: Steps = [
       ["run", async () => (pod = await runPod(daemon, name))],
       ["create", async () => (one = (await create(first)).containerId)],
       ["start", () => daemon.pods.startContainer({ containerId: one })],
@@ -81,17 +80,7 @@ describe(`kill -9 of the daemon at ${kills} random moments of pods' lives under 
       ["stop pod", () => daemon.pods.stopPodSandbox({ podSandboxId: pod.id })],
       ["remove pod", () => daemon.pods.removePodSandbox({ podSandboxId: pod.id })],
     ];
-    for (;;) {
-      for (const [step, act] of steps) {
-        try {
-          await act();
-        } catch (error) {
-          if (!killed) throw error;
-          cut.set(step, (cut.get(step) ?? 0) + 1);
-          return;
-        }
-      }
-    }
+    await work.untilKilled(steps);
   }
 
   /** Whatever became of it, a container ends as it was told to, and with its own code: its shim was not lost. */
@@ -116,10 +105,10 @@ describe(`kill -9 of the daemon at ${kills} random moments of pods' lives under 
     const witness = await runContainer(daemon, pod, shellConfig("main", busyboxImage, words));
     const { logPath } = await containerStatus(daemon, witness);
     const shim = bystandersShim();
-    killed = false;
+    work.isKilled = false;
     const working = Promise.all([lives(`one-${number}`), lives(`two-${number}`)]);
     await Promise.race([sleep(Math.random() * 1500), working]);
-    killed = true;
+    work.isKilled = true;
     await daemon.kill();
     await working;
     await sleep(Math.random() * 300);
@@ -143,11 +132,10 @@ describe(`kill -9 of the daemon at ${kills} random moments of pods' lives under 
       try {
         await killOnce(number);
       } catch (error) {
-        const unanswered = JSON.stringify(Object.fromEntries(cut));
-        const message = `kill ${number + 1}, unanswered ${unanswered}: ${daemon.logTail(40)}`;
+        const message = `kill ${number + 1}, unanswered ${work.unanswered()}: ${daemon.logTail(40)}`;
         throw new Error(message, { cause: error });
       }
     }
-    t.diagnostic(`${kills} kills; unanswered then: ${JSON.stringify(Object.fromEntries(cut))}`);
+    t.diagnostic(`${kills} kills; unanswered then: ${work.unanswered()}`);
   });
 });

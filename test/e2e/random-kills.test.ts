@@ -7,6 +7,7 @@ import { AuthConfig, ImageSpec } from "../../src/wire/gen/runtime.v1.ts";
 import { Bystander } from "../harness/bystander.ts";
 import { TestDaemon } from "../harness/daemon.ts";
 import { busyboxImage, importBusybox } from "../harness/images.ts";
+import { KillInWork } from "../harness/kill-in-work.ts";
 import { assertNoLeaks } from "../harness/leaks.ts";
 import { exited, removeAllPods, removePod, runContainer, runPod, shellConfig } from "../harness/pods.ts";
 import { full, privileged } from "../harness/privileged.ts";
@@ -24,8 +25,7 @@ describe(`kill -9 of the daemon at ${kills} random moments of pods' lives and pu
   let registry: TestRegistry;
   let bystander: Bystander;
   let image = "";
-  /** What calls were unanswered at the kills, and how often. */
-  const cut = new Map<string, number>();
+  const work = new KillInWork();
 
   before(async () => {
     registry = await TestRegistry.start();
@@ -49,22 +49,6 @@ describe(`kill -9 of the daemon at ${kills} random moments of pods' lives and pu
     }
   });
 
-  /** Does one thing after the other until the daemon dies, and remembers in which it was. */
-  async function untilKilled(steps: readonly [string, () => Promise<unknown>][]): Promise<void> {
-    for (;;) {
-      for (const [name, act] of steps) {
-        try {
-          await act();
-        } catch (error) {
-          if (!killed) throw error;
-          cut.set(name, (cut.get(name) ?? 0) + 1);
-          return;
-        }
-      }
-    }
-  }
-  let killed = false;
-
   const spec = () => ImageSpec.create({ image });
   const auth = () => AuthConfig.create({ username: registry.username, password: registry.password });
   const pull = () => daemon.images.pullImage({ image: spec(), auth: auth(), sandboxConfig: undefined });
@@ -80,7 +64,7 @@ describe(`kill -9 of the daemon at ${kills} random moments of pods' lives and pu
     const overrides = () => (users === undefined ? {} : usersPodConfig(daemon, name, users));
     let pod: Awaited<ReturnType<typeof runPod>>;
     let containerId = "";
-    return untilKilled([
+    return work.untilKilled([
       ["run", async () => (pod = await runPod(daemon, name, overrides()))],
       ["create and start", async () => (containerId = await runContainer(daemon, pod, config))],
       ["wait", async () => assert.equal((await exited(daemon, containerId)).exitCode, lifeCode)],
@@ -117,17 +101,17 @@ describe(`kill -9 of the daemon at ${kills} random moments of pods' lives and pu
     const pod = await runPod(daemon, "witness");
     const script = `sleep ${(Math.random() * 1.5).toFixed(2)}; exit ${code}`;
     const witness = await runContainer(daemon, pod, shellConfig("main", busyboxImage, script));
-    killed = false;
+    work.isKilled = false;
     const working = Promise.all([
       lives(`one-${number}`),
       lives(`two-${number}`, 700_000_000),
-      untilKilled([
+      work.untilKilled([
         ["pull", pull],
         ["remove image", removeImage],
       ]),
     ]);
     await Promise.race([sleep(Math.random() * 1200), working]);
-    killed = true;
+    work.isKilled = true;
     await daemon.kill();
     await working;
     await sleep(Math.random() * 300);
@@ -146,13 +130,12 @@ describe(`kill -9 of the daemon at ${kills} random moments of pods' lives and pu
       try {
         await killOnce(number);
       } catch (error) {
-        const unanswered = JSON.stringify(Object.fromEntries(cut));
-        throw new Error(`kill ${number + 1}, unanswered ${unanswered}: ${daemon.logTail(40)}`, {
+        throw new Error(`kill ${number + 1}, unanswered ${work.unanswered()}: ${daemon.logTail(40)}`, {
           cause: error,
         });
       }
     }
-    t.diagnostic(`${kills} kills; unanswered then: ${JSON.stringify(Object.fromEntries(cut))}`);
+    t.diagnostic(`${kills} kills; unanswered then: ${work.unanswered()}`);
   });
 });
 
