@@ -77,6 +77,8 @@ export interface ContainerPaths {
   readonly oomFile: string;
   /** Of a container under a shim: which one that is. */
   readonly shimFile: string;
+  /** What it was started with. */
+  readonly handlerFile: string;
   /** Of a container under a shim: what the keeper of its output has there. */
   readonly keeper: string;
 }
@@ -137,6 +139,7 @@ export function pathsOf(config: Pick<Config, "root" | "state" | "grpc">): Paths 
         exitFile: join(exits, id),
         oomFile: join(bundle, "oom"),
         shimFile: join(bundle, "shim.json"),
+        handlerFile: join(bundle, "handler.json"),
         keeper: join(bundle, "keeper"),
       };
     },

@@ -57,6 +57,7 @@ function createRequest(
     stdinOnce: record.config.stdinOnce,
     tty: record.config.tty,
     monitorCgroup,
+    pod: record.podId,
   };
 }
 

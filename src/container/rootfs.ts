@@ -26,7 +26,7 @@ export async function handOverRootfs(
   record: ContainerRecord,
   { host }: ContainerAttempt,
 ): Promise<readonly RootfsMount[] | undefined> {
-  if (!host.runtime.takesMounts(record.handler)) return undefined;
+  if (!host.runtime.takesMounts({ handler: record.handler, pod: record.podId })) return undefined;
   const mounts = await host.snapshotters.get(record.snapshotter).mounts(snapshotKey(record.id));
   if (!mounts.every(({ source }) => source.startsWith("/dev/"))) return undefined;
   await host.mounts.unmount(host.paths.container(record.id).rootfs);

@@ -1,5 +1,5 @@
 import type { Readable, Writable } from "node:stream";
-import type { ContainerId } from "../base/ids.ts";
+import type { ContainerId, PodSandboxId } from "../base/ids.ts";
 import type { Bytes, Ms, UnixNanos } from "../base/units.ts";
 import type { TerminalSize } from "../linux/terminal.ts";
 import type { OciConfig, OciResources } from "../spec/oci-runtime.ts";
@@ -37,6 +37,8 @@ export interface CreateRequest {
   readonly tty: boolean;
   /** Where the monitor itself is put: the pod's cgroup, or a scope below it. */
   readonly monitorCgroup: string | undefined;
+  /** Containers of a pod with a container of its own are made by what made that. Absent: it is that, or in no pod. */
+  readonly pod?: PodSandboxId;
   /** What the runtime is to mount as the container's root; absent: it is mounted. For handlers that take mounts. */
   readonly rootfs?: readonly RootfsMount[];
   /** CRIU's images of processes that are to go on, instead of a new one that waits for `start`. */
@@ -171,8 +173,8 @@ export interface ContainerRuntime {
    * stand for that, whose namespaces nobody may enter, and only `metrics` tells what the container uses.
    */
   isOnHost(id: ContainerId, handler: string): boolean;
-  /** Whether the handler's runtime mounts root file systems itself, when it is given their mounts (`CreateRequest.rootfs`). */
-  takesMounts(handler: string): boolean;
+  /** Whether a container that is to be created gets its root file system mounted by the runtime, given its mounts (`rootfs`). */
+  takesMounts(request: Pick<CreateRequest, "handler" | "pod">): boolean;
   /** What a container that is not on this host uses, as its runtime tells it. Undefined when that tells nothing. @throws {Fault} as the runtime says */
   metrics(id: ContainerId, handler: string, signal: AbortSignal): Promise<CgroupMetrics | undefined>;
   /** @throws {Fault} deadline when `timeout` passed and the whole process tree was killed */

@@ -1,12 +1,15 @@
+import { existsSync } from "node:fs";
 import { readdir } from "node:fs/promises";
 import type { ContainerId } from "../base/ids.ts";
 import type { Paths } from "../config/paths.ts";
 import type { Config } from "../config/schema.ts";
 import { openConmonRuntime } from "./conmon/open.ts";
-import type { ContainerRuntime } from "./contract.ts";
+import { containersOnDisk } from "./containers-on-disk.ts";
+import type { ContainerRuntime, CreateRequest } from "./contract.ts";
 import type { RuntimeHost, SnapshotsOf } from "./host.ts";
 import { resolveHandler } from "./resolve-handler.ts";
 import { openShimRuntime, type ShimRuntime } from "./shim/open.ts";
+import { type StartedWith, StartedWithNotes } from "./started-with.ts";
 
 /**
  * Containers by conmon and OCI runtimes, and by shims where a handler has one, or one of an earlier configuration still runs.
@@ -18,11 +21,19 @@ export async function openContainerRuntime(
   host: RuntimeHost,
   snapshots: SnapshotsOf,
 ): Promise<ContainerRuntime> {
-  const byConmon = await openConmonRuntime(withHandlers(config, "oci"), paths, host, snapshots);
+  const startedWith = new StartedWithNotes(paths);
+  const byConmon = await openConmonRuntime(
+    withHandlers(config, "oci"),
+    { host, paths, startedWith },
+    snapshots,
+  );
   const place = { host, scratch: paths.scratch, cgroup: config.cgroup };
   const shims = withHandlers(config, "shim");
   const runtime = (await usesShims(config, paths))
-    ? joined(byConmon, await openShimRuntime(shims, { place, paths }, snapshots), config.runtime)
+    ? joined(byConmon, await openShimRuntime(shims, { place, paths, startedWith }, snapshots), {
+        ...config.runtime,
+        startedWith,
+      })
     : byConmon;
   for (const probe of runtime.probes()) {
     if (probe.problem === undefined) host.log.info(probe, "runtime handler works");
@@ -40,21 +51,30 @@ function withHandlers(config: RuntimeConfig, kind: "oci" | "shim"): RuntimeConfi
   return { ...config, runtime: { ...config.runtime, handlers: Object.fromEntries(handlers) } };
 }
 
-/** Whether there is a handler with a shim, or there was one, and its shims still run. */
-export async function usesShims(config: RuntimeConfig, { shims }: Paths): Promise<boolean> {
+/** Whether there is a handler with a shim, or there was one, and its shims still run, or containers are there that had one. */
+export async function usesShims(config: RuntimeConfig, paths: Paths): Promise<boolean> {
   if (Object.values(config.runtime.handlers).some(({ type }) => type !== "oci")) return true;
-  return (await readdir(shims).catch(() => [])).length > 0;
+  if ((await readdir(paths.shims).catch(() => [])).length > 0) return true;
+  return (await containersOnDisk(paths)).some((id) => existsSync(paths.container(id).shimFile));
 }
 
-/** Each container is its own monitor's: by its handler when it is created, from then on by what that left in its bundle. */
+/** Each container is its own monitor's: by its handler when it is created, from then on by what was noted then. */
 function joined(
   byConmon: ContainerRuntime,
   byShim: ShimRuntime,
-  { default: defaultName, handlers }: Config["runtime"],
+  {
+    default: defaultName,
+    handlers,
+    startedWith,
+  }: Config["runtime"] & { readonly startedWith: StartedWithNotes },
 ): ContainerRuntime {
   const named = new Set(byShim.probes().map(({ handler }) => handler));
   const ofHandler = (handler: string) => (named.has(handler) ? byShim : byConmon);
-  const of = (id: ContainerId, handler = "") => (named.has(handler) || byShim.has(id) ? byShim : byConmon);
+  const noted = (found: StartedWith | undefined) => found && (found.monitor === "shim" ? byShim : byConmon);
+  const of = (id: ContainerId, handler = "") =>
+    noted(startedWith.of(id)) ?? (byShim.has(id) ? byShim : ofHandler(handler));
+  const forNew = ({ pod, handler }: Pick<CreateRequest, "handler" | "pod">) =>
+    noted(startedWith.ofPod(pod)) ?? ofHandler(handler);
   const probes = () =>
     Object.keys(handlers).flatMap((name) =>
       ofHandler(name)
@@ -72,7 +92,7 @@ function joined(
     resolveHandler: (name) => resolveHandler(name, defaultName, probes()),
     userNamespaceProblems: async () =>
       new Map([...(await byConmon.userNamespaceProblems()), ...(await byShim.userNamespaceProblems())]),
-    create: (request, signal) => ofHandler(request.handler).create(request, signal),
+    create: (request, signal) => forNew(request).create(request, signal),
     start: (id, handler, signal) => of(id, handler).start(id, handler, signal),
     checkpointProblem: (handler) => ofHandler(handler).checkpointProblem(handler),
     checkpoint: (request) => of(request.id, request.handler).checkpoint(request),
@@ -80,8 +100,8 @@ function joined(
     kill: (id, handler, name, all, signal) => of(id, handler).kill(id, handler, name, all, signal),
     delete: (id, handler, signal) => of(id, handler).delete(id, handler, signal),
     update: (id, handler, resources, signal) => of(id, handler).update(id, handler, resources, signal),
-    isOnHost: (id, handler) => (handler in handlers ? ofHandler(handler) : of(id)).isOnHost(id, handler),
-    takesMounts: (handler) => ofHandler(handler).takesMounts(handler),
+    isOnHost: (id, handler) => of(id, handler).isOnHost(id, handler),
+    takesMounts: (request) => forNew(request).takesMounts(request),
     metrics: (id, handler, signal) => of(id, handler).metrics(id, handler, signal),
     execSync: (request, signal) => of(request.id, request.handler).execSync(request, signal),
     execStream: (request, signal) => of(request.id, request.handler).execStream(request, signal),

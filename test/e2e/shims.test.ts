@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { ContainerState } from "../../src/wire/gen/runtime.v1.ts";
@@ -26,7 +26,12 @@ const handler = shimHandler;
 /** Each takes as long as a start of the daemon. */
 const kills = process.env.BERTH_TEST_FULL ? 50 : 2;
 
+/** A handler that comes to stand for something else. */
+const byShim = shimHandlerConfig.replace(handler, "changing");
+const byConmon = '\n[runtime.handlers.changing]\nbinary = "runc"\n';
+
 const handlers = `${shimHandlerConfig}
+${byShim}
 [runtime.handlers.none]
 type = "io.containerd.none.v1"
 `;
@@ -52,6 +57,8 @@ describe("pods under a shim", privileged, () => {
     const record = readFileSync(join(daemon.workspace.state, "shims", pod.id, "shim.json"), "utf8");
     return JSON.parse(record).process.pid;
   };
+  const shimMembers = (pod: MadePod) =>
+    readdirSync(join(daemon.workspace.state, "shims", pod.id, "containers"));
   const logOf = async (id: string) => readFileSync((await containerStatus(daemon, id)).logPath, "utf8");
   const lastCount = async (id: string) =>
     Number(/ stdout F ([0-9]+)\n$/.exec(await logOf(id).catch(() => ""))?.[1] ?? 0);
@@ -189,6 +196,34 @@ describe("pods under a shim", privileged, () => {
       await assertNoLeaks(daemon);
     });
   }
+
+  test("a handler comes to stand for an OCI runtime, and for a shim again, and is gone: containers go on as they are", async () => {
+    const before = readFileSync(daemon.workspace.configFile, "utf8");
+    const startAnew = async (config: string) => {
+      writeFileSync(daemon.workspace.configFile, config);
+      await daemon.kill();
+      await daemon.launch();
+    };
+    const commandIn = async (id: string) => assert.equal((await exec(id, "true")).exitCode, 0);
+    const pod = await runPod(daemon, "changing", {}, "changing");
+    const shimmed = await run(pod, "shimmed", counter);
+    const ends = await run(pod, "ends", "exit 3");
+    await startAnew(before.replace(byShim, byConmon));
+    await commandIn(shimmed);
+    assert.equal((await exited(daemon, ends)).exitCode, 3);
+    const monitored = await run(pod, "monitored", counter);
+    assert.ok(!shimMembers(pod).includes(monitored));
+    await startAnew(before);
+    for (const id of [shimmed, monitored]) await commandIn(id);
+    await exec(monitored, "touch", "/tmp/end");
+    assert.equal((await exited(daemon, monitored)).exitCode, 7);
+    await startAnew(before.replace(byShim, ""));
+    await commandIn(shimmed);
+    await goesOn(shimmed, () => lastCount(shimmed));
+    await assert.rejects(run(pod, "more", "true"), /runtime handler "changing" is not configured/);
+    await removePod(daemon, pod.id);
+    await assertNoLeaks(daemon);
+  });
 
   test("a shim that is missing is told of, by its program's name", async () => {
     const config = podConfig(daemon, "none");

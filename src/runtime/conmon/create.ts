@@ -12,6 +12,8 @@ import { notePodKills } from "../oom-kills.ts";
 import { prepareLog } from "../prepare-log.ts";
 import { criuErrorsIn } from "./criu.ts";
 import { deleteContainer } from "./delete.ts";
+import { handlerFor } from "./handler-of.ts";
+import type { Handler } from "./handlers.ts";
 import { type MonitorReport, reportOfMonitor } from "./launch-monitor.ts";
 import { monitorArgs, monitorEnvironment, pidIn, recordedMonitor } from "./monitors.ts";
 import { takeBackNullDevice } from "./null-device.ts";
@@ -38,11 +40,13 @@ export async function createContainer(
   parts: ConmonParts,
   signal: AbortSignal,
 ): Promise<MonitoredContainer> {
-  requirePrograms(request.handler, parts);
+  const handler = handlerFor(request, parts);
+  requirePrograms(handler, parts);
   if (request.logPath !== undefined) await prepareLog(request.logPath, parts.host.files);
   notePodKills(request.bundle, parts.host.cgroups);
   try {
-    const init = await createdByMonitor(request, parts, signal);
+    parts.startedWith.note(request.id, { monitor: "conmon", handler });
+    const init = await createdByMonitor(request, handler, parts, signal);
     confineMonitor(request.id, parts);
     const monitor = recordedMonitor(request.id, parts.paths);
     return {
@@ -62,9 +66,8 @@ export async function createContainer(
 }
 
 /** They were there when the daemon started. What the shell and conmon say of one that is gone is less clear. */
-function requirePrograms(handler: string, { conmon, handlers }: ConmonParts): void {
-  for (const path of [conmon, handlers.get(handler).path])
-    if (!existsSync(path)) throw new MissingProgram(path);
+function requirePrograms(handler: Handler, { conmon }: ConmonParts): void {
+  for (const path of [conmon, handler.path]) if (!existsSync(path)) throw new MissingProgram(path);
 }
 
 /** A container that lives, with its monitor, as their pid files name them. */
@@ -87,12 +90,12 @@ export function monitoredContainer(
 /** @returns the pid of the container's first process */
 async function createdByMonitor(
   request: CreateRequest,
+  handler: Handler,
   parts: ConmonParts,
   signal: AbortSignal,
 ): Promise<number> {
   const { conmon, paths } = parts;
   const { id, bundle } = request;
-  const handler = parts.handlers.get(request.handler);
   const plain = [handler.path, ...handler.args, `--log=${runtimeLog(bundle)}`, "--log-format=json"];
   const runtime = needsStandIn(handler, bundle) ? standInCommand(id, bundle, plain) : plain;
   const report = await reportOfMonitor(

@@ -9,6 +9,7 @@ import { cgroupOfBundle } from "../bundle.ts";
 import type { RuntimeHost } from "../host.ts";
 import { oomNotes } from "../oom-kills.ts";
 import { booksOf } from "./books.ts";
+import { keptHandler } from "./handler-of.ts";
 import type { Handler } from "./handlers.ts";
 import { killMonitors, killStandIn, pidIn, settleMonitors } from "./monitors.ts";
 import type { ConmonParts } from "./parts.ts";
@@ -54,10 +55,12 @@ export async function deleteContainer(
   await removeTraces(id, parts);
 }
 
-/** The handlers whose runtime has the container on its books. */
-function holders(id: ContainerId, named: string, { handlers }: ConmonParts): Handler[] {
+/** The handlers whose runtime has the container on its books: what it was started with, instead of what has those books now. */
+function holders(id: ContainerId, named: string, parts: ConmonParts): Handler[] {
   const found: Handler[] = [];
-  for (const handler of handlers.all()) {
+  const kept = keptHandler(id, parts);
+  const others = [...parts.handlers.all()].filter(({ root }) => root !== kept?.root);
+  for (const handler of kept === undefined ? others : [kept, ...others]) {
     const isKnown = handler.kind === "other" && handler.name === named; // of its books nothing is known
     if (isKnown || booksOf(id, handler).length > 0) found.push(handler);
   }
@@ -97,18 +100,20 @@ async function removeBooks(id: ContainerId, handler: Handler, { files }: Runtime
 }
 
 /** What monitor and runtime left in the bundle and beside it. */
-async function removeTraces(id: ContainerId, { paths, host }: ConmonParts): Promise<void> {
-  const { bundle, pidFile, monitorPidFile, exitFile, oomFile } = paths.container(id);
+async function removeTraces(id: ContainerId, { paths, host, startedWith }: ConmonParts): Promise<void> {
+  const { bundle, pidFile, monitorPidFile, exitFile, oomFile, handlerFile } = paths.container(id);
   const inBundle = ["exit", "attach", "ctl", "winsz"].map((name) => join(bundle, name));
   const left = [
     pidFile,
     monitorPidFile,
     exitFile,
     oomFile,
+    ...[handlerFile, `${handlerFile}.new`],
     runtimeLog(bundle),
     ...oomNotes(bundle),
     ...standInFiles(bundle),
     ...inBundle,
   ];
   await host.files.change(left.map((path) => ({ change: "remove", path })));
+  startedWith.forget(id);
 }

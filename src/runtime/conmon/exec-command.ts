@@ -14,6 +14,7 @@ import { withOomScore } from "../../linux/own-oom-score.ts";
 import { processIdentity } from "../../linux/process-identity.ts";
 import { ociJson } from "../../spec/oci-json.ts";
 import { createExecCgroup, dissolve, type ExecCgroup, gather, killWhole } from "../exec-cgroup.ts";
+import { handlerOf } from "./handler-of.ts";
 import { type Handler, runsOnHost } from "./handlers.ts";
 import { pidIn } from "./monitors.ts";
 import type { ConmonParts } from "./parts.ts";
@@ -64,7 +65,7 @@ export class ExecCommand implements Disposable {
   constructor(request: CommandRequest, terminal: boolean, parts: ConmonParts) {
     const template = parts.execTemplates.get(request.id);
     this.request = request;
-    this.handler = parts.handlers.get(request.handler);
+    this.handler = handlerOf(request.id, request.handler, parts);
     this.stdioOwner = template.owner;
     this.#oomScore = template.process.oomScoreAdj;
     this.#parts = parts;

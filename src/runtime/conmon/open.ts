@@ -1,17 +1,17 @@
 import { existsSync } from "node:fs";
-import { mkdir, readdir } from "node:fs/promises";
+import { mkdir } from "node:fs/promises";
 import { describeFault } from "../../base/fault.ts";
 import type { ContainerId } from "../../base/ids.ts";
 import type { Ms } from "../../base/units.ts";
-import type { Paths } from "../../config/paths.ts";
 import type { Config } from "../../config/schema.ts";
 import { programPath } from "../../linux/program-path.ts";
 import { cgroupOfBundle, readBundle } from "../bundle.ts";
+import { containersOnDisk } from "../containers-on-disk.ts";
 import type { ContainerRuntime } from "../contract.ts";
 import { sweepExecs } from "../exec-cgroup.ts";
 import { ExecTemplates } from "../exec-templates.ts";
 import { alive, exitOf, recordedExit } from "../exits.ts";
-import type { RuntimeHost, SnapshotsOf } from "../host.ts";
+import type { SnapshotsOf } from "../host.ts";
 import { ExitWatch } from "../watch-exits.ts";
 import { attach } from "./attach.ts";
 import { checkpoint, checkpointEnded } from "./checkpoint.ts";
@@ -20,8 +20,10 @@ import { checkpointProblem } from "./criu.ts";
 import { deleteContainer } from "./delete.ts";
 import { execSync } from "./exec.ts";
 import { execStream } from "./exec-stream.ts";
+import { handlerOf, keptHandler } from "./handler-of.ts";
 import { Handlers } from "./handlers.ts";
 import { kill } from "./kill.ts";
+import { noteUnnoted } from "./note-unnoted.ts";
 import { takeBackNullDevice } from "./null-device.ts";
 import { openHandler } from "./open-handler.ts";
 import type { ConmonParts } from "./parts.ts";
@@ -42,8 +44,7 @@ const sweepDeadline: Ms = 20_000;
  */
 export async function openConmonRuntime(
   config: Pick<Config, "runtime" | "cgroup">,
-  paths: Paths,
-  host: RuntimeHost,
+  { host, paths, startedWith }: Pick<ConmonParts, "host" | "paths" | "startedWith">,
   snapshots: SnapshotsOf,
 ): Promise<ContainerRuntime> {
   const { conmon, path } = config.runtime;
@@ -64,11 +65,14 @@ export async function openConmonRuntime(
     host,
     paths,
     handlers: new Handlers(opened, config.runtime.default),
+    startedWith,
     execTemplates: new ExecTemplates(paths),
     conmon: program ?? conmon,
     monitorCpus: config.runtime.monitorCpus,
   };
-  await endLeftExecs(parts);
+  const ids = await containersOnDisk(paths);
+  for (const id of ids) noteUnnoted(id, parts);
+  await endLeftExecs(ids, parts);
   const untested = new UntestedHandlers(opened, place);
   const users = new UserNamespaceTrials(parts.handlers, snapshots, place);
   const retry = async () => {
@@ -88,33 +92,33 @@ function operations(parts: ConmonParts): Omit<ContainerRuntime, "userNamespacePr
     configOf: (id) => readBundle(paths.container(id).bundle),
     start(id, handler, signal) {
       const { bundle } = paths.container(id);
-      return start({ id, bundle }, handlers.get(handler), host, signal);
+      return start({ id, bundle }, handlerOf(id, handler, parts), host, signal);
     },
     checkpointProblem: (handler) => checkpointProblem(handlers.get(handler), host),
-    checkpoint: (request) => checkpoint(request, handlers.get(request.handler), host),
+    checkpoint: (request) => checkpoint(request, handlerOf(request.id, request.handler, parts), host),
     checkpointEnded: (id, signal) => checkpointEnded(id, signal),
     monitored: (id) => monitoredContainer(id, parts),
     kill: (id, handler, signalName, all, signal) =>
-      kill({ id, signalName, all }, handlers.get(handler), parts, signal),
+      kill({ id, signalName, all }, handlerOf(id, handler, parts), parts, signal),
     delete(id, handler, signal) {
       parts.execTemplates.forget(id);
       return deleteContainer(id, handler, parts, signal);
     },
     update(id, handler, resources, signal) {
       const cgroup = cgroupOfBundle(paths.container(id).bundle);
-      return update({ id, resources, cgroup }, handlers.get(handler), host, signal);
+      return update({ id, resources, cgroup }, handlerOf(id, handler, parts), host, signal);
     },
-    isOnHost: (_id, handler) => handlers.find(handler)?.kind !== "runsc",
+    isOnHost: (id, handler) => (keptHandler(id, parts) ?? handlers.find(handler))?.kind !== "runsc",
     takesMounts: () => false,
     async metrics(id, name, signal) {
-      const handler = handlers.get(name);
+      const handler = handlerOf(id, name, parts);
       return handler.kind === "runsc" ? await metricsInSandbox(id, handler, host, signal) : undefined;
     },
     execSync: (request, signal) => execSync(request, parts, signal),
     execStream: (request, signal) => execStream(request, parts, signal),
     attach: async (request) => attach(request, parts),
     reopenLog: (id, signal) => reopenLog(id, paths, signal),
-    state: (id, handler, signal) => state(id, handlers.get(handler), host, signal),
+    state: (id, handler, signal) => state(id, handlerOf(id, handler, parts), host, signal),
     recordedExit: (id) => recordedExit(id, paths, host.cgroups),
     alive,
     exitOf: (id, container) => exitOf(id, container, paths, host.cgroups),
@@ -124,8 +128,7 @@ function operations(parts: ConmonParts): Omit<ContainerRuntime, "userNamespacePr
 }
 
 /** Nobody waits any more for the commands that were running when an earlier daemon was killed. */
-async function endLeftExecs({ host, paths }: ConmonParts): Promise<void> {
-  const ids = (await readdir(paths.containers).catch(() => [])) as ContainerId[];
+async function endLeftExecs(ids: readonly ContainerId[], { host, paths }: ConmonParts): Promise<void> {
   const signal = AbortSignal.timeout(sweepDeadline);
   for (const id of ids) {
     const cgroup = cgroupOfBundle(paths.container(id).bundle);

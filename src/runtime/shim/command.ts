@@ -6,6 +6,7 @@ import type { StreamRequest } from "../contract.ts";
 import { createExecCgroup, dissolve, type ExecCgroup, gather, killWhole } from "../exec-cgroup.ts";
 import type { ExecTemplate } from "../exec-templates.ts";
 import { isOnHost } from "./handler.ts";
+import { handlerOf } from "./handler-of.ts";
 import { commandName, dropNote, noteCommand } from "./noted-commands.ts";
 import { ociAny } from "./options.ts";
 import type { ShimParts } from "./parts.ts";
@@ -49,7 +50,7 @@ export class ShimCommand {
     this.#shim = shim;
     this.#template = parts.execTemplates.get(request.id);
     const { cgroup } = this.#template;
-    this.#isHere = isOnHost(parts.handlers.get(request.handler));
+    this.#isHere = isOnHost(handlerOf(request.id, parts, request.handler));
     this.#cgroup =
       this.#isHere && cgroup !== undefined
         ? createExecCgroup(cgroup, "other", parts.host.cgroups)

@@ -10,8 +10,10 @@ import { notePodKills } from "../oom-kills.ts";
 import { prepareLog } from "../prepare-log.ts";
 import { deleteByShim } from "./delete.ts";
 import type { ShimHandler } from "./handler.ts";
+import { handlerFor } from "./handler-of.ts";
 import { type KeptStdio, startKeeper } from "./keeper.ts";
 import { groupOf, type ShimMarker, writeMarker } from "./marker.ts";
+import { encodeOptions } from "./options.ts";
 import type { ShimParts } from "./parts.ts";
 import type { Shim } from "./shim.ts";
 
@@ -31,19 +33,18 @@ export async function createByShim(
   signal: AbortSignal,
 ): Promise<MonitoredContainer> {
   const { id } = request;
-  const handler = parts.handlers.get(request.handler);
-  if (handler === undefined)
-    throw new Fault("wrongState", `runtime handler "${request.handler}" is not configured`);
   let creating: Promise<unknown> | undefined;
   try {
     if (request.logPath !== undefined) await prepareLog(request.logPath, parts.host.files);
     notePodKills(request.bundle, parts.host.cgroups);
     const config = readBundle(request.bundle);
     if (config === undefined) throw new Fault("internal", `${request.bundle}/config.json can't be read`);
-    const { handler: name, stdinOnce } = request;
-    const marker: ShimMarker = { group: groupOf(id, config), handler: name, stdinOnce };
+    const group = groupOf(id, config);
+    const handler = handlerFor(group, request.handler, parts);
+    parts.startedWith.note(id, { monitor: "shim", handler });
+    const marker: ShimMarker = { group, handler: handler.name, stdinOnce: request.stdinOnce };
     writeMarker(id, marker, parts.paths);
-    const [shim, stdio] = await bothStarted(marker.group, request, handler, parts, signal);
+    const [shim, stdio] = await bothStarted(group, request, handler, parts, signal);
     const made = createTask(shim, request, stdio, handler);
     creating = made;
     const pid = await waitOutside(waitFor(made, signal, "waiting for the shim"));
@@ -81,9 +82,10 @@ async function createTask(
   { calls }: Shim,
   { id, bundle, tty: terminal, rootfs = [], restoreFrom: checkpoint = "" }: CreateRequest,
   stdio: KeptStdio,
-  { options }: ShimHandler,
+  handler: ShimHandler,
 ): Promise<number> {
   const mounts = rootfs.map((mount) => ({ ...mount, options: [...mount.options], target: "" }));
+  const options = encodeOptions(handler.type, handler.options);
   const { pid } = await calls.create({ id, bundle, rootfs: mounts, terminal, ...stdio, checkpoint, options });
   if (checkpoint === "") return pid;
   return (await calls.start({ id })).pid;

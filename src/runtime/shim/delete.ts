@@ -10,7 +10,8 @@ import { killMonitors, settleMonitors } from "../conmon/monitors.ts";
 import { oomNotes } from "../oom-kills.ts";
 import { deleteTask } from "./delete-task.ts";
 import { endSandboxed } from "./end-sandboxed.ts";
-import { isOnHost, shimNamespace } from "./handler.ts";
+import { isOnHost, type ShimHandler, shimNamespace } from "./handler.ts";
+import { handlerOf } from "./handler-of.ts";
 import { endKeeper, killHolders } from "./keeper.ts";
 import { readMarker } from "./marker.ts";
 import type { ShimParts } from "./parts.ts";
@@ -46,8 +47,8 @@ export async function deleteByShim(
     await killHolders(id, paths, signal);
   }
   const cgroup = cgroupOfBundle(bundle);
-  const handler = marker?.handler ?? handlerName;
-  const isHere = isOnHost(parts.handlers.get(handler));
+  const handler = handlerOf(id, parts, handlerName);
+  const isHere = isOnHost(handler);
   if (isHere && cgroup !== undefined) await host.cgroups.killAll(cgroup, signal);
   const shim = await shims.of(id, signal).catch(() => undefined);
   // a virtual machine is in its sandbox's cgroup: a shim is to end it in order, its program would wait for one without a shim
@@ -62,7 +63,7 @@ export async function deleteByShim(
   await waitFor(exits.forget(id), signal, `waiting for the exit of container ${id}`);
   await endKeeper(id, shim?.process.pid, paths);
   await settleMonitors(id, paths, signal);
-  await removeBooks(id, handler, parts);
+  await removeBooks(id, handler?.runtime?.root ?? paths.runtimeRoot(marker?.handler ?? handlerName), parts);
   if (isHere && marker !== undefined) await shims.leave(id, marker.group, signal);
   if (!isHere) await endRunscCalls(id, paths, signal);
   // Kata's writes its books anew in the midst of a clean-up after a machine that was lost
@@ -97,11 +98,10 @@ async function isForgotten(
 /** Has the shim's program clean up after a shim that is gone. */
 async function cleanUp(
   id: ContainerId,
-  handlerName: string,
-  { handlers, host, paths }: ShimParts,
+  handler: ShimHandler | undefined,
+  { host, paths }: ShimParts,
   signal: AbortSignal,
 ): Promise<void> {
-  const handler = handlers.get(handlerName);
   const { bundle } = paths.container(id);
   if (handler === undefined || !existsSync(bundle)) return;
   const args = [...shimArgs(id, paths), "-bundle", bundle, "delete"];
@@ -118,21 +118,27 @@ async function cleanUp(
 }
 
 /** Its processes and cgroup are gone: what the runtime below the shim has on its books is about nothing. */
-async function removeBooks(
-  id: ContainerId,
-  handlerName: string,
-  { host, paths, handlers }: ShimParts,
-): Promise<void> {
-  const root = handlers.get(handlerName)?.runtime?.root ?? paths.runtimeRoot(handlerName);
+async function removeBooks(id: ContainerId, root: string, { host }: ShimParts): Promise<void> {
   const path = join(root, shimNamespace, id);
   if (existsSync(path)) await host.files.change([{ change: "removeTree", path }]);
 }
 
 /** What shim and keeper left in the bundle and beside it; the marker last. */
-async function removeTraces(id: ContainerId, { paths, host }: ShimParts): Promise<void> {
-  const { bundle, pidFile, monitorPidFile, exitFile, oomFile, shimFile, keeper } = paths.container(id);
+async function removeTraces(id: ContainerId, { paths, host, startedWith }: ShimParts): Promise<void> {
+  const { bundle, pidFile, monitorPidFile, exitFile, oomFile, shimFile, handlerFile, keeper } =
+    paths.container(id);
   const notes = oomNotes(bundle);
   const inBundle = ["attach", "ctl", "winsz", ...shimFiles].map((name) => join(bundle, name));
-  const left = [pidFile, monitorPidFile, exitFile, oomFile, ...notes, ...inBundle, keeper, shimFile];
+  const left = [
+    pidFile,
+    monitorPidFile,
+    exitFile,
+    oomFile,
+    ...notes,
+    ...inBundle,
+    keeper,
+    ...[shimFile, handlerFile].flatMap((file) => [`${file}.new`, file]),
+  ];
   await host.files.change(left.map((path) => ({ change: "removeTree", path })));
+  startedWith.forget(id);
 }

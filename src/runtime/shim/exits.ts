@@ -10,7 +10,8 @@ import { alive } from "../exits.ts";
 import type { RuntimeHost } from "../host.ts";
 import { endLost } from "../lost-monitor.ts";
 import { wasOomKilled } from "../oom-kills.ts";
-import { isOnHost, type ShimHandler } from "./handler.ts";
+import { isOnHost } from "./handler.ts";
+import { type HandlerParts, handlerOf } from "./handler-of.ts";
 import { endKeeper } from "./keeper.ts";
 import { readMarker, writeMarker } from "./marker.ts";
 import type { Shim } from "./shim.ts";
@@ -38,10 +39,8 @@ export interface ExitObserver {
   ended(id: ContainerId, shim: Shim): Promise<void>;
 }
 
-interface ExitParts {
+interface ExitParts extends HandlerParts {
   readonly host: RuntimeHost;
-  readonly paths: Paths;
-  readonly handlers: ReadonlyMap<string, ShimHandler>;
 }
 
 /**
@@ -51,7 +50,7 @@ export class ShimExits {
   readonly #host: RuntimeHost;
   readonly #paths: Paths;
   readonly #observer: ExitObserver;
-  readonly #handlers: ReadonlyMap<string, ShimHandler>;
+  readonly #parts: ExitParts;
   readonly #watched = new Map<ContainerId, Watched>();
 
   /** Those that have ended, whose keepers may end, too. */
@@ -59,10 +58,10 @@ export class ShimExits {
   /** Those that are being killed for want of a keeper: what their shims tell of it comes second. */
   readonly #keeperless = new Map<ContainerId, Promise<void>>();
 
-  constructor({ host, paths, handlers }: ExitParts, observer: ExitObserver) {
-    this.#host = host;
-    this.#paths = paths;
-    this.#handlers = handlers;
+  constructor(parts: ExitParts, observer: ExitObserver) {
+    this.#parts = parts;
+    this.#host = parts.host;
+    this.#paths = parts.paths;
     this.#observer = observer;
     setInterval(() => this.#sweep(), sweepMs).unref();
   }
@@ -176,7 +175,7 @@ export class ShimExits {
 
   /** Of one in a sandbox the recorded pid is the sandbox's, which the others of the pod need: its shim ends it alone. */
   async #endKeeperless(id: ContainerId, shim: Shim): Promise<void> {
-    if (isOnHost(this.#handlers.get(shim.handler))) await this.#endLost(id, shim);
+    if (isOnHost(handlerOf(id, this.#parts))) await this.#endLost(id, shim);
     else await shim.calls.kill({ id, signal: 9, all: true });
   }
 }

@@ -1,17 +1,18 @@
-import type { Any } from "../../wire/gen/task.v2.ts";
+import type { RuntimeHandlerConfig } from "../../config/schema.ts";
 import type { Handler } from "../conmon/handlers.ts";
 
 /** containerd's namespace in which shims are told to work: where Kubernetes' containers are. */
 export const shimNamespace = "k8s.io";
 
-/** A configured shim whose program is there. */
+/** A configured shim whose program is there. Goes to disk as JSON. */
 export interface ShimHandler {
   readonly name: string;
-  /** As configured; for messages. */
+  /** As configured. */
   readonly type: string;
   /** Absolute. */
   readonly program: string;
-  readonly options: Any | undefined;
+  /** As configured, with what berth tells the shim besides. */
+  readonly options: RuntimeHandlerConfig["options"];
   /** Where its shims are put, instead of their pod's cgroup (ShimCgroup). */
   readonly cgroup: string | undefined;
   readonly env: Readonly<Record<string, string>>;

@@ -1,8 +1,9 @@
-import { describeFault } from "../../base/fault.ts";
+import { describeFault, isFault } from "../../base/fault.ts";
 import type { ContainerId } from "../../base/ids.ts";
 import { ProcessDetails } from "../../wire/gen/task.v2.ts";
 import { createExecCgroup, gather, killWhole } from "../exec-cgroup.ts";
 import { isOnHost } from "./handler.ts";
+import { handlerOf } from "./handler-of.ts";
 import { dropNote, isCommand, notedCommands } from "./noted-commands.ts";
 import type { ShimParts } from "./parts.ts";
 import type { Shim } from "./shim.ts";
@@ -17,6 +18,7 @@ export async function endLeftCommands(parts: ShimParts, signal: AbortSignal): Pr
   await Promise.all(
     ids.map((id) =>
       endCommandsIn(id, parts, signal).catch((error: unknown) => {
+        if (isFault(error, "notFound")) return; // it has ended
         const err = describeFault(error);
         parts.host.log.warn(
           { container: id, err },
@@ -30,7 +32,7 @@ export async function endLeftCommands(parts: ShimParts, signal: AbortSignal): Pr
 async function endCommandsIn(id: ContainerId, parts: ShimParts, signal: AbortSignal): Promise<void> {
   const { host, shims, execTemplates } = parts;
   const shim = await shims.of(id, signal);
-  if (shim !== undefined && !isOnHost(parts.handlers.get(shim.handler)))
+  if (shim !== undefined && !isOnHost(handlerOf(id, parts)))
     return await endInSandbox(id, shim, parts, signal);
   if (shim === undefined || (await shim.calls.state({ id }, { signal })).pid === 0) return;
   const { processes } = await shim.calls.pids({ id }, { signal });

@@ -10,7 +10,6 @@ import type { TrialPlace } from "../conmon/trial.ts";
 import type { HandlerProbe } from "../contract.ts";
 import { sandboxerOf } from "../sandboxer.ts";
 import type { ShimHandler } from "./handler.ts";
-import { encodeOptions } from "./options.ts";
 
 /** How long a shim may take to say its version. */
 const versionDeadline: Ms = 20_000;
@@ -52,7 +51,7 @@ export async function openShimHandler(
     name,
     type,
     program: program ?? wanted,
-    options: encodeOptions(type, options),
+    options,
     cgroup: isRuncShim(type) && options.ShimCgroup ? String(options.ShimCgroup) : undefined,
     env: { PATH: path },
     runtime: below?.handler,

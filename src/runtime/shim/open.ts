@@ -9,9 +9,11 @@ import { reopenLog } from "../conmon/reopen-log.ts";
 import type { TrialPlace } from "../conmon/trial.ts";
 import { UntestedHandlers } from "../conmon/untested-handlers.ts";
 import { UserNamespaceTrials } from "../conmon/user-namespace-trials.ts";
+import { containersOnDisk } from "../containers-on-disk.ts";
 import type { ContainerRuntime } from "../contract.ts";
 import { ExecTemplates } from "../exec-templates.ts";
 import type { SnapshotsOf } from "../host.ts";
+import type { StartedWithNotes } from "../started-with.ts";
 import { attachByShim } from "./attach.ts";
 import { checkpointByShim } from "./checkpoint.ts";
 import { createByShim } from "./create.ts";
@@ -21,6 +23,7 @@ import { execStreamByShim } from "./exec-stream.ts";
 import { ShimExits } from "./exits.ts";
 import { forgetEnded } from "./forget-ended.ts";
 import { isOnHost } from "./handler.ts";
+import { handlerFor, handlerOf, noteUnnoted } from "./handler-of.ts";
 import { endLeftCommands } from "./left-commands.ts";
 import { readMarker } from "./marker.ts";
 import { metricsByShim } from "./metrics.ts";
@@ -66,7 +69,7 @@ export type ShimRuntime = Pick<
 /** Containers by containerd's shims. Connects to those that an earlier daemon started. */
 export async function openShimRuntime(
   config: Pick<Config, "runtime" | "cgroup">,
-  { place, paths }: { place: TrialPlace; paths: Paths },
+  { place, paths, startedWith }: { place: TrialPlace; paths: Paths; startedWith: StartedWithNotes },
   snapshots: SnapshotsOf,
 ): Promise<ShimRuntime> {
   const { host } = place;
@@ -75,7 +78,7 @@ export async function openShimRuntime(
   const opened = await Promise.all(names.map((name) => openShimHandler(name, config, { place, paths })));
   const handlers = new Map(opened.map(({ shim }) => [shim.name, shim]));
   const exits = new ShimExits(
-    { host, paths, handlers },
+    { host, paths, handlers, startedWith },
     { ended: (id, shim) => forgetEnded(id, shim, { shims, paths }) },
   );
   const shims: Shims = new Shims(host, paths, {
@@ -88,6 +91,7 @@ export async function openShimRuntime(
     host,
     paths,
     handlers,
+    startedWith,
     shims,
     exits,
     execTemplates: new ExecTemplates(paths),
@@ -96,6 +100,7 @@ export async function openShimRuntime(
     path,
   };
   const signal = AbortSignal.timeout(reconnectDeadline);
+  for (const id of await containersOnDisk(paths)) noteUnnoted(id, parts);
   await shims.reconnect(signal);
   await endLeftCommands(parts, signal);
   return { ...operations(parts), ...findings(opened, parts, { place, snapshots }) };
@@ -115,8 +120,8 @@ function operations(parts: ShimParts): Omit<ShimRuntime, keyof ReturnType<typeof
       return deleteByShim(id, handler, parts, signal);
     },
     update: (id, _handler, resources, signal) => updateByShim(id, resources, parts, signal),
-    isOnHost: (_id, handler) => isOnHost(parts.handlers.get(handler)),
-    takesMounts: (handler) => !isOnHost(parts.handlers.get(handler)),
+    isOnHost: (id, handler) => isOnHost(handlerOf(id, parts, handler)),
+    takesMounts: ({ pod, handler }) => !isOnHost(handlerFor(pod, handler, parts)),
     metrics: (id, _handler, signal) => metricsByShim(id, parts, signal),
     execSync: (request, signal) => execByShim(request, parts, signal),
     execStream: (request, signal) => execStreamByShim(request, parts, signal),

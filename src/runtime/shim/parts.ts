@@ -1,12 +1,11 @@
 import type { ExecTemplates } from "../exec-templates.ts";
 import type { ShimExits } from "./exits.ts";
-import type { ShimHandler } from "./handler.ts";
+import type { HandlerParts } from "./handler-of.ts";
 import type { KeeperParts } from "./keeper.ts";
 import type { Shims } from "./shims.ts";
 
 /** What the operations on containers under shims work with. */
-export interface ShimParts extends KeeperParts {
-  readonly handlers: ReadonlyMap<string, ShimHandler>;
+export interface ShimParts extends KeeperParts, HandlerParts {
   readonly shims: Shims;
   readonly exits: ShimExits;
   readonly execTemplates: ExecTemplates;

@@ -5,11 +5,14 @@ import { TtrpcClient } from "../../wire/ttrpc/client.ts";
 import type { TtrpcCalls } from "../../wire/ttrpc/method.ts";
 import type { ProcessIdentity } from "../contract.ts";
 import type { ShimAddress } from "./bootstrap.ts";
+import type { ShimHandler } from "./handler.ts";
 
 /** A shim that was started. Recorded, so that a restarted daemon finds it again. */
 export interface ShimRecord extends ShimAddress {
   readonly group: string;
   readonly handler: string;
+  /** Absent: an earlier berth started it, which recorded the name alone. */
+  readonly startedWith?: ShimHandler;
   readonly process: ProcessIdentity;
 }
 

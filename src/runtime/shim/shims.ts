@@ -12,7 +12,7 @@ import { alive } from "../exits.ts";
 import type { RuntimeHost } from "../host.ts";
 import { parseBootstrap } from "./bootstrap.ts";
 import { readMarker } from "./marker.ts";
-import { connectShim, readShimRecord, type Shim } from "./shim.ts";
+import { connectShim, readShimRecord, type Shim, type ShimRecord } from "./shim.ts";
 import { followShimLog, makeShimLog } from "./shim-log.ts";
 import { endShimProcesses } from "./shim-processes.ts";
 import { type ShimStart, startShim } from "./start-shim.ts";
@@ -74,6 +74,12 @@ export class Shims {
     return await this.#find(group, signal);
   }
 
+  /** The group's shim, if it runs. */
+  standing(group: string): ShimRecord | undefined {
+    const record = readShimRecord(group, this.#paths);
+    return record !== undefined && alive(record.process) ? record : undefined;
+  }
+
   /** The container is gone: ends the shim with its last, and with the pod's own, without which none of the others runs. */
   async leave(id: ContainerId, group: string, signal: AbortSignal): Promise<void> {
     using _group = await this.#locks.hold(group, signal);
@@ -116,8 +122,8 @@ export class Shims {
   async #find(group: string, signal: AbortSignal): Promise<Shim | undefined> {
     const known = this.#connected.get(group);
     if (known?.client.isClosed === false) return known;
-    const record = readShimRecord(group, this.#paths);
-    if (record === undefined || !alive(record.process)) return undefined;
+    const record = this.standing(group);
+    if (record === undefined) return undefined;
     const limit = AbortSignal.any([signal, AbortSignal.timeout(connectDeadline)]);
     const connected = await connectShim(record, limit);
     using log = this.#follow(group);
@@ -150,8 +156,7 @@ export class Shims {
   async #connectAnew(group: string): Promise<void> {
     for (let wait = firstRetryMs; wait <= lastRetryMs; wait *= 2) {
       await sleep(wait, undefined, { ref: false });
-      const record = readShimRecord(group, this.#paths);
-      if (record === undefined || !alive(record.process)) return;
+      if (this.standing(group) === undefined) return;
       try {
         const signal = AbortSignal.timeout(connectDeadline);
         using _group = await this.#locks.hold(group, signal);

@@ -61,7 +61,8 @@ export async function startShim(
   const address = parseBootstrap(started.stdout);
   const connected = await connectShim(address, signal);
   const { shimPid } = await connected.calls.connect({ id: group }, { timeout: connectDeadline, signal });
-  const record = { ...address, group, handler: handler.name, process: identityOf(shimPid, "the shim") };
+  const process = identityOf(shimPid, "the shim");
+  const record = { ...address, group, handler: handler.name, startedWith: handler, process };
   writeShimRecord(record, paths);
   return { ...record, ...connected };
 }

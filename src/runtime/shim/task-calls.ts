@@ -6,6 +6,7 @@ import { Status } from "../../wire/gen/task.v2.ts";
 import { noteKill } from "../oom-kills.ts";
 import { signalAll } from "../signal-all.ts";
 import { isOnHost } from "./handler.ts";
+import { handlerOf } from "./handler-of.ts";
 import { readMarker, writeMarker } from "./marker.ts";
 import { ociAny } from "./options.ts";
 import type { ShimParts } from "./parts.ts";
@@ -27,7 +28,7 @@ export async function startByShim(id: ContainerId, parts: ShimParts, signal: Abo
   const { calls } = await shimOf(id, parts, signal);
   await calls.start({ id }, { signal });
   const marker = readMarker(id, parts.paths);
-  if (marker === undefined || isOnHost(parts.handlers.get(marker.handler))) return;
+  if (marker === undefined || isOnHost(handlerOf(id, parts))) return;
   writeMarker(id, { ...marker, isStarted: true }, parts.paths);
 }
 
@@ -95,12 +96,11 @@ export async function killByShim(
 async function signalledAll(
   id: ContainerId,
   number: number,
-  { host, paths, handlers }: ShimParts,
+  parts: ShimParts,
   signal: AbortSignal,
 ): Promise<boolean> {
-  const marker = readMarker(id, paths);
-  if (!isOnHost(handlers.get(marker?.handler ?? ""))) return false;
-  return await signalAll(paths.container(id).bundle, number, host.cgroups, signal);
+  if (!isOnHost(handlerOf(id, parts))) return false;
+  return await signalAll(parts.paths.container(id).bundle, number, parts.host.cgroups, signal);
 }
 
 export async function updateByShim(
