@@ -1,3 +1,4 @@
+import { deadlineIn } from "../base/deadline.ts";
 import { describeFault, during } from "../base/fault.ts";
 import type { ContainerId, PodSandboxId } from "../base/ids.ts";
 import { stepWatch } from "../base/step-watch.ts";
@@ -57,6 +58,8 @@ export async function stopAllOfPod(pod: PodSandboxId, parts: ContainerParts): Pr
     const record = parts.book.records.get(id);
     if (record?.state.kind === "making") await removeContainer(id, parts);
     else if (record !== undefined) await stopContainer(record, 0, parts);
+    using deadline = deadlineIn(parts.host.config.deadline.undo);
+    await parts.host.runtime.ended(id, deadline.signal);
   });
 }
 

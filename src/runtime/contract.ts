@@ -165,6 +165,11 @@ export interface ContainerRuntime {
     all: boolean,
     signal: AbortSignal,
   ): Promise<void>;
+  /**
+   * Waits until what follows a container's end is over that its monitor has the runtime do, such as the last hooks. It may be in the
+   * pod's cgroup, and would fall with that.
+   */
+  ended(id: ContainerId, signal: AbortSignal): Promise<void>;
   /** Takes away the container, its processes, its cgroup and its monitor, whatever state they are in. Idempotent. */
   delete(id: ContainerId, handler: string, signal: AbortSignal): Promise<void>;
   update(id: ContainerId, handler: string, resources: OciResources, signal: AbortSignal): Promise<void>;

@@ -98,6 +98,7 @@ function joined(
     checkpoint: (request) => of(request.id, request.handler).checkpoint(request),
     monitored: (id) => of(id).monitored(id),
     kill: (id, handler, name, all, signal) => of(id, handler).kill(id, handler, name, all, signal),
+    ended: (id, signal) => of(id).ended(id, signal),
     delete: (id, handler, signal) => of(id, handler).delete(id, handler, signal),
     update: (id, handler, resources, signal) => of(id, handler).update(id, handler, resources, signal),
     isOnHost: (id, handler) => of(id, handler).isOnHost(id, handler),

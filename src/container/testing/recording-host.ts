@@ -177,6 +177,7 @@ export class RecordingContainerHost implements AsyncDisposable {
         this.kills.push(signal);
         if (this.deadly.has(signal)) this.exit(id, 137);
       },
+      ended: async () => undefined,
       delete: async (id) => void this.monitored.delete(id),
       state: async () => "running",
       recordedExit: () => undefined,

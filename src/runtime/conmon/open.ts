@@ -100,6 +100,7 @@ function operations(parts: ConmonParts): Omit<ContainerRuntime, "userNamespacePr
     monitored: (id) => monitoredContainer(id, parts),
     kill: (id, handler, signalName, all, signal) =>
       kill({ id, signalName, all }, handlerOf(id, handler, parts), parts, signal),
+    ended: async () => undefined, // a conmon deletes nothing
     delete(id, handler, signal) {
       parts.execTemplates.forget(id);
       return deleteContainer(id, handler, parts, signal);

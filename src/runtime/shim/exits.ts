@@ -1,5 +1,6 @@
 import { existsSync, renameSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
+import { waitFor } from "../../base/deadline.ts";
 import { describeFault, isFault } from "../../base/fault.ts";
 import type { ContainerId } from "../../base/ids.ts";
 import type { Ms } from "../../base/units.ts";
@@ -89,6 +90,13 @@ export class ShimExits {
     await this.#end(id, shim, { exitStatus: killed, exitedAt: undefined }, over);
     this.#ended.delete(id);
     if (over === "noted") await this.#tellEnded(id, shim);
+  }
+
+  /** Settles when the shim has forgotten a container whose exit is noted: until then it may have hooks run. */
+  async ended(id: ContainerId, signal: AbortSignal): Promise<void> {
+    if (readMarker(id, this.#paths)?.over === undefined) return;
+    const settled = this.#watched.get(id)?.settled;
+    if (settled !== undefined) await waitFor(settled, signal, `waiting until container ${id} is deleted`);
   }
 
   /** The container is deleted: settles when nothing more will be noted of it. */

@@ -50,6 +50,7 @@ export type ShimRuntime = Pick<
   | "checkpoint"
   | "monitored"
   | "kill"
+  | "ended"
   | "delete"
   | "update"
   | "isOnHost"
@@ -107,7 +108,7 @@ export async function openShimRuntime(
 }
 
 function operations(parts: ShimParts): Omit<ShimRuntime, keyof ReturnType<typeof findings>> {
-  const { paths } = parts;
+  const { paths, exits } = parts;
   return {
     has: (id) => isUnderShim(id, parts),
     create: (request, signal) => createByShim(request, parts, signal),
@@ -115,6 +116,7 @@ function operations(parts: ShimParts): Omit<ShimRuntime, keyof ReturnType<typeof
     checkpoint: (request) => checkpointByShim(request, parts),
     monitored: (id) => monitoredByShim(id, paths),
     kill: (id, _handler, signalName, all, signal) => killByShim({ id, signalName, all }, parts, signal),
+    ended: (id, signal) => exits.ended(id, signal),
     delete(id, handler, signal) {
       parts.execTemplates.forget(id);
       return deleteByShim(id, handler, parts, signal);
