@@ -5,6 +5,7 @@ import { after, before, describe, test } from "node:test";
 import { ContainerState, NamespaceMode, PodSandboxState } from "../../src/wire/gen/runtime.v1.ts";
 import { TestDaemon } from "../harness/daemon.ts";
 import { endDaemon } from "../harness/end-daemon.ts";
+import { noGvisor } from "../harness/gvisor.ts";
 import { busyboxImage, importBusybox } from "../harness/images.ts";
 import {
   containerStatus,
@@ -29,7 +30,10 @@ binary = "${binary}"
 args = ["--platform=${platform}", "--network=${network}"]
 `;
 
-describe("pods in gVisor's sandbox, by runsc", privileged, () => {
+const skip = privileged.skip || noGvisor;
+if (noGvisor) process.stderr.write(`\n*** pods in gVisor's sandbox: ${noGvisor} ***\n\n`);
+
+describe("pods in gVisor's sandbox, by runsc", { skip }, () => {
   let daemon: TestDaemon;
   before(async () => {
     daemon = await TestDaemon.start({ runtime: "runc", extraConfig: handlers });
