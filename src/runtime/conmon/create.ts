@@ -18,7 +18,7 @@ import { type MonitorReport, reportOfMonitor } from "./launch-monitor.ts";
 import { monitorArgs, monitorEnvironment, pidIn, recordedMonitor } from "./monitors.ts";
 import { takeBackNullDevice } from "./null-device.ts";
 import type { ConmonParts } from "./parts.ts";
-import { runtimeLog } from "./runtime-log.ts";
+import { runtimeLog, runtimeLogFlag } from "./runtime-log.ts";
 import { wordsOf } from "./runtime-words.ts";
 import { needsStandIn, standInCommand } from "./stand-in.ts";
 
@@ -96,7 +96,7 @@ async function createdByMonitor(
 ): Promise<number> {
   const { conmon, paths } = parts;
   const { id, bundle } = request;
-  const plain = [handler.path, ...handler.args, `--log=${runtimeLog(bundle)}`, "--log-format=json"];
+  const plain = [handler.path, ...handler.args, runtimeLogFlag(bundle), "--log-format=json"];
   const runtime = needsStandIn(handler, bundle) ? standInCommand(id, bundle, plain) : plain;
   const report = await reportOfMonitor(
     {

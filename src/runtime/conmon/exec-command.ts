@@ -26,6 +26,9 @@ const killDeadline: Ms = 10_000;
 /** How long a start that nobody waits for any more may go on. */
 const startPatience: Ms = 10_000;
 
+/** What the name of the file ends with that has a command's id within its sandbox. */
+export const innerPidSuffix = ".inner-pid";
+
 /** Which command, in which container. */
 export interface CommandRequest {
   readonly id: ContainerId;
@@ -93,7 +96,7 @@ export class ExecCommand implements Disposable {
 
   /** Its process's id within its sandbox, where it has one: the one on this host stands in for it. */
   get #innerPidFile(): string {
-    return `${this.name}.inner-pid`;
+    return `${this.name}${innerPidSuffix}`;
   }
 
   #terminalOptions(consoleSocket: string | undefined): string[] {
@@ -141,11 +144,12 @@ export class ExecCommand implements Disposable {
   }
 
   /**
-   * Nobody waits any more for what the runtime is starting. One that starts it outside its cgroup is let, for a while: what it
+   * Nobody waits any more for what the runtime is starting. One that starts it outside its cgroup, or in a sandbox, is let, for a while: what it
    * left behind, killed between the command's start and its own end, nobody could tell from the container's own processes.
    */
   async settleStart({ exited }: Launched): Promise<void> {
-    if (this.#cgroup === undefined || this.#cgroup.options.length > 0) return;
+    const isStartedApart = this.#cgroup?.options.length === 0 || this.handler.kind === "runsc";
+    if (!isStartedApart) return;
     const patience = AbortSignal.timeout(startPatience);
     const runtime = await waitFor(exited, patience, "starting the command").catch(() => undefined);
     if (runtime?.code === 0) this.adopt();

@@ -8,6 +8,7 @@ import { type ProcessStart, processIdentity } from "../../linux/process-identity
 import type { CreateRequest } from "../contract.ts";
 import { endProcesses } from "../end-processes.ts";
 import type { Handler } from "./handlers.ts";
+import { runtimeLogFlag } from "./runtime-log.ts";
 
 /** How long a monitor whose container is gone may take to note the exit and end. */
 const lingerMs: Ms = 1000;
@@ -126,9 +127,16 @@ export async function killMonitors(id: ContainerId, paths: Paths, signal: AbortS
   await endProcesses(() => creatorsOf(id, paths), `the monitor of container ${id}`, 0, signal);
 }
 
-/** Ends the stand-in of a container that was never started, or whose runtime forgot it; of others it has ended, or is about to. */
+/**
+ * Ends the stand-in of a container that was never started, or whose runtime forgot it, with what its runtime has on this host for it,
+ * such as what serves its files; of others these have ended, or are about to.
+ */
 export async function killStandIn(id: ContainerId, paths: Paths, signal: AbortSignal): Promise<void> {
-  const find = async () => (await creatorsOf(id, paths)).filter(({ pid }) => argsOf(pid)[0] === "/bin/sh");
+  const { bundle } = paths.container(id);
+  const find = async () => [
+    ...(await creatorsOf(id, paths)).filter(({ pid }) => argsOf(pid)[0] === "/bin/sh"),
+    ...(await processesBy((args) => args.includes(runtimeLogFlag(bundle)))),
+  ];
   await endProcesses(find, `the stand-in of container ${id}`, standInLinger, signal);
 }
 

@@ -23,6 +23,7 @@ import { execStream } from "./exec-stream.ts";
 import { handlerOf, keptHandler } from "./handler-of.ts";
 import { Handlers } from "./handlers.ts";
 import { kill } from "./kill.ts";
+import { endLeftInSandbox } from "./left-in-sandbox.ts";
 import { noteUnnoted } from "./note-unnoted.ts";
 import { takeBackNullDevice } from "./null-device.ts";
 import { openHandler } from "./open-handler.ts";
@@ -129,14 +130,17 @@ function operations(parts: ConmonParts): Omit<ContainerRuntime, "userNamespacePr
 }
 
 /** Nobody waits any more for the commands that were running when an earlier daemon was killed. */
-async function endLeftExecs(ids: readonly ContainerId[], { host, paths }: ConmonParts): Promise<void> {
+async function endLeftExecs(ids: readonly ContainerId[], parts: ConmonParts): Promise<void> {
+  const { host, paths } = parts;
   const signal = AbortSignal.timeout(sweepDeadline);
   for (const id of ids) {
     const cgroup = cgroupOfBundle(paths.container(id).bundle);
     if (cgroup === undefined) continue;
-    await sweepExecs(cgroup, host.cgroups, signal).catch((error: unknown) => {
-      const err = describeFault(error);
-      host.log.error({ container: id, err }, "a command that an earlier daemon left could not be ended");
-    });
+    await Promise.all([sweepExecs(cgroup, host.cgroups, signal), endLeftInSandbox(id, parts, signal)]).catch(
+      (error: unknown) => {
+        const err = describeFault(error);
+        host.log.error({ container: id, err }, "a command that an earlier daemon left could not be ended");
+      },
+    );
   }
 }

@@ -4,8 +4,8 @@ import type { Handler } from "./handlers.ts";
 import { callRuntime, requireRuntime } from "./runtime-command.ts";
 
 /**
- * Kills a process in a sandbox, by its id there, and all that it and its children started. Of what was started meanwhile, or whose
- * parents have ended, some may be missed.
+ * Kills a process in a sandbox, by its id there, and all that it and its children started. They are stopped first, or one could start
+ * another that nobody would know for theirs, once its parent is dead. Of those whose parents have ended before, some may be missed.
  *
  * @throws {Fault} internal with what the runtime said when it can't tell the container's processes
  */
@@ -15,17 +15,47 @@ export async function killTree(
   host: Pick<RuntimeHost, "processes">,
   signal: AbortSignal,
 ): Promise<void> {
+  // one that has ended meanwhile is refused
+  const tell = (one: number, name: "STOP" | "KILL") =>
+    callRuntime(handler, { args: ["kill", "--pid", String(one), id, name] }, host, signal);
+  const doomed = new Set<number>();
+  for (let found = [pid]; found.length > 0; ) {
+    for (const one of found) {
+      await tell(one, "STOP");
+      doomed.add(one);
+    }
+    const parents = await parentsOf(id, handler, host, signal);
+    found = [...parents].flatMap(([child, parent]) =>
+      doomed.has(parent) && !doomed.has(child) ? [child] : [],
+    );
+  }
+  for (const one of doomed) await tell(one, "KILL");
+}
+
+/**
+ * Kills what a command in a sandbox and its children started, if it still runs: the container's other processes are children of
+ * one another, or of none and known to somebody.
+ *
+ * @throws {Fault} internal with what the runtime said when it can't tell the container's processes
+ */
+export async function killLeftTree(
+  command: { readonly id: ContainerId; readonly pid: number },
+  handler: Handler,
+  host: Pick<RuntimeHost, "processes">,
+  signal: AbortSignal,
+): Promise<void> {
+  const parents = await parentsOf(command.id, handler, host, signal);
+  if (parents.get(command.pid) === 0) await killTree(command, handler, host, signal);
+}
+
+async function parentsOf(
+  id: ContainerId,
+  handler: Handler,
+  host: Pick<RuntimeHost, "processes">,
+  signal: AbortSignal,
+): Promise<Map<number, number>> {
   const { stdout } = await requireRuntime(handler, { args: ["ps", id] }, host, signal);
-  const parents = parentsIn(Buffer.from(stdout).toString("utf8"));
-  const doomed = new Set([pid]);
-  for (let before = 0; before < doomed.size; ) {
-    before = doomed.size;
-    for (const [child, parent] of parents) if (doomed.has(parent)) doomed.add(child);
-  }
-  for (const one of doomed) {
-    // one that has ended meanwhile is refused
-    await callRuntime(handler, { args: ["kill", "--pid", String(one), id, "KILL"] }, host, signal);
-  }
+  return parentsIn(Buffer.from(stdout).toString("utf8"));
 }
 
 /** Each process's parent, as the table has them that runsc's `ps` prints. */

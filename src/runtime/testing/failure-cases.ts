@@ -1,26 +1,53 @@
 import assert from "node:assert/strict";
-import { existsSync } from "node:fs";
 import { readdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describeFault, isFault } from "../../base/fault.ts";
 import type { ContainerId } from "../../base/ids.ts";
-import { create, exitTold, makeBundle, type Place, processesNaming, run, soon, until } from "./place.ts";
-import { booksOf } from "./tested-handler.ts";
+import { caseOf } from "./case-of.ts";
+import {
+  create,
+  exitTold,
+  type Made,
+  makeBundle,
+  type Place,
+  processesNaming,
+  run,
+  soon,
+  until,
+} from "./place.ts";
+import { booksOn, type TestedHandler } from "./tested-handler.ts";
 
-export function failureCases(here: () => Place): void {
-  test("a create that fails says why in the runtime's words, and leaves the bundle alone", async () => {
-    const place = here();
-    const request = await makeBundle(place, { args: ["/bin/no-such-program"] });
-    await assert.rejects(place.runtime.create(request, soon()), (error) => {
-      assert.ok(isFault(error, "internal"));
-      assert.match(describeFault(error), /creating container .*no-such-program.*(no such file|not found)/i);
-      return true;
-    });
-    assert.deepEqual((await readdir(request.bundle)).toSorted(), ["config.json", "rootfs"]);
-    await nothingRuns(place, request.id);
-  });
+export function failureCases(here: () => Place, tested: TestedHandler): void {
+  caseOf(
+    tested,
+    "a program that is not there fails the create",
+    "a create that fails says why in the runtime's words, and leaves the bundle alone",
+    async () => {
+      const place = here();
+      const request = await makeBundle(place, { args: ["/bin/no-such-program"] });
+      await assert.rejects(place.runtime.create(request, soon()), (error) => {
+        assert.ok(isFault(error, "internal"));
+        assert.match(describeFault(error), /creating container .*no-such-program.*(no such file|not found)/i);
+        return true;
+      });
+      assert.deepEqual((await readdir(request.bundle)).toSorted(), ["config.json", "rootfs"]);
+      await nothingRuns(place, request.id);
+    },
+    async () => {
+      const place = here();
+      const made = await create(place, { args: ["/bin/no-such-program"] });
+      await assert.rejects(
+        place.runtime.start(made.id, place.handler, soon()),
+        (error) => isFault(error, "internal") && /no-such-program.*no such file/.test(error.message),
+      );
+      assert.notEqual((await exitTold(place, made)).code, 0);
+      await place.runtime.delete(made.id, place.handler, soon());
+      assert.deepEqual((await readdir(made.request.bundle)).toSorted(), ["config.json", "rootfs"]);
+      await nothingRuns(place, made.id);
+    },
+  );
 
   test("a config that the runtime can't read, a log that can't be opened", async () => {
     const place = here();
@@ -51,22 +78,29 @@ export function failureCases(here: () => Place): void {
     }
   });
 
-  test("a running container is deleted whole, even without the pid files and the runtime's books", async () => {
+  async function deletedWithout(files: (place: Place, made: Made) => readonly string[]): Promise<void> {
     const place = here();
-    const files = [
-      (id: string) => place.paths.container(id as ContainerId).monitorPidFile,
-      (id: string) => place.paths.container(id as ContainerId).pidFile,
-      (id: string) => join(booksOf(place.tested, place.paths), id),
-      (id: string) => join(place.paths.containers, id, "rootfs"),
-    ];
-    for (const file of files) {
-      const made = await run(place, { args: ["sh", "-c", "sleep 1000 & wait"] });
-      await rm(file(made.id), { recursive: true });
-      await place.runtime.delete(made.id, place.handler, soon());
-      await nothingRuns(place, made.id);
-      assert.ok(!place.runtime.alive(made.container.init) && !place.runtime.alive(made.container.monitor));
-    }
+    const made = await run(place, { args: ["sh", "-c", "sleep 1000 & wait"] });
+    for (const file of files(place, made)) await rm(file, { recursive: true });
+    await place.runtime.delete(made.id, place.handler, soon());
+    await nothingRuns(place, made.id);
+    assert.ok(!place.runtime.alive(made.container.init) && !place.runtime.alive(made.container.monitor));
+  }
+
+  test("a running container is deleted whole, even without the pid files", async () => {
+    await deletedWithout(({ paths }, { id }) => [paths.container(id).monitorPidFile]);
+    await deletedWithout(({ paths }, { id }) => [paths.container(id).pidFile]);
+    await deletedWithout(({ paths }, { id }) => [join(paths.containers, id, "rootfs")]);
   });
+
+  const withoutBooks = () => deletedWithout(({ paths }, { id }) => booksOn(id, tested, paths));
+  caseOf(
+    tested,
+    "processes without books are found",
+    "a running container is deleted whole, even without the runtime's books",
+    withoutBooks,
+    withoutBooks,
+  );
 
   test("a container whose monitor is killed is ended, and its exit is told as lost", async () => {
     const place = here();
@@ -88,8 +122,8 @@ export function failureCases(here: () => Place): void {
   });
 }
 
-async function nothingRuns(place: Place, id: string): Promise<void> {
+async function nothingRuns(place: Place, id: ContainerId): Promise<void> {
   assert.deepEqual(await processesNaming(id), []);
   assert.equal(await place.cgroups.exists(`${place.cgroup}/${id}`), false);
-  assert.equal(existsSync(join(booksOf(place.tested, place.paths), id)), false);
+  assert.deepEqual(booksOn(id, place.tested, place.paths), []);
 }

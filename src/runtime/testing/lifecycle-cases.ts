@@ -3,18 +3,45 @@ import { readFile } from "node:fs/promises";
 import { test } from "node:test";
 import { isDeepStrictEqual } from "node:util";
 import { isFault } from "../../base/fault.ts";
+import { newContainerId } from "../../base/ids.ts";
+import type { Bytes } from "../../base/units.ts";
 import type { CgroupFigures } from "../../stats/contract.ts";
 import { CgroupReader } from "../../stats/read-cgroup.ts";
-import { create, exitTold, logWith, makeBundle, type Place, run, soon, until } from "./place.ts";
+import { caseOf } from "./case-of.ts";
+import {
+  type BundleOptions,
+  create,
+  exitTold,
+  logWith,
+  makeBundle,
+  type Place,
+  run,
+  runSandbox,
+  soon,
+  until,
+} from "./place.ts";
+import type { TestedHandler } from "./tested-handler.ts";
 
-export function lifecycleCases(here: () => Place): void {
+/** Takes some time and memory. */
+const busy = ["sh", "-c", "head -c 1000000 /dev/zero | tail -c 1 >/dev/null; echo done; exec sleep 1000"];
+
+function memoryLimit(limit: Bytes): NonNullable<BundleOptions["edit"]> {
+  return ({ linux }) => {
+    linux.resources = { ...linux.resources, memory: { limit, swap: limit } };
+  };
+}
+
+function figuresOf(from: Partial<CgroupFigures> | undefined) {
+  const { cpu, memory } = from ?? {};
+  return [cpu?.usageNanos, memory?.usage, memory?.workingSet, memory?.available, memory?.rss];
+}
+
+export function lifecycleCases(here: () => Place, tested: TestedHandler): void {
   test("handlers are tried out, and the default falls to one that works", () => {
-    const { runtime, handler, tested } = here();
+    const { runtime, handler } = here();
     const [broken, missing, working] = runtime.probes();
     assert.equal(working?.problem, undefined);
-    assert.match(working?.version ?? "", new RegExp(`^${tested.runtime} version [0-9]`));
-    // Debian's crun has no command that says so: the probe saw it
-    assert.equal(working?.features.recursiveReadOnly, true);
+    assert.match(working?.version ?? "", new RegExp(`^${tested.runtime} version \\S`));
     assert.match(broken?.problem ?? "", /false create: exit code 1/);
     assert.match(missing?.problem ?? "", /no berth-has-no-such-runtime/);
     assert.equal(runtime.resolveHandler("").handler, handler);
@@ -28,6 +55,15 @@ export function lifecycleCases(here: () => Place): void {
       (error) => isFault(error, "invalid") && error.hint?.includes(handler) === true,
     );
   });
+
+  const makesReadOnly = () => here().runtime.probes()[2]?.features.recursiveReadOnly;
+  caseOf(
+    tested,
+    "mounts are made read-only with what is mounted on them",
+    "that it makes mounts read-only with what is mounted on them is found out, also where no command says so",
+    async () => assert.equal(makesReadOnly(), true),
+    async () => assert.equal(makesReadOnly(), false),
+  );
 
   test("a container is created, started, and its exit told with code and time", async () => {
     const place = here();
@@ -86,60 +122,83 @@ export function lifecycleCases(here: () => Place): void {
     assert.deepEqual(await place.cgroups.processes(`${place.cgroup}/${made.id}`), []);
   });
 
-  test("a container that ran out of memory says so", async () => {
-    const place = here();
-    const made = await run(place, {
-      args: ["tail", "/dev/zero"],
-      edit: (config) => {
-        config.linux.resources = { ...config.linux.resources, memory: { limit: 32 << 20, swap: 32 << 20 } };
-      },
-    });
-    const exit = await exitTold(place, made);
-    assert.deepEqual([exit.code, exit.cause], [137, "oomKilled"]);
-  });
+  caseOf(
+    tested,
+    "limits of one container",
+    "a container that ran out of memory says so",
+    async () => {
+      const made = await run(here(), { args: ["tail", "/dev/zero"], edit: memoryLimit(32 << 20) });
+      const exit = await exitTold(here(), made);
+      assert.deepEqual([exit.code, exit.cause], [137, "oomKilled"]);
+    },
+    async () => {
+      const place = here();
+      const id = newContainerId();
+      const sandbox = await runSandbox(place, id, memoryLimit(128 << 20));
+      // more than the container's own limit, at first
+      const script = "head -c 50000000 /dev/zero | tail -c 50000000 | head -c 1; echo lives; tail /dev/zero";
+      const made = await run(place, { args: ["sh", "-c", script], edit: memoryLimit(32 << 20), sandbox: id });
+      await logWith(made, "lives");
+      const exit = await exitTold(place, sandbox);
+      assert.deepEqual([exit.code, exit.cause], [137, "oomKilled"], "it goes with its sandbox");
+      assert.notEqual((await exitTold(place, made)).code, 0);
+      for (const one of [made.id, id]) await place.runtime.delete(one, place.handler, soon());
+    },
+  );
 
-  test("what it uses is read from its cgroup, and a shim tells the same", async () => {
-    const place = here();
-    const { cgroups, runtime, handler } = place;
-    const made = await run(place, {
-      args: ["sh", "-c", "head -c 1000000 /dev/zero | tail -c 1 >/dev/null; echo done; exec sleep 1000"],
-      edit: (config) => {
-        config.linux.resources = { ...config.linux.resources, memory: { limit: 64 << 20 } };
-      },
-    });
-    await logWith(made, "done");
-    const read = () => new CgroupReader(cgroups).read(`${place.cgroup}/${made.id}`, "container");
-    const { cpu, memory } = read() ?? {};
-    assert.ok(cpu !== undefined && cpu.usageNanos > 0n);
-    assert.ok(memory !== undefined && memory.usage > 0 && Number(memory.available) <= 64 << 20);
-    assert.equal(runtime.isOnHost(made.id, handler), true);
-    if (place.tested.monitor === "shim") {
-      await until(async () => {
-        const told = await runtime.metrics(made.id, handler, soon());
-        assert.equal(told?.figures.processes, 1);
-        const found = read();
-        const figuresOf = (from: Partial<CgroupFigures> | undefined) => [
-          from?.cpu?.usageNanos,
-          from?.memory?.usage,
-          from?.memory?.workingSet,
-          from?.memory?.available,
-          from?.memory?.rss,
-        ];
-        return isDeepStrictEqual(figuresOf(told.figures), figuresOf(found));
-      }, "the same figures");
-    }
-    await runtime.delete(made.id, handler, soon());
-  });
+  caseOf(
+    tested,
+    "statistics are in the container's cgroup",
+    "what it uses is read from its cgroup, and a shim tells the same",
+    async () => {
+      const place = here();
+      const { cgroups, runtime, handler } = place;
+      const made = await run(place, { args: busy, edit: memoryLimit(64 << 20) });
+      await logWith(made, "done");
+      const read = () => new CgroupReader(cgroups).read(`${place.cgroup}/${made.id}`, "container");
+      const { cpu, memory } = read() ?? {};
+      assert.ok(cpu !== undefined && cpu.usageNanos > 0n);
+      assert.ok(memory !== undefined && memory.usage > 0 && Number(memory.available) <= 64 << 20);
+      assert.equal(runtime.isOnHost(made.id, handler), true);
+      if (place.tested.monitor === "shim") {
+        await until(async () => {
+          const told = await runtime.metrics(made.id, handler, soon());
+          assert.equal(told?.figures.processes, 1);
+          return isDeepStrictEqual(figuresOf(told.figures), figuresOf(read()));
+        }, "the same figures");
+      }
+      await runtime.delete(made.id, handler, soon());
+    },
+    async () => {
+      const { runtime, handler } = here();
+      const made = await run(here(), { args: busy });
+      await logWith(made, "done");
+      assert.equal(runtime.isOnHost(made.id, handler), false);
+      const told = await runtime.metrics(made.id, handler, soon());
+      assert.ok((told?.figures.cpu?.usageNanos ?? 0n) > 0n);
+      assert.ok((told?.figures.memory?.usage ?? 0) > 0);
+      assert.ok((told?.figures.processes ?? 0) >= 1, "older ones count the sandbox's");
+      await runtime.delete(made.id, handler, soon());
+    },
+  );
 
-  test("limits are changed while it runs", async () => {
+  async function pidsLimitAfterUpdate(): Promise<string> {
     const place = here();
     const made = await run(place, { args: ["sleep", "1000"] });
     await place.runtime.update(made.id, place.handler, { pids: { limit: 77 } }, soon());
     const directories = place.cgroups.directories(`${place.cgroup}/${made.id}`);
     const pids = directories.get("pids") ?? directories.get("unified");
-    assert.equal((await readFile(`${pids}/pids.max`, "latin1")).trim(), "77");
+    const limit = (await readFile(`${pids}/pids.max`, "latin1")).trim();
     await place.runtime.delete(made.id, place.handler, soon());
-  });
+    return limit;
+  }
+  caseOf(
+    tested,
+    "limits of one container",
+    "limits are changed while it runs",
+    async () => assert.equal(await pidsLimitAfterUpdate(), "77"),
+    async () => assert.equal(await pidsLimitAfterUpdate(), "max"),
+  );
 
   test("a tty and an open stdin", async () => {
     const place = here();

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { randomBytes } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -19,11 +19,12 @@ import { hostMounts } from "../../linux/mounts.ts";
 import { hostNamespaces } from "../../linux/namespaces.ts";
 import { processIdentity } from "../../linux/process-identity.ts";
 import { hostProcesses } from "../../linux/processes.ts";
+import { sandboxIdAnnotation } from "../../spec/cri/annotations.ts";
 import type { OciConfig } from "../../spec/oci-runtime.ts";
 import type { ContainerExit, ContainerRuntime, CreateRequest, MonitoredContainer } from "../contract.ts";
 import { openContainerRuntime } from "../open.ts";
 import { serveShimEvents } from "../shim/events.ts";
-import { booksOf, type TestedHandler } from "./tested-handler.ts";
+import { booksOf, isSandboxed, type TestedHandler } from "./tested-handler.ts";
 
 /** Programs are looked for where the tests look: a CRIU that works may lie there before the distribution's. */
 const path = process.env.PATH ?? "/usr/sbin:/usr/bin:/sbin:/bin";
@@ -33,6 +34,9 @@ const thread = new HostThread(1000);
 const log: Logger = pino({ level: process.env.BERTH_TEST_LOG ?? "silent" });
 /** Who listens to shims, by the directory of the place. */
 const events = new Map<string, AsyncDisposable>();
+
+/** What newer ones of runsc have among their books for all sandboxes: a network namespace without a network. */
+const runscsNetns = "null-netns";
 
 /** Roots, cgroups and containers of one test run, on the real host but apart from anything else on it. */
 export interface Place {
@@ -44,12 +48,16 @@ export interface Place {
   readonly paths: Paths;
   readonly cgroups: Cgroups;
   readonly runtime: ContainerRuntime;
+  /** The sandbox that its containers are in; undefined: they need none. */
+  readonly sandbox: ContainerId | undefined;
 }
 
 /** What a container of a test runs, besides what all have. */
 export interface BundleOptions {
   readonly args: readonly string[];
   readonly edit?: (config: OciConfig) => void;
+  /** Another sandbox than the place's: its own id, for the container that it is made of. */
+  readonly sandbox?: ContainerId;
 }
 
 /** How long what happens soon may take on a machine that does other things, too. */
@@ -61,7 +69,21 @@ export async function makePlace(tested: TestedHandler): Promise<Place> {
   const directory = await mkdtemp(join(tmpdir(), "berth-runtime-"));
   const place = await openPlace(directory, `/berth-test-${randomBytes(4).toString("hex")}`, tested);
   if (tested.monitor === "shim") events.set(directory, await serveShimEvents(place.paths, log));
+  if (place.sandbox !== undefined) await runSandbox(place, place.sandbox);
   return place;
+}
+
+/** Starts a sandbox, as berth does it for a pod: by a container that waits. */
+export async function runSandbox(
+  place: Place,
+  sandbox: ContainerId,
+  edit?: BundleOptions["edit"],
+): Promise<Made> {
+  return await run(
+    place,
+    { args: ["sleep", "100000"], sandbox, ...(edit === undefined ? {} : { edit }) },
+    sandbox,
+  );
 }
 
 /** The place again, as a restarted daemon finds it, or another process. */
@@ -79,7 +101,13 @@ export async function openPlace(directory: string, cgroup: string, tested: Teste
   const snapshots = { directory, probe: async () => undefined };
   const runtime = await openContainerRuntime(testConfig(tested, cgroup), paths, host, () => snapshots);
   await cgroups.create(`${cgroup}/monitors`);
-  return { directory, cgroup, handler: tested.name, tested, paths, cgroups, runtime };
+  const sandbox = isSandboxed(tested) ? sandboxOf(directory) : undefined;
+  return { directory, cgroup, handler: tested.name, tested, paths, cgroups, runtime, sandbox };
+}
+
+/** The same for whoever opens the place. */
+function sandboxOf(directory: string): ContainerId {
+  return createHash("sha256").update(directory).digest("hex") as ContainerId;
 }
 
 export function testConfig(tested: TestedHandler, cgroup: string): Pick<Config, "runtime" | "cgroup"> {
@@ -100,12 +128,19 @@ export function testConfig(tested: TestedHandler, cgroup: string): Pick<Config, 
   };
 }
 
+/** Ids that runtimes and monitors have a trace of, but for the sandbox. */
+export async function containersAt({ runtime, sandbox }: Place): Promise<ContainerId[]> {
+  return (await runtime.traces()).filter((id) => id !== sandbox);
+}
+
 /** Deletes every container, and asserts that nothing is left on the host. */
 export async function clearPlace(place: Place): Promise<void> {
-  const { runtime, paths, handler, tested, cgroups, cgroup, directory } = place;
-  for (const id of await runtime.traces()) await runtime.delete(id, handler, soon());
-  const runtimeState = await readdir(booksOf(tested, paths)).catch(() => []);
-  assert.deepEqual(runtimeState, [], "what the runtime has on its books");
+  const { runtime, paths, handler, tested, cgroups, cgroup, directory, sandbox } = place;
+  for (const id of await containersAt(place)) await runtime.delete(id, handler, soon());
+  if (sandbox !== undefined) await runtime.delete(sandbox, handler, soon());
+  const runtimeState: string[] = await readdir(booksOf(tested, paths)).catch(() => []);
+  const ofContainers = runtimeState.filter((name) => name !== runscsNetns);
+  assert.deepEqual(ofContainers, [], "what the runtime has on its books");
   assert.deepEqual(await readdir(paths.exits), [], "exit files");
   assert.deepEqual(await readdir(paths.shims).catch(() => []), [], "shims");
   assert.deepEqual(await readdir(paths.scratch), [], "what runtimes need for a moment");
@@ -114,6 +149,8 @@ export async function clearPlace(place: Place): Promise<void> {
   assert.deepEqual(await cgroups.below(cgroup), [cgroup, `${cgroup}/monitors`], "cgroups");
   await cgroups.remove(cgroup, 2000);
   await events.get(directory)?.[Symbol.asyncDispose]();
+  const netns = join(booksOf(tested, paths), runscsNetns);
+  if (runtimeState.includes(runscsNetns)) await hostMounts().unmount(netns);
   await rm(directory, { recursive: true });
 }
 
@@ -142,9 +179,22 @@ export async function processesNaming(text: string): Promise<string[]> {
   return found;
 }
 
+/** Command lines with `text` in them of what was started in a container; of one of this host, of all processes there. */
+export async function commandsIn(place: Place, id: ContainerId, text: string): Promise<string[]> {
+  if (place.sandbox === undefined) return await processesNaming(text);
+  const command = ["ps", "-o", "args"];
+  const request = { id, handler: place.handler, command, timeout: undefined, maxOutput: 100_000 };
+  const { stdout } = await place.runtime.execSync(request, soon());
+  const [, ...lines] = Buffer.from(stdout).toString().trim().split("\n");
+  return lines.filter((line) => line.includes(text));
+}
+
 /** A bundle with busybox as its root file system. */
-export async function makeBundle(place: Place, { args, edit }: BundleOptions): Promise<CreateRequest> {
-  const id = newContainerId();
+export async function makeBundle(
+  place: Place,
+  { args, edit, sandbox = place.sandbox }: BundleOptions,
+  id = newContainerId(),
+): Promise<CreateRequest> {
   const { bundle, rootfs } = place.paths.container(id);
   const bin = join(rootfs, "bin");
   await mkdir(bin, { recursive: true });
@@ -153,6 +203,7 @@ export async function makeBundle(place: Place, { args, edit }: BundleOptions): P
   for (const name of ["sh", "sleep", "echo", "cat", "true", "id", "setsid", "tail", "ps", "env", "head"])
     await symlink("busybox", join(bin, name));
   const config = bundleConfig(args, rootfs, `${place.cgroup}/${id}`);
+  if (sandbox !== undefined) config.annotations = sandboxAnnotations(id, sandbox);
   edit?.(config);
   await writeFile(join(bundle, "config.json"), JSON.stringify(config));
   return {
@@ -198,6 +249,13 @@ function bundleConfig(args: readonly string[], rootfs: string, cgroupsPath: stri
   };
 }
 
+function sandboxAnnotations(id: ContainerId, sandbox: ContainerId): Record<string, string> {
+  return {
+    "io.kubernetes.cri.container-type": id === sandbox ? "sandbox" : "container",
+    [sandboxIdAnnotation]: sandbox,
+  };
+}
+
 /** A container that was created, and how to end waiting for its exit. */
 export interface Made {
   readonly id: ContainerId;
@@ -205,14 +263,14 @@ export interface Made {
   readonly container: MonitoredContainer;
 }
 
-export async function create(place: Place, options: BundleOptions): Promise<Made> {
-  const request = await makeBundle(place, options);
+export async function create(place: Place, options: BundleOptions, id?: ContainerId): Promise<Made> {
+  const request = await makeBundle(place, options, id);
   const container = await place.runtime.create(request, soon());
   return { id: request.id, request, container };
 }
 
-export async function run(place: Place, options: BundleOptions): Promise<Made> {
-  const made = await create(place, options);
+export async function run(place: Place, options: BundleOptions, id?: ContainerId): Promise<Made> {
+  const made = await create(place, options, id);
   await place.runtime.start(made.id, place.handler, soon());
   return made;
 }

@@ -22,11 +22,11 @@ export function containerRuntimeSuite(tested: TestedHandler): void {
       place = await makePlace(tested);
     });
     after(() => clearPlace(here()));
-    lifecycleCases(here);
+    lifecycleCases(here, tested);
     logCases(here);
-    execCases(here);
+    execCases(here, tested);
     streamCases(here);
-    failureCases(here);
+    failureCases(here, tested);
     checkpointCases(here);
     daemonDeathCases(here);
   });
