@@ -44,9 +44,9 @@ describe("pods in gVisor's sandbox, by runsc", { skip }, () => {
   const runGvisor = (name: string, overrides = {}) => runPod(daemon, name, overrides, "gvisor");
   const start = (pod: MadePod, name: string, script: string, overrides = {}) =>
     runContainer(daemon, pod, shellConfig(name, busyboxImage, script, overrides));
-  async function exec(containerId: string, script: string, timeout = 20n): Promise<string> {
+  async function exec(containerId: string, script: string): Promise<string> {
     const cmd = ["/bin/sh", "-c", script];
-    const { stdout } = await daemon.pods.execSync({ containerId, cmd, timeout });
+    const { stdout } = await daemon.pods.execSync({ containerId, cmd, timeout: 20n });
     return String(stdout).trim();
   }
   const logOf = async (id: string) => readFileSync((await containerStatus(daemon, id)).logPath, "utf8");
@@ -108,14 +108,6 @@ describe("pods in gVisor's sandbox, by runsc", { skip }, () => {
     await removePod(daemon, pod.id);
   });
 
-  test("a command that takes too long is killed with what it started", async () => {
-    const pod = await runGvisor("late");
-    const id = await start(pod, "main", "exec sleep 1000");
-    await assert.rejects(exec(id, "sleep 4321 & sleep 4321", 2n), /4321|not done after 2000 ms/);
-    assert.equal(await exec(id, "ps -o args | grep -c '[s]leep 4321' || true"), "0");
-    await removePod(daemon, pod.id);
-  });
-
   test("containers that share their processes see each other", async () => {
     const namespaceOptions = { network: NamespaceMode.POD, ipc: NamespaceMode.POD, pid: NamespaceMode.POD };
     const shared = { linux: { securityContext: { namespaceOptions } } };
@@ -123,13 +115,6 @@ describe("pods in gVisor's sandbox, by runsc", { skip }, () => {
     await start(pod, "one", "exec sleep 4322", shared);
     const two = await start(pod, "two", "exec sleep 1000", shared);
     assert.match(await exec(two, "ps -o args"), /sleep 4322/);
-    await removePod(daemon, pod.id);
-  });
-
-  test("what can't be started says why, in runsc's words", async () => {
-    const pod = await runGvisor("failing");
-    const config = shellConfig("main", busyboxImage, "", { command: ["/no/such/program"] });
-    await assert.rejects(runContainer(daemon, pod, config), /start: .*no such file/s);
     await removePod(daemon, pod.id);
   });
 

@@ -13,12 +13,15 @@ const logTail: Bytes = 64 << 10;
 /** Errors of one log that go into a message. */
 const errorsTold = 4;
 
+const noneOfOneContainer =
+  "gVisor's checkpoints are of a sandbox with all its containers: of one alone there is none, and none that another sandbox could go on with";
+
 /** Why containers of a handler can't be checkpointed on this host; undefined: they can, as far as CRIU can tell. */
 export async function checkpointProblem(
   handler: Handler,
   { processes }: RuntimeHost,
 ): Promise<string | undefined> {
-  if (handler.kind === "runsc") return "gVisor has checkpoints of its own, which berth makes no archives of";
+  if (handler.kind === "runsc") return noneOfOneContainer;
   const signal = AbortSignal.timeout(checkDeadline);
   const help = await callRuntime(handler, { args: ["checkpoint", "--help"] }, { processes }, signal);
   if (help.code !== 0) return `${handler.binary} (${handler.path}) was built without checkpoints`;

@@ -12,6 +12,7 @@ containerRuntimeSuite({
   monitor: "conmon",
   differences: {
     "a program that is not there fails the create": "gVisor looks for it when it starts the container",
+    "checkpoints of one container": "gVisor's are of the sandbox with all in it",
     "commands have the container's oom_score_adj": "in gVisor's kernel each process has its own, which is 0",
     "limits of one container": "the kernel's are the sandbox's, and gVisor sets none",
     ...(isDebians

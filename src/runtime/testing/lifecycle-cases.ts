@@ -134,10 +134,10 @@ export function lifecycleCases(here: () => Place, tested: TestedHandler): void {
     async () => {
       const place = here();
       const id = newContainerId();
-      const sandbox = await runSandbox(place, id, memoryLimit(128 << 20));
+      const sandbox = await runSandbox(place, id, memoryLimit(80 << 20));
       // more than the container's own limit, at first
-      const script = "head -c 50000000 /dev/zero | tail -c 50000000 | head -c 1; echo lives; tail /dev/zero";
-      const made = await run(place, { args: ["sh", "-c", script], edit: memoryLimit(32 << 20), sandbox: id });
+      const script = "head -c 20000000 /dev/zero | tail -c 20000000 | head -c 1; echo lives; tail /dev/zero";
+      const made = await run(place, { args: ["sh", "-c", script], edit: memoryLimit(10 << 20), sandbox: id });
       await logWith(made, "lives");
       const exit = await exitTold(place, sandbox);
       assert.deepEqual([exit.code, exit.cause], [137, "oomKilled"], "it goes with its sandbox");

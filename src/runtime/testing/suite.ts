@@ -27,7 +27,7 @@ export function containerRuntimeSuite(tested: TestedHandler): void {
     execCases(here, tested);
     streamCases(here);
     failureCases(here, tested);
-    checkpointCases(here);
+    checkpointCases(here, tested);
     daemonDeathCases(here);
   });
 }

@@ -18,6 +18,7 @@ export interface TestedHandler {
 /** In which the suite takes another answer for right. */
 export type Difference =
   | "a program that is not there fails the create"
+  | "checkpoints of one container"
   | "commands have the container's oom_score_adj"
   | "limits of one container"
   | "a process's status says that it gets no new privileges"
