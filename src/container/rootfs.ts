@@ -27,9 +27,11 @@ export async function handOverRootfs(
   { host }: ContainerAttempt,
 ): Promise<readonly RootfsMount[] | undefined> {
   if (!host.runtime.takesMounts({ handler: record.handler, pod: record.podId })) return undefined;
-  const mounts = await host.snapshotters.get(record.snapshotter).mounts(snapshotKey(record.id));
+  const snapshotter = host.snapshotters.get(record.snapshotter);
+  const mounts = await snapshotter.mounts(snapshotKey(record.id));
   if (!mounts.every(({ source }) => source.startsWith("/dev/"))) return undefined;
   await host.mounts.unmount(host.paths.container(record.id).rootfs);
+  await snapshotter.lend?.(snapshotKey(record.id));
   return mounts;
 }
 

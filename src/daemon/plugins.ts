@@ -235,6 +235,7 @@ export async function openNode(
         cgroups,
         network,
         runtime,
+        snapshotters,
         nri: nri.plugins,
       },
     },

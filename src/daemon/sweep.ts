@@ -117,14 +117,20 @@ async function sweepSnapshotsOf(
 ): Promise<void> {
   const { containers } = await snapshotter.list();
   for (const key of containers as SnapshotKey[]) {
-    const record = node.containerParts.book.records.get(key as string as ContainerId);
-    if (record?.snapshotter === snapshotter.name) continue;
+    if (snapshotterOf(key, node) === snapshotter.name) continue;
     throwIfEnded(signal, "sweeping snapshots");
     const stray = { container: key, snapshotter: snapshotter.name };
     node.log.warn(stray, "removing a container's snapshot that no record knows");
     node.watch.stray("snapshot");
     await snapshotter.remove(key);
   }
+}
+
+/** Of a container, or of a pod's own. */
+function snapshotterOf(key: SnapshotKey, { containerParts, podParts }: NodeParts): string | undefined {
+  const id: string = key;
+  const container = containerParts.book.records.get(id as ContainerId);
+  return container?.snapshotter ?? podParts.book.records.get(id as PodSandboxId)?.sandboxSnapshotter;
 }
 
 async function unmountBelow(directory: string, { host }: NodeParts): Promise<void> {

@@ -13,6 +13,7 @@ import type { RecordIndex, RecordTable } from "../metadata/contract.ts";
 import type { PodNetwork, PodNetworkResult } from "../network/contract.ts";
 import type { NriPlugins } from "../nri/contract.ts";
 import type { ContainerRuntime, MonitoredContainer } from "../runtime/contract.ts";
+import type { Snapshotters } from "../snapshot/contract.ts";
 import type { ContainerConfig } from "../spec/cri/container-config.ts";
 import type { PodSandboxRecord } from "./state.ts";
 
@@ -26,6 +27,7 @@ export interface PodHost {
   readonly cgroups: Cgroups;
   readonly network: PodNetwork;
   readonly runtime: ContainerRuntime;
+  readonly snapshotters: Pick<Snapshotters, "nameFor" | "get">;
   readonly nri: NriPlugins;
 }
 

@@ -10,6 +10,7 @@ import { newPodCgroups } from "./cgroup.ts";
 import { podKey, podName, recordOfKey, requireSameRequest } from "./key.ts";
 import { tellPlugins } from "./nri.ts";
 import type { PodAttempt, PodHost, PodParts } from "./parts.ts";
+import { sandboxDevice } from "./sandbox-rootfs.ts";
 import { type PodSandboxRecord, podReady, podStranded } from "./state.ts";
 import { podSandboxSteps } from "./steps.ts";
 import { requireUserNamespace } from "./user-namespace.ts";
@@ -105,7 +106,7 @@ async function runAnew(
     config,
     runtimeHandler,
     handler,
-    ...(sandboxer === undefined ? {} : { sandboxer }),
+    ...(sandboxer === undefined ? {} : { sandboxer, ...sandboxDevice(id, handler, host) }),
     createdAt: nowNanos(),
     bootId: book.bootId,
     ...newPodCgroups(id, config.cgroupParent, host.config),

@@ -1,29 +1,18 @@
-import { chown, mkdir, rm, writeFile } from "node:fs/promises";
+import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { ContainerId, PodSandboxId } from "../base/ids.ts";
 import type { Ms } from "../base/units.ts";
-import type { FileOwner } from "../linux/contract.ts";
 import { lowestOomScoreAdj } from "../linux/oom-score.ts";
-import { pauseProgram } from "../linux/pause-program.ts";
 import { monitorCgroup, sandboxCgroup } from "./cgroup.ts";
 import type { PodAttempt } from "./parts.ts";
 import { sandboxConfig } from "./sandbox-config.ts";
+import { makeSandboxRootfs, ownContainerId, removeSandboxRootfs, sandboxProgram } from "./sandbox-rootfs.ts";
 import type { PodSandboxRecord } from "./state.ts";
-import { podRoot } from "./user-namespace.ts";
-
-/** Its program in its root file system. */
-const program = "pause";
 
 /** What a kubelet's sandboxes have elsewhere: it goes after all containers, as these end with it. */
 const wantedOomScoreAdj = -998;
 
 /** How long the kernel may take to let go of its cgroup. */
 const removeWait: Ms = 2_000;
-
-/** The pod's own container is one by the pod's id to monitor and runtime. */
-function ownContainerId(id: PodSandboxId): ContainerId {
-  return id as string as ContainerId;
-}
 
 function sharesPidNamespace(record: PodSandboxRecord): boolean {
   return record.config.security.namespaces.pid === "pod";
@@ -47,9 +36,9 @@ export async function startSandboxContainer(
   const { host } = attempt;
   const id = ownContainerId(record.id);
   const { bundle, rootfs } = host.paths.container(id);
-  await makeRootfs(rootfs, podRoot(record.config));
+  const device = await makeSandboxRootfs(record, host);
   const oomScoreAdj = Math.max(wantedOomScoreAdj, await lowestOomScoreAdj());
-  const config = sandboxConfig(record, host, { rootfs, program: `/${program}`, oomScoreAdj });
+  const config = sandboxConfig(record, host, { rootfs, program: `/${sandboxProgram}`, oomScoreAdj });
   await writeFile(join(bundle, "config.json"), JSON.stringify(config), { mode: 0o600 });
   const monitored = await host.runtime.create(
     {
@@ -62,6 +51,7 @@ export async function startSandboxContainer(
       stdinOnce: false,
       tty: false,
       monitorCgroup: monitorCgroup(record),
+      ...(device && { rootfs: device }),
     },
     signal,
   );
@@ -79,19 +69,6 @@ function pidPin({ id }: PodSandboxRecord, { host }: PodAttempt): string {
   return join(host.paths.pod(id).namespaces, "pid");
 }
 
-/** The runtime adds its devices as the pod's root, and mounts on what is there: it is read-only to it. */
-async function makeRootfs(rootfs: string, owner: FileOwner | undefined): Promise<void> {
-  const directories = ["proc", "dev", "sys", "etc"].map((name) => join(rootfs, name));
-  for (const directory of [rootfs, ...directories]) {
-    await mkdir(directory, { recursive: true, mode: 0o755 });
-  }
-  const files = [join(rootfs, "etc/resolv.conf"), join(rootfs, program)];
-  for (const file of files) await writeFile(file, "", { mode: 0o755 });
-  await writeFile(join(rootfs, program), pauseProgram());
-  if (owner === undefined) return;
-  for (const path of [rootfs, ...directories, ...files]) await chown(path, owner.uid, owner.gid);
-}
-
 export async function removeSandboxContainer(
   record: PodSandboxRecord,
   attempt: PodAttempt,
@@ -106,5 +83,6 @@ export async function removeSandboxContainer(
   await rm(pin, { force: true });
   await host.runtime.delete(id, record.handler, signal);
   await host.cgroups.remove(sandboxCgroup(record, host.config.cgroup.driver), removeWait);
+  await removeSandboxRootfs(record, host);
   await rm(bundle, { recursive: true, force: true });
 }

@@ -52,6 +52,8 @@ export interface PodSandboxRecord {
   readonly handler: string;
   /** What makes the sandbox that the handler's containers run in; absent: it has none, they are processes of this host. */
   readonly sandboxer?: "podsandbox";
+  /** Of the root file system of the sandbox's own container, where that gets it as a device; absent: it is in a directory. */
+  readonly sandboxSnapshotter?: string;
   readonly createdAt: UnixNanos;
   readonly bootId: BootId;
   /** The pod's cgroup as a path from the root of the hierarchies. */

@@ -117,6 +117,11 @@ export interface Snapshotter {
    * @throws {Fault} unimplemented when it is not in a directory
    */
   layerDirectory(chain: ChainId): Promise<string>;
+  /**
+   * Told when something else than this host is about to mount the container's device, which is not mounted: berth finds out what it
+   * takes without mounting it from then on, and `mounts` fails while it is in use. Absent: the snapshotter has no devices of its own.
+   */
+  lend?(key: SnapshotKey): Promise<void>;
   /** The directory that holds what the container has written itself, and nothing else; where there is none: one that is empty. */
   writableLayer(key: SnapshotKey | undefined): string;
   /** What the container's own layer takes; walks the directory off the main thread. */

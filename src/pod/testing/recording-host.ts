@@ -62,6 +62,12 @@ export class RecordingPodHost implements AsyncDisposable {
           cgroups: host.cgroups,
           network: host.#network(),
           runtime: host.#runtime(),
+          snapshotters: {
+            nameFor: () => "overlay",
+            get: (name) => {
+              throw new Fault("notFound", `pods of this host have nothing in a snapshotter ${name}`);
+            },
+          },
           nri: noNriPlugins,
         },
         book: openPodBook(metadata, {

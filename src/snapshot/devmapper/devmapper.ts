@@ -1,6 +1,7 @@
 import { mkdir, rmdir, statfs } from "node:fs/promises";
 import { join } from "node:path";
 import { describeFault, Fault } from "../../base/fault.ts";
+import { KeyedLocks } from "../../base/lock.ts";
 import type { Bytes } from "../../base/units.ts";
 import type { Config } from "../../config/schema.ts";
 import { systemFault } from "../../linux/libc.ts";
@@ -38,6 +39,8 @@ export class DevmapperVolumes implements Volumes {
   readonly #tools: Tools;
   readonly #pool: ThinPool;
   readonly #ids: ThinIds;
+  /** By volume: it is not counted by a mount while it is given away. */
+  readonly #counts = new KeyedLocks<string>();
 
   constructor(root: string, settings: DevmapperSettings, tools: Tools) {
     this.#root = root;
@@ -141,8 +144,12 @@ export class DevmapperVolumes implements Volumes {
 
   async mount(name: string, mode: "ro" | "rw"): Promise<SnapshotMount> {
     const { fileSystem, discard } = this.#settings;
-    const { id, size } = await this.#thin(name);
+    const { id, size, lent } = await this.#thin(name);
     await this.#pool.activate(this.#device(name), id, size, mode);
+    if (lent !== undefined && (await this.#pool.isInUse(this.#device(name))))
+      throw new Fault("wrongState", `the volume ${name} is on a device that a sandbox still has`, {
+        hint: "two kernels must not mount it at once",
+      });
     const options = [
       mode,
       ...fileSystems[fileSystem].options,
@@ -151,8 +158,23 @@ export class DevmapperVolumes implements Volumes {
     return { type: fileSystem, source: this.#pool.pathOf(this.#device(name)), options, unmapped: true };
   }
 
-  /** By how much its file system has grown: what took the place of something in the image is not counted. */
+  async lend(name: string): Promise<void> {
+    using _count = await this.#counts.hold(name, new AbortController().signal);
+    const thin = await this.#thin(name);
+    await this.#ids.put(name, { ...thin, lent: await this.#pool.mapped(this.#device(name)) });
+  }
+
+  /**
+   * By how much its file system has grown, or, of one that was given away, how much more of the pool it takes: what took the place
+   * of something in the image is not counted. How many files there are only who mounts it knows.
+   */
   async usage(name: string, parent: string | undefined): Promise<SnapshotUsage> {
+    using _count = await this.#counts.hold(name, new AbortController().signal);
+    const { id, size, lent } = await this.#thin(name);
+    if (lent !== undefined) {
+      await this.#pool.activate(this.#device(name), id, size, "rw");
+      return { bytes: Math.max(0, (await this.#pool.mapped(this.#device(name))) - lent), inodes: 0 };
+    }
     const own = await this.#used(name);
     const before = parent === undefined ? undefined : (await this.#thin(parent)).used;
     const beyond = (now: number, then = 0) => Math.max(0, now - then);

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { isFault } from "../../base/fault.ts";
 import type { Command, Processes } from "../../linux/contract.ts";
-import { parsePoolStatus, ThinPool } from "./dmsetup.ts";
+import { parseMapped, parsePoolStatus, ThinPool } from "./dmsetup.ts";
 import { ThinIds } from "./thin-ids.ts";
 
 test("the kernel's word on a pool is understood, well or not", () => {
@@ -27,6 +27,16 @@ test("the kernel's word on a pool is understood, well or not", () => {
     () => parsePoolStatus("0 2048 linear "),
     (error) => isFault(error, "unavailable"),
   );
+});
+
+test("what a thin device takes of its pool is read from its status", () => {
+  assert.equal(parseMapped("0 1048576 thin 2304 1048575\n"), 1_179_648);
+  assert.equal(parseMapped("0 1048576 thin 0 -"), 0);
+  for (const other of ["0 1048576 thin Fail", "0 1048576 linear 7:0 0"])
+    assert.throws(
+      () => parseMapped(other),
+      (error) => isFault(error, "corrupt"),
+    );
 });
 
 /** Answers as dmsetup does, and keeps what it was asked. */

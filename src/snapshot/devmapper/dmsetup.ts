@@ -37,6 +37,14 @@ export function parsePoolStatus(line: string): PoolStatus {
   };
 }
 
+/** How much of the pool a device takes, shared with others or not, by its line of `dmsetup status`. @throws {Fault} corrupt */
+export function parseMapped(line: string): Bytes {
+  const [, , target, sectors = ""] = line.trim().split(/\s+/);
+  if (target !== "thin" || !/^[0-9]+$/.test(sectors))
+    throw new Fault("corrupt", `not the status of a thin device: ${line.trim()}`);
+  return Number(sectors) * sectorBytes;
+}
+
 function parseShare(text: string): PoolShare {
   const [used, total] = text.split("/").map(Number);
   return { used: used ?? 0, total: total ?? 0 };
@@ -108,6 +116,17 @@ export class ThinPool {
       if (error instanceof ToolFailed && /No such device|does not exist/.test(error.said)) return false;
       throw error;
     }
+  }
+
+  /** Whether anybody has it open, such as by a mount. */
+  async isInUse(device: string): Promise<boolean> {
+    const count = await this.#run("info", "--columns", "--noheadings", "-o", "open", device);
+    return Number(count.trim()) > 0;
+  }
+
+  /** How much of the pool an active device takes. */
+  async mapped(device: string): Promise<Bytes> {
+    return parseMapped(await this.#run("status", device));
   }
 
   /** Makes the block device of a thin device, if it is not there. */

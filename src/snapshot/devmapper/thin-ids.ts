@@ -9,6 +9,8 @@ export interface ThinDevice {
   readonly size: Bytes;
   /** What its file system had in use when it was sealed. */
   readonly used?: { readonly bytes: Bytes; readonly inodes: number };
+  /** What it took of the pool when something else than this host was given it to mount. */
+  readonly lent?: Bytes;
 }
 
 /** An id has 24 bits. */

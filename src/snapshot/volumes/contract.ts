@@ -33,6 +33,11 @@ export interface Volumes {
    * @param at where the snapshotter's directory is bound with the ids of a user namespace
    */
   mount(name: string, mode: "ro" | "rw", at: string | undefined): Promise<SnapshotMount>;
+  /**
+   * Told when something else than this host is about to mount a writable one, which is not mounted: what it takes is found out
+   * without mounting it from then on. Absent: they are not on devices of their own.
+   */
+  lend?(name: string): Promise<void>;
   /** What it takes beyond its parent. Absent: its files are counted. */
   usage?(name: string, parent: string | undefined): Promise<SnapshotUsage>;
   /** Removes it, whatever is in it. Succeeds if it is not there. */

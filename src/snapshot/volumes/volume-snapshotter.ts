@@ -30,6 +30,7 @@ const structure = "snapshots";
  */
 export class VolumeSnapshotter implements Snapshotter {
   readonly name: string;
+  readonly lend: Snapshotter["lend"];
   readonly #volumes: Volumes;
   readonly #store: SnapshotStore;
   readonly #workers: SnapshotWorkers;
@@ -41,6 +42,7 @@ export class VolumeSnapshotter implements Snapshotter {
     this.#volumes = volumes;
     this.#store = new SnapshotStore(root, workers);
     this.#workers = workers;
+    if (volumes.lend !== undefined) this.lend = (key) => this.#lend(key);
   }
 
   get directory(): string {
@@ -197,6 +199,10 @@ export class VolumeSnapshotter implements Snapshotter {
   async mounts(key: SnapshotKey, at?: string): Promise<readonly SnapshotMount[]> {
     const record = await this.#store.getContainer(key);
     return [await this.#volumes.mount(this.#volumeOf(record, key), "rw", at)];
+  }
+
+  async #lend(key: SnapshotKey): Promise<void> {
+    await this.#volumes.lend?.(this.#volumeOf(await this.#store.getContainer(key), key));
   }
 
   async view(chain: ChainId, at?: string): Promise<readonly SnapshotMount[]> {
