@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { isWithin, parseNumberList, sameNumbers } from "./number-list.ts";
+import { formatNumbers, isWithin, numbersOf, parseNumberList, sameNumbers } from "./number-list.ts";
 
 test("lists are read in the kernel's format, and nothing else", () => {
   assert.deepEqual(parseNumberList("7,0-2,3\n"), [
@@ -10,6 +10,13 @@ test("lists are read in the kernel's format, and nothing else", () => {
   assert.deepEqual(parseNumberList(""), []);
   for (const text of ["a", "3-1", "1,,2", "-1", "0-", "0x1", "1 2"])
     assert.equal(parseNumberList(text), undefined, text);
+});
+
+test("numbers are told one by one, and written as the kernel writes them", () => {
+  assert.deepEqual(numbersOf("7,0-2"), [0, 1, 2, 7]);
+  assert.equal(numbersOf("x"), undefined);
+  assert.equal(formatNumbers([7, 1, 0, 2]), "0-2,7");
+  assert.equal(formatNumbers([]), "");
 });
 
 test("two texts of the same numbers are the same; what is outside is told", () => {

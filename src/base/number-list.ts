@@ -28,6 +28,21 @@ function merged(runs: readonly Run[]): readonly Run[] {
   return whole;
 }
 
+/** Every number of a list, in order; undefined for what is none. */
+export function numbersOf(text: string): readonly number[] | undefined {
+  return parseNumberList(text)?.flatMap(({ first, last }) =>
+    Array.from({ length: last - first + 1 }, (_, index) => first + index),
+  );
+}
+
+/** As the kernel writes a list: `0-3,7`. */
+export function formatNumbers(numbers: Iterable<number>): string {
+  const runs = merged(
+    [...numbers].toSorted((a, b) => a - b).map((number) => ({ first: number, last: number })),
+  );
+  return runs.map(({ first, last }) => (first === last ? `${first}` : `${first}-${last}`)).join(",");
+}
+
 /** True when both texts name the same numbers. */
 export function sameNumbers(one: string, other: string): boolean {
   const [a, b] = [parseNumberList(one), parseNumberList(other)];

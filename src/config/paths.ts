@@ -25,6 +25,8 @@ export interface Paths {
   readonly seccompSocket: string;
   /** The AppArmor profile that berth makes. */
   readonly apparmor: string;
+  /** What processors were like that containers have for themselves: a file for each container. */
+  readonly processors: string;
   /** What runtimes need for a moment; emptied at a start. */
   readonly scratch: string;
   pod(id: PodSandboxId): PodPaths;
@@ -115,6 +117,7 @@ export function pathsOf(config: Pick<Config, "root" | "state" | "grpc">): Paths 
     checks: join(state, "checks"),
     seccompSocket: join(state, "seccomp.sock"),
     apparmor: join(state, "apparmor"),
+    processors: join(state, "processors"),
     scratch: join(state, "scratch"),
     pod(id) {
       const directory = join(pods, id);

@@ -1,8 +1,8 @@
 import type { Config } from "./schema.ts";
 
 /**
- * What a pod's annotations may ask of berth itself, under CRI-O's names: its newer one first. For a container of the pod,
- * `unifiedCgroup` is followed by a slash or a dot and the container's name.
+ * What a pod's annotations may ask of berth itself, under CRI-O's names: its newer one first. Of one
+ * container of the pod, names are followed by a slash or a dot and the container's name.
  */
 export const podOrderNames = {
   devices: ["devices.crio.io", "io.kubernetes.cri-o.Devices"],
@@ -10,6 +10,12 @@ export const podOrderNames = {
   unifiedCgroup: ["unified-cgroup.crio.io", "io.kubernetes.cri-o.UnifiedCgroup"],
   cgroupWritable: ["cgroup2-mount-hierarchy-rw.crio.io", "io.kubernetes.cri-o.cgroup2-mount-hierarchy-rw"],
   seccompNotifier: ["seccomp-notifier-action.crio.io", "io.kubernetes.cri-o.seccompNotifierAction"],
+  cpuQuota: ["cpu-quota.crio.io"],
+  cpuLoadBalancing: ["cpu-load-balancing.crio.io"],
+  irqLoadBalancing: ["irq-load-balancing.crio.io"],
+  cpuCStates: ["cpu-c-states.crio.io"],
+  cpuFreqGovernor: ["cpu-freq-governor.crio.io"],
+  cpuShared: ["cpu-shared.crio.io"],
 } as const;
 
 export type PodOrder = keyof typeof podOrderNames;

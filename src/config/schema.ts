@@ -61,6 +61,10 @@ export interface Config {
     conmon: string;
     /** Where monitors (conmon) may run, as in `0-3,7`; empty: everywhere. */
     monitorCpus: string;
+    /** Those that containers with processors of their own may share besides; empty: none. */
+    sharedCpus: string;
+    /** Of irqbalance's settings, where containers keep interrupts away from processors; empty: it is left alone. */
+    irqbalanceFile: string;
     /** For conmon and the OCI runtime. */
     path: string;
   };

@@ -114,6 +114,8 @@ export const settings = section<Config>({
     handlers: { kind: "named", section: handlerSection, names: ["crun", "runc"] },
     conmon: setting(read.text, "conmon"),
     monitorCpus: setting(read.processors, ""),
+    sharedCpus: setting(read.processors, ""),
+    irqbalanceFile: setting(read.text, "/etc/default/irqbalance"),
     path: setting(read.text, "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"),
   }),
   network: section<Config["network"]>({

@@ -22,6 +22,7 @@ import { containerKey, recordOfRequest, requireSameRequest } from "./key.ts";
 import { tellPlugins } from "./nri/tell.ts";
 import type { ContainerAttempt, ContainerHost, ContainerParts } from "./parts.ts";
 import type { ContainerPod } from "./pod.ts";
+import { ordersFor, withOrders } from "./processors/orders.ts";
 import { containerCgroup } from "./spec/cgroups-path.ts";
 import {
   type ContainerRecord,
@@ -234,7 +235,7 @@ function newRecord(
     id,
     podId: pod.id,
     config,
-    resources: config.resources,
+    resources: withOrders(config.resources, ordersFor(config, pod.config, host.config.runtime, pod.handler)),
     imageId: image.id,
     imageRef: image.digests[0] ?? image.id,
     parent: image.layers.at(-1)?.chainId,

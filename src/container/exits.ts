@@ -7,6 +7,7 @@ import type { ContainerExit, MonitoredContainer } from "../runtime/contract.ts";
 import type { LinuxResources } from "../spec/cri/resources.ts";
 import { tellStopped } from "./nri/tell.ts";
 import type { ContainerBook, ContainerHost, ContainerParts } from "./parts.ts";
+import { releaseEnded } from "./processors/step.ts";
 import { type ContainerRecord, containerExited, type ExitReason } from "./state.ts";
 
 /** How long an exit may wait for an operation on the same container. */
@@ -32,6 +33,7 @@ export async function recordExit(exit: ContainerExit, parts: ContainerParts): Pr
   if (record === undefined || (record.state.kind !== "created" && record.state.kind !== "running")) return;
   const mayBeLeft = exit.cause === "monitorLost" || record.config.security.namespaces.pid !== "container";
   if (mayBeLeft) await endLeft(record, host, book.log);
+  await releaseEnded(record, host, book.log);
   const refused = book.refusedCalls.stoppedFor(exit.id);
   const ended = {
     exitCode: exit.code,

@@ -9,7 +9,7 @@ import type { Config } from "../config/schema.ts";
 import type { EventBus } from "../events/bus.ts";
 import type { LifecycleEvent } from "../events/lifecycle.ts";
 import type { Images } from "../image/contract.ts";
-import type { Cgroups, Files, Mounts, Processes } from "../linux/contract.ts";
+import type { Cgroups, Files, Mounts, Processes, Processors } from "../linux/contract.ts";
 import type { RecordIndex, RecordTable } from "../metadata/contract.ts";
 import type { NriAdjustment, NriPlugins } from "../nri/contract.ts";
 import type { ContainerRuntime, MonitoredContainer } from "../runtime/contract.ts";
@@ -41,6 +41,7 @@ export interface ContainerHost {
   readonly mounts: Mounts;
   readonly processes: Processes;
   readonly cgroups: Cgroups;
+  readonly processors: Processors;
   readonly snapshotters: Snapshotters;
   readonly unpacker: LayerUnpacker;
   readonly runtime: ContainerRuntime;

@@ -11,6 +11,7 @@ import { restoreMonitored } from "./monitor.ts";
 import { tellPlugins, tellStopped } from "./nri/tell.ts";
 import type { ContainerHost, ContainerParts } from "./parts.ts";
 import type { ContainerPod } from "./pod.ts";
+import { releaseEnded } from "./processors/step.ts";
 import { type ContainerRecord, containerExited, containerStarted } from "./state.ts";
 
 /** The exit code of a container whose process could not be started, as other runtimes report it. */
@@ -105,6 +106,7 @@ async function recordStartError(
     const subject = { pod: record.podId, container: record.id };
     book.log.warn({ ...subject, err: describeFault(cause) }, "its process could not be killed");
   });
+  await releaseEnded(record, host, book.log);
   const exit = { exitCode: START_ERROR_CODE, reason: "StartError", message, finishedAt: nowNanos() } as const;
   const exited = containerExited(record, exit);
   await book.records.put(record.id, exited);

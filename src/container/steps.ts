@@ -4,6 +4,7 @@ import { removeCheckpoint } from "./checkpoint/remove-checkpoint.ts";
 import { unpackCheckpoint } from "./checkpoint/unpack-checkpoint.ts";
 import { createMonitored, deleteMonitored } from "./monitor.ts";
 import type { ContainerAttempt } from "./parts.ts";
+import { releaseProcessors, setProcessors } from "./processors/step.ts";
 import { mountRootfs, unmountRootfs } from "./rootfs.ts";
 import { prepareSnapshot, removeSnapshot } from "./snapshot.ts";
 import type { ContainerRecord } from "./state.ts";
@@ -17,4 +18,5 @@ export const containerSteps: readonly Step<ContainerRecord, ContainerAttempt>[] 
   { name: "volumes", do: mountVolumes, undo: unmountVolumes },
   { name: "bundle", do: writeBundle, undo: removeBundle },
   { name: "monitor", do: createMonitored, undo: deleteMonitored },
+  { name: "processors", do: setProcessors, undo: releaseProcessors },
 ];

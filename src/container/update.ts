@@ -7,6 +7,7 @@ import { changeLimits, type LiveContainer } from "./limits/change-limits.ts";
 import { mergeResources } from "./limits/merge-resources.ts";
 import { tellPlugins, updateByPlugins } from "./nri/tell.ts";
 import type { ContainerParts } from "./parts.ts";
+import { ordersFor, withOrders } from "./processors/orders.ts";
 import type { ContainerRecord } from "./state.ts";
 
 /** How long a change may take, the wait for another operation on the container included. */
@@ -20,7 +21,10 @@ export async function updateResources(
 ): Promise<void> {
   const record = requireLive(id, parts.book.records.get(id));
   using deadline = deadlineIn(updateDeadline);
-  await changeResources(id, await updateByPlugins(record, wanted, parts, deadline.signal), parts);
+  const { config } = parts.pods.get(record.podId);
+  const orders = ordersFor(record.config, config, parts.host.config.runtime, record.handler);
+  const given = await updateByPlugins(record, withOrders(wanted, orders), parts, deadline.signal);
+  await changeResources(id, given, parts);
   const changed = parts.book.records.get(id);
   if (changed !== undefined) await tellPlugins("postUpdateContainer", changed, parts, deadline.signal);
 }

@@ -31,6 +31,8 @@ import { Launcher } from "../linux/launcher.ts";
 import { hostMounts } from "../linux/mounts.ts";
 import { hostNamespaces } from "../linux/namespaces.ts";
 import { hostProcesses } from "../linux/processes.ts";
+import { HeldProcessors } from "../linux/processors/held-processors.ts";
+import { Irqbalance } from "../linux/processors/irqbalance.ts";
 import { programPath } from "../linux/program-path.ts";
 import { openSeccompNotifier } from "../linux/seccomp-notifier.ts";
 import { systemdCgroups } from "../linux/systemd-cgroups.ts";
@@ -219,6 +221,13 @@ export async function openNode(
         mounts,
         processes: host.processes,
         cgroups,
+        processors: new HeldProcessors(
+          paths.processors,
+          new Irqbalance(config.runtime.irqbalanceFile, {
+            processes: host.processes,
+            path: config.runtime.path,
+          }),
+        ),
         snapshotters,
         unpacker,
         runtime,

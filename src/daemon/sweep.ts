@@ -44,12 +44,14 @@ async function sweepContainers(node: NodeParts, signal: AbortSignal): Promise<vo
     ...(await runtime.traces()),
     ...(await names(paths.containers)),
     ...(await names(paths.exits)),
+    ...(await names(paths.processors).catch(() => [])),
   ]);
   for (const id of traces as Set<ContainerId>) {
     if (isKnown(id, node)) continue;
     throwIfEnded(signal, "sweeping containers");
     log.warn({ container: id }, "taking away a container that no record knows");
     watch.stray("container");
+    await node.containerParts.host.processors.release(id);
     await runtime.delete(id, "", signal);
     const { bundle, rootfs, exitFile } = paths.container(id);
     await unmountBelow(bundle, node);

@@ -5,6 +5,7 @@ import { type CgroupHierarchies, checkCgroupPath, findCgroupHierarchies } from "
 import { killCgroup } from "./cgroup-kill.ts";
 import { cgroupExists, cgroupProcesses, cgroupsBelow, removeCgroup } from "./cgroup-tree.ts";
 import type { Cgroups } from "./contract.ts";
+import { liftCpuQuota } from "./cpu-quota.ts";
 import type { HostThread } from "./host-thread.ts";
 import { parseMountinfo } from "./mountinfo.ts";
 
@@ -31,6 +32,7 @@ export function cgroupsOf(hierarchies: CgroupHierarchies, thread: HostThread): C
     killAll: (cgroup, signal) => killCgroup(hierarchies, cgroup, signal),
     freeze: (cgroup, signal) => freezeCgroup(hierarchies, cgroup, signal),
     thaw: (cgroup) => thawCgroup(hierarchies, cgroup),
+    liftCpuQuota: (cgroup) => liftCpuQuota(hierarchies, cgroup),
     remove: (cgroup, wait) => removeCgroup(hierarchies, cgroup, wait, thread),
     below: async (cgroup) => cgroupsBelow(hierarchies, cgroup),
   };

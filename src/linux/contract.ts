@@ -170,6 +170,28 @@ export interface Namespaces {
   connectWithin(netns: string, port: number): Promise<Duplex>;
 }
 
+/** What a container wants of processors that are its alone. Absent: they stay as they are. */
+export interface ProcessorWishes {
+  /** As a list. */
+  readonly processors: string;
+  /** Those of them that no interrupt is handled on, as a list. */
+  readonly withoutInterrupts?: string;
+  /** The cgroup whose processors are balanced with no others: its directory in the hierarchy that has cpusets. */
+  readonly isolatedIn?: string;
+  /** How long they may take to wake, in microseconds; "0": as they like, "n/a": they don't sleep deeply. */
+  readonly resumeLatency?: string;
+  /** Of their frequency. */
+  readonly governor?: string;
+}
+
+/** What processors of the node are set to for containers. */
+export interface Processors {
+  /** @throws {Fault} of the kernel's; what was set by then is brought back by `release` */
+  hold(id: string, wishes: ProcessorWishes): Promise<void>;
+  /** Brings back what there was before, from the id alone. Succeeds if it holds none. */
+  release(id: string): Promise<void>;
+}
+
 export interface Cgroups {
   readonly version: 1 | 2;
   /** Absolute directories that hold this cgroup's files: one for each v1 controller, one in all for v2. */
@@ -185,6 +207,8 @@ export interface Cgroups {
   freeze(cgroup: string, signal: AbortSignal): Promise<void>;
   /** Lets them go on. Succeeds when they do, or there is no such group. */
   thaw(cgroup: string): Promise<void>;
+  /** Lets the group use all of its processors' time. */
+  liftCpuQuota(cgroup: string): Promise<void>;
   /** Removes the group and all below it; they must be empty of processes. Succeeds when it is not there. */
   remove(cgroup: string, wait: Ms): Promise<void>;
   /** Every group at or below, as paths from the root, for `doctor --leaks`. */

@@ -15,6 +15,7 @@ function systemdIn(kernel: RecordingCgroups, path: (unit: string) => string) {
       asked.push(`stop ${unit}`);
       kernel.groups.delete(path(unit));
     },
+    liftCpuQuota: async (unit: string) => void asked.push(`lift ${unit}`),
   };
   return { asked, cgroups: systemdCgroups(kernel, units) };
 }
@@ -29,6 +30,8 @@ test("slices are started and stopped by systemd, scopes left to end; what lies i
   setTimeout(() => kernel.groups.delete("/a.slice/c.scope"), 5);
   await cgroups.remove("/a.slice/c.scope", 10_000);
   assert.deepEqual(asked, ["start a-b.slice"], "it ended by itself");
+  await cgroups.liftCpuQuota("/a.slice/a-b.slice");
+  assert.equal(asked.pop(), "lift a-b.slice");
   await cgroups.remove("/a.slice/d.scope", 0);
   await cgroups.remove("/a.slice/a-b.slice", 0);
   await cgroups.remove("/a.slice/a-b.slice", 0);

@@ -21,6 +21,8 @@ export function systemdCgroups(cgroups: Cgroups, units: SystemdUnits): Cgroups {
     killAll: (cgroup, signal) => cgroups.killAll(cgroup, signal),
     freeze: (cgroup, signal) => cgroups.freeze(cgroup, signal),
     thaw: (cgroup) => cgroups.thaw(cgroup),
+    liftCpuQuota: (cgroup) =>
+      isSlice(cgroup) ? units.liftCpuQuota(posix.basename(cgroup)) : cgroups.liftCpuQuota(cgroup),
     below: (cgroup) => cgroups.below(cgroup),
     create: (cgroup) => (isSlice(cgroup) ? units.start(posix.basename(cgroup)) : cgroups.create(cgroup)),
     async remove(cgroup, wait) {

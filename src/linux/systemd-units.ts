@@ -8,6 +8,8 @@ export interface SystemdUnits {
   start(slice: string): Promise<void>;
   /** Stops a slice or scope with all in it, which is killed in the end. Succeeds when it is not there. */
   stop(unit: string): Promise<void>;
+  /** For as long as the unit lives. */
+  liftCpuQuota(unit: string): Promise<void>;
 }
 
 /** systemd itself gives up on a scope's processes after 90 s. */
@@ -17,13 +19,17 @@ const notLoaded = 5;
 
 /** By systemctl, which waits until it is done; 10 ms a call. @param path where it is looked for */
 export function systemdUnits(processes: Processes, path: string): SystemdUnits {
-  const change = async (verb: "start" | "stop", unit: string): Promise<void> => {
-    const { code, stderr } = await systemctl([verb, "--", unit], processes, path);
-    if (code === 0 || (verb === "stop" && code === notLoaded)) return;
+  const change = async (args: readonly string[], isMissingFine = false): Promise<void> => {
+    const { code, stderr } = await systemctl(args, processes, path);
+    if (code === 0 || (isMissingFine && code === notLoaded)) return;
     const said = Buffer.from(stderr).toString("utf8").trim();
-    throw new Fault("internal", `systemctl ${verb} ${unit}: ${said || `exit code ${code}`}`);
+    throw new Fault("internal", `systemctl ${args.join(" ")}: ${said || `exit code ${code}`}`);
   };
-  return { start: (slice) => change("start", slice), stop: (unit) => change("stop", unit) };
+  return {
+    start: (slice) => change(["start", "--", slice]),
+    stop: (unit) => change(["stop", "--", unit], true),
+    liftCpuQuota: (unit) => change(["set-property", "--runtime", "--", unit, "CPUQuota="]),
+  };
 }
 
 /** Whether scopes have the property OOMPolicy, which asking for is an error before systemd 253. */

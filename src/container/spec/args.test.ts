@@ -47,7 +47,11 @@ test("the environment: defaults, the image's, the config's, each over the one be
     ],
   };
   assert.deepEqual(
-    processEnv(config, ["PATH=/bin", "A=1=2", "B=image", "TERM", "=odd"], { hostname: "host", weakest: [] }),
+    processEnv(config, ["PATH=/bin", "A=1=2", "B=image", "TERM", "=odd"], {
+      hostname: "host",
+      weakest: [],
+      strongest: [],
+    }),
     ["PATH=/bin", "HOSTNAME=host", "A=1=2", "B=config", "C="],
   );
 });
@@ -59,7 +63,7 @@ test("a variable whose name can't be one is refused, by its place", () => {
       { key, value: "x" },
     ];
     assert.throws(
-      () => processEnv({ envs, tty: false }, [], { hostname: "host", weakest: [] }),
+      () => processEnv({ envs, tty: false }, [], { hostname: "host", weakest: [], strongest: [] }),
       (error) => isFault(error, "invalid") && error.message.includes("config.envs[1]"),
     );
   }

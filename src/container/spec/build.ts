@@ -7,6 +7,7 @@ import {
   type OciSeccomp,
   oldestOciVersion,
 } from "../../spec/oci-runtime.ts";
+import { withOrders } from "../processors/orders.ts";
 import { ociAnnotations } from "./annotations.ts";
 import { processArgs } from "./args.ts";
 import { overBase } from "./base.ts";
@@ -24,6 +25,7 @@ import { type ContainerMounts, containerMounts } from "./mounts.ts";
 import { ociNamespaces } from "./namespaces.ts";
 import { oomScoreAdj } from "./oom-score.ts";
 import { type PodOrders, podOrders } from "./pod-orders.ts";
+import { processorEnv } from "./processor-env.ts";
 import { newOciResources, withUnified } from "./resources.ts";
 import { processRlimits } from "./rlimits.ts";
 import { ociSeccomp, withListener } from "./seccomp.ts";
@@ -88,6 +90,7 @@ function ociProcess(
     env: processEnv(config, image.defaults.Env, {
       hostname: pod.hostname,
       weakest: [...(found.base?.process?.env ?? []), ...settings.container.env],
+      strongest: processorEnv(found),
     }),
     cwd: processCwd(config.workingDir, image.defaults.WorkingDir),
     capabilities: processCapabilities({
@@ -139,7 +142,7 @@ function ociLinux(
     ...(Object.keys(sysctl).length === 0 ? {} : { sysctl }),
     resources: {
       devices: rules,
-      ...newOciResources(withUnified(config.resources, unified), host),
+      ...newOciResources(withOrders(withUnified(config.resources, unified), found.processors), host),
       ...(found.blockIo === undefined ? {} : { blockIO: found.blockIo }),
       ...(pidsLimit > 0 ? { pids: { limit: pidsLimit } } : {}),
     },

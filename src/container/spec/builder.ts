@@ -7,6 +7,8 @@ import type { Config } from "../../config/schema.ts";
 import type { Apparmor, FileLabels } from "../../linux/contract.ts";
 import type { CdiDirectories } from "../../spec/cdi/directories.ts";
 import type { HookDirectories, HookFile } from "../../spec/hooks/directories.ts";
+import { housekeepingOf } from "../processors/housekeeping.ts";
+import { ordersFor } from "../processors/orders.ts";
 import { notifierMetadata } from "../refused-calls.ts";
 import { findApparmorProfile } from "./apparmor-lookup.ts";
 import { processArgs } from "./args.ts";
@@ -118,6 +120,7 @@ async function lookUp(
   const { security } = config;
   const { privileged } = security;
   const rdt = findRdt(wantedClass("rdt", { config, pod }), parts.config.rdt.classes);
+  const processors = ordersFor(config, pod.config, parts.config.runtime, record.handler);
   const allDevices = privileged && !settings.handler.privilegedWithoutHostDevices;
   const [
     user,
@@ -160,6 +163,10 @@ async function lookUp(
     ...(base === undefined ? {} : { base }),
     ...(blockIo === undefined ? {} : { blockIo }),
     ...(rdt === undefined ? {} : { rdt }),
+    ...(processors && { processors }),
+    ...(processors?.interrupts === "housekeeping"
+      ? { housekeeping: await housekeepingOf(processors.own) }
+      : {}),
     cdi,
     hooks: await findContainerHooks({ record, pod, image }, hookFiles.hooks, settings),
     ...(seccomp === undefined ? {} : { seccomp }),

@@ -5,14 +5,22 @@ const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bi
 
 /**
  * The environment, as `KEY=value`: PATH, TERM (with a terminal) and HOSTNAME by default, then the settings' (`weakest`), the
- * image's, and the config's; a later value replaces an earlier one in its place. An entry of the image without `=` takes a key away.
+ * image's, the config's, and what berth says of processors (`strongest`); a later value replaces an earlier one in its place. An entry of the image without `=` takes a key away.
  *
  * @throws {Fault} invalid naming the entry of the config that can't be in an environment
  */
 export function processEnv(
   config: Pick<ContainerConfig, "envs" | "tty">,
   imageEnv: readonly string[],
-  { hostname, weakest }: { readonly hostname: string; readonly weakest: readonly string[] },
+  {
+    hostname,
+    weakest,
+    strongest,
+  }: {
+    readonly hostname: string;
+    readonly weakest: readonly string[];
+    readonly strongest: readonly (readonly [string, string])[];
+  },
 ): string[] {
   const env = new Map<string, string>([["PATH", defaultPath]]);
   if (config.tty) env.set("TERM", "xterm");
@@ -31,5 +39,6 @@ export function processEnv(
     if (key.includes("\0") || value.includes("\0")) throw new Fault("invalid", `${field} holds a NUL byte`);
     env.set(key, value);
   }
+  for (const [key, value] of strongest) env.set(key, value);
   return Array.from(env, ([key, value]) => `${key}=${value}`);
 }

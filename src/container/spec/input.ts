@@ -7,6 +7,7 @@ import type { ContainerConfig, Device } from "../../spec/cri/container-config.ts
 import type { PodSandboxConfig } from "../../spec/cri/pod-sandbox-config.ts";
 import type { ContainerDefaults } from "../../spec/oci-image.ts";
 import type { OciBlockIo, OciDevice, OciLinux, OciMount } from "../../spec/oci-runtime.ts";
+import type { ProcessorOrders } from "../processors/orders.ts";
 import type { ContainerUser } from "../state.ts";
 import type { NodeHooks } from "./hook-lookup.ts";
 import type { StagedHook } from "./hooks.ts";
@@ -135,6 +136,10 @@ export interface KernelVersion {
 
 /** What was looked up for one container; made by `lookUp`. */
 export interface FoundFacts {
+  /** What its pod's annotations want of its processors. */
+  readonly processors?: ProcessorOrders;
+  /** Of those, the ones that go on taking interrupts, as a list. */
+  readonly housekeeping?: string;
   readonly user: ContainerUser;
   /** One for each mount of the config, in its order. */
   readonly mounts: readonly FoundMount[];

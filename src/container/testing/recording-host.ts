@@ -73,6 +73,7 @@ export class RecordingContainerHost implements AsyncDisposable {
           mounts: host.mounts,
           processes: new RecordingProcesses(),
           cgroups: host.cgroups,
+          processors: { hold: async () => undefined, release: async () => undefined },
           snapshotters: host.#snapshotters(),
           unpacker: {} as LayerUnpacker,
           runtime: host.#runtime(),

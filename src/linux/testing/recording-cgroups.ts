@@ -52,6 +52,10 @@ export class RecordingCgroups implements Cgroups {
     this.#record(`thaw ${cgroup}`);
   }
 
+  async liftCpuQuota(cgroup: string): Promise<void> {
+    this.#record(`liftCpuQuota ${cgroup}`);
+  }
+
   async remove(cgroup: string, _wait: Ms): Promise<void> {
     this.#record(`remove ${cgroup}`);
     const busy = await this.processes(cgroup);

@@ -1,0 +1,81 @@
+import assert from "node:assert/strict";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { LinuxContainerResources } from "../../src/wire/gen/runtime.v1.ts";
+import { cgroupPath, cgroupVersion } from "../harness/cgroup-file.ts";
+import { TestDaemon } from "../harness/daemon.ts";
+import { endDaemon } from "../harness/end-daemon.ts";
+import { busyboxImage, importBusybox } from "../harness/images.ts";
+import { exited, type MadePod, podConfig, removePod, runContainer, shellConfig } from "../harness/pods.ts";
+import { privileged } from "../harness/privileged.ts";
+
+const allowed = ["cpu-quota.crio.io", "cpu-load-balancing.crio.io"];
+const quota = { v1: "cpu/cpu.cfs_quota_us", v2: "cpu.max" };
+const balancing = { v1: "cpuset/cpuset.sched_load_balance", v2: "cpuset.cpus.partition" };
+const unlimited = cgroupVersion === 2 ? "max" : "-1";
+const noV1Cpusets = existsSync("/sys/fs/cgroup/cpuset/cpuset.sched_load_balance")
+  ? false
+  : "NOT RUN: there are no cpusets of cgroup v1 here";
+
+describe("containers with processors of their own", privileged, () => {
+  let daemon: TestDaemon;
+  before(async () => {
+    const list = allowed.map((name) => `"${name}"`).join(", ");
+    daemon = await TestDaemon.start({
+      runtime: "runc",
+      extraConfig: `[runtime.handlers.fast]\nbinary = "runc"\nallowedAnnotations = [${list}]\n`,
+    });
+    await importBusybox(daemon);
+  });
+  after(() => endDaemon(daemon));
+
+  async function run(name: string, annotations: Record<string, string>): Promise<MadePod> {
+    const config = podConfig(daemon, name, { annotations });
+    const { podSandboxId } = await daemon.pods.runPodSandbox({ config, runtimeHandler: "fast" });
+    return { id: podSandboxId, config };
+  }
+  const start = (pod: MadePod, resources: Partial<LinuxContainerResources>) =>
+    runContainer(
+      daemon,
+      pod,
+      shellConfig("main", busyboxImage, "exec sleep 1000", {
+        linux: { resources: LinuxContainerResources.create({ cpuShares: 1024n, ...resources }) },
+      }),
+    );
+  const podGroup = ({ id }: MadePod) => join(daemon.workspace.cgroupParent, id);
+  const has = (cgroup: string, file: typeof quota) => readFileSync(cgroupPath(cgroup, file), "latin1").trim();
+
+  test("their time is not limited, nor their pod's, nor after a change of their resources", async () => {
+    const pod = await run("quota", { "cpu-quota.crio.io": "disable" });
+    writeFileSync(cgroupPath(podGroup(pod), quota), "90000");
+    const limits = { cpuPeriod: 100_000n, cpuQuota: 100_000n };
+    const id = await start(pod, limits);
+    const group = join(podGroup(pod), id);
+    const both = () => [podGroup(pod), group].map((each) => has(each, quota).split(" ")[0]);
+    assert.deepEqual(both(), [unlimited, unlimited]);
+    const linux = LinuxContainerResources.create({ ...limits, cpuShares: 2048n });
+    await daemon.pods.updateContainerResources({ containerId: id, linux, annotations: {} });
+    assert.deepEqual(both(), [unlimited, unlimited]);
+    const usual = await run("limited", {});
+    const limited = await start(usual, limits);
+    assert.match(has(join(podGroup(usual), limited), quota), /^100000/);
+    for (const { id: each } of [pod, usual]) await removePod(daemon, each);
+  });
+
+  test("the scheduler leaves their processors alone, over a kill of the daemon", {
+    skip: noV1Cpusets,
+  }, async () => {
+    const pod = await run("balancing", { "cpu-load-balancing.crio.io/main": "disable" });
+    const id = await start(pod, { cpusetCpus: "0" });
+    assert.equal(has(join(podGroup(pod), id), balancing), "0");
+    const note = join(daemon.workspace.state, "processors", id);
+    assert.ok(existsSync(note), "what is to be brought back is noted");
+    await daemon.kill();
+    await daemon.launch();
+    await daemon.pods.stopContainer({ containerId: id, timeout: 0n });
+    await exited(daemon, id);
+    assert.equal(existsSync(note), false);
+    await removePod(daemon, pod.id);
+  });
+});
