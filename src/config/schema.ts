@@ -172,7 +172,12 @@ export interface Config {
   cdi: { directories: string[] };
   blockio: { /** Of classes of block I/O, an absolute path; empty: there are none. */ file: string };
   /** Classes of a processor's caches and memory bandwidth that containers may have. */
-  rdt: { classes: Record<string, RdtClassConfig> };
+  rdt: {
+    /** A file of classes, as containerd's and CRI-O's rdt_config_file; empty: there is none. */
+    file: string;
+    /** Classes by name, stronger than those of the file. */
+    classes: Record<string, RdtClassConfig>;
+  };
   hooks: {
     /** Of hook files (oci-hooks(5)), the weakest first. */
     directories: string[];

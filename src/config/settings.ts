@@ -204,7 +204,10 @@ export const settings = section<Config>({
     directories: setting(read.listOf(read.absolutePath), ["/etc/cdi", "/var/run/cdi"]),
   }),
   blockio: section<Config["blockio"]>({ file: setting(read.text, "") }),
-  rdt: section<Config["rdt"]>({ classes: { kind: "named", section: () => rdtClass, names: [] } }),
+  rdt: section<Config["rdt"]>({
+    file: setting(read.text, ""),
+    classes: { kind: "named", section: () => rdtClass, names: [] },
+  }),
   hooks: section<Config["hooks"]>({
     directories: setting(read.listOf(read.absolutePath), [
       "/usr/share/containers/oci/hooks.d",

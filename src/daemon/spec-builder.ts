@@ -1,11 +1,12 @@
 import type { Logger } from "pino";
-import { Fault } from "../base/fault.ts";
+import { describeFault, Fault } from "../base/fault.ts";
 import type { ContainerId } from "../base/ids.ts";
 import type { Paths } from "../config/paths.ts";
 import type { Config } from "../config/schema.ts";
 import type { ContainerBook } from "../container/parts.ts";
 import { createSpecBuilder } from "../container/spec/builder.ts";
 import { readHostFacts } from "../container/spec/host.ts";
+import { applyRdtFile } from "../container/spec/rdt/rdt-groups.ts";
 import type { Apparmor, Cgroups, FileLabels, Processes } from "../linux/contract.ts";
 import { scopesHaveOomPolicy } from "../linux/systemd-units.ts";
 import type { ContainerRuntime } from "../runtime/contract.ts";
@@ -29,6 +30,7 @@ export async function openSpecBuilder(
   },
 ): Promise<ReturnType<typeof createSpecBuilder>> {
   const { runtime, containers } = parts;
+  await applyRdtClasses(config, parts.log);
   const isSystemd = config.cgroup.driver === "systemd";
   const oomPolicy = isSystemd && (await scopesHaveOomPolicy(parts.processes, config.runtime.path));
   return createSpecBuilder({
@@ -82,4 +84,12 @@ function toldHooks(hooks: HookDirectories, log: Logger): Pick<HookDirectories, "
       return state;
     },
   };
+}
+
+/** What everything has that is in no class is said in the file, too: it is not put off until a container has one. */
+async function applyRdtClasses({ rdt: { file } }: Pick<Config, "rdt">, log: Logger): Promise<void> {
+  if (file === "") return;
+  await applyRdtFile(file).catch((error: unknown) =>
+    log.error({ err: describeFault(error) }, "containers with an RDT class can't be made"),
+  );
 }

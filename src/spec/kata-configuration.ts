@@ -1,4 +1,4 @@
-import { parse, type TomlTable } from "smol-toml";
+import { parse, TomlError, type TomlTable } from "smol-toml";
 import * as v from "valibot";
 import { Fault } from "../base/fault.ts";
 
@@ -87,8 +87,10 @@ function hypervisorsIn(file: string, content: string): Record<string, TomlTable>
   try {
     return v.parse(tablesOfHypervisors, parse(content)).hypervisor;
   } catch (error) {
-    throw new Fault("invalid", `${file}: ${error instanceof Error ? error.message : String(error)}`, {
-      cause: error,
-    });
+    if (!(error instanceof TomlError))
+      throw new Fault("invalid", `${file}: [hypervisor] is no table of tables`);
+    // the message goes on with the text around it, on lines of their own
+    const [what] = error.message.replace("Invalid TOML document: ", "").split("\n");
+    throw new Fault("invalid", `${file}:${error.line}: it is no TOML: ${what}`);
   }
 }

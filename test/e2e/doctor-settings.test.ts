@@ -61,7 +61,7 @@ describe("berth doctor against what was set up wrong", privileged, () => {
     writeFileSync(configuration, '[hypervisor.qemu]\npath = "/nowhere/qemu"\nkernel = "/proc/version"');
     const named = await look("virtual-machines");
     assertFound(named, "problem", /kata: \/nowhere\/qemu \(path\) is not there/, /hypervisor\.qemu\.path/);
-    assertFound(named, "problem", /does not say hypervisor\.qemu\.initrd/, /hypervisor\.qemu\.initrd/);
+    assertFound(named, "problem", /does not say hypervisor\.qemu\.image/, /hypervisor\.qemu\.image/);
   });
 
   test("no CNI configuration, one that is no JSON, one that comes too late", async () => {

@@ -12,10 +12,10 @@ shared_fs = "virtio-fs"
 virtio_fs_daemon = "/v"
 `;
 
-function judge(text: string, missing: readonly string[] = [], snapshotter = "overlay") {
+function judge(text: string, missing: readonly string[] = [], snapshotter = "overlay", pool = "p") {
   const configuration = parseKataConfiguration([{ file: "/c.toml", text }]);
   const obstacle = (path: string) => (missing.includes(path) ? "is not there" : undefined);
-  const handler = { name: "kata", snapshotter, file: "/c.toml", configuration, obstacle };
+  const handler = { name: "kata", snapshotter, pool, file: "/c.toml", configuration, obstacle };
   return judgeKata(handler).map(({ severity, what }) => `${severity} ${what}`);
 }
 
@@ -34,7 +34,7 @@ test("each device and file that a hypervisor of Kata's needs is told when it is 
     "problem kata: /v (virtio_fs_daemon) is not there",
   ]);
   assert.deepEqual(judge('[hypervisor.qemu]\npath = "/q"\nkernel = "/k"'), [
-    "problem kata: /c.toml does not say hypervisor.qemu.initrd",
+    "problem kata: /c.toml does not say hypervisor.qemu.image",
   ]);
   assert.deepEqual(
     judge(`${qemu}image = "/i"`).at(-1),
@@ -50,6 +50,9 @@ test("Firecracker needs a snapshotter of devices, and no device for its connecti
     "ok kata: firecracker, its guest and devices are there (/c.toml)",
   ]);
   assert.match(judge(firecracker, none)[0] ?? "", /^problem .* the snapshotter "overlay" has no devices/);
+  assert.deepEqual(judge(firecracker, none, "devmapper", ""), [
+    'problem kata: the snapshotter "devmapper" has no pool for its devices',
+  ]);
   assert.deepEqual(judge(firecracker, ["/j"], "devmapper"), ["problem kata: /j (jailer_path) is not there"]);
 });
 

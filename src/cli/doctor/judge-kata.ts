@@ -6,6 +6,8 @@ export interface KataHandler {
   readonly name: string;
   /** Of its pods. */
   readonly snapshotter: string;
+  /** The setting snapshotters.devmapper.pool. */
+  readonly pool: string;
   /** Where its configuration was found. */
   readonly file: string;
   readonly configuration: KataConfiguration;
@@ -62,7 +64,7 @@ function missingFiles({ name, file, configuration, obstacle }: KataHandler): Fin
   const named: readonly (readonly [string, string, "program" | "file"])[] = [
     ...(isBuiltIn ? [] : [["path", path, "program"] as const]),
     ["kernel", kernel, "file"],
-    image === "" ? ["initrd", initrd, "file"] : ["image", image, "file"],
+    image !== "" || initrd === "" ? ["image", image, "file"] : ["initrd", initrd, "file"],
     ...(firmware === "" ? [] : [["firmware", firmware, "file"] as const]),
     ...(jailer === "" ? [] : [["jailer_path", jailer, "program"] as const]),
     ...(sharedFs.startsWith("virtio-fs") ? [["virtio_fs_daemon", virtioFsDaemon, "program"] as const] : []),
@@ -80,8 +82,16 @@ function missingFiles({ name, file, configuration, obstacle }: KataHandler): Fin
 }
 
 /** A guest that is shown no directory of the host can have a container's files on a device alone. */
-function wrongRootfs({ name, snapshotter, configuration }: KataHandler): Finding[] {
+function wrongRootfs({ name, snapshotter, pool, configuration }: KataHandler): Finding[] {
   const { hypervisor, sharedFs } = configuration;
+  if (snapshotter === "devmapper" && pool === "")
+    return [
+      problem(
+        `${name}: the snapshotter "devmapper" has no pool for its devices`,
+        noPods,
+        "set snapshotters.devmapper.pool (docs/snapshotters.md says how one is made)",
+      ),
+    ];
   const sharesNothing = hypervisor === "firecracker" || sharedFs === "none";
   if (!sharesNothing || snapshotter === "devmapper") return [];
   return [

@@ -26,7 +26,7 @@ import { findMounts } from "./mount-lookup.ts";
 import { findNodeMounts } from "./node-mounts.ts";
 import { adjustByNri } from "./nri-adjust.ts";
 import { oomScoreAdj } from "./oom-score.ts";
-import { findRdt } from "./rdt-lookup.ts";
+import { findRdt } from "./rdt/rdt-lookup.ts";
 import { relabelVolumes } from "./relabel.ts";
 import { requestedDevices } from "./requested-devices.ts";
 import { wantedClass } from "./resource-class.ts";
@@ -119,7 +119,7 @@ async function lookUp(
   const { config } = record;
   const { security } = config;
   const { privileged } = security;
-  const rdt = findRdt(wantedClass("rdt", { config, pod }), parts.config.rdt.classes);
+  const rdt = await findRdt(wantedClass("rdt", { config, pod }), parts.config.rdt);
   const processors = ordersFor(config, pod.config, parts.config.runtime, record.handler);
   const allDevices = privileged && !settings.handler.privilegedWithoutHostDevices;
   const [

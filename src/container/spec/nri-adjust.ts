@@ -10,7 +10,7 @@ import type { HostFacts, RuntimeFeatures } from "./input.ts";
 import { findHolding } from "./mount-lookup.ts";
 import { withNri } from "./nri-edits.ts";
 import type { NriClasses } from "./nri-linux-edits.ts";
-import { findRdt } from "./rdt-lookup.ts";
+import { findRdt } from "./rdt/rdt-lookup.ts";
 
 /**
  * The configuration with all that NRI plugins adjust, their CDI devices first.
@@ -50,11 +50,12 @@ async function findClasses(
   { linux }: ContainerAdjustment,
   { blockio, rdt }: Pick<Config, "blockio" | "rdt">,
 ): Promise<NriClasses> {
-  const wanted = (name: string | undefined) => (name ? { name, from: "an NRI plugin" } : undefined);
+  const wanted = (name: string | undefined) =>
+    name ? { name, from: "an NRI plugin", by: "plugin" as const } : undefined;
   const { blockioClass, rdtClass } = linux?.resources ?? {};
   return {
     blockIO: await findBlockIo(wanted(blockioClass?.value), blockio.file),
-    intelRdt: findRdt(wanted(rdtClass?.value), rdt.classes),
+    intelRdt: await findRdt(wanted(rdtClass?.value), rdt),
   };
 }
 

@@ -12,7 +12,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it, test } from "node:test";
 import { isFault } from "../../base/fault.ts";
-import { findRdt } from "./rdt-lookup.ts";
+import { findRdt } from "./rdt/rdt-lookup.ts";
 import { wantedClass } from "./resource-class.ts";
 import { exampleConfig, examplePod } from "./testing/example.ts";
 import { noOciRun } from "./testing/oci-run.ts";
@@ -101,23 +101,27 @@ test("a class is the container's own, its pod's for it, its pod's for all, in th
   );
 });
 
-test("an RDT class is a resctrl group: of the settings, or made on the node; each obstacle is named", (t) => {
+test("an RDT class of the settings is a resctrl group: made by them, or on the node; each obstacle is named", async (t) => {
   const root = mkdtempSync(join(tmpdir(), "berth-resctrl-"));
   t.after(() => rmSync(root, { recursive: true }));
   const classes = {
     gold: { l3: "L3:0=ff", memoryBandwidth: "MB:0=80" },
     made: { l3: "", memoryBandwidth: "" },
   };
-  const find = (name: string) => findRdt({ name, from: "here" }, classes, root);
-  assert.throws(() => find("gold"), /here: RDT class "gold" needs resctrl, which this node has not at/);
-  assert.throws(
-    () => find("other"),
+  const find = (name: string) => findRdt({ name, from: "here", by: "pod" }, { file: "", classes }, root);
+  await assert.rejects(find("gold"), /here: RDT class "gold" needs resctrl, which this node has not at/);
+  await assert.rejects(
+    find("other"),
     /RDT class "other" is not in the setting rdt\.classes; it has gold, made/,
   );
   writeFileSync(join(root, "schemata"), "");
-  assert.deepEqual(find("gold"), { closID: "gold", l3CacheSchema: "L3:0=ff", memBwSchema: "MB:0=80" });
-  assert.throws(() => find("made"), /has no group .*made on this node/);
+  assert.deepEqual(await find("gold"), {
+    closID: "gold",
+    l3CacheSchema: "L3:0=ff",
+    memBwSchema: "MB:0=80",
+  });
+  await assert.rejects(find("made"), /has no group .*made on this node/);
   mkdirSync(join(root, "made"));
-  assert.deepEqual(find("made"), { closID: "made" });
-  assert.equal(findRdt(undefined, classes, root), undefined);
+  assert.deepEqual(await find("made"), { closID: "made" });
+  assert.equal(await findRdt(undefined, { file: "", classes }, root), undefined);
 });

@@ -7,6 +7,7 @@ export type ClassKind = "blockio" | "rdt";
 export interface WantedClass {
   readonly name: string;
   readonly from: string;
+  readonly by: "container" | "pod" | "plugin";
 }
 
 /**
@@ -20,14 +21,14 @@ export function wantedClass(
   const own = `io.kubernetes.cri.${kind}-class`;
   const ofPod = `${kind}.resources.beta.kubernetes.io`;
   const keys = [
-    [own, config.annotations, `config.annotations["${own}"]`],
+    [own, config.annotations, `config.annotations["${own}"]`, "container"],
     ...[`${ofPod}/container.${config.metadata.name}`, `${ofPod}/pod`].map(
-      (key) => [key, pod.config.annotations, `the pod's annotation ${key}`] as const,
+      (key) => [key, pod.config.annotations, `the pod's annotation ${key}`, "pod"] as const,
     ),
   ] as const;
-  for (const [key, annotations, from] of keys) {
+  for (const [key, annotations, from, by] of keys) {
     const name = annotations[key];
-    if (name !== undefined && name !== "") return { name, from };
+    if (name !== undefined && name !== "") return { name, from, by };
   }
   return undefined;
 }

@@ -9,7 +9,7 @@ import {
   statSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
-import { describeFault } from "../../../base/fault.ts";
+import { describeFault, Fault } from "../../../base/fault.ts";
 import type { Config } from "../../../config/schema.ts";
 import { isKataShim } from "../../../config/shim-program.ts";
 import { errnoOf } from "../../../linux/libc.ts";
@@ -41,7 +41,7 @@ export async function checkVirtualMachines({ config, disksAnswer }: NodeView): P
   ];
 }
 
-function judged(name: string, { runtime, image }: Config): Finding[] {
+function judged(name: string, { runtime, image, snapshotters }: Config): Finding[] {
   const handler = runtime.handlers[name];
   const named = String(handler?.options.ConfigPath ?? "");
   const file = named || usualFiles.find((path) => existsSync(path));
@@ -60,6 +60,7 @@ function judged(name: string, { runtime, image }: Config): Finding[] {
     return judgeKata({
       name,
       snapshotter: handler?.snapshotter || image.snapshotter,
+      pool: snapshotters.devmapper.pool,
       file,
       configuration,
       obstacle,
@@ -73,10 +74,11 @@ function judged(name: string, { runtime, image }: Config): Finding[] {
 function readConfiguration(file: string): KataFile[] {
   const directory = join(dirname(file), "config.d");
   const dropIns = existsSync(directory) ? readdirSync(directory).toSorted() : [];
-  return [file, ...dropIns.map((name) => join(directory, name))].map((path) => ({
-    file: path,
-    text: readFileSync(path, "utf8"),
-  }));
+  return [file, ...dropIns.map((name) => join(directory, name))].map((path) => {
+    const why = obstacle(path, "file");
+    if (why !== undefined) throw new Fault("invalid", `its configuration ${path} ${why}`);
+    return { file: path, text: readFileSync(path, "utf8") };
+  });
 }
 
 function obstacle(path: string, as: "program" | "file" | "device"): string | undefined {
