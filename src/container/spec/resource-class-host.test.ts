@@ -1,15 +1,18 @@
 import assert from "node:assert/strict";
+import { execFileSync, spawnSync } from "node:child_process";
 import {
   existsSync,
+  globSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
   rmSync,
+  truncateSync,
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { after, before, describe, it, test } from "node:test";
 import { isFault } from "../../base/fault.ts";
 import { findRdt } from "./rdt/rdt-lookup.ts";
@@ -17,6 +20,42 @@ import { wantedClass } from "./resource-class.ts";
 import { exampleConfig, examplePod } from "./testing/example.ts";
 import { noOciRun } from "./testing/oci-run.ts";
 import { type PodRun, startPodRun } from "./testing/pod-run.ts";
+
+/** Why no group can have a weight of block I/O; false: it can. Loads the scheduler where it is a module. */
+function noWeights(runtime: string): string | false {
+  spawnSync("/sbin/modprobe", ["bfq"], { stdio: "ignore" });
+  const [v1, v2] = ["/sys/fs/cgroup/blkio", "/sys/fs/cgroup"].map((root) =>
+    existsSync(root) ? globSync(`${root}/*/*bfq.weight`) : [],
+  );
+  if (v1?.length && runtime === "crun")
+    return "NOT RUN: with cgroup v1, crun writes blkio.weight, which kernels since 5.0 have not";
+  return v1?.length || v2?.length
+    ? false
+    : "NOT RUN: this kernel weighs no groups (CONFIG_BFQ_GROUP_IOSCHED)";
+}
+
+/** A block device whose scheduler is bfq, until it is disposed of. */
+class BfqDisk implements Disposable {
+  readonly device: string;
+  readonly number: string;
+  readonly #directory = mkdtempSync(join(tmpdir(), "berth-bfq-"));
+
+  constructor() {
+    const file = join(this.#directory, "disk");
+    writeFileSync(file, "");
+    truncateSync(file, 1 << 20);
+    this.device = execFileSync("/sbin/losetup", ["--find", "--show", file]).toString().trim();
+    const directory = join("/sys/block", basename(this.device));
+    writeFileSync(join(directory, "queue/scheduler"), "bfq");
+    this.number = readFileSync(join(directory, "dev"), "utf8").trim();
+  }
+
+  [Symbol.dispose](): void {
+    writeFileSync(join("/sys/block", basename(this.device), "queue/scheduler"), "none");
+    execFileSync("/sbin/losetup", ["--detach", this.device]);
+    rmSync(this.#directory, { recursive: true });
+  }
+}
 
 const disk = readdirSync("/sys/block").find((name) => existsSync(`/dev/${name}`));
 const classed = (name: string) => ({
@@ -76,6 +115,27 @@ for (const runtime of ["runc", "crun"]) {
       });
       writeFileSync(host.at("classes.yaml"), "Classes:\n  slow:\n    - ThrottleReadBps: 5M\n");
       await assert.rejects(host.build({ ...classed("slow"), command }), /can't be used/);
+    });
+
+    it("gives weights, where a scheduler of the kernel's has them", {
+      skip: noWeights(runtime),
+    }, async () => {
+      using loop = new BfqDisk();
+      writeFileSync(
+        host.at("classes.yaml"),
+        `Classes:
+  light:
+    - Weight: 80
+    - Devices: [${loop.device}]
+      Weight: 300
+`,
+      );
+      const { output } = await host.sh(
+        "cd /sys/fs/cgroup; cat io.bfq.weight 2>/dev/null || cat blkio/blkio.bfq.weight blkio/blkio.bfq.weight_device",
+        classed("light"),
+      );
+      assert.match(output, /^(default )?80$/m);
+      assert.match(output, new RegExp(`^${loop.number} 300$`, "m"));
     });
   });
 }
