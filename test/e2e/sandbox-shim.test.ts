@@ -4,6 +4,7 @@ import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { PodSandboxState } from "../../src/wire/gen/runtime.v1.ts";
 import { TestDaemon } from "../harness/daemon.ts";
 import { endDaemon } from "../harness/end-daemon.ts";
@@ -140,6 +141,32 @@ describe("pods in sandboxes by a shim", privileged, () => {
     assert.equal((await exited(daemon, second)).exitCode, 7);
     await removePod(daemon, pod.id);
     await gone(sandbox);
+    await assertNoLeaks(daemon);
+  });
+
+  test("a container that ends while no daemon runs is known to have ended, and the other of its sandbox runs on", {
+    skip: noSandbox,
+  }, async () => {
+    const pod = await runSandboxed("alone");
+    const first = await runFirst(pod);
+    const second = await run(pod, "second", "sleep 3; echo over; exit 5");
+    const { logPath } = await containerStatus(daemon, second);
+    await daemon.kill();
+    await eventually(
+      "its last words",
+      30_000,
+      async () => readFileSync(logPath, "utf8").includes("over") || undefined,
+    );
+    await sleep(1000); // for its shim to tell somebody, who is not there
+    await daemon.launch();
+    assert.equal((await exited(daemon, second)).exitCode, 5);
+    const { stdout } = await daemon.pods.execSync({
+      containerId: first,
+      cmd: ["echo", "lives"],
+      timeout: 60n,
+    });
+    assert.equal(String(stdout), "lives\n");
+    await removePod(daemon, pod.id);
     await assertNoLeaks(daemon);
   });
 

@@ -105,7 +105,7 @@ async function cleanUp(
   const { bundle } = paths.container(id);
   if (handler === undefined || !existsSync(bundle)) return;
   const args = [...shimArgs(id, paths), "-bundle", bundle, "delete"];
-  const env = { ...handler.env, ...shimEnvironment(paths) };
+  const env = { ...shimEnvironment(paths), ...handler.env };
   const ended = await host.processes
     .run({ path: handler.program, args, env, cwd: bundle, maxOutput }, signal)
     .catch((error: unknown) => {

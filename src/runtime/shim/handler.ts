@@ -15,6 +15,7 @@ export interface ShimHandler {
   readonly options: RuntimeHandlerConfig["options"];
   /** Where its shims are put, instead of their pod's cgroup (ShimCgroup). */
   readonly cgroup: string | undefined;
+  /** Of more weight than what all shims get. */
   readonly env: Readonly<Record<string, string>>;
   /** The runtime that the shim runs containers of this host with; undefined: they may be anything, such as a VM. */
   readonly runtime: Handler | undefined;

@@ -10,6 +10,7 @@ import type { TrialPlace } from "../conmon/trial.ts";
 import type { HandlerProbe } from "../contract.ts";
 import { sandboxerOf } from "../sandboxer.ts";
 import type { ShimHandler } from "./handler.ts";
+import { isToldOfNobody } from "./silent-shim.ts";
 
 /** How long a shim may take to say its version. */
 const versionDeadline: Ms = 20_000;
@@ -47,13 +48,14 @@ export async function openShimHandler(
   const program = await programPath(wanted, path);
   const below = isRuncShim(type) ? await openRuntime(name, config, { place, paths }) : undefined;
   const options: RuntimeHandlerConfig["options"] = { ...configured.options, ...below?.options };
+  const isSilent = await isToldOfNobody(type, program ?? wanted);
   const shim: ShimHandler = {
     name,
     type,
     program: program ?? wanted,
     options,
     cgroup: isRuncShim(type) && options.ShimCgroup ? String(options.ShimCgroup) : undefined,
-    env: { PATH: path },
+    env: { PATH: path, ...(isSilent ? { TTRPC_ADDRESS: "" } : {}) },
     runtime: below?.handler,
   };
   const missing =

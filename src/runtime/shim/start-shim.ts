@@ -46,7 +46,7 @@ export async function startShim(
       {
         path,
         args: rest,
-        env: { ...handler.env, ...shimEnvironment(paths) },
+        env: { ...shimEnvironment(paths), ...handler.env },
         cwd: directory,
         maxOutput,
       },
