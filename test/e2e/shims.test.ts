@@ -150,6 +150,22 @@ describe("pods under a shim", privileged, () => {
     await assertNoLeaks(daemon);
   });
 
+  test("a shim that hangs is told of, and holds up neither the stop of its containers nor the removal of its pod", async () => {
+    const pod = await runShimPod("hangs");
+    const one = await run(pod, "one", "sleep 1000 & sleep 1000");
+    await run(pod, "two", counter);
+    process.kill(shimPid(pod), "SIGSTOP");
+    await assert.rejects(
+      daemon.pods.execSync({ containerId: one, cmd: ["true"], timeout: 1n }),
+      /not started after 1000 ms: the shim of container .* does not answer/,
+    );
+    await daemon.pods.stopContainer({ containerId: one, timeout: 0n });
+    const { exitCode, reason } = await exited(daemon, one);
+    assert.deepEqual([exitCode, reason], [137, "Error"]);
+    await removePod(daemon, pod.id);
+    await assertNoLeaks(daemon);
+  });
+
   test("a container that ran out of memory says so", async () => {
     const pod = await runShimPod("hungry");
     const resources = { memoryLimitInBytes: BigInt(32 << 20) };

@@ -15,6 +15,8 @@ import { shimOf, stateByShim } from "./task-calls.ts";
 
 /** How long the clean-up after a kill may take. */
 const killDeadline: Ms = 10_000;
+/** How long a start that nobody waits for any more may go on. */
+const startPatience: Ms = 5_000;
 
 /** Paths at which the shim opens the ends that are the command's; empty: none. */
 export interface CommandStdio {
@@ -38,6 +40,8 @@ export class ShimCommand {
   readonly #cgroup: ExecCgroup | undefined;
   /** Its processes are this host's, and not in a sandbox. */
   readonly #isHere: boolean;
+  /** The shim said nothing to its start, and would not to anything else. */
+  #isUnanswered = false;
 
   /** @throws {Fault} wrongState when the container is gone */
   static async open(request: CommandRequest, parts: ShimParts, signal: AbortSignal): Promise<ShimCommand> {
@@ -76,8 +80,12 @@ export class ShimCommand {
         // The shim opens the ends of its streams in the middle of this: it would not find them, and forget a command that runs.
         // Nor does it kill one before, which is not in its group yet.
         const settled = starting.catch(() => undefined);
-        await waitFor(settled, AbortSignal.timeout(killDeadline), `starting ${command[0]}`);
-        throw error;
+        await waitFor(settled, AbortSignal.timeout(startPatience), `starting ${command[0]}`).catch(() => {
+          this.#isUnanswered = true;
+        });
+        if (!this.#isUnanswered) throw error;
+        void starting.then(() => this.#endLate()).catch(() => undefined); // it was only stopped for a while
+        throw new Fault("unavailable", `the shim of container ${id} does not answer`, { cause: error });
       }
       const state = await stateByShim(id, this.#parts, signal).catch(() => undefined);
       if (state === "running") throw error;
@@ -120,20 +128,27 @@ export class ShimCommand {
   async kill(): Promise<void> {
     const { id } = this.#request;
     const { host } = this.#parts;
+    const name = { id, execId: this.#execId };
     const timeout = killDeadline;
     try {
-      await this.#shim.calls
-        .kill({ id, execId: this.#execId, signal: 9 }, { timeout })
-        .catch(() => undefined);
+      if (!this.#isUnanswered)
+        await this.#shim.calls.kill({ ...name, signal: 9 }, { timeout }).catch(() => undefined);
       if (this.#cgroup !== undefined) {
         await killWhole(this.#cgroup, host.cgroups, AbortSignal.timeout(killDeadline));
       }
-      await this.#shim.calls.wait({ id, execId: this.#execId }, { timeout }).catch(() => undefined);
+      if (!this.#isUnanswered) await this.#shim.calls.wait(name, { timeout }).catch(() => undefined);
     } catch (error) {
       const err = describeFault(during("killing a command", error));
       host.log.error({ container: id, err }, "what a command left in its container could not be killed");
     }
-    await this.#forget();
+    if (this.#isUnanswered) void this.#forget();
+    else await this.#forget();
+  }
+
+  /** A command that nobody waits for any more was started after all. */
+  async #endLate(): Promise<void> {
+    this.#isUnanswered = false;
+    await this.kill();
   }
 
   /** The shim keeps what has ended on its books until it is told. */

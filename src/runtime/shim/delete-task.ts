@@ -4,6 +4,7 @@ import { isFault } from "../../base/fault.ts";
 import type { ContainerId } from "../../base/ids.ts";
 import type { Ms } from "../../base/units.ts";
 import type { Shim } from "./shim.ts";
+import { killWait } from "./silent.ts";
 
 /** How long a shim may take to see that a container which was killed has ended. */
 const stopWait: Ms = 10_000;
@@ -27,11 +28,11 @@ export async function deleteTask(
     } catch (error) {
       throwIfEnded(signal, `deleting container ${id}`);
       if (isFault(error, "notFound")) return true;
-      // lost, or closed from here, as its last container had ended
-      if (client.isClosed || performance.now() > until) return false;
+      // lost, or closed from here, as its last container had ended, or it says nothing any more
+      if (client.isClosed || client.isSilent || performance.now() > until) return false;
     }
     // it has not seen the end yet, or is about to
-    await calls.kill({ id, signal: 9, all: true }, { signal }).catch(() => undefined);
+    await calls.kill({ id, signal: 9, all: true }, { timeout: killWait, signal }).catch(() => undefined);
     await sleep(wait);
   }
 }

@@ -8,14 +8,12 @@ import { reapOrphan } from "../../linux/orphans.ts";
 import { cgroupOfBundle } from "../bundle.ts";
 import { killMonitors, settleMonitors } from "../conmon/monitors.ts";
 import { oomNotes } from "../oom-kills.ts";
-import { deleteTask } from "./delete-task.ts";
-import { endSandboxed } from "./end-sandboxed.ts";
+import { endForDeletion } from "./ending.ts";
 import { isOnHost, type ShimHandler, shimNamespace } from "./handler.ts";
 import { handlerOf } from "./handler-of.ts";
 import { endKeeper, killHolders } from "./keeper.ts";
 import { readMarker } from "./marker.ts";
 import type { ShimParts } from "./parts.ts";
-import type { Shim } from "./shim.ts";
 import { endRunscCalls } from "./shim-processes.ts";
 import { shimArgs, shimEnvironment } from "./start-shim.ts";
 
@@ -53,7 +51,8 @@ export async function deleteByShim(
   const shim = await shims.of(id, signal).catch(() => undefined);
   // a virtual machine is in its sandbox's cgroup: a shim is to end it in order, its program would wait for one without a shim
   if (!isHere && shim === undefined && cgroup !== undefined) await host.cgroups.killAll(cgroup, signal);
-  if (!(await isForgotten(id, shim, isHere, parts, signal))) await cleanUp(id, handler, parts, signal);
+  if ((await endForDeletion(id, { shim, isHere }, parts, signal)) === "left")
+    await cleanUp(id, handler, parts, signal);
   // the machine is taken down in order, which its shim goes on with when it has answered
   if (!isHere && marker !== undefined) await shims.leave(id, marker.group, signal);
   if (cgroup !== undefined && (await host.cgroups.exists(cgroup))) {
@@ -61,7 +60,7 @@ export async function deleteByShim(
     await host.cgroups.remove(cgroup, removeWait);
   }
   await waitFor(exits.forget(id), signal, `waiting for the exit of container ${id}`);
-  await endKeeper(id, shim?.process.pid, paths);
+  await endKeeper(id, shim?.client.isSilent ? undefined : shim?.process.pid, paths);
   await settleMonitors(id, paths, signal);
   await removeBooks(id, handler?.runtime?.root ?? paths.runtimeRoot(marker?.handler ?? handlerName), parts);
   if (isHere && marker !== undefined) await shims.leave(id, marker.group, signal);
@@ -70,29 +69,6 @@ export async function deleteByShim(
   if (!isHere && id === marker?.group && marker.over !== undefined) await cleanUp(id, handler, parts, signal);
   if (!isHere && marker?.init !== undefined) reapOrphan(marker.init.pid); // a machine's process outlives its shim
   await removeTraces(id, parts);
-}
-
-/** Ends the container, and has its shim forget it, unless it has before. False when the shim could not, or is gone. */
-async function isForgotten(
-  id: ContainerId,
-  shim: Shim | undefined,
-  isHere: boolean,
-  { exits, paths, shims }: ShimParts,
-  signal: AbortSignal,
-): Promise<boolean> {
-  const over = () => readMarker(id, paths)?.over;
-  if (over() === "untold") return false;
-  // of a sandbox the others go first, and the shim then ends with it
-  for (const other of isHere || id !== shim?.group ? [] : shims.containersOf(id))
-    if (other !== id && readMarker(other, paths)?.over !== undefined)
-      await waitFor(exits.forget(other), signal, `waiting for the exit of container ${other}`);
-  if (!isHere && shim !== undefined && over() === undefined) {
-    if (!(await endSandboxed(id, shim, paths, signal))) return false;
-  }
-  // whoever saw it end may be telling the shim just now
-  await waitFor(exits.forget(id), signal, `waiting for the exit of container ${id}`);
-  if (over() === "forgotten") return true;
-  return shim !== undefined && (await deleteTask(id, shim, signal));
 }
 
 /** Has the shim's program clean up after a shim that is gone. */

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { deadlineIn, throwIfEnded, waitFor } from "../../base/deadline.ts";
-import { Fault } from "../../base/fault.ts";
+import { Fault, isFault } from "../../base/fault.ts";
 import type { Ms } from "../../base/units.ts";
 import { OutputPipe } from "../../linux/output-pipe.ts";
 import { Pipe } from "../../linux/pipe.ts";
@@ -32,7 +32,9 @@ export async function execByShim(
     const late = ending.aborted && !signal.aborted;
     const doing = `running ${request.command[0]} in container ${request.id}`;
     if (late) {
-      const message = `${doing}: not done after ${request.timeout} ms, so it was killed with all it started`;
+      const message = isFault(error, "unavailable")
+        ? `${doing}: not started after ${request.timeout} ms: ${error.message}`
+        : `${doing}: not done after ${request.timeout} ms, so it was killed with all it started`;
       throw new Fault("deadline", message, { cause: error });
     }
     throwIfEnded(signal, doing);

@@ -5,6 +5,7 @@ import { describeFault, isFault } from "../../base/fault.ts";
 import type { ContainerId } from "../../base/ids.ts";
 import type { Ms } from "../../base/units.ts";
 import type { Paths } from "../../config/paths.ts";
+import { exitCodeOfDead } from "../../linux/dead-process.ts";
 import type { Timestamp, WaitResponse } from "../../wire/gen/task.v2.ts";
 import { recordedMonitor, settleMonitors } from "../conmon/monitors.ts";
 import { alive } from "../exits.ts";
@@ -14,8 +15,9 @@ import { wasOomKilled } from "../oom-kills.ts";
 import { isOnHost } from "./handler.ts";
 import { type HandlerParts, handlerOf } from "./handler-of.ts";
 import { endKeeper } from "./keeper.ts";
-import { readMarker, writeMarker } from "./marker.ts";
+import { endingOf, readMarker, writeMarker } from "./marker.ts";
 import type { Shim } from "./shim.ts";
+import { endsUnheard } from "./silent.ts";
 
 /** How long a shim whose connection is lost may take to be gone. */
 const dyingMs: Ms = 2000;
@@ -31,9 +33,13 @@ interface Watched {
 
 /** The exit code of what SIGKILL ended. */
 const killed = 137;
+/** And of what ended nobody knows how. */
+const notKnown = 255;
 
-/** How often keepers that were killed are looked for. */
+/** How often keepers that were killed, and ends that shims tell nothing of, are looked for. */
 const sweepMs: Ms = 10_000;
+/** When it is looked for the end of a container that was killed. */
+const expectMs: Ms = 1000;
 
 /** Who is told of an end that was noted. */
 export interface ExitObserver {
@@ -83,18 +89,23 @@ export class ShimExits {
     this.#watched.set(id, { shim, waiting, settled });
   }
 
-  /** Notes the exit of one that was killed, and whose shim has none to tell (untoldEnd). */
-  async endUntold(id: ContainerId, shim: Shim, over: "untold" | "noted"): Promise<void> {
+  /** Notes the exit of one that was killed, or is to be seen to have ended, and whose shim tells none. */
+  async endUntold(id: ContainerId, shim: Shim, over: "untold" | "noted", exitStatus = killed): Promise<void> {
     await this.forget(id);
-    if (readMarker(id, this.#paths)?.over !== undefined) return; // told after all
-    await this.#end(id, shim, { exitStatus: killed, exitedAt: undefined }, over);
+    if (endingOf(id, this.#paths) !== "lives") return; // told after all
+    await this.#end(id, shim, { exitStatus, exitedAt: undefined }, over);
     this.#ended.delete(id);
     if (over === "noted") await this.#tellEnded(id, shim);
   }
 
+  /** A container of this host was killed: a shim that hangs tells nothing of its end. */
+  expectEnd(id: ContainerId): void {
+    setTimeout(() => this.#look(id), expectMs).unref();
+  }
+
   /** Settles when the shim has forgotten a container whose exit is noted: until then it may have hooks run. */
   async ended(id: ContainerId, signal: AbortSignal): Promise<void> {
-    if (readMarker(id, this.#paths)?.over === undefined) return;
+    if (endingOf(id, this.#paths) === "lives") return;
     const settled = this.#watched.get(id)?.settled;
     if (settled !== undefined) await waitFor(settled, signal, `waiting until container ${id} is deleted`);
   }
@@ -133,7 +144,8 @@ export class ShimExits {
     over: "noted" | "untold",
   ): Promise<boolean> {
     this.#ended.add(id);
-    await endKeeper(id, shim.process.pid, this.#paths);
+    // one that says nothing passes nothing on, either
+    await endKeeper(id, shim.client.isSilent ? undefined : shim.process.pid, this.#paths);
     await settleMonitors(id, this.#paths, AbortSignal.timeout(keeperDeadline));
     await this.#keeperless.get(id);
     const marker = readMarker(id, this.#paths);
@@ -168,17 +180,37 @@ export class ShimExits {
     await endLost(id, { monitor: shim.process, init }, { host: this.#host, paths: this.#paths });
   }
 
-  /** A container whose keeper was killed would stand still as soon as the pipes are full. */
   #sweep(): void {
-    for (const [id, { shim }] of this.#watched) {
-      if (this.#ended.has(id) || recordedMonitor(id, this.#paths) !== undefined) continue;
-      this.#ended.add(id);
-      const ending = this.#endKeeperless(id, shim).catch((error: unknown) => {
-        const err = describeFault(error);
-        this.#host.log.error({ container: id, err }, "a container without a keeper could not be killed");
-      });
-      this.#keeperless.set(id, ending);
+    for (const id of this.#watched.keys()) this.#look(id);
+  }
+
+  /** A container whose keeper was killed would stand still as soon as the pipes are full; one that has ended would run for good. */
+  #look(id: ContainerId): void {
+    const shim = this.#watched.get(id)?.shim;
+    if (shim === undefined || this.#ended.has(id)) return;
+    const failed = (what: string) => (error: unknown) =>
+      this.#host.log.error({ container: id, err: describeFault(error) }, what);
+    if (recordedMonitor(id, this.#paths) !== undefined) {
+      void this.#endUnheard(id, shim).catch(failed("the end of a container could not be noted"));
+      return;
     }
+    this.#ended.add(id);
+    const ending = this.#endKeeperless(id, shim).catch(
+      failed("a container without a keeper could not be killed"),
+    );
+    this.#keeperless.set(id, ending);
+  }
+
+  async #endUnheard(id: ContainerId, shim: Shim): Promise<void> {
+    if (!isOnHost(handlerOf(id, this.#parts)) || !(await endsUnheard(id, shim, this.#paths))) return;
+    if (this.#ended.has(id)) return;
+    this.#host.log.warn(
+      { container: id, shim: shim.group },
+      "a container has ended, and its shim says nothing",
+    );
+    const init = readMarker(id, this.#paths)?.init;
+    const code = init === undefined ? undefined : exitCodeOfDead(init);
+    await this.endUntold(id, shim, "untold", code ?? notKnown);
   }
 
   /** Of one in a sandbox the recorded pid is the sandbox's, which the others of the pod need: its shim ends it alone. */

@@ -7,6 +7,7 @@ import { handlerOf } from "./handler-of.ts";
 import { dropNote, isCommand, notedCommands } from "./noted-commands.ts";
 import type { ShimParts } from "./parts.ts";
 import type { Shim } from "./shim.ts";
+import { answerDeadline } from "./silent.ts";
 
 /**
  * Ends the commands that an earlier daemon was killed in before they were in a cgroup of their own: nobody waits for them any
@@ -34,7 +35,8 @@ async function endCommandsIn(id: ContainerId, parts: ShimParts, signal: AbortSig
   const shim = await shims.of(id, signal);
   if (shim !== undefined && !isOnHost(handlerOf(id, parts)))
     return await endInSandbox(id, shim, parts, signal);
-  if (shim === undefined || (await shim.calls.state({ id }, { signal })).pid === 0) return;
+  if (shim === undefined) return;
+  if ((await shim.calls.state({ id }, { timeout: answerDeadline, signal })).pid === 0) return;
   const { processes } = await shim.calls.pids({ id }, { signal });
   for (const { pid, info } of processes) {
     const execId = info === undefined ? "" : ProcessDetails.decode(info.value).execId;

@@ -16,12 +16,19 @@ export interface ShimMarker {
   readonly init?: ProcessIdentity;
   /** It was started, not only created: of one in a sandbox. Shims tell no end of what was not. */
   readonly isStarted?: true;
-  /**
-   * It has ended, and its exit was noted, or its shim told besides to forget it. "untold": noted, without a word from the shim,
-   * which can't be told to forget it either.
-   */
-  readonly over?: "noted" | "forgotten" | "untold";
+  /** Absent: it lives. */
+  readonly over?: Exclude<Ending, "lives">;
 }
+
+/**
+ * How far the end of a container has come. On disk, as a daemon may be killed between any two. From "noted" on its exit is told.
+ *
+ * - lives: it runs, or waits to be started; its end, if it has come to that, is not noted
+ * - noted: its exit is noted; the shim has it on its books
+ * - forgotten: the shim has deleted it
+ * - untold: its exit is noted without a word from the shim, which can't delete it either: that is for the shim's program
+ */
+export type Ending = "lives" | "noted" | "forgotten" | "untold";
 
 /** The containers of a pod share a shim. */
 export function groupOf(id: ContainerId, config: OciConfig): string {
@@ -34,6 +41,10 @@ export function writeMarker(id: ContainerId, marker: ShimMarker, paths: Paths): 
   const { shimFile } = paths.container(id);
   writeFileSync(`${shimFile}.new`, JSON.stringify(marker), { mode: 0o600 });
   renameSync(`${shimFile}.new`, shimFile);
+}
+
+export function endingOf(id: ContainerId, paths: Paths): Ending {
+  return readMarker(id, paths)?.over ?? "lives";
 }
 
 /** Undefined: it is under no shim, or its create had only just begun. */

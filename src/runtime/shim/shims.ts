@@ -2,7 +2,7 @@ import { closeSync, openSync, readdirSync, readFileSync, rmSync } from "node:fs"
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { describeFault } from "../../base/fault.ts";
+import { describeFault, isFault } from "../../base/fault.ts";
 import type { ContainerId } from "../../base/ids.ts";
 import { KeyedLocks } from "../../base/lock.ts";
 import type { Ms } from "../../base/units.ts";
@@ -19,7 +19,7 @@ import { type ShimStart, startShim } from "./start-shim.ts";
 
 /** How long a shim may take to answer when it is connected to. */
 const connectDeadline: Ms = 10_000;
-/** A lost connection is made anew after so long, then twice that, … */
+/** A lost connection is made anew after so long, then twice that, … and at last every so often. */
 const firstRetryMs: Ms = 100;
 const lastRetryMs: Ms = 30_000;
 /** How long a shim that was told to end may take for it. */
@@ -39,6 +39,8 @@ export class Shims {
   readonly #observer: ShimObserver;
   readonly #locks = new KeyedLocks<string>();
   readonly #connected = new Map<string, Shim>();
+  /** When a connection that is lost is made anew; starts again once one has stood for long. */
+  readonly #retryMs = new Map<string, Ms>();
 
   constructor(host: RuntimeHost, paths: Paths, observer: ShimObserver) {
     this.#host = host;
@@ -142,10 +144,14 @@ export class Shims {
   #keep(shim: Shim, following: DisposableStack): Shim {
     const { group, client } = shim;
     const log = following.move();
+    const since = performance.now();
     this.#connected.set(group, shim);
-    void client.closed.then(() => {
+    void client.closed.then((reason) => {
       if (this.#connected.get(group) === shim) this.#connected.delete(group);
       log.dispose();
+      if (isFault(reason, "corrupt"))
+        this.#host.log.warn({ shim: group, err: describeFault(reason) }, "what a shim says can't be read");
+      if (performance.now() - since > lastRetryMs) this.#retryMs.delete(group);
       void this.#connectAnew(group);
     });
     this.#observer.connected(shim, this.containersOf(group));
@@ -154,9 +160,11 @@ export class Shims {
 
   /** A connection was lost: to a shim that lives on there has to be another, or ends of its containers would not be heard of. */
   async #connectAnew(group: string): Promise<void> {
-    for (let wait = firstRetryMs; wait <= lastRetryMs; wait *= 2) {
+    for (;;) {
+      const wait = this.#retryMs.get(group) ?? firstRetryMs;
+      this.#retryMs.set(group, Math.min(wait * 2, lastRetryMs));
       await sleep(wait, undefined, { ref: false });
-      if (this.standing(group) === undefined) return;
+      if (this.standing(group) === undefined) return void this.#retryMs.delete(group);
       try {
         const signal = AbortSignal.timeout(connectDeadline);
         using _group = await this.#locks.hold(group, signal);
@@ -171,10 +179,12 @@ export class Shims {
   /** Asks the shim to end; one that does not is killed. Takes away all it had. */
   async #end(group: string, signal: AbortSignal): Promise<void> {
     const shim = await this.#find(group, signal).catch(() => undefined);
+    const answers = shim !== undefined && !shim.client.isSilent;
     // it may close the connection instead of an answer, or wait until that is closed
-    await shim?.calls.shutdown({ id: group }, { timeout: shutdownPatience, signal }).catch(() => undefined);
+    if (answers)
+      await shim.calls.shutdown({ id: group }, { timeout: shutdownPatience, signal }).catch(() => undefined);
     shim?.client[Symbol.dispose]();
-    await this.#clear(group, signal, shim === undefined ? 0 : endPatience);
+    await this.#clear(group, signal, answers ? endPatience : 0);
   }
 
   async #clear(group: string, signal: AbortSignal, patience: Ms = 0): Promise<void> {

@@ -1,17 +1,20 @@
 import { Fault, isFault } from "../../base/fault.ts";
 import type { ContainerId } from "../../base/ids.ts";
+import { killIfSame, killIfThere } from "../../linux/kill-if-there.ts";
 import type { OciResources } from "../../spec/oci-runtime.ts";
 import { parseSignal } from "../../spec/signal.ts";
 import { Status } from "../../wire/gen/task.v2.ts";
+import { alive } from "../exits.ts";
 import { noteKill } from "../oom-kills.ts";
 import { signalAll } from "../signal-all.ts";
+import { endOfKilled } from "./ending.ts";
 import { isOnHost } from "./handler.ts";
 import { handlerOf } from "./handler-of.ts";
 import { readMarker, writeMarker } from "./marker.ts";
 import { ociAny } from "./options.ts";
 import type { ShimParts } from "./parts.ts";
 import type { Shim } from "./shim.ts";
-import { untoldEnd } from "./untold.ts";
+import { killWait } from "./silent.ts";
 
 /** @throws {Fault} wrongState when its shim is gone; unavailable when that does not answer */
 export async function shimOf(
@@ -80,27 +83,48 @@ export async function killByShim(
 ): Promise<void> {
   const { number } = parseSignal(signalName);
   if (number === 9) noteKill(parts.paths.container(id).bundle);
-  if (all && (await signalledAll(id, number, parts, signal))) return;
+  if (await signalledHere({ id, number, all }, parts, signal)) {
+    if (number === 9) parts.exits.expectEnd(id);
+    return;
+  }
   const shim = await parts.shims.of(id, signal);
   if (shim === undefined) return; // its containers are ended when that is seen
   try {
-    await shim.calls.kill({ id, signal: number, all }, { signal });
+    await shim.calls.kill({ id, signal: number, all }, { timeout: killWait, signal });
   } catch (error) {
+    if (number === 9 && shim.client.isSilent) return endSilentShim(shim, parts);
     const state = await stateByShim(id, parts, signal);
     if (state === "created" || state === "running") throw error;
   }
-  const over = number === 9 ? await untoldEnd(id, shim, parts.paths, signal) : undefined;
-  if (over !== undefined) await parts.exits.endUntold(id, shim, over);
+  if (number !== 9) return;
+  const ending = await endOfKilled(id, shim, parts.paths, signal);
+  if (ending !== "lives") await parts.exits.endUntold(id, shim, ending);
 }
 
-async function signalledAll(
-  id: ContainerId,
-  number: number,
+/**
+ * Signals a container whose processes are this host's, as conmon's are: that takes no shim, which may hang. False where they are not, or
+ * are not known.
+ */
+async function signalledHere(
+  { id, number, all }: { readonly id: ContainerId; readonly number: number; readonly all: boolean },
   parts: ShimParts,
   signal: AbortSignal,
 ): Promise<boolean> {
   if (!isOnHost(handlerOf(id, parts))) return false;
-  return await signalAll(parts.paths.container(id).bundle, number, parts.host.cgroups, signal);
+  if (all) return await signalAll(parts.paths.container(id).bundle, number, parts.host.cgroups, signal);
+  const init = readMarker(id, parts.paths)?.init;
+  if (init === undefined) return false;
+  if (alive(init)) killIfThere(init.pid, number);
+  return true;
+}
+
+/** What it was to kill can't be killed without it, but goes with it: its containers are ended when its end is seen. */
+function endSilentShim({ group, process }: Shim, { host }: ShimParts): void {
+  host.log.warn(
+    { shim: group, pid: process.pid },
+    "a shim that was to kill says nothing: it is killed itself",
+  );
+  killIfSame(process);
 }
 
 export async function updateByShim(

@@ -38,6 +38,7 @@ export class TtrpcClient implements Disposable {
   readonly #closed = Promise.withResolvers<Fault>();
   #next = 1;
   #unread: Bytes = 0;
+  #isSilent = false;
   /** Open calls that the process stays for. */
   #needed = 0;
 
@@ -72,6 +73,11 @@ export class TtrpcClient implements Disposable {
 
   get isClosed(): boolean {
     return this.#connection.isClosed;
+  }
+
+  /** True once a call had its time, and nothing has come from the other side since: it lives, perhaps, and does not answer. */
+  get isSilent(): boolean {
+    return this.#isSilent;
   }
 
   /** The calls of one service. @param name how the server has it; as the service itself when not said */
@@ -172,8 +178,12 @@ export class TtrpcClient implements Disposable {
     if (stream > lastStream) throw new Fault("exhausted", "the connection has no number left for a call");
     const fail = (failure: unknown) =>
       this.#open.get(stream)?.ended(failure instanceof Fault ? failure : during("sending", failure));
-    const onAbort = () => fail(new Fault("cancelled", "the call was cancelled"));
-    const timer = timeout === undefined ? undefined : setTimeout(() => fail(tooLate(timeout)), timeout);
+    const onAbort = () => fail(endedBy(signal));
+    const onTime = () => {
+      this.#isSilent = true;
+      fail(tooLate(timeout));
+    };
+    const timer = timeout === undefined ? undefined : setTimeout(onTime, timeout);
     if (!isBackground) this.#need(1);
     this.#open.set(stream, {
       ...events,
@@ -204,6 +214,7 @@ export class TtrpcClient implements Disposable {
 
   /** @throws {Fault} corrupt for what no server of this client can say */
   #received({ stream, type, flags, data }: Frame): void {
+    this.#isSilent = false;
     if (stream % 2 === 0 || stream >= this.#next) {
       throw new Fault("corrupt", `the other side answers call ${stream}, which was never made`);
     }
@@ -257,6 +268,13 @@ async function only(answers: AsyncGenerator<unknown>, path: string): Promise<unk
   throw new Fault("internal", `the answer to ${path} holds no message`);
 }
 
-function tooLate(timeout: Ms): Fault {
+function tooLate(timeout: Ms | undefined): Fault {
   return new Fault("deadline", `there was no answer within ${timeout} ms`);
+}
+
+function endedBy(signal: AbortSignal | undefined): Fault {
+  const isLate = signal?.reason instanceof Error && signal.reason.name === "TimeoutError";
+  return isLate
+    ? new Fault("deadline", "there was no answer in time")
+    : new Fault("cancelled", "the call was cancelled");
 }

@@ -5,20 +5,20 @@ import { after, test } from "node:test";
 import type { ContainerId } from "../../base/ids.ts";
 import { pathsOf } from "../../config/paths.ts";
 import { Status } from "../../wire/gen/task.v2.ts";
+import { endOfKilled } from "./ending.ts";
 import { type ShimMarker, writeMarker } from "./marker.ts";
 import type { Shim } from "./shim.ts";
-import { untoldEnd } from "./untold.ts";
 
-const directory = mkdtempSync("/tmp/berth-untold-");
+const directory = mkdtempSync("/tmp/berth-ending-");
 after(() => rmSync(directory, { recursive: true }));
 const grpc = { socket: join(directory, "berth.sock"), group: "", maxMessage: 0 };
 const paths = pathsOf({ root: join(directory, "root"), state: join(directory, "state"), grpc });
 const marker = { group: "pod", handler: "gvisor", stdinOnce: false } as const;
 
 /** How a container is over that a shim says so of. */
-function untold(id: string, status: Status) {
+function killed(id: string, status: Status) {
   const calls = { state: async () => ({ status }) } as unknown as Shim["calls"];
-  return untoldEnd(id as ContainerId, { calls }, paths, AbortSignal.timeout(20_000));
+  return endOfKilled(id as ContainerId, { calls }, paths, AbortSignal.timeout(20_000));
 }
 
 function marked(id: string, more: Partial<ShimMarker> = {}): string {
@@ -28,22 +28,22 @@ function marked(id: string, more: Partial<ShimMarker> = {}): string {
 }
 
 test("a container that is stopped, and whose exit nobody notes, ends untold", async () => {
-  assert.equal(await untold(marked("stopped"), Status.STOPPED), "untold");
+  assert.equal(await killed(marked("stopped"), Status.STOPPED), "untold");
 });
 
 test("one that was never started, and stays created when it is killed, is over", async () => {
-  assert.equal(await untold(marked("created"), Status.CREATED), "noted");
-  assert.equal(await untold(marked("started", { isStarted: true }), Status.CREATED), undefined);
+  assert.equal(await killed(marked("created"), Status.CREATED), "noted");
+  assert.equal(await killed(marked("started", { isStarted: true }), Status.CREATED), "lives");
 });
 
 test("one that runs on, or whose exit is noted, does not", async () => {
-  assert.equal(await untold(marked("running"), Status.RUNNING), undefined);
-  assert.equal(await untold(marked("noted", { over: "noted" }), Status.STOPPED), undefined);
+  assert.equal(await killed(marked("running"), Status.RUNNING), "lives");
+  assert.equal(await killed(marked("noted", { over: "noted" }), Status.STOPPED), "lives");
 });
 
 test("an exit that is noted a little later is waited for", async () => {
   const id = marked("later");
-  const asked = untold(id, Status.STOPPED);
+  const asked = killed(id, Status.STOPPED);
   marked(id, { over: "noted" });
-  assert.equal(await asked, undefined);
+  assert.equal(await asked, "lives");
 });

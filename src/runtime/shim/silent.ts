@@ -1,0 +1,23 @@
+import type { ContainerId } from "../../base/ids.ts";
+import type { Ms } from "../../base/units.ts";
+import type { Paths } from "../../config/paths.ts";
+import { alive } from "../exits.ts";
+import { readMarker } from "./marker.ts";
+import type { Shim } from "./shim.ts";
+
+/** How long a shim may take to say how a container is, before it counts as one that says nothing any more. */
+export const answerDeadline: Ms = 2_000;
+/** How long a shim may take to kill something in its sandbox, which may be a slow machine's. */
+export const killWait: Ms = 15_000;
+
+/**
+ * Whether a container of this host has ended, as everybody can see, and its shim tells nothing of it, as it answers nobody: it is
+ * stopped, or hangs. One that answers tells the end by itself.
+ */
+export async function endsUnheard(id: ContainerId, shim: Shim, paths: Paths): Promise<boolean> {
+  const init = readMarker(id, paths)?.init;
+  if (init === undefined || alive(init)) return false;
+  if (!shim.client.isSilent)
+    await shim.calls.state({ id }, { timeout: answerDeadline }).catch(() => undefined);
+  return shim.client.isSilent;
+}
