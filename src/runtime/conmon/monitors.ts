@@ -93,11 +93,13 @@ export function recordedMonitor(id: ContainerId, paths: Paths): number | undefin
 
 /** Every monitor of ours on this host: pid and container id. */
 export async function allMonitors(paths: Paths): Promise<{ pid: number; id: string }[]> {
-  const monitors = await processesBy((args) => monitoredWith(args, paths) !== undefined);
-  return monitors.flatMap(({ pid }) => {
-    const id = monitoredBy(pid, paths)?.id;
-    return id === undefined ? [] : [{ pid, id }];
+  const ids = new Map<number, string>();
+  const monitors = await processesBy((args, pid) => {
+    const id = monitoredWith(args, paths)?.id;
+    if (id !== undefined) ids.set(pid, id);
+    return id !== undefined;
   });
+  return monitors.map(({ pid }) => ({ pid, id: ids.get(pid) ?? "" }));
 }
 
 /**
