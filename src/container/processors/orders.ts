@@ -45,24 +45,23 @@ export function processorOrders({ config, pod, allowed, sharedCpus }: Asked): Pr
   const { name } = config.metadata;
   const of = (order: PodOrder) =>
     orderOf(order, pod.annotations, allowed, name) ?? orderOf(order, pod.annotations, allowed);
+  const withoutQuota = isDisabled(of("cpuQuota"));
+  if (cpusetCpus === "") return withoutQuota ? { own: "", withoutQuota, withoutBalancing: false } : undefined;
   const interrupts = interruptsOf(of("irqLoadBalancing"));
   const resumeLatency = resumeLatencyOf(of("cpuCStates"));
   const governor = of("cpuFreqGovernor")?.value;
-  const shared = sharedOf(orderOf("cpuShared", pod.annotations, allowed, name), cpusetCpus, sharedCpus);
+  const shared = sharedOf(orderOf("cpuShared", pod.annotations, allowed, name), sharedCpus);
   const orders = {
     own: cpusetCpus,
-    withoutQuota: shared !== undefined || isDisabled(of("cpuQuota")),
+    withoutQuota: shared !== undefined || withoutQuota,
     withoutBalancing: isDisabled(of("cpuLoadBalancing")),
     ...(interrupts && { interrupts }),
     ...(resumeLatency && { resumeLatency }),
     ...(governor && { governor }),
     ...(shared && { shared }),
   };
-  const { withoutQuota, withoutBalancing } = orders;
-  const needsOwn =
-    withoutBalancing || [interrupts, resumeLatency, governor].some((each) => each !== undefined);
-  if (cpusetCpus === "" && !withoutQuota) return undefined;
-  return withoutQuota || needsOwn ? orders : undefined;
+  const asked = [orders.withoutQuota, orders.withoutBalancing, interrupts, resumeLatency, governor];
+  return asked.some((each) => each !== undefined && each !== false) ? orders : undefined;
 }
 
 /** The same, by the settings of the container's handler. */
@@ -103,18 +102,13 @@ function resumeLatencyOf(order: Order): string | undefined {
   return latency;
 }
 
-function sharedOf(order: Order, own: string, sharedCpus: string): string | undefined {
+function sharedOf(order: Order, sharedCpus: string): string | undefined {
   if (order === undefined || order.value === "disable") return undefined;
   if (order.value !== "enable") throw malformed(order, '"enable" or "disable"');
   if (sharedCpus === "")
     throw new Fault("invalid", `the pod's annotation ${order.key}: this node shares no processors`, {
       hint: "the setting runtime.sharedCpus names them",
     });
-  if (own === "")
-    throw new Fault(
-      "invalid",
-      `the pod's annotation ${order.key}: the container has no processors of its own`,
-    );
   return sharedCpus;
 }
 

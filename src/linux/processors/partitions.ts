@@ -24,10 +24,8 @@ export async function isolate(directory: string, processors: string): Promise<vo
       throw new Fault("unavailable", `there is no ${exclusive} in ${directory}`, {
         hint: "balancing ends for single containers with cgroup v1, or from Linux 6.7 on",
       });
-    for (const group of groupsTo(directory)) {
-      await addWhereNamed(join(group, "cpuset.cpus"), processors);
+    for (const group of groupsTo(directory))
       await change(join(group, exclusive), (set) => add(set, processors));
-    }
     await writeFile(join(directory, partition), "isolated");
   } catch (error) {
     throw systemFault(`taking processors ${processors} out of balancing`, error);
@@ -51,12 +49,6 @@ function groupsTo(directory: string): string[] {
   const groups: string[] = [];
   for (let group = directory; group !== "/"; group = dirname(group)) groups.push(group);
   return groups.filter((group) => existsSync(join(group, exclusive)) || group === directory).toReversed();
-}
-
-/** A group that names none has those of the group above. */
-async function addWhereNamed(file: string, processors: string): Promise<void> {
-  const named = (await readFile(file, "latin1")).trim();
-  if (named !== "") await change(file, (set) => add(set, processors));
 }
 
 async function change(file: string, next: (set: ReadonlySet<number>) => Iterable<number>): Promise<void> {
