@@ -2,13 +2,19 @@ import { connect, type Socket } from "node:net";
 import { join } from "node:path";
 import type { Duplex } from "node:stream";
 import { Fault } from "../base/fault.ts";
+import type { Ms } from "../base/units.ts";
 import type { PodParts } from "./parts.ts";
+import { ownContainerId } from "./sandbox-rootfs.ts";
 import type { PodSandboxRecord } from "./state.ts";
 
 const highestPort = 65_535;
 
+/** How long a sandbox's runtime may take to make a connection into it. */
+const intoSandboxDeadline: Ms = 10_000;
+
 /**
- * A connection to a port at the pod's loopback; in a sandbox, whose loopback is its own, at the pod's address.
+ * A connection to a port at the pod's loopback. Of a sandbox, whose loopback is its own, at the pod's address, and where nobody
+ * listens there, at that loopback, if its runtime leads there.
  *
  * @throws {Fault} invalid for what is no port; wrongState for a pod that is not ready; unavailable when nobody listens
  */
@@ -30,7 +36,24 @@ export async function connectToPod(
   if (record.sandboxer === undefined) return await atLoopback;
   // a runtime whose sandbox uses this kernel's network has its loopback here, too
   const { addresses } = record.state.network;
-  return await atLoopback.catch(() => connectToAny(addresses, port, `in pod sandbox ${record.id}`));
+  return await atLoopback.catch(async () => {
+    try {
+      return await connectToAny(addresses, port, `in pod sandbox ${record.id}`);
+    } catch (error) {
+      const own = await connectAtOwnLoopback(record, port, host).catch(() => undefined);
+      if (own !== undefined) return own;
+      throw error;
+    }
+  });
+}
+
+function connectAtOwnLoopback(
+  { id, handler }: PodSandboxRecord,
+  port: number,
+  { runtime }: PodParts["host"],
+) {
+  const signal = AbortSignal.timeout(intoSandboxDeadline);
+  return runtime.connectInSandbox(ownContainerId(id), handler, port, signal);
 }
 
 /** Where something on the node may listen: on one family alone, or on both. */

@@ -1,4 +1,4 @@
-import type { Readable, Writable } from "node:stream";
+import type { Duplex, Readable, Writable } from "node:stream";
 import type { ContainerId, PodSandboxId } from "../base/ids.ts";
 import type { Bytes, Ms, UnixNanos } from "../base/units.ts";
 import type { TerminalSize } from "../linux/terminal.ts";
@@ -180,6 +180,16 @@ export interface ContainerRuntime {
   isOnHost(id: ContainerId, handler: string): boolean;
   /** Whether a container that is to be created gets its root file system mounted by the runtime, given its mounts (`rootfs`). */
   takesMounts(request: Pick<CreateRequest, "handler" | "pod">): boolean;
+  /**
+   * A connection to a port at the loopback of the sandbox that a pod's own container is. Undefined where the runtime makes none.
+   * @throws {Fault} internal with what the runtime said, such as that nobody listens
+   */
+  connectInSandbox(
+    id: ContainerId,
+    handler: string,
+    port: number,
+    signal: AbortSignal,
+  ): Promise<Duplex | undefined>;
   /** What a container that is not on this host uses, as its runtime tells it. Undefined when that tells nothing. @throws {Fault} as the runtime says */
   metrics(id: ContainerId, handler: string, signal: AbortSignal): Promise<CgroupMetrics | undefined>;
   /** @throws {Fault} deadline when `timeout` passed and the whole process tree was killed */

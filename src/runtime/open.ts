@@ -102,6 +102,8 @@ function joined(
     delete: (id, handler, signal) => of(id, handler).delete(id, handler, signal),
     update: (id, handler, resources, signal) => of(id, handler).update(id, handler, resources, signal),
     isOnHost: (id, handler) => of(id, handler).isOnHost(id, handler),
+    connectInSandbox: (id, handler, port, signal) =>
+      of(id, handler).connectInSandbox(id, handler, port, signal),
     takesMounts: (request) => forNew(request).takesMounts(request),
     metrics: (id, handler, signal) => of(id, handler).metrics(id, handler, signal),
     execSync: (request, signal) => of(request.id, request.handler).execSync(request, signal),

@@ -18,6 +18,7 @@ import {
   shellConfig,
 } from "../harness/pods.ts";
 import { privileged } from "../harness/privileged.ts";
+import { openPort, openPorts, textOf } from "../harness/stream-client.ts";
 
 /** Another than Debian's, which takes no network of its own on kernels since 6.14. */
 const binary = process.env.BERTH_TEST_RUNSC ?? "runsc";
@@ -81,6 +82,22 @@ describe("pods in gVisor's sandbox, by runsc", { skip }, () => {
       /^(137|143)$/,
       "newer ones end a first process by SIGTERM",
     );
+    await removePod(daemon, pod.id);
+  });
+
+  test("a port is reached that the pod listens at only within its sandbox, and what it does not listen at is refused", async () => {
+    const pod = await runGvisor("port");
+    const id = await start(pod, "main", "exec busybox httpd -f -p 127.0.0.1:8080 -h /etc");
+    await exec(id, "until grep -qi 0100007F:1F90 /proc/net/tcp; do sleep 0.05; done");
+    const session = await openPorts(daemon, pod.id);
+    const { data, error } = openPort(session, 8080, 0);
+    data.end("GET /hostname HTTP/1.0\r\n\r\n");
+    const [answer, problem] = await Promise.all([textOf(data), textOf(error)]);
+    assert.match(answer, /^HTTP\/1.[01] 200 OK\r\n.*\r\nport\n$/s);
+    assert.equal(problem, "");
+    const refused = openPort(session, 8081, 1);
+    assert.match(await textOf(refused.error), /answers on port 8081/);
+    session.destroy();
     await removePod(daemon, pod.id);
   });
 

@@ -171,6 +171,7 @@ export class RecordingContainerHost implements AsyncDisposable {
       },
       configOf: () => undefined,
       takesMounts: () => false,
+      connectInSandbox: async () => undefined,
       start: async (id) => {
         if (this.startFails) throw new Fault("internal", `exec format error in ${id}`);
       },

@@ -15,6 +15,7 @@ import type { SnapshotsOf } from "../host.ts";
 import { ExitWatch } from "../watch-exits.ts";
 import { attach } from "./attach.ts";
 import { checkpoint, checkpointEnded } from "./checkpoint.ts";
+import { connectInSandbox } from "./connect-in-sandbox.ts";
 import { createContainer, monitoredContainer } from "./create.ts";
 import { checkpointProblem } from "./criu.ts";
 import { deleteContainer } from "./delete.ts";
@@ -112,6 +113,12 @@ function operations(parts: ConmonParts): Omit<ContainerRuntime, "userNamespacePr
     },
     isOnHost: (id, handler) => (keptHandler(id, parts) ?? handlers.find(handler))?.kind !== "runsc",
     takesMounts: () => false,
+    async connectInSandbox(id, name, port, signal) {
+      const handler = handlerOf(id, name, parts);
+      return handler.kind === "runsc"
+        ? await connectInSandbox({ id, port }, handler, parts, signal)
+        : undefined;
+    },
     async metrics(id, name, signal) {
       const handler = handlerOf(id, name, parts);
       return handler.kind === "runsc" ? await metricsInSandbox(id, handler, host, signal) : undefined;

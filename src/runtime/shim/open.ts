@@ -55,6 +55,7 @@ export type ShimRuntime = Pick<
   | "update"
   | "isOnHost"
   | "takesMounts"
+  | "connectInSandbox"
   | "metrics"
   | "execSync"
   | "execStream"
@@ -123,6 +124,7 @@ function operations(parts: ShimParts): Omit<ShimRuntime, keyof ReturnType<typeof
     },
     update: (id, _handler, resources, signal) => updateByShim(id, resources, parts, signal),
     isOnHost: (id, handler) => isOnHost(handlerOf(id, parts, handler)),
+    connectInSandbox: async () => undefined, // shims have no call for it
     takesMounts: ({ pod, handler }) => !isOnHost(handlerFor(pod, handler, parts)),
     metrics: (id, _handler, signal) => metricsByShim(id, parts, signal),
     execSync: (request, signal) => execByShim(request, parts, signal),
