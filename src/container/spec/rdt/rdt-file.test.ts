@@ -96,6 +96,10 @@ partitions:
     ["partitions: { p: { l3allocation: '100%' } }", /partitions\.p\.l3allocation: is not known/],
     ["partitions: { p: { mbAllocation: ['50GBps'] } }", /partitions\.p\.mbAllocation/],
   ];
+  assert.throws(
+    () => schemata(partitions('"0-3"', '"4"'), { l3: { ...machine.l3, minBits: 2 } }),
+    /other, l3Allocation: less than 2 bits/,
+  );
   for (const [text, message] of cases) assert.throws(() => schemata(text), message, text);
 });
 

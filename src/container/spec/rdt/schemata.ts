@@ -19,6 +19,8 @@ type Part = keyof CacheShares;
  * @throws {Fault} invalid for partitions that don't fit; wrongState for what this machine's processors can't give out
  */
 export function schemataOf(file: RdtFile, info: ResctrlInfo): ReadonlyMap<string, string> {
+  requireBits(file, "l2", info.l2);
+  requireBits(file, "l3", info.l3);
   const given = { l2: partitionMasks(file, "l2", info.l2), l3: partitionMasks(file, "l3", info.l3) };
   return new Map(
     [...file.classes].map(([name, one]) => {
@@ -65,7 +67,8 @@ function laidOut(shares: readonly CacheShare[], info: CacheInfo, what: string): 
   let taken = 0n;
   for (const mask of masks) {
     if ((mask & taken) !== 0n) throw new Fault("invalid", `${what}: they overlap`);
-    requireFit(mask, info, what);
+    if (mask >> BigInt(info.bits) !== 0n)
+      throw new Fault("invalid", `${what}: the cache has ${info.bits} bits`);
     taken |= mask;
   }
   return masks;
@@ -197,10 +200,18 @@ function shareFor<T>(shares: ReadonlyMap<string, T> | undefined, id: number): T 
   return shares?.get("all");
 }
 
-function requireFit(mask: bigint, { bits, minBits }: CacheInfo, what: string): void {
-  const ones = mask.toString(2).replaceAll("0", "").length;
-  if (mask >> BigInt(bits) !== 0n) throw new Fault("invalid", `${what}: the cache has ${bits} bits`);
-  if (ones < minBits) throw new Fault("invalid", `${what}: less than ${minBits} bits`);
+/** @throws {Fault} invalid for a mask with less bits than the kernel takes, in use or not */
+function requireBits(
+  { partitions, classes }: RdtFile,
+  level: "l2" | "l3",
+  info: CacheInfo | undefined,
+): void {
+  if (info === undefined) return;
+  for (const [name, allocation] of [...partitions, ...classes])
+    for (const { unified, code, data } of allocation[level]?.values() ?? [])
+      for (const share of [unified, code, data])
+        if (share?.kind === "mask" && share.mask.toString(2).replaceAll("0", "").length < info.minBits)
+          throw new Fault("invalid", `${name}, ${level}Allocation: less than ${info.minBits} bits`);
 }
 
 function requireOptional(isFine: boolean, name: string, what: string): void {
