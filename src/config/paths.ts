@@ -27,6 +27,8 @@ export interface Paths {
   readonly apparmor: string;
   /** What processors were like that containers have for themselves: a file for each container. */
   readonly processors: string;
+  /** There while NRI plugins run that the daemon has launched; and after a daemon that was killed. */
+  readonly launchedPlugins: string;
   /** What runtimes need for a moment; emptied at a start. */
   readonly scratch: string;
   pod(id: PodSandboxId): PodPaths;
@@ -118,6 +120,7 @@ export function pathsOf(config: Pick<Config, "root" | "state" | "grpc">): Paths 
     seccompSocket: join(state, "seccomp.sock"),
     apparmor: join(state, "apparmor"),
     processors: join(state, "processors"),
+    launchedPlugins: join(state, "launched-plugins"),
     scratch: join(state, "scratch"),
     pod(id) {
       const directory = join(pods, id);

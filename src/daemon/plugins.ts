@@ -211,7 +211,7 @@ export async function openNode(
     log,
     containers: containerBook,
   });
-  const nri = openNri(config.nri, { version, observer: watch.nri, log });
+  const nri = openNri(config.nri, { paths, version, observer: watch.nri, log });
   const { containerParts, podParts, podSandboxes } = joinedParts(
     {
       containers: {

@@ -1,15 +1,24 @@
-import { spawn } from "node:child_process";
-import { readdir, readFile, stat } from "node:fs/promises";
+import { type ChildProcess, spawn } from "node:child_process";
+import { readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import type { Socket } from "node:net";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
 import type { Logger } from "pino";
-import { describeFault, during, Fault } from "../base/fault.ts";
+import { during, Fault } from "../base/fault.ts";
+import type { Ms } from "../base/units.ts";
 import type { Config } from "../config/schema.ts";
+import { endProcesses } from "../linux/end-processes.ts";
+import { killIfThere } from "../linux/kill-if-there.ts";
+import { processesWith } from "../linux/process-environment.ts";
 import type { Launched } from "./plugin.ts";
 
 /** The longest line of a plugin's that goes into the log. */
 const longestLine = 1000;
+
+/** In the environment of what is launched: by which daemon, as `Paths.launchedPlugins`. */
+const mark = "BERTH_NRI_LAUNCHED";
+/** For what an earlier daemon has launched to be gone once it is killed. */
+const endDeadline: Ms = 5000;
 
 /** A program in the plugins' directory. */
 export interface PluginProgram {
@@ -40,6 +49,24 @@ export async function findPrograms(directory: string, log: Logger): Promise<Plug
   return found;
 }
 
+/**
+ * Ends what an earlier daemon has launched: plugins that go on though their connection is lost would be there twice. They are known by
+ * their environment, which a file says to look for: there is none where nothing was launched, or all of it was ended.
+ *
+ * @param launchedPlugins that file
+ * @throws {Fault}
+ */
+export async function endLaunched(launchedPlugins: string): Promise<void> {
+  const find = () => processesWith(mark, launchedPlugins);
+  if (await isThere(launchedPlugins))
+    await endProcesses(find, "NRI plugins of an earlier daemon", 0, AbortSignal.timeout(endDeadline));
+  await rm(launchedPlugins, { force: true });
+}
+
+async function isThere(file: string): Promise<boolean> {
+  return (await stat(file).catch(() => undefined)) !== undefined;
+}
+
 /** What `<index>-<name>.conf`, or else `<name>.conf`, says; empty when there is neither. @throws {Fault} */
 async function pluginConfig(directory: string, { index, name }: PluginProgram): Promise<string> {
   for (const file of [`${index}-${name}.conf`, `${name}.conf`]) {
@@ -61,12 +88,20 @@ async function pluginConfig(directory: string, { index, name }: PluginProgram): 
 export async function launch(
   program: PluginProgram,
   { pluginConfigPath }: Pick<Config["nri"], "pluginConfigPath">,
+  launchedPlugins: string,
   log: Logger,
 ): Promise<{ trunk: Socket; launched: Launched }> {
   const { index, name, path } = program;
   const config = await pluginConfig(pluginConfigPath, program);
-  const env = { NRI_PLUGIN_NAME: name, NRI_PLUGIN_IDX: index, NRI_PLUGIN_SOCKET: "3" };
-  const child = spawn(path, [], { env, cwd: "/", stdio: ["ignore", "pipe", "pipe", "pipe"] });
+  const env = {
+    NRI_PLUGIN_NAME: name,
+    NRI_PLUGIN_IDX: index,
+    NRI_PLUGIN_SOCKET: "3",
+    [mark]: launchedPlugins,
+  };
+  await writeFile(launchedPlugins, ""); // before there is a process
+  // a group of its own: a script's plugin ends with the script
+  const child = spawn(path, [], { env, cwd: "/", stdio: ["ignore", "pipe", "pipe", "pipe"], detached: true });
   await new Promise<void>((resolve, reject) => {
     child.once("spawn", resolve);
     child.once("error", (error) => reject(during(`launching NRI plugin ${path}`, error)));
@@ -75,9 +110,6 @@ export async function launch(
   const plugin = `${index}-${name}`;
   for (const output of [stdout, stderr])
     tellLines(output as Readable, (line) => log.info({ plugin, line }, "an NRI plugin says"));
-  child.on("error", (error) =>
-    log.warn({ plugin, err: describeFault(error) }, "an NRI plugin could not be ended"),
-  );
   child.once("exit", (code, signal) =>
     log.info({ plugin, code, signal }, "an NRI plugin's program has ended"),
   );
@@ -86,8 +118,13 @@ export async function launch(
     throw new Fault("internal", `launching NRI plugin ${path}: it has no process`);
   return {
     trunk: trunk as unknown as Socket,
-    launched: { index, name, config, pid, end: () => void child.kill("SIGKILL") },
+    launched: { index, name, config, pid, end: () => endGroup(child) },
   };
+}
+
+/** No group has the number of one whose leader is gone for certain: what is left of that falls with the next start. */
+function endGroup({ pid, exitCode, signalCode }: ChildProcess): void {
+  if (pid !== undefined && exitCode === null && signalCode === null) killIfThere(-pid);
 }
 
 /** Each line as it is complete; of one that is longer, no more than that is kept. */

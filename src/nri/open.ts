@@ -3,13 +3,15 @@ import { createServer, type Socket } from "node:net";
 import { dirname } from "node:path";
 import type { Logger } from "pino";
 import { describeFault } from "../base/fault.ts";
+import type { Paths } from "../config/paths.ts";
 import type { Config } from "../config/schema.ts";
 import { listenOnSocket } from "../wire/listen.ts";
 import type { NriNode, NriObserver, NriPlugins } from "./contract.ts";
-import { findPrograms } from "./launch.ts";
+import { endLaunched, findPrograms } from "./launch.ts";
 import type { PluginSet } from "./plugins.ts";
 
 interface Parts {
+  readonly paths: Pick<Paths, "launchedPlugins">;
   readonly version: string;
   readonly observer: NriObserver | undefined;
   readonly log: Logger;
@@ -51,13 +53,20 @@ export function openNri(settings: Config["nri"], parts: Parts): NodeNri {
     },
     async start(node) {
       await using opened = new AsyncDisposableStack();
+      const { log, paths } = parts;
+      await endLaunched(paths.launchedPlugins).catch((error: unknown) => {
+        log.error({ err: describeFault(error) }, "NRI plugins of an earlier daemon could not be ended");
+      });
       if (settings.disable) return opened.move();
-      opened.defer(async () => loaded?.shutDown());
-      const programs = await findPrograms(settings.pluginPath, parts.log);
+      opened.defer(async () => {
+        await loaded?.shutDown();
+        await endLaunched(paths.launchedPlugins);
+      });
+      const programs = await findPrograms(settings.pluginPath, log);
       if (programs.length > 0 || validator.enable) await (await load(node)).launchAll(programs);
       if (!settings.disableConnections)
         opened.use(
-          await listen(settings.socketPath, parts.log, async (socket) => (await load(node)).admit(socket)),
+          await listen(settings.socketPath, log, async (socket) => (await load(node)).admit(socket)),
         );
       return opened.move();
     },

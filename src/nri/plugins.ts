@@ -4,6 +4,7 @@ import { describeFault, Fault } from "../base/fault.ts";
 import { KeyedLocks } from "../base/lock.ts";
 import { waitOutside } from "../base/outside-time.ts";
 import type { Ms } from "../base/units.ts";
+import type { Paths } from "../config/paths.ts";
 import type { Config } from "../config/schema.ts";
 import type {
   ContainerEviction,
@@ -42,6 +43,7 @@ const goodbye: Ms = 500;
 const turnDeadline: Ms = 600_000;
 
 export interface PluginSetParts {
+  readonly paths: Pick<Paths, "launchedPlugins">;
   readonly settings: Config["nri"];
   readonly version: string;
   readonly node: NriNode;
@@ -72,11 +74,11 @@ export class PluginSet implements Omit<NriPlugins, "isIdle"> {
 
   /** Waits until each takes part or has failed. Never throws. */
   async launchAll(programs: readonly PluginProgram[]): Promise<void> {
-    const { settings, log } = this.#parts;
+    const { settings, paths, log } = this.#parts;
     await Promise.all(
       programs.map(async (program) => {
         try {
-          const { trunk, launched } = await launch(program, settings, log);
+          const { trunk, launched } = await launch(program, settings, paths.launchedPlugins, log);
           await this.admit(trunk, launched);
         } catch (error) {
           log.error({ path: program.path, err: describeFault(error) }, "an NRI plugin could not be launched");

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { after, afterEach, before, describe, test } from "node:test";
 import { isFault } from "../../src/base/fault.ts";
+import { processIdentity } from "../../src/linux/process-identity.ts";
 import { LinuxContainerResources } from "../../src/wire/gen/runtime.v1.ts";
 import { TestDaemon } from "../harness/daemon.ts";
 import { endDaemon } from "../harness/end-daemon.ts";
@@ -262,13 +263,18 @@ describe("NRI plugins", privileged, () => {
     assert.equal(await limitOf(), 40 << 20);
   });
 
-  test("after a restart of the daemon, plugins are shown what runs", async () => {
+  test("after a restart of the daemon, plugins are shown what runs, and none is launched beside itself", async () => {
     const outside = await connect("20");
+    first.behave({ clings: true });
+    const launched = processIdentity((await reports()).find(({ name }) => name === "10-first")?.pid ?? 0);
+    assert.ok(launched);
     const pod = await runPod(daemon, "standing");
     const id = await runContainer(daemon, pod, shellConfig("main", busyboxImage, "sleep 1000"));
     await daemon.kill();
     await outside.ended(); // as upstream's, which are started again by who runs them
+    assert.deepEqual(processIdentity(launched.pid)?.startTicks, launched.startTicks);
     await daemon.launch();
+    assert.equal(processIdentity(launched.pid), undefined);
     await outside.connect(daemon, "20");
     for (const plugin of [first, outside]) {
       const { pods, containers } = plugin.heard("synchronize").at(-1)?.request ?? {};

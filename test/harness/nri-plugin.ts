@@ -20,6 +20,8 @@ export interface NriBehaviour {
   readonly dies?: readonly string[];
   /** Events that it answers with what is no answer. */
   readonly babbles?: readonly string[];
+  /** It goes on when its connection is lost. */
+  readonly clings?: boolean;
 }
 
 export interface HeardEvent {

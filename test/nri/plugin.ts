@@ -19,7 +19,10 @@ let directory = given ?? "";
 
 const trunk = process.env.NRI_PLUGIN_SOCKET ? new Socket({ fd: 3 }) : connect(socket);
 const mux = new Multiplexer(trunk);
-void mux.closed.then(() => process.exit(0));
+void mux.closed.then(() => {
+  if (behaviour().clings) setInterval(() => undefined, 60_000);
+  else process.exit(0);
+});
 
 function behaviour(): NriBehaviour {
   return JSON.parse(readFileSync(join(directory, "behaviour.json"), "utf8"), revive);

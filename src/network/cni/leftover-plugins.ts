@@ -1,9 +1,8 @@
-import { readdir, readFile } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Fault } from "../../base/fault.ts";
 import type { PodSandboxId } from "../../base/ids.ts";
 import { killIfSame } from "../../linux/kill-if-there.ts";
-import { type ProcessStart, processIdentity } from "../../linux/process-identity.ts";
+import { processesWith } from "../../linux/process-environment.ts";
 
 const waitMs = 20;
 const rounds = 100;
@@ -17,7 +16,7 @@ const rounds = 100;
  */
 export async function endLeftoverPlugins(id: PodSandboxId): Promise<void> {
   for (let round = 0; ; round++) {
-    const left = await pluginsOf(id);
+    const left = await processesWith("CNI_CONTAINERID", id);
     if (left.length === 0) return;
     if (round === rounds)
       throw new Fault(
@@ -27,17 +26,4 @@ export async function endLeftoverPlugins(id: PodSandboxId): Promise<void> {
     for (const plugin of left) killIfSame(plugin);
     await sleep(waitMs);
   }
-}
-
-async function pluginsOf(id: PodSandboxId): Promise<ProcessStart[]> {
-  const pids = (await readdir("/proc")).filter((name) => /^\d+$/.test(name));
-  const found: ProcessStart[] = [];
-  for (const pid of pids) {
-    // latin1 keeps bytes apart, whatever a stranger's environment holds. Zombies have an empty one.
-    const environment = await readFile(`/proc/${pid}/environ`, "latin1").catch(() => "");
-    if (!environment.includes(`CNI_CONTAINERID=${id}\0`) || Number(pid) === process.pid) continue;
-    const plugin = processIdentity(Number(pid));
-    if (plugin !== undefined) found.push(plugin);
-  }
-  return found;
 }

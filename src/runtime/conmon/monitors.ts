@@ -2,11 +2,11 @@ import { readFileSync } from "node:fs";
 import type { ContainerId } from "../../base/ids.ts";
 import type { Ms } from "../../base/units.ts";
 import type { Paths } from "../../config/paths.ts";
+import { endProcesses } from "../../linux/end-processes.ts";
 import { reapOrphan } from "../../linux/orphans.ts";
 import { argsOf, processesBy } from "../../linux/process-args.ts";
 import { type ProcessStart, processIdentity } from "../../linux/process-identity.ts";
 import type { CreateRequest } from "../contract.ts";
-import { endProcesses } from "../end-processes.ts";
 import type { Handler } from "./handlers.ts";
 import { runtimeLogFlag } from "./runtime-log.ts";
 

@@ -5,6 +5,7 @@ import { Fault } from "../../base/fault.ts";
 import type { ContainerId } from "../../base/ids.ts";
 import type { Ms } from "../../base/units.ts";
 import type { Paths } from "../../config/paths.ts";
+import { endProcesses } from "../../linux/end-processes.ts";
 import { killIfSame } from "../../linux/kill-if-there.ts";
 import { argsOf, processesBy } from "../../linux/process-args.ts";
 import { type ProcessStart, processIdentity } from "../../linux/process-identity.ts";
@@ -12,7 +13,6 @@ import { confineMonitor } from "../confine-monitor.ts";
 import { reportOfMonitor } from "../conmon/launch-monitor.ts";
 import { monitorEnvironment, pidIn } from "../conmon/monitors.ts";
 import type { CreateRequest } from "../contract.ts";
-import { endProcesses } from "../end-processes.ts";
 import type { RuntimeHost } from "../host.ts";
 import { holdsAny, pipeAt } from "./held-pipes.ts";
 

@@ -1,8 +1,8 @@
 import type { ContainerId } from "../../base/ids.ts";
 import type { Ms } from "../../base/units.ts";
 import type { Paths } from "../../config/paths.ts";
+import { endProcesses } from "../../linux/end-processes.ts";
 import { processesBy } from "../../linux/process-args.ts";
-import { endProcesses } from "../end-processes.ts";
 
 /** Ends every process of the group's shim, which may be one that is just starting, once `patience` is over. */
 export async function endShimProcesses(

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { throwIfEnded } from "../base/deadline.ts";
 import type { Ms } from "../base/units.ts";
-import { killIfSame } from "../linux/kill-if-there.ts";
-import type { ProcessStart } from "../linux/process-identity.ts";
+import { killIfSame } from "./kill-if-there.ts";
+import type { ProcessStart } from "./process-identity.ts";
 
 /** Waits until none is found any more; those that still are after `patience` are killed. @throws {Fault} as `signal` says */
 export async function endProcesses(
