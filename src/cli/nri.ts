@@ -12,7 +12,8 @@ export const defineNri: Define = (command, context) => {
   addManual(command, {
     description:
       "Lists the plugins of the node resource interface (NRI): those that take part, in the order in which they are asked, and " +
-      "those that have gone, with why. What they made of a container is in `berth inspect`.\n\n" +
+      "those that have gone, with why; of those that take part, the last call that failed. What they made of a container is in " +
+      "`berth inspect`.\n\n" +
       "This is berth's own call: other runtimes do not have it.",
     examples: [
       ["berth nri", "Who takes part, and how often it was asked."],
@@ -33,15 +34,17 @@ export const defineNri: Define = (command, context) => {
 
 function textOf(plugins: readonly NriPlugin[]): string {
   if (plugins.length === 0) return "no NRI plugin takes part";
-  const rows = plugins.map(({ name, kind, pid, state, since, calls, errors, adjusted, problem }) => [
-    name,
-    pid === 0 ? kind : `${kind} (${pid})`,
-    state,
-    ago(since),
-    String(calls),
-    String(errors),
-    String(adjusted),
-    problem,
-  ]);
-  return table(["PLUGIN", "KIND", "STATE", "SINCE", "CALLS", "ERRORS", "ADJUSTED", "PROBLEM"], rows);
+  const rows = plugins.map(
+    ({ name, kind, pid, state, since, calls, errors, adjusted, problem, lastError }) => [
+      name,
+      pid === 0 ? kind : `${kind} (${pid})`,
+      state,
+      ago(since),
+      String(calls),
+      String(errors),
+      String(adjusted),
+      problem || lastError,
+    ],
+  );
+  return table(["PLUGIN", "KIND", "STATE", "SINCE", "CALLS", "ERRORS", "ADJUSTED", "LAST PROBLEM"], rows);
 }

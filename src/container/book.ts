@@ -25,6 +25,7 @@ export function openContainerBook(metadata: Metadata, shared: Shared): Container
     stops: new Map(),
     exits: new ExitWaits(),
     refusedCalls: new RefusedCalls(),
+    evictions: new Map(),
     pendingChains: new Map(),
   };
 }

@@ -19,6 +19,7 @@ import {
 } from "./checkpoint/find-checkpoint.ts";
 import { findImageVolumes } from "./image-volumes.ts";
 import { containerKey, recordOfRequest, requireSameRequest } from "./key.ts";
+import { pluginsIn } from "./nri/adjust.ts";
 import { tellPlugins } from "./nri/tell.ts";
 import type { ContainerAttempt, ContainerHost, ContainerParts } from "./parts.ts";
 import type { ContainerPod } from "./pod.ts";
@@ -158,7 +159,8 @@ async function createAnew(
   } catch (error) {
     await settleFailed(record, error, parts);
     await host.nri.containerRemoved(record.id, signal);
-    throw during(`creating container ${config.metadata.name} in pod ${pod.id}`, error);
+    const adjusted = attempt.adjustedBy && `, as ${pluginsIn(attempt.adjustedBy)} adjusted it`;
+    throw during(`creating container ${config.metadata.name} in pod ${pod.id}${adjusted ?? ""}`, error);
   }
   const adjusted = { ...attempt.adjusted, ...(attempt.adjustedBy && { adjustedBy: attempt.adjustedBy }) };
   const made = { ...record, user: attempt.user, ...adjusted };

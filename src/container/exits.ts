@@ -40,7 +40,7 @@ export async function recordExit(exit: ContainerExit, parts: ContainerParts): Pr
     reason: refused === undefined ? exitReason(exit) : ("SeccompKilled" as const),
     message:
       refused === undefined
-        ? exitMessage(exit, record.resources)
+        ? (book.evictions.get(exit.id) ?? exitMessage(exit, record.resources))
         : `stopped for system calls that its seccomp profile refuses: ${refused}`,
     finishedAt: exit.at,
   };

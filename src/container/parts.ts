@@ -67,6 +67,8 @@ export interface ContainerBook {
   readonly stops: StopsInFlight;
   readonly exits: ExitWaits;
   readonly refusedCalls: RefusedCalls;
+  /** Those that are being ended as an NRI plugin asked for, with why. */
+  readonly evictions: Map<ContainerId, string>;
   /** Snapshots that a create in flight is about to use, though no record says so yet. */
   readonly pendingChains: Map<ChainId, number>;
   readonly events: EventBus<LifecycleEvent>;

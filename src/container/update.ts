@@ -5,6 +5,7 @@ import type { Ms } from "../base/units.ts";
 import type { LinuxResources } from "../spec/cri/resources.ts";
 import { changeLimits, type LiveContainer } from "./limits/change-limits.ts";
 import { mergeResources } from "./limits/merge-resources.ts";
+import { type ResourceChange, withOwners } from "./limits/resource-change.ts";
 import { tellPlugins, updateByPlugins } from "./nri/tell.ts";
 import type { ContainerParts } from "./parts.ts";
 import { ordersFor, withOrders } from "./processors/orders.ts";
@@ -29,21 +30,22 @@ export async function updateResources(
   if (changed !== undefined) await tellPlugins("postUpdateContainer", changed, parts, deadline.signal);
 }
 
-/** Changes the limits of a created or running container: those that `wanted` sets, the others stay. @throws {Fault} */
+/** Changes the limits of a created or running container: those that `resources` sets, the others stay. @throws {Fault} */
 export async function changeResources(
   id: ContainerId,
-  wanted: LinuxResources,
+  change: ResourceChange,
   { book, host }: ContainerParts,
 ): Promise<void> {
   using deadline = deadlineIn(updateDeadline);
   using _container = await book.locks.hold(id, deadline.signal);
   const record = requireLive(id, book.records.get(id));
+  const wanted = change.resources;
   const doing = `changing the resources of container ${record.config.metadata.name} (${id})`;
   try {
     const { complete, takeBack } = await changeLimits(record, wanted, host, deadline.signal);
     const resources = mergeResources(record.resources, wanted, complete);
     try {
-      await book.records.put(id, { ...record, resources });
+      await book.records.put(id, withOwners({ ...record, resources }, change));
     } catch (error) {
       await takeBack();
       throw error;

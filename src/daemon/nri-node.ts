@@ -4,8 +4,8 @@ import { describeRecorded } from "../container/nri/tell.ts";
 import { stopContainer } from "../container/stop.ts";
 import { changeResources } from "../container/update.ts";
 import type { NriNode } from "../nri/contract.ts";
-import { criResources } from "../nri/cri-resources.ts";
 import { describePod } from "../pod/nri.ts";
+import type { PodSandboxRecord } from "../pod/state.ts";
 import type { NodeParts } from "./plugins.ts";
 
 /** This node as NRI plugins see it, and what they may do to it. */
@@ -21,13 +21,31 @@ export function nriNode({ podSandboxes, containerParts, paths }: NodeParts): Nri
     );
   };
   return {
-    pods: () => Array.from(podSandboxes.list(), (record) => describePod(record, paths)),
+    pods: () =>
+      Iterator.from(podSandboxes.list())
+        .filter(hasBeenUp)
+        .map((record) => describePod(record, paths))
+        .toArray(),
     containers: () =>
       Array.from(book.records.values())
         .filter(({ state: { kind } }) => kind === "created" || kind === "checkpointed" || kind === "running")
         .map((record) => describeRecorded(record, host)),
     // one that is being created is not waited for: its create may wait for this
-    update: async (id, resources) => changeResources(live(id).id, criResources(resources), containerParts),
-    evict: async (id) => stopContainer(live(id), 0, containerParts),
+    update: async (id, resources, owners) =>
+      changeResources(live(id).id, { resources, owners }, containerParts),
+    evict: async (id, why) => {
+      const record = live(id);
+      book.evictions.set(record.id, why);
+      try {
+        await stopContainer(record, 0, containerParts);
+      } finally {
+        book.evictions.delete(record.id);
+      }
+    },
   };
+}
+
+/** Of the others plugins are not told. */
+function hasBeenUp({ state }: PodSandboxRecord): boolean {
+  return state.kind !== "making" && !(state.kind === "stranded" && state.from === "run");
 }

@@ -1,4 +1,5 @@
 import type { Ms, UnixNanos } from "../base/units.ts";
+import type { LinuxResources as CriResources } from "../spec/cri/resources.ts";
 import type {
   Container,
   ContainerAdjustment,
@@ -21,6 +22,12 @@ export interface NriAdjustment {
   readonly adjustment: ContainerAdjustment;
   /** Which plugin set what, both in words. */
   readonly owners: Readonly<Record<string, string>>;
+}
+
+/** What a container that runs is to be given. */
+export interface NriUpdate {
+  readonly resources: LinuxResources;
+  readonly owners: NriAdjustment["owners"];
 }
 
 export type PodEvent = "runPodSandbox" | "postUpdatePodSandbox" | "stopPodSandbox" | "removePodSandbox";
@@ -65,9 +72,9 @@ export interface NriPlugins {
     subject: () => NriSubject,
     resources: LinuxResources,
     signal: AbortSignal,
-  ): Promise<LinuxResources | undefined>;
-  /** Tells of it when it is its turn; nobody waits for that. */
-  containerStopped(subject: () => NriSubject): void;
+  ): Promise<NriUpdate | undefined>;
+  /** Tells of it when it is its turn; nobody waits for that. To be said whether or not there is somebody: who comes later is not shown it. */
+  containerStopped(id: string, subject: () => NriSubject): void;
   /** Also of one whose create failed: those that know of it are told that it is gone. */
   containerRemoved(id: string, signal: AbortSignal): Promise<void>;
   reports(): readonly NriPluginReport[];
@@ -75,13 +82,14 @@ export interface NriPlugins {
 
 /** What plugins are shown of this node, and may do to it. */
 export interface NriNode {
+  /** Those that are up, or have been. */
   pods(): PodSandbox[];
   /** Those that have not ended. */
   containers(): NriContainer[];
   /** @throws {Fault} */
-  update(container: string, resources: LinuxResources): Promise<void>;
-  /** Ends it, as a plugin asks for. @throws {Fault} */
-  evict(container: string): Promise<void>;
+  update(container: string, resources: CriResources, owners: NriAdjustment["owners"]): Promise<void>;
+  /** Ends it, as a plugin asks for. @param why for whoever looks at it. @throws {Fault} */
+  evict(container: string, why: string): Promise<void>;
 }
 
 /** Who counts what plugins are asked. */
@@ -105,6 +113,8 @@ export interface NriPluginReport {
   readonly calls: number;
   readonly errors: number;
   readonly adjusted: number;
+  /** The last of the errors, with what it was asked; empty: none. */
+  readonly lastError: string;
 }
 
 const nobody = async () => undefined;

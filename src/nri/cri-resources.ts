@@ -1,6 +1,21 @@
 import { limitNumber } from "../base/limit.ts";
 import type { LinuxResources as CriResources } from "../spec/cri/resources.ts";
 import type { LinuxResources } from "../wire/gen/nri.v1alpha1.ts";
+import { optional } from "./optional.ts";
+
+/** As plugins' fields are called in words; those that have several of a kind, by which of them. */
+const names: Readonly<Record<keyof CriResources, string>> = {
+  cpuShares: "cpu shares",
+  cpuQuotaUs: "cpu quota",
+  cpuPeriodUs: "cpu period",
+  cpusetCpus: "cpu set cpus",
+  cpusetMems: "cpu set mems",
+  memoryLimit: "mem limit",
+  memorySwapLimit: "mem swap limit",
+  oomScoreAdj: "oom score adj",
+  hugepageLimits: "hugepage limits",
+  unified: "cgroups unified",
+};
 
 /** Those of a plugin's resources that a container that runs can be given. */
 export function criResources(resources: LinuxResources | undefined): CriResources {
@@ -22,12 +37,11 @@ export function criResources(resources: LinuxResources | undefined): CriResource
 
 /** The CRI's resources as plugins see them. */
 export function nriResourcesOfCri(resources: CriResources): LinuxResources {
-  const whole = (value: number | undefined) => (value === undefined ? undefined : { value: BigInt(value) });
   return {
     memory: {
-      limit: whole(resources.memoryLimit),
+      limit: optional(resources.memoryLimit),
       reservation: undefined,
-      swap: whole(resources.memorySwapLimit),
+      swap: optional(resources.memorySwapLimit),
       kernel: undefined,
       kernelTcp: undefined,
       swappiness: undefined,
@@ -35,9 +49,9 @@ export function nriResourcesOfCri(resources: CriResources): LinuxResources {
       useHierarchy: undefined,
     },
     cpu: {
-      shares: whole(resources.cpuShares),
-      quota: whole(resources.cpuQuotaUs),
-      period: whole(resources.cpuPeriodUs),
+      shares: optional(resources.cpuShares),
+      quota: optional(resources.cpuQuotaUs),
+      period: optional(resources.cpuPeriodUs),
       realtimeRuntime: undefined,
       realtimePeriod: undefined,
       cpus: resources.cpusetCpus ?? "",
@@ -52,4 +66,18 @@ export function nriResourcesOfCri(resources: CriResources): LinuxResources {
     devices: [],
     pids: undefined,
   };
+}
+
+/** What of a container they set, as `NriAdjustment.owners` names it. */
+export function namesOfCri(resources: CriResources): string[] {
+  const set = (Object.keys(names) as (keyof CriResources)[]).filter(
+    (field) => resources[field] !== undefined,
+  );
+  return set.flatMap((field) => {
+    if (field === "hugepageLimits")
+      return (resources.hugepageLimits ?? []).map(({ pageSize }) => `${names[field]} ${pageSize}`);
+    if (field === "unified")
+      return Object.keys(resources.unified ?? {}).map((file) => `${names[field]} ${file}`);
+    return [names[field]];
+  });
 }

@@ -47,7 +47,7 @@ export function openNri(settings: Config["nri"], parts: Parts): NodeNri {
       containerEvent: async (event, subject, signal) => loaded?.containerEvent(event, subject, signal),
       updateContainer: async (subject, resources, signal) =>
         loaded?.updateContainer(subject, resources, signal),
-      containerStopped: (subject) => loaded?.containerStopped(subject),
+      containerStopped: (id, subject) => loaded?.containerStopped(id, subject),
       containerRemoved: async (id, signal) => loaded?.containerRemoved(id, signal),
       reports: () => loaded?.reports() ?? [],
     },

@@ -4,6 +4,7 @@ import { waitFor } from "../base/deadline.ts";
 import { describeFault, during, Fault, isFault } from "../base/fault.ts";
 import { type Ms, nowNanos, type UnixNanos } from "../base/units.ts";
 import type { Config } from "../config/schema.ts";
+import { peerPid } from "../linux/peer-process.ts";
 import {
   type Container,
   type ContainerUpdate,
@@ -50,6 +51,7 @@ export interface PluginParts {
 export class Plugin {
   readonly #parts: PluginParts;
   readonly #launched: Launched | undefined;
+  readonly #pid: number;
   readonly #mux: Multiplexer;
   readonly #client: TtrpcClient;
   readonly #calls: Calls;
@@ -65,10 +67,12 @@ export class Plugin {
   #isActive = false;
   #problem = "";
   #counts = { calls: 0, errors: 0, adjusted: 0 };
+  #lastError = "";
 
   constructor(trunk: Socket, parts: PluginParts, launched?: Launched) {
     this.#parts = parts;
     this.#launched = launched;
+    this.#pid = launched?.pid ?? peerPid(trunk) ?? 0;
     if (launched !== undefined) ({ index: this.#index, name: this.#name } = launched);
     this.#mux = new Multiplexer(trunk);
     const service = ttrpcService(RuntimeService, {
@@ -211,12 +215,13 @@ export class Plugin {
     return {
       name: this.name,
       kind: this.#launched === undefined ? "external" : "launched",
-      pid: this.#launched?.pid ?? 0,
+      pid: this.#pid,
       state: this.isClosed ? "closed" : this.#isActive ? "active" : "starting",
       problem: this.#problem,
       events: [...this.#events].map(eventName),
       since: this.#since,
       ...this.#counts,
+      lastError: this.#lastError,
     };
   }
 
@@ -246,15 +251,18 @@ export class Plugin {
       of: Request<Event>,
       options: { timeout: Ms },
     ) => Promise<Answer<Event>>;
-    let isFailed = true;
+    const called = (isFailed: boolean) =>
+      this.#parts.observer?.called(this.name, eventName(event), performance.now() - began, isFailed);
     this.#counts.calls++;
     try {
       const answer = await call(request, { timeout: this.#parts.settings.requestTimeout });
-      isFailed = false;
+      called(false);
       return answer;
-    } finally {
-      if (isFailed) this.#counts.errors++;
-      this.#parts.observer?.called(this.name, eventName(event), performance.now() - began, isFailed);
+    } catch (error) {
+      this.#counts.errors++;
+      this.#lastError = `${eventName(event)}: ${describeFault(error)}`;
+      called(true);
+      throw error;
     }
   }
 

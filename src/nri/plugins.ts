@@ -7,7 +7,6 @@ import type { Ms } from "../base/units.ts";
 import type { Paths } from "../config/paths.ts";
 import type { Config } from "../config/schema.ts";
 import type {
-  ContainerEviction,
   ContainerUpdate,
   LinuxResources,
   PodSandbox,
@@ -20,19 +19,20 @@ import type {
   ContainerEvent,
   DoneEvent,
   NriAdjustment,
-  NriContainer,
   NriNode,
   NriObserver,
   NriPluginReport,
   NriPlugins,
   NriSubject,
+  NriUpdate,
   PodEvent,
 } from "./contract.ts";
 import type { PluginEvent } from "./events.ts";
 import { KnownContainers } from "./known-containers.ts";
 import { launch, type PluginProgram } from "./launch.ts";
 import { type Answer, type Launched, Plugin, type Request } from "./plugin.ts";
-import { evictContainers, updateContainers } from "./requests.ts";
+import { type AskedEviction, askedBy, evictContainers, updateContainers } from "./requests.ts";
+import { standingState } from "./standing-state.ts";
 import { validate } from "./validate.ts";
 
 /** Of plugins that have gone, for who asks what happened. */
@@ -59,7 +59,8 @@ export class PluginSet implements Omit<NriPlugins, "isIdle"> {
   readonly #parts: PluginSetParts;
   readonly #turns = new KeyedLocks<"plugins">();
   readonly #past: NriPluginReport[] = [];
-  readonly #pods = new Set<string>();
+  /** Those that plugins were told of, until they are removed, as they were told last. */
+  readonly #pods = new Map<string, PodSandbox>();
   readonly #containers = new KnownContainers();
   #starting = new Set<Plugin>();
   #plugins: Plugin[] = [];
@@ -96,7 +97,7 @@ export class PluginSet implements Omit<NriPlugins, "isIdle"> {
       await plugin.start();
       const updates = await this.#synchronize(plugin);
       log.info({ plugin: plugin.name, events: plugin.report().events }, "an NRI plugin takes part");
-      await updateContainers(updates, this.#parts, plugin.name);
+      await updateContainers(askedBy(plugin.name, updates), this.#parts);
     } catch (error) {
       log.error({ plugin: plugin.name, err: describeFault(error) }, "an NRI plugin could not be taken in");
       this.#forget(plugin);
@@ -108,13 +109,11 @@ export class PluginSet implements Omit<NriPlugins, "isIdle"> {
   async podEvent(event: PodEvent, pod: () => PodSandbox, signal: AbortSignal): Promise<void> {
     const request = { pod: pod() };
     const { id } = request.pod;
-    if (event === "runPodSandbox") {
-      this.#pods.add(id);
-      await this.#ask(event, request, signal);
-    } else if (this.#pods.has(id)) {
-      if (event === "removePodSandbox") this.#pods.delete(id);
-      await this.#tell(event, request, signal);
-    }
+    const isKnown = this.#pods.has(id) || event === "runPodSandbox";
+    if (isKnown) this.#pods.set(id, request.pod);
+    if (event === "removePodSandbox") this.#pods.delete(id);
+    if (event === "runPodSandbox") await this.#ask(event, request, signal);
+    else if (isKnown) await this.#tell(event, request, signal);
   }
 
   async updatePodSandbox(
@@ -133,7 +132,7 @@ export class PluginSet implements Omit<NriPlugins, "isIdle"> {
     const updates = new CollectedUpdates(owners);
     const collected = new CollectedAdjustment(container, owners);
     this.#containers.know({ pod, container: original });
-    const evicted: ContainerEviction[] = [];
+    const evicted: AskedEviction[] = [];
     await this.#inTurn(signal, async () => {
       const asked: Plugin[] = [];
       for (const plugin of this.#plugins) {
@@ -142,14 +141,14 @@ export class PluginSet implements Omit<NriPlugins, "isIdle"> {
         if (answer === undefined) continue;
         if (answer.adjust !== undefined) collected.apply(answer.adjust, plugin.name);
         updates.apply(answer.update, plugin.name, container.id);
-        evicted.push(...answer.evict);
+        evicted.push(...answer.evict.map((eviction) => ({ ...eviction, plugin: plugin.name })));
         if (answer.adjust !== undefined) plugin.adjusted();
       }
       const request = {
         pod,
         container: original,
         adjust: collected.adjustment,
-        update: updates.others(),
+        update: updates.others().map(({ update }) => update),
         owners: owners.message(),
         plugins: asked.map(({ baseName, index }) => ({ name: baseName, index })),
       };
@@ -172,26 +171,31 @@ export class PluginSet implements Omit<NriPlugins, "isIdle"> {
     subject: () => NriSubject,
     resources: LinuxResources,
     signal: AbortSignal,
-  ): Promise<LinuxResources | undefined> {
+  ): Promise<NriUpdate | undefined> {
     const { pod, container } = subject();
     const { id } = container;
-    const updates = new CollectedUpdates(new Owners(), { id, resources });
-    const evicted: ContainerEviction[] = [];
+    const owners = new Owners();
+    const updates = new CollectedUpdates(owners, { id, resources });
+    const evicted: AskedEviction[] = [];
     await this.#inTurn(signal, async () => {
       for (const plugin of this.#plugins) {
         const request = { pod, container, linuxResources: updates.resources(id) };
         const answer = await plugin.call("updateContainer", request);
         if (answer === undefined) continue;
         updates.apply(answer.update, plugin.name);
-        evicted.push(...answer.evict);
+        evicted.push(...answer.evict.map((eviction) => ({ ...eviction, plugin: plugin.name })));
       }
     });
     await updateContainers(updates.others(id), this.#parts);
     await evictContainers(evicted, this.#parts);
-    return updates.resources(id);
+    return { resources: updates.resources(id) ?? resources, owners: owners.list(id) };
   }
 
-  containerStopped(subject: () => NriSubject): void {
+  containerStopped(id: string, subject: () => NriSubject): void {
+    if (this.isEmpty) {
+      this.#containers.stop(id);
+      return;
+    }
     const request = subject();
     this.#containers.know(request);
     void this.#stopped(request, AbortSignal.timeout(turnDeadline));
@@ -228,17 +232,8 @@ export class PluginSet implements Omit<NriPlugins, "isIdle"> {
   async #synchronize(plugin: Plugin): Promise<ContainerUpdate[]> {
     const { node } = this.#parts;
     using _turn = await this.#turns.hold("plugins", AbortSignal.timeout(turnDeadline));
-    const pods = node.pods();
-    for (const { id } of pods) this.#pods.add(id);
-    const containers = new Map<string, NriContainer>();
-    // what is being created was told of already to those who were there
-    for (const { container } of this.#containers.notStopped()) containers.set(container.id, container);
-    for (const container of node.containers()) {
-      containers.set(container.id, container);
-      const pod = pods.find(({ id }) => id === container.podSandboxId);
-      if (pod !== undefined) this.#containers.know({ pod, container });
-    }
-    const updates = await plugin.synchronize(pods, [...containers.values()]);
+    const { pods, containers } = standingState(node, this.#pods, this.#containers);
+    const updates = await plugin.synchronize(pods, containers);
     this.#plugins = [...this.#plugins, plugin].sort((a, b) => Number(a.index) - Number(b.index));
     return updates;
   }
@@ -295,8 +290,9 @@ export class PluginSet implements Omit<NriPlugins, "isIdle"> {
   async #asked(plugin: Plugin, { update, evict }: UpdateContainersRequest): Promise<ContainerUpdate[]> {
     if (!this.#plugins.includes(plugin))
       throw new Fault("wrongState", `NRI plugin ${plugin.name} asks for updates before it is synchronized`);
-    const failed = await updateContainers(update, this.#parts, plugin.name);
-    await evictContainers(evict, this.#parts);
+    const failed = await updateContainers(askedBy(plugin.name, update), this.#parts);
+    const evictions = evict.map((eviction) => ({ ...eviction, plugin: plugin.name }));
+    await evictContainers(evictions, this.#parts);
     return failed;
   }
 }

@@ -1,29 +1,52 @@
 import type { Logger } from "pino";
 import { describeFault } from "../base/fault.ts";
 import type { ContainerEviction, ContainerUpdate } from "../wire/gen/nri.v1alpha1.ts";
-import type { NriNode } from "./contract.ts";
+import { namesOf } from "./collect/resources.ts";
+import type { AskedUpdate } from "./collect/updates.ts";
+import type { NriAdjustment, NriNode } from "./contract.ts";
+import { criResources, namesOfCri } from "./cri-resources.ts";
 
 interface Parts {
   readonly node: NriNode;
   readonly log: Logger;
 }
 
+export interface AskedEviction extends ContainerEviction {
+  readonly plugin: string;
+}
+
+/** The updates that one plugin asks for by itself. */
+export function askedBy(plugin: string, updates: readonly ContainerUpdate[]): AskedUpdate[] {
+  return updates.map((update) => {
+    const resources = update.linux?.resources;
+    const names = resources === undefined ? [] : namesOf(resources);
+    return { update, owners: Object.fromEntries(names.map((name) => [name, plugin])) };
+  });
+}
+
 /** Changes other containers as plugins ask for. What fails is told of, and what its plugin minds the failure of is returned. */
 export async function updateContainers(
-  updates: readonly ContainerUpdate[],
+  updates: readonly AskedUpdate[],
   { node, log }: Parts,
-  plugin?: string,
 ): Promise<ContainerUpdate[]> {
   const failed: ContainerUpdate[] = [];
-  for (const update of updates) {
+  for (const { update, owners } of updates) {
     const { containerId: container, linux, ignoreFailure } = update;
     if (linux?.resources === undefined) continue;
+    const plugins = pluginsIn(owners);
+    const given = criResources(linux.resources);
+    const ignored = Object.keys(owners).filter((name) => !namesOfCri(given).includes(name));
+    if (ignored.length > 0)
+      log.warn(
+        { plugins, container, ignored },
+        "NRI plugins ask for what a running container can't be given",
+      );
     try {
-      await node.update(container, linux.resources);
+      await node.update(container, given, owners);
     } catch (error) {
       if (!ignoreFailure) failed.push(update);
       const err = describeFault(error);
-      log.warn({ plugin, container, err }, "a container could not be updated as an NRI plugin asked for");
+      log.warn({ plugins, container, err }, "a container could not be updated as NRI plugins asked for");
     }
   }
   return failed;
@@ -31,13 +54,20 @@ export async function updateContainers(
 
 /** Ends containers as plugins ask for. Never throws. */
 export async function evictContainers(
-  evictions: readonly ContainerEviction[],
+  evictions: readonly AskedEviction[],
   { node, log }: Parts,
 ): Promise<void> {
-  for (const { containerId: container, reason } of evictions) {
-    log.warn({ container, reason }, "a container is evicted, as an NRI plugin asks for");
-    await node.evict(container).catch((error: unknown) => {
-      log.error({ container, err: describeFault(error) }, "it could not be evicted");
-    });
+  for (const { containerId: container, reason, plugin } of evictions) {
+    log.warn({ plugin, container, reason }, "a container is evicted, as an NRI plugin asks for");
+    await node
+      .evict(container, `evicted, as NRI plugin ${plugin} asked for: ${reason || "it gave no reason"}`)
+      .catch((error: unknown) => {
+        log.error({ plugin, container, err: describeFault(error) }, "it could not be evicted");
+      });
   }
+}
+
+/** Those who have set something. */
+function pluginsIn(owners: NriAdjustment["owners"]): string[] {
+  return [...new Set(Object.values(owners))];
 }

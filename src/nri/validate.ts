@@ -77,14 +77,22 @@ async function requirePlugins(
 ): Promise<void> {
   const name = container?.name ?? "";
   const tolerates = settings.tolerateMissingAnnotation;
-  if (tolerates !== "" && annotation(pod, tolerates, name) === "true") return;
+  if (tolerates !== "" && isTrue(tolerates, annotation(pod, tolerates, name))) return;
   const required = [
     ...settings.requiredPlugins,
     ...(await annotated(annotation(pod, requiredPlugins, name))),
   ];
-  const missing = required.filter((one) => !plugins.some((plugin) => plugin.name === one));
+  const present = new Set(plugins.flatMap(({ name: base, index }) => [base, `${index}-${base}`]));
+  const missing = required.filter((one) => !present.has(one));
   if (missing.length > 0)
     throw refused("nri.validator", `required plugins are missing: ${missing.join(", ")}`);
+}
+
+/** As upstream reads it. @throws {Fault} invalid */
+function isTrue(key: string, value: string | undefined): boolean {
+  if (value === undefined || ["0", "f", "F", "FALSE", "false", "False"].includes(value)) return false;
+  if (["1", "t", "T", "TRUE", "true", "True"].includes(value)) return true;
+  throw new Fault("invalid", `annotation ${key}: "${value}" is neither true nor false`);
 }
 
 /** @throws {Fault} invalid */

@@ -54,7 +54,8 @@ export async function tellPlugins(
   { nri, paths }: Pick<PodHost, "nri" | "paths">,
   signal: AbortSignal,
 ): Promise<StepTime[]> {
-  if (nri.isIdle) return [];
+  // of those that were told of, also when nobody is there: who comes later is not shown what is gone
+  if (nri.isIdle && event !== "removePodSandbox") return [];
   const began = performance.now();
   const outside = await tallyOutside(() => nri.podEvent(event, () => describePod(record, paths), signal));
   return [stepTime("plugins", began, outside)];

@@ -71,6 +71,10 @@ describe("NRI plugins", privileged, () => {
     assert.rejects(work, (error) => isFault(error) && words.test(error.message));
   const stateIn = (plugin: NriTestPlugin, event: string) =>
     plugin.heard(event).at(-1)?.request.container?.state;
+  const adjustedOf = async (containerId: string) => {
+    const { info } = await daemon.pods.containerStatus({ containerId, verbose: true });
+    return JSON.parse(info.info ?? "{}").nri;
+  };
   const reports = async () => (await daemon.berth.info({})).nriPlugins;
 
   test("a plugin of the directory is configured, and told of all of a pod's life, each thing once", async () => {
@@ -212,6 +216,8 @@ describe("NRI plugins", privileged, () => {
     const second = await connect("20");
     first.behave({ refuses: { runPodSandbox: "not on my node", postCreateContainer: "too late" } });
     await fails(runPod(daemon, "refused"), /10-first refused RunPodSandbox: .*not on my node/);
+    const report = (await reports()).find(({ name }) => name === "10-first");
+    assert.match(report?.lastError ?? "", /^RunPodSandbox: .*not on my node/);
     assert.deepEqual((await daemon.pods.listPodSandbox({})).items, []);
     first.behave({ refuses: { postCreateContainer: "too late", startContainer: "not to be started" } });
     const pod = await runPod(daemon, "told");
@@ -256,11 +262,23 @@ describe("NRI plugins", privileged, () => {
       "f".repeat(64),
     ]);
     assert.equal(await limitOf(), 48 << 20);
+    assert.deepEqual(await adjustedOf(id), { "mem limit": "20-asked" });
     await asking.ask({ evict: [{ containerId: victim, reason: "there is no room" }] });
-    assert.equal((await exited(daemon, victim)).exitCode, 137);
+    const { exitCode, message } = await exited(daemon, victim);
+    assert.deepEqual(
+      [exitCode, message],
+      [137, "evicted, as NRI plugin 20-asked asked for: there is no room"],
+    );
     first.behave({ answers: { updateContainer: { update: [limit(id, "41943040n")] } } });
     await update(id, 256n);
     assert.equal(await limitOf(), 40 << 20);
+    assert.deepEqual(await adjustedOf(id), { "mem limit": "10-first" });
+    first.behave({});
+    await daemon.pods.updateContainerResources({
+      containerId: id,
+      linux: LinuxContainerResources.create({ memoryLimitInBytes: 44n << 20n }),
+    });
+    assert.deepEqual(await adjustedOf(id), {}, "what the caller sets is no plugin's any more");
   });
 
   test("after a restart of the daemon, plugins are shown what runs, and none is launched beside itself", async () => {
@@ -276,6 +294,7 @@ describe("NRI plugins", privileged, () => {
     await daemon.launch();
     assert.equal(processIdentity(launched.pid), undefined);
     await outside.connect(daemon, "20");
+    assert.equal((await reports()).find(({ name }) => name === "20-asked")?.pid, outside.pid);
     for (const plugin of [first, outside]) {
       const { pods, containers } = plugin.heard("synchronize").at(-1)?.request ?? {};
       assert.deepEqual(
@@ -289,6 +308,15 @@ describe("NRI plugins", privileged, () => {
     }
     await removePod(daemon, pod.id);
     await eventually("the stop to be told", 30_000, async () => outside.heard("stopContainer").at(-1));
+  });
+
+  test("what can't be given names the plugins that asked for it, whoever finds out", async () => {
+    const pod = await runPod(daemon, "impossible");
+    first.behave({ answers: { createContainer: { adjust: { env: [{ key: "A=B", value: "x" }] } } } });
+    await fails(create(pod, "env"), /as NRI plugins 10-first ask: .*"A=B" is not a variable's name/);
+    const mounts = [{ destination: "/given", type: "bind", source: "/not/there", options: ["bind"] }];
+    first.behave({ answers: { createContainer: { adjust: { mounts } } } });
+    await fails(create(pod, "mount"), /as NRI plugins 10-first adjusted it: .*\/not\/there/);
   });
 
   test("a plugin that a pod requires has to be there; what the rules forbid, no plugin may set", async () => {

@@ -110,6 +110,11 @@ export class NriTestPlugin {
     );
   }
 
+  /** Of one that the test has started. */
+  get pid(): number | undefined {
+    return this.#child?.pid;
+  }
+
   /** Settles when its process is gone. */
   async ended(): Promise<void> {
     const child = this.#child;

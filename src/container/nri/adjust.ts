@@ -1,4 +1,5 @@
 import { during, Fault } from "../../base/fault.ts";
+import type { NriAdjustment } from "../../nri/contract.ts";
 import { criResources } from "../../nri/cri-resources.ts";
 import { cgroupOf } from "../../runtime/bundle.ts";
 import type { OciConfig } from "../../spec/oci-runtime.ts";
@@ -24,7 +25,9 @@ export async function adjustByPlugins(
   const answer = await host.nri.createContainer(subject, signal);
   if (answer === undefined) return config;
   const { adjustment, owners } = answer;
-  const adjusted = await host.spec.adjust(config, adjustment, record.handler);
+  const adjusted = await host.spec.adjust(config, adjustment, record.handler).catch((error: unknown) => {
+    throw during(`adjusting the container as ${pluginsIn(owners)} ask`, error);
+  });
   const isMoved = adjusted.linux.cgroupsPath !== config.linux.cgroupsPath;
   const given = criResources(adjustment.linux?.resources);
   attempt.adjustedBy = owners;
@@ -33,6 +36,12 @@ export async function adjustByPlugins(
     ...(isMoved ? { cgroup: await newCgroup(adjusted, host) } : {}),
   };
   return adjusted;
+}
+
+/** Who has set, or taken away, something: `NRI plugins 10-first, 20-second`. */
+export function pluginsIn(owners: NriAdjustment["owners"]): string {
+  const names = Object.values(owners).flatMap((owner) => owner.replace(/^-/, "").split(","));
+  return `NRI plugins ${[...new Set(names)].sort().join(", ")}`;
 }
 
 /**

@@ -1,13 +1,18 @@
 import type { NriContainer } from "../../nri/contract.ts";
+import { optional } from "../../nri/optional.ts";
 import type { SecurityProfile } from "../../spec/cri/security.ts";
 import { noLimit } from "../../spec/oci-json.ts";
-import type { OciConfig, OciProcess, OciSeccomp } from "../../spec/oci-runtime.ts";
+import type { OciConfig, OciLinux, OciProcess, OciSeccomp } from "../../spec/oci-runtime.ts";
 import type {
   ContainerState,
+  IOPrioClass,
+  LinuxSchedulerFlag,
+  LinuxSchedulerPolicy,
   LinuxSeccomp,
   SecurityProfile as NriSecurityProfile,
   POSIXRlimit,
 } from "../../wire/gen/nri.v1alpha1.ts";
+import { ioClasses, numberOf, schedulerFlags, schedulers } from "../spec/nri-enum.ts";
 import { type ContainerRecord, exitedState } from "../state.ts";
 import { nriDevice, nriHooks, nriMounts, nriResources } from "./oci-messages.ts";
 
@@ -70,20 +75,57 @@ function describeLinux(
   config: OciConfig | undefined,
 ): NriContainer["linux"] {
   const linux = config?.linux;
-  const oomScoreAdj = config?.process.oomScoreAdj;
+  const { oomScoreAdj, ioPriority, scheduler } = config?.process ?? {};
   return {
     namespaces: (linux?.namespaces ?? []).map(({ type, path = "" }) => ({ type, path })),
     devices: (linux?.devices ?? []).map(nriDevice),
     resources: nriResources(linux?.resources ?? {}),
-    oomScoreAdj: oomScoreAdj === undefined ? undefined : { value: BigInt(oomScoreAdj) },
+    oomScoreAdj: optional(oomScoreAdj),
     cgroupsPath: linux?.cgroupsPath ?? "",
-    ioPriority: undefined,
+    ioPriority: ioPriority && nriIoPriority(ioPriority),
     seccompProfile: nriSecurityProfile(asked.security.seccomp),
     seccompPolicy: linux?.seccomp && nriSeccomp(linux.seccomp),
     sysctl: { ...linux?.sysctl },
     netDevices: { ...linux?.netDevices },
-    scheduler: undefined,
-    rdt: undefined,
+    scheduler: scheduler && nriScheduler(scheduler),
+    rdt: linux?.intelRdt && nriRdt(linux.intelRdt),
+  };
+}
+
+function nriIoPriority({
+  class: name,
+  priority,
+}: NonNullable<OciProcess["ioPriority"]>): NriContainer["linux"]["ioPriority"] {
+  return { class: numberOf<IOPrioClass>(ioClasses, name) ?? 0, priority };
+}
+
+function nriScheduler({
+  policy,
+  flags = [],
+  ...values
+}: NonNullable<OciProcess["scheduler"]>): NriContainer["linux"]["scheduler"] {
+  const { nice = 0, priority = 0, runtime = 0, deadline = 0, period = 0 } = values;
+  return {
+    policy: numberOf<LinuxSchedulerPolicy>(schedulers, policy) ?? 0,
+    nice,
+    priority,
+    flags: flags.flatMap((flag) => numberOf<LinuxSchedulerFlag>(schedulerFlags, flag) ?? []),
+    runtime: BigInt(runtime),
+    deadline: BigInt(deadline),
+    period: BigInt(period),
+  };
+}
+
+function nriRdt({
+  closID,
+  schemata,
+  enableMonitoring,
+}: NonNullable<OciLinux["intelRdt"]>): NriContainer["linux"]["rdt"] {
+  return {
+    closId: closID === undefined ? undefined : { value: closID },
+    schemata: schemata === undefined ? undefined : { value: [...schemata] },
+    enableMonitoring: enableMonitoring === undefined ? undefined : { value: enableMonitoring },
+    remove: false,
   };
 }
 

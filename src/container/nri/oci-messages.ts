@@ -1,3 +1,4 @@
+import { optional } from "../../nri/optional.ts";
 import type { OciConfig, OciDevice, OciHook, OciResources } from "../../spec/oci-runtime.ts";
 import type {
   Hook,
@@ -9,11 +10,6 @@ import type {
   LinuxResources,
   Mount,
 } from "../../wire/gen/nri.v1alpha1.ts";
-
-/** A number as the messages have one that may be absent. */
-function whole(value: number | undefined): { value: bigint } | undefined {
-  return value === undefined ? undefined : { value: BigInt(value) };
-}
 
 /** Parts of an OCI config, as plugins see them. */
 export function nriMounts(mounts: OciConfig["mounts"]): Mount[] {
@@ -35,7 +31,7 @@ export function nriHooks(hooks: OciConfig["hooks"]): Hooks {
 }
 
 function nriHook({ path, args = [], env = [], timeout }: OciHook): Hook {
-  return { path, args: [...args], env: [...env], timeout: whole(timeout) };
+  return { path, args: [...args], env: [...env], timeout: optional(timeout) };
 }
 
 export function nriDevice({ path, type, major, minor, fileMode, uid, gid }: OciDevice): LinuxDevice {
@@ -60,33 +56,35 @@ export function nriResources(resources: OciResources): LinuxResources {
     rdtClass: undefined,
     unified: { ...unified },
     devices: devices.map(({ allow, type = "", major, minor, access = "" }): LinuxDeviceCgroup => {
-      return { allow, type, major: whole(major), minor: whole(minor), access };
+      return { allow, type, major: optional(major), minor: optional(minor), access };
     }),
     pids: pids && { limit: BigInt(pids.limit) },
   };
 }
 
 function nriMemory(memory: NonNullable<OciResources["memory"]>): LinuxMemory {
-  const { limit, reservation, swap, swappiness, disableOOMKiller } = memory;
+  const { limit, reservation, swap, kernel, kernelTCP, swappiness, disableOOMKiller, useHierarchy } = memory;
+  const flag = (value: boolean | undefined) => (value === undefined ? undefined : { value });
   return {
-    limit: whole(limit),
-    reservation: whole(reservation),
-    swap: whole(swap),
-    kernel: undefined,
-    kernelTcp: undefined,
-    swappiness: whole(swappiness),
-    disableOomKiller: disableOOMKiller === undefined ? undefined : { value: disableOOMKiller },
-    useHierarchy: undefined,
+    limit: optional(limit),
+    reservation: optional(reservation),
+    swap: optional(swap),
+    kernel: optional(kernel),
+    kernelTcp: optional(kernelTCP),
+    swappiness: optional(swappiness),
+    disableOomKiller: flag(disableOOMKiller),
+    useHierarchy: flag(useHierarchy),
   };
 }
 
-function nriCpu({ shares, quota, period, cpus = "", mems = "" }: NonNullable<OciResources["cpu"]>): LinuxCPU {
+function nriCpu(cpu: NonNullable<OciResources["cpu"]>): LinuxCPU {
+  const { shares, quota, period, realtimeRuntime, realtimePeriod, cpus = "", mems = "" } = cpu;
   return {
-    shares: whole(shares),
-    quota: whole(quota),
-    period: whole(period),
-    realtimeRuntime: undefined,
-    realtimePeriod: undefined,
+    shares: optional(shares),
+    quota: optional(quota),
+    period: optional(period),
+    realtimeRuntime: optional(realtimeRuntime),
+    realtimePeriod: optional(realtimePeriod),
     cpus,
     mems,
   };

@@ -3,6 +3,7 @@ import type { ContainerEvent, NriSubject } from "../../nri/contract.ts";
 import { criResources, nriResourcesOfCri } from "../../nri/cri-resources.ts";
 import type { LinuxResources } from "../../spec/cri/resources.ts";
 import type { OciConfig } from "../../spec/oci-runtime.ts";
+import type { ResourceChange } from "../limits/resource-change.ts";
 import type { ContainerHost, ContainerParts } from "../parts.ts";
 import type { ContainerRecord } from "../state.ts";
 import { describeContainer } from "./describe.ts";
@@ -46,10 +47,8 @@ export async function tellPlugins(
 
 /** Tells the plugins when it is their turn. Never throws. */
 export function tellStopped(record: ContainerRecord, parts: ContainerParts): void {
-  const { nri } = parts.host;
-  if (nri.isIdle) return;
   try {
-    nri.containerStopped(() => subjectOf(record, parts));
+    parts.host.nri.containerStopped(record.id, () => subjectOf(record, parts));
   } catch (error) {
     const subject = { pod: record.podId, container: record.id };
     parts.book.log.warn(
@@ -59,16 +58,17 @@ export function tellStopped(record: ContainerRecord, parts: ContainerParts): voi
   }
 }
 
-/** The resources that the plugins give a container that is asked to be updated. @throws {Fault} with what a plugin has against it */
+/** What the plugins give a container that is asked to be updated. @throws {Fault} with what a plugin has against it */
 export async function updateByPlugins(
   record: ContainerRecord,
   wanted: LinuxResources,
   parts: ContainerParts,
   signal: AbortSignal,
-): Promise<LinuxResources> {
+): Promise<ResourceChange> {
   const { nri } = parts.host;
-  if (nri.isIdle) return wanted;
+  if (nri.isIdle) return { resources: wanted };
   const asked = nriResourcesOfCri(wanted);
   const answer = await nri.updateContainer(() => subjectOf(record, parts), asked, signal);
-  return answer === undefined ? wanted : { ...wanted, ...criResources(answer) };
+  if (answer === undefined) return { resources: wanted };
+  return { resources: { ...wanted, ...criResources(answer.resources) }, owners: answer.owners };
 }

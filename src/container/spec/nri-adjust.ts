@@ -1,4 +1,4 @@
-import { during, Fault } from "../../base/fault.ts";
+import { Fault } from "../../base/fault.ts";
 import type { Config } from "../../config/schema.ts";
 import type { CdiDirectories } from "../../spec/cdi/directories.ts";
 import { type OciConfig, oldestOciVersion } from "../../spec/oci-runtime.ts";
@@ -32,17 +32,13 @@ export async function adjustByNri(
     readonly settings: Pick<Config, "blockio" | "rdt">;
   },
 ): Promise<OciConfig> {
-  try {
-    await requirePropagation(adjustment.mounts);
-    const { ociVersion: _, ...before } = config;
-    const cdiDevices = adjustment.cdiDevices.map(({ name }) => name);
-    const found = await findCdi({ cdiDevices, annotations: {} }, cdi);
-    const classes = await findClasses(adjustment, settings);
-    const after = withNri(withCdi(before, found, runtime), adjustment, classes, host);
-    return { ociVersion: oldestOciVersion(after), ...after };
-  } catch (error) {
-    throw during("adjusting the container as NRI plugins ask for", error);
-  }
+  await requirePropagation(adjustment.mounts);
+  const { ociVersion: _, ...before } = config;
+  const cdiDevices = adjustment.cdiDevices.map(({ name }) => name);
+  const found = await findCdi({ cdiDevices, annotations: {} }, cdi);
+  const classes = await findClasses(adjustment, settings);
+  const after = withNri(withCdi(before, found, runtime), adjustment, classes, host);
+  return { ociVersion: oldestOciVersion(after), ...after };
 }
 
 /** What the classes of resources say that are asked for. @throws {Fault} invalid, wrongState */

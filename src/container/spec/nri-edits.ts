@@ -11,7 +11,7 @@ import type {
 } from "../../wire/gen/nri.v1alpha1.ts";
 import { type StagedHook, withHooks } from "./hooks.ts";
 import type { HostFacts } from "./input.ts";
-import { nameIn } from "./nri-enum.ts";
+import { ioClasses, nameIn, schedulerFlags, schedulers } from "./nri-enum.ts";
 import { type NriClasses, nriLinux } from "./nri-linux-edits.ts";
 import { editTable } from "./nri-table.ts";
 import { oomScoreAdj } from "./oom-score.ts";
@@ -19,27 +19,6 @@ import { processRlimits } from "./rlimits.ts";
 
 type Config = Omit<OciConfig, "ociVersion">;
 
-/** In the order of IOPrioClass, LinuxSchedulerPolicy and LinuxSchedulerFlag. */
-const ioClasses = ["none", "IOPRIO_CLASS_RT", "IOPRIO_CLASS_BE", "IOPRIO_CLASS_IDLE"] as const;
-const schedulers = [
-  "none",
-  "SCHED_OTHER",
-  "SCHED_FIFO",
-  "SCHED_RR",
-  "SCHED_BATCH",
-  "SCHED_ISO",
-  "SCHED_IDLE",
-  "SCHED_DEADLINE",
-] as const;
-const schedulerFlags = [
-  "SCHED_FLAG_RESET_ON_FORK",
-  "SCHED_FLAG_RECLAIM",
-  "SCHED_FLAG_DL_OVERRUN",
-  "SCHED_FLAG_KEEP_POLICY",
-  "SCHED_FLAG_KEEP_PARAMS",
-  "SCHED_FLAG_UTIL_CLAMP_MIN",
-  "SCHED_FLAG_UTIL_CLAMP_MAX",
-] as const;
 /** An rlimit that is none. */
 const noRlimit = 2n ** 64n - 1n;
 

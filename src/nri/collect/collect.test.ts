@@ -135,9 +135,10 @@ test("updates of one container by several plugins are one; conflicts count, unle
   const [other, ...more] = updates.others("c1");
   assert.equal(more.length, 0);
   assert.deepEqual(
-    [other?.containerId, other?.linux?.resources?.cpu?.cpus, other?.ignoreFailure],
+    [other?.update.containerId, other?.update.linux?.resources?.cpu?.cpus, other?.update.ignoreFailure],
     ["c2", "0", false],
   );
+  assert.deepEqual(other?.owners, { "mem limit": "10-a", "cpu set cpus": "20-b" });
   assert.throws(() => updates.apply([update("c2", limit(1n))], "30-c"), /mem limit was set by 10-a and 30-c/);
   assert.throws(() => updates.apply([update("new", limit(1n))], "30-c", "new"), /while it is created/);
 });

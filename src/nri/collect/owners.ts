@@ -79,6 +79,7 @@ const words: ReadonlyMap<Field, string> = new Map(
   ]),
 );
 
-function fieldName(field: Field, key: string): string {
+/** As in `env PATH`. */
+export function fieldName(field: Field, key: string): string {
   return [words.get(field) ?? `field ${field}`, key].filter((part) => part !== "").join(" ");
 }

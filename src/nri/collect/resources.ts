@@ -1,4 +1,5 @@
 import { Field, type LinuxCPU, type LinuxMemory, type LinuxResources } from "../../wire/gen/nri.v1alpha1.ts";
+import { fieldName } from "./owners.ts";
 import { type Claims, collectValues } from "./sections.ts";
 
 const memoryFields: readonly (readonly [keyof LinuxMemory, Field])[] = [
@@ -87,4 +88,13 @@ export function collectResources(
     for (const target of targets) target.unified[file] = value;
   }
   for (const target of targets) target.devices = [...target.devices, ...answer.devices];
+}
+
+/** What they set, in words. */
+export function namesOf(resources: LinuxResources): string[] {
+  const names: string[] = [];
+  const ignore = () => undefined;
+  const note = (field: Field, key = "") => void names.push(fieldName(field, key));
+  collectResources(resources, [], { claim: note, clear: ignore, share: ignore });
+  return names;
 }

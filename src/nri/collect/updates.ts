@@ -1,8 +1,15 @@
 import { Fault } from "../../base/fault.ts";
 import type { ContainerUpdate, LinuxResources } from "../../wire/gen/nri.v1alpha1.ts";
+import type { NriAdjustment } from "../contract.ts";
 import type { Owners } from "./owners.ts";
 import { collectResources, emptyResources } from "./resources.ts";
 import { claimsOf } from "./sections.ts";
+
+/** What plugins ask to be changed of one container that is there. */
+export interface AskedUpdate {
+  readonly update: ContainerUpdate;
+  readonly owners: NriAdjustment["owners"];
+}
 
 interface Collected {
   readonly resources: LinuxResources;
@@ -52,11 +59,10 @@ export class CollectedUpdates {
   }
 
   /** All but those of the container that the request is about. */
-  others(requested?: string): ContainerUpdate[] {
+  others(requested?: string): AskedUpdate[] {
     return Array.from(this.#updates, ([containerId, { resources, ignoreFailure }]) => ({
-      containerId,
-      linux: { resources },
-      ignoreFailure,
-    })).filter(({ containerId }) => containerId !== requested);
+      update: { containerId, linux: { resources }, ignoreFailure },
+      owners: this.#owners.list(containerId),
+    })).filter(({ update }) => update.containerId !== requested);
   }
 }

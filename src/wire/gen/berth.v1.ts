@@ -90,6 +90,7 @@ export interface NriPlugin {
   calls: bigint;
   errors: bigint;
   adjusted: bigint;
+  lastError: string;
 }
 
 export interface RuntimeHandlerInfo {
@@ -632,6 +633,7 @@ function createBaseNriPlugin(): NriPlugin {
     calls: 0n,
     errors: 0n,
     adjusted: 0n,
+    lastError: "",
   };
 }
 
@@ -678,6 +680,9 @@ export const NriPlugin: MessageFns<NriPlugin> = {
         throw new globalThis.Error("value provided for field message.adjusted of type uint64 too large");
       }
       writer.uint32(80).uint64(message.adjusted);
+    }
+    if (message.lastError !== "") {
+      writer.uint32(90).string(message.lastError);
     }
     return writer;
   },
@@ -775,6 +780,14 @@ export const NriPlugin: MessageFns<NriPlugin> = {
             message.adjusted = reader.uint64() as bigint;
             continue;
           }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.lastError = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -802,6 +815,7 @@ export const NriPlugin: MessageFns<NriPlugin> = {
     message.calls = (object.calls !== undefined && object.calls !== null) ? BigInt(object.calls) : 0n;
     message.errors = (object.errors !== undefined && object.errors !== null) ? BigInt(object.errors) : 0n;
     message.adjusted = (object.adjusted !== undefined && object.adjusted !== null) ? BigInt(object.adjusted) : 0n;
+    message.lastError = object.lastError ?? "";
     return message;
   },
 };

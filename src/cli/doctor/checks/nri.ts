@@ -73,7 +73,7 @@ function absentFinding(path: string, plugin: NriPlugin | undefined): Finding {
   return problem(`${path} does not take part`, why, `restart the daemon; ${seeLog}`);
 }
 
-function errorFinding({ name, calls, errors }: NriPlugin): Finding[] {
+function errorFinding({ name, calls, errors, lastError }: NriPlugin): Finding[] {
   if (errors === 0n) return [];
-  return [note(`NRI plugin ${name}: ${errors} of ${calls} calls failed`, "", seeLog)];
+  return [note(`NRI plugin ${name}: ${errors} of ${calls} calls failed`, lastError, seeLog)];
 }
