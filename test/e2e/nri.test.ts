@@ -141,6 +141,8 @@ describe("NRI plugins", privileged, () => {
             linux: {
               devices: [{ path: "/dev/given", type: "c", major: "1n", minor: "3n" }],
               resources: { memory: { limit: { value: "67108864n" } } },
+              ioPriority: { class: 2, priority: 6 },
+              scheduler: { policy: 4, nice: 3 },
             },
           },
         },
@@ -169,6 +171,9 @@ describe("NRI plugins", privileged, () => {
     const seen = second.heard("createContainer").at(-1)?.request.container;
     assert.ok(seen.env.includes("BY_FIRST=one"));
     assert.ok(seen.mounts.some(({ destination }: { destination: string }) => destination === "/given"));
+    const { linux } = second.heard("postCreateContainer").at(-1)?.request.container ?? {};
+    assert.deepEqual(linux.ioPriority, { class: 2, priority: 6 });
+    assert.deepEqual([linux.scheduler.policy, linux.scheduler.nice], [4, 3]);
     const { info } = await daemon.pods.containerStatus({ containerId: id, verbose: true });
     const told = JSON.parse(info.info ?? "{}");
     assert.deepEqual(told.nri, {
@@ -180,6 +185,8 @@ describe("NRI plugins", privileged, () => {
       "rlimits RLIMIT_NOFILE": "10-first",
       "devices /dev/given": "10-first",
       "mem limit": "10-first",
+      "io priority": "10-first",
+      "linux sched": "10-first",
       args: "20-asked",
       "oom score adj": "20-asked",
       "cpu shares": "20-asked",
@@ -314,6 +321,9 @@ describe("NRI plugins", privileged, () => {
     const pod = await runPod(daemon, "impossible");
     first.behave({ answers: { createContainer: { adjust: { env: [{ key: "A=B", value: "x" }] } } } });
     await fails(create(pod, "env"), /as NRI plugins 10-first ask: .*"A=B" is not a variable's name/);
+    const netDevices = { nodev0: { name: "eth9" } };
+    first.behave({ answers: { createContainer: { adjust: { linux: { netDevices } } } } });
+    await fails(create(pod, "interface"), /10-first ask: .*nodev0.* moves no network devices/);
     const mounts = [{ destination: "/given", type: "bind", source: "/not/there", options: ["bind"] }];
     first.behave({ answers: { createContainer: { adjust: { mounts } } } });
     await fails(create(pod, "mount"), /as NRI plugins 10-first adjusted it: .*\/not\/there/);

@@ -1,3 +1,5 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import { Fault } from "../../base/fault.ts";
 import type { Config } from "../../config/schema.ts";
 import type { CdiDirectories } from "../../spec/cdi/directories.ts";
@@ -32,6 +34,7 @@ export async function adjustByNri(
     readonly settings: Pick<Config, "blockio" | "rdt">;
   },
 ): Promise<OciConfig> {
+  requireAble(adjustment, runtime);
   await requirePropagation(adjustment.mounts);
   const { ociVersion: _, ...before } = config;
   const cdiDevices = adjustment.cdiDevices.map(({ name }) => name);
@@ -39,6 +42,26 @@ export async function adjustByNri(
   const classes = await findClasses(adjustment, settings);
   const after = withNri(withCdi(before, found, runtime), adjustment, classes, host);
   return { ociVersion: oldestOciVersion(after), ...after };
+}
+
+/** @throws {Fault} unimplemented, wrongState for what runtimes that can't do it, or can't do it here, pass over without a word */
+function requireAble(
+  { linux }: ContainerAdjustment,
+  runtime: Pick<RuntimeFeatures, "networkDevices">,
+  resctrl = "/sys/fs/resctrl",
+): void {
+  const interfaces = Object.keys(linux?.netDevices ?? {}).filter((name) => !name.startsWith("-"));
+  if (interfaces.length > 0 && !runtime.networkDevices)
+    throw new Fault(
+      "unimplemented",
+      `NRI: linux.netDevices (${interfaces.join(", ")}): the pod's OCI runtime moves no network devices`,
+    );
+  const { closId, schemata, enableMonitoring } = linux?.rdt ?? {};
+  const isRdt = [closId, schemata, enableMonitoring].some((value) => value !== undefined);
+  if (isRdt && !existsSync(join(resctrl, "schemata")))
+    throw new Fault("wrongState", `NRI: linux.rdt needs resctrl, which this node has not at ${resctrl}`, {
+      hint: "where the processor has it: mount -t resctrl resctrl /sys/fs/resctrl",
+    });
 }
 
 /** What the classes of resources say that are asked for. @throws {Fault} invalid, wrongState */
