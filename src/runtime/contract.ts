@@ -122,6 +122,8 @@ export interface HandlerProbe {
   readonly sandboxer?: "podsandbox";
   /** Why it cannot work here; undefined: it works. */
   readonly problem: string | undefined;
+  /** Trying it out took too long, which says nothing for good: it is tried again. */
+  readonly isSlow?: true;
   readonly features: {
     readonly recursiveReadOnly: boolean;
     /** Moves interfaces of the host into a container's network. */
@@ -132,7 +134,7 @@ export interface HandlerProbe {
 /** Runs containers by conmon and an OCI runtime. All from the id and what is on disk; nothing is held in memory. */
 export interface ContainerRuntime {
   probes(): readonly HandlerProbe[];
-  /** Tries out again the handlers that could not be tried for want of a disk, once there is one. */
+  /** Tries out again the handlers that could not be tried for want of a disk, or of time. */
   retry(): Promise<void>;
   /** Programs that the handler needs, were there when the daemon started, and are not now. */
   missingPrograms(handler: string): readonly string[];

@@ -1,4 +1,5 @@
 import { describeFault } from "../../base/fault.ts";
+import type { Ms } from "../../base/units.ts";
 import type { HandlerProbe } from "../contract.ts";
 import type { RuntimeHost } from "../host.ts";
 import { featuresOf } from "./features.ts";
@@ -10,12 +11,12 @@ export async function probeHandler(
   handler: Handler,
   version: string,
   place: TrialPlace,
+  deadline: Ms = probeDeadline,
 ): Promise<HandlerProbe> {
-  const signal = AbortSignal.timeout(probeDeadline);
-  const [problem, features] = await Promise.all([
+  const signal = AbortSignal.timeout(deadline);
+  const [failure, features] = await Promise.all([
     tryOut(handler, { mounts: () => [], look: async () => undefined }, place, signal).catch(
-      (error: unknown) =>
-        `${describeFault(error)} (install or choose another runtime, or do what it asks for)`,
+      (error: unknown) => ({ isSlow: signal.aborted, reason: describeFault(error) }),
     ),
     featuresOf(handler, place, signal),
   ]);
@@ -25,10 +26,14 @@ export async function probeHandler(
     version,
     ...(features.recursiveReadOnly ? {} : { recursiveReadOnlyProblem: noRecursiveReadOnly(version) }),
     ...(handler.sandboxer === undefined ? {} : { sandboxer: handler.sandboxer }),
-    problem,
+    problem: failure && `${failure.reason} (${failure.isSlow ? tooSlow : unfit})`,
+    ...(failure?.isSlow ? { isSlow: true } : {}),
     features,
   };
 }
+
+const tooSlow = "it is tried again; is the node overloaded?";
+const unfit = "install or choose another runtime, or do what it asks for";
 
 function noRecursiveReadOnly(version: string): string {
   return `${version || "its program"} can't here: that takes crun 1.4 or runc 1.1, and Linux 5.12`;

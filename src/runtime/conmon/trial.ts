@@ -17,6 +17,8 @@ import { callRuntime, requireRuntime } from "./runtime-command.ts";
 
 /** What one probe may take; a runtime under software emulation takes seconds. */
 export const probeDeadline: Ms = 30_000;
+/** What taking away the rest of one may take. */
+const clearDeadline: Ms = 10_000;
 const removeWait: Ms = 2000;
 /** Of the names of probes' containers. */
 const prefix = "probe-";
@@ -73,7 +75,7 @@ export async function tryOut<T>(
       if (init !== undefined) reapOrphan(init);
     }
   } catch (error) {
-    await callRuntime(handler, { args: ["delete", "--force", id] }, host, signal).catch(() => undefined);
+    await clear(id, group.path, handler, host);
     throw error;
   } finally {
     // a runtime that refuses may have made it already
@@ -82,6 +84,13 @@ export async function tryOut<T>(
     });
     await rm(bundle, { recursive: true, force: true });
   }
+}
+
+/** Ends what a trial that failed, or took too long, still runs: of a runtime that was killed its child may be left. */
+async function clear(id: string, cgroup: string, handler: Handler, host: RuntimeHost): Promise<void> {
+  const signal = AbortSignal.timeout(clearDeadline);
+  await callRuntime(handler, { args: ["delete", "--force", id] }, host, signal).catch(() => undefined);
+  await host.cgroups.killAll(cgroup, signal).catch(() => undefined); // its removal says what is left
 }
 
 /** runsc waits for its sandbox to be gone, also from the table of processes: there it is this process's, as it has no monitor. */

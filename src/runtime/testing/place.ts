@@ -22,6 +22,7 @@ import { hostProcesses } from "../../linux/processes.ts";
 import { sandboxIdAnnotation } from "../../spec/cri/annotations.ts";
 import type { OciConfig } from "../../spec/oci-runtime.ts";
 import type { ContainerExit, ContainerRuntime, CreateRequest, MonitoredContainer } from "../contract.ts";
+import type { RuntimeHost } from "../host.ts";
 import { openContainerRuntime } from "../open.ts";
 import { serveShimEvents } from "../shim/events.ts";
 import { booksOf, isSandboxed, type TestedHandler } from "./tested-handler.ts";
@@ -93,16 +94,27 @@ export async function openPlace(directory: string, cgroup: string, tested: Teste
     state: join(directory, "run"),
     grpc: { socket: join(directory, "run", "berth.sock"), group: "", maxMessage: 0 },
   });
-  const cgroups = await hostCgroups(thread);
-  const files = hostFiles(thread);
-  const mounts = hostMounts();
-  const namespaces = hostNamespaces(thread, mounts);
-  const host = { processes: hostProcesses(), launcher, files, cgroups, mounts, namespaces, log };
+  const host = await testHost();
+  const { cgroups } = host;
   const snapshots = { directory, probe: async () => undefined };
   const runtime = await openContainerRuntime(testConfig(tested, cgroup), paths, host, () => snapshots);
   await cgroups.create(`${cgroup}/monitors`);
   const sandbox = isSandboxed(tested) ? sandboxOf(directory) : undefined;
   return { directory, cgroup, handler: tested.name, tested, paths, cgroups, runtime, sandbox };
+}
+
+/** This host, for runtimes. */
+export async function testHost(): Promise<RuntimeHost> {
+  const mounts = hostMounts();
+  return {
+    processes: hostProcesses(),
+    launcher,
+    files: hostFiles(thread),
+    cgroups: await hostCgroups(thread),
+    mounts,
+    namespaces: hostNamespaces(thread, mounts),
+    log,
+  };
 }
 
 /** The same for whoever opens the place. */
