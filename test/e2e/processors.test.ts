@@ -10,13 +10,20 @@ import { busyboxImage, importBusybox } from "../harness/images.ts";
 import { exited, type MadePod, podConfig, removePod, runContainer, shellConfig } from "../harness/pods.ts";
 import { privileged } from "../harness/privileged.ts";
 
-const allowed = ["cpu-quota.crio.io", "cpu-load-balancing.crio.io"];
+const allowed = ["cpu-quota.crio.io", "cpu-load-balancing.crio.io", "cpu-c-states.crio.io"];
 const quota = { v1: "cpu/cpu.cfs_quota_us", v2: "cpu.max" };
 const balancing = { v1: "cpuset/cpuset.sched_load_balance", v2: "cpuset.cpus.partition" };
 const unlimited = cgroupVersion === 2 ? "max" : "-1";
 const noV1Cpusets = existsSync("/sys/fs/cgroup/cpuset/cpuset.sched_load_balance")
   ? false
   : "NOT RUN: there are no cpusets of cgroup v1 here";
+
+const latency = "/sys/devices/system/cpu/cpu0/power/pm_qos_resume_latency_us";
+/** Nobody else goes by a guest's processors. */
+const notMine =
+  process.env.BERTH_TEST_SET_CLOCK !== undefined && cgroupVersion === 2 && existsSync(latency)
+    ? false
+    : "NOT RUN: that is how this machine's processors sleep; `make test-guest`, with --machine qemu, has one to try it on";
 
 describe("containers with processors of their own", privileged, () => {
   let daemon: TestDaemon;
@@ -61,6 +68,29 @@ describe("containers with processors of their own", privileged, () => {
     const limited = await start(usual, limits);
     assert.match(has(join(podGroup(usual), limited), quota), /^100000/);
     for (const { id: each } of [pod, usual]) await removePod(daemon, each);
+  });
+
+  test("they sleep no deeper than asked for, and as before once it has ended, over a kill of the daemon", {
+    skip: notMine,
+  }, async () => {
+    const before = readFileSync(latency, "utf8");
+    const pod = await run("sleep", { "cpu-c-states.crio.io": "max_latency:25" });
+    const id = await start(pod, { cpusetCpus: "0" });
+    assert.equal(readFileSync(latency, "utf8"), "25\n");
+    await daemon.kill();
+    await daemon.launch();
+    await daemon.pods.stopContainer({ containerId: id, timeout: 0n });
+    await exited(daemon, id);
+    assert.equal(readFileSync(latency, "utf8"), before);
+    await removePod(daemon, pod.id);
+  });
+
+  test("a kernel that can't take single groups out of balancing says since when that is", {
+    skip: notMine || (existsSync("/sys/fs/cgroup/init.scope/cpuset.cpus.exclusive") && "this one can"),
+  }, async () => {
+    const pod = await run("none", { "cpu-load-balancing.crio.io": "disable" });
+    await assert.rejects(start(pod, { cpusetCpus: "0" }), /no cpuset\.cpus\.exclusive.*from Linux 6\.7 on/s);
+    await removePod(daemon, pod.id);
   });
 
   test("the scheduler leaves their processors alone, over a kill of the daemon", {
