@@ -21,6 +21,7 @@ import {
   shellConfig,
 } from "../harness/pods.ts";
 import { privileged } from "../harness/privileged.ts";
+import { shimHandler, shimHandlerConfig } from "../harness/shim-handler.ts";
 
 /** A runc that takes its time: says what it is about to do, and waits before and after. */
 const slowRunc = `#!/bin/sh
@@ -40,6 +41,14 @@ for word; do [ "$word" = checkpoint ] && { echo "unknown command checkpoint" >&2
 exec runc "$@"
 `;
 
+/** By conmon; by containerd's shim, where BERTH_TEST_SHIM names one. */
+const underShim = process.env.BERTH_TEST_SHIM !== undefined;
+
+function handlerWith(name: string, runtime: string): string {
+  if (!underShim) return `[runtime.handlers.${name}]\nbinary = "${runtime}"\n`;
+  return `${shimHandlerConfig.replace(shimHandler, name)}options = { BinaryName = "${runtime}" }\n`;
+}
+
 /** Counts in memory, and tells of it in a file and in its log. */
 const counter = "i=0; rm /bin/true; while :; do i=$((i+1)); echo $i | tee /count; sleep 0.05; done";
 
@@ -49,17 +58,18 @@ describe("checkpoint and restore", privileged, () => {
   let slow: string;
 
   before(async () => {
-    daemon = await TestDaemon.start({ runtime: "runc" });
+    daemon = await TestDaemon.start(
+      underShim
+        ? { runtime: "runc", handler: shimHandler, extraConfig: shimHandlerConfig }
+        : { runtime: "runc" },
+    );
     const dropIns = join(daemon.workspace.directory, "config.d");
     mkdirSync(dropIns);
     slow = join(daemon.workspace.directory, "slow-runc");
     writeFileSync(slow, slowRunc, { mode: 0o755 });
     const without = join(daemon.workspace.directory, "runc-without");
     writeFileSync(without, runcWithout, { mode: 0o755 });
-    const handler = [
-      ...["[runtime.handlers.slow]", `binary = "${slow}"`],
-      ...["[runtime.handlers.without]", `binary = "${without}"`, ""],
-    ].join("\n");
+    const handler = [handlerWith("slow", slow), handlerWith("without", without)].join("\n");
     writeFileSync(join(dropIns, "path.toml"), `[runtime]\n${sameProgramPath}\n${handler}`);
     await daemon.stop();
     await daemon.launch();
