@@ -33,7 +33,7 @@ export async function execByShim(
     const doing = `running ${request.command[0]} in container ${request.id}`;
     if (late) {
       const message = isFault(error, "unavailable")
-        ? `${doing}: not started after ${request.timeout} ms: ${error.message}`
+        ? `${doing}: not started after ${request.timeout} ms`
         : `${doing}: not done after ${request.timeout} ms, so it was killed with all it started`;
       throw new Fault("deadline", message, { cause: error });
     }

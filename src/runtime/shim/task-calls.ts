@@ -14,7 +14,7 @@ import { readMarker, writeMarker } from "./marker.ts";
 import { ociAny } from "./options.ts";
 import type { ShimParts } from "./parts.ts";
 import type { Shim } from "./shim.ts";
-import { killWait } from "./silent.ts";
+import { answerDeadline, killWait } from "./silent.ts";
 
 /** @throws {Fault} wrongState when its shim is gone; unavailable when that does not answer */
 export async function shimOf(
@@ -45,7 +45,7 @@ export async function stateByShim(
   const shim = await shims.of(id, signal);
   if (shim === undefined) return undefined;
   try {
-    const { status } = await shim.calls.state({ id }, { signal });
+    const { status } = await shim.calls.state({ id }, { timeout: killWait, signal });
     switch (status) {
       case Status.CREATED:
         return "created";
@@ -89,10 +89,12 @@ export async function killByShim(
   }
   const shim = await parts.shims.of(id, signal);
   if (shim === undefined) return; // its containers are ended when that is seen
+  const timeout = shim.client.isSilent ? answerDeadline : killWait;
   try {
-    await shim.calls.kill({ id, signal: number, all }, { timeout: killWait, signal });
+    await shim.calls.kill({ id, signal: number, all }, { timeout, signal });
   } catch (error) {
-    if (number === 9 && shim.client.isSilent) return endSilentShim(shim, parts);
+    // whoever asks for another signal than KILL asks for that next
+    if (shim.client.isSilent) return number === 9 ? endSilentShim(shim, parts) : undefined;
     const state = await stateByShim(id, parts, signal);
     if (state === "created" || state === "running") throw error;
   }
