@@ -94,11 +94,12 @@ function checkSysctls(
 }
 
 function checkShim(
-  { type, runtimePath, options }: RuntimeHandlerConfig,
+  { type, runtimePath, options, sandboxer }: RuntimeHandlerConfig,
   driver: Config["cgroup"]["driver"],
   refuse: (key: string, why: string) => void,
 ): void {
   if (type === "oci") {
+    if (sandboxer === "shim") refuse("sandboxer", 'can\'t be "shim" with type = "oci", which has none');
     if (runtimePath !== "") refuse("runtimePath", 'has no effect with type = "oci": set binary');
     const odd = Object.keys(options).find((key) => !/^[A-Za-z0-9][A-Za-z0-9_-]*$/.test(key));
     if (odd !== undefined) refuse("options", `has "${odd}", which is no flag of an OCI runtime`);

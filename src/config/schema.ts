@@ -265,7 +265,7 @@ export interface RuntimeHandlerConfig {
   /** Of a container's annotations those that its OCI configuration gets although runtimes take orders by them. */
   containerAnnotations: string[];
   /** What makes the sandbox of its pods, as containerd names it; "auto": what the runtime needs. */
-  sandboxer: "auto" | "none" | "podsandbox";
+  sandboxer: "auto" | "none" | Sandboxer;
   /** The shim's program, an absolute path; empty: as `type` says, looked up in `runtime.path`. */
   runtimePath: string;
   /** The shim's own settings, under containerd's names (`shim-program.ts`); of "oci": the runtime's flags, by their names. */
@@ -276,5 +276,8 @@ export interface RuntimeHandlerConfig {
 export interface HookSetting extends HookProgram {
   readonly stages: readonly HookStage[];
 }
+
+/** "podsandbox": a container of the pod's own makes a pod's sandbox; "shim": the shim does, by the sandbox API. */
+export type Sandboxer = "podsandbox" | "shim";
 
 export type ShimOption = string | number | boolean;

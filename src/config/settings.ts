@@ -54,7 +54,7 @@ export const handlerSection = (name: string): Section<RuntimeHandlerConfig> =>
     hooks: setting(read.listOf(read.hook), []),
     podAnnotations: setting(read.listOf(read.glob), []),
     containerAnnotations: setting(read.listOf(read.glob), []),
-    sandboxer: setting(read.oneOf("auto", "none", "podsandbox"), "auto"),
+    sandboxer: setting(read.oneOf("auto", "none", "podsandbox", "shim"), "auto"),
     runtimePath: setting(read.text, ""),
     options: setting(read.tableOf(read.scalar), {}),
   });

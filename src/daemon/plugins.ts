@@ -1,4 +1,5 @@
 import type { Logger } from "pino";
+import { encodePodSandboxConfig } from "../api/convert/encode-pod-sandbox-config.ts";
 import type { BootId } from "../base/ids.ts";
 import { version } from "../base/version.ts";
 import type { Paths } from "../config/paths.ts";
@@ -246,6 +247,7 @@ export async function openNode(
         runtime,
         snapshotters,
         nri: nri.plugins,
+        encodeConfig: encodePodSandboxConfig,
       },
     },
     { containers: containerBook, pods: podBook },

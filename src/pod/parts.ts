@@ -15,6 +15,7 @@ import type { NriPlugins } from "../nri/contract.ts";
 import type { ContainerRuntime, MonitoredContainer } from "../runtime/contract.ts";
 import type { Snapshotters } from "../snapshot/contract.ts";
 import type { ContainerConfig } from "../spec/cri/container-config.ts";
+import type { PodSandboxConfig } from "../spec/cri/pod-sandbox-config.ts";
 import type { PodSandboxRecord } from "./state.ts";
 
 /** What the steps of a pod sandbox work with: the host's side. */
@@ -29,6 +30,8 @@ export interface PodHost {
   readonly runtime: ContainerRuntime;
   readonly snapshotters: Pick<Snapshotters, "nameFor" | "get">;
   readonly nri: NriPlugins;
+  /** A CRI PodSandboxConfig, as shims take it that make sandboxes by themselves. */
+  encodeConfig(config: PodSandboxConfig): Uint8Array;
 }
 
 /** What pods ask of the containers in them. */

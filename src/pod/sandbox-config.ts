@@ -89,7 +89,7 @@ function sharedMounts({ id, config }: PodSandboxRecord, { paths }: Pick<PodHost,
 }
 
 /** What the pod's containers may use together, as containerd tells it; a caller that is older than 1.23 does not say. */
-function sizeAnnotations({ resources }: PodSandboxConfig): Record<string, string> {
+export function sizeAnnotations({ resources }: Pick<PodSandboxConfig, "resources">): Record<string, string> {
   if (resources === undefined) return {};
   const { cpuPeriodUs = 0, cpuQuotaUs = 0, cpuShares = 0, memoryLimit = 0 } = resources;
   return {

@@ -18,12 +18,13 @@ function sharesPidNamespace(record: PodSandboxRecord): boolean {
   return record.config.security.namespaces.pid === "pod";
 }
 
-function hasOwnContainer(record: PodSandboxRecord): boolean {
+/** Whether the pod needs one: for a runtime that makes a sandbox of it, or to hold a PID namespace. */
+export function hasOwnContainer(record: PodSandboxRecord): boolean {
   return record.sandboxer !== undefined || sharesPidNamespace(record);
 }
 
 /**
- * Starts the pod's own container, where it needs one: for a runtime that makes a sandbox of it, in which it then makes the pod's
+ * Starts the pod's own container: for a runtime that makes a sandbox of it, in which it then makes the pod's
  * containers; or to hold a PID namespace that they share, which lives no longer than its first process, so that a bind mount
  * alone can't hold it. It lives as long as the pod.
  */
@@ -32,7 +33,6 @@ export async function startSandboxContainer(
   attempt: PodAttempt,
   signal: AbortSignal,
 ): Promise<void> {
-  if (!hasOwnContainer(record)) return;
   const { host } = attempt;
   const id = ownContainerId(record.id);
   const { bundle, rootfs } = host.paths.container(id);
@@ -74,7 +74,6 @@ export async function removeSandboxContainer(
   attempt: PodAttempt,
   signal: AbortSignal,
 ): Promise<void> {
-  if (!hasOwnContainer(record)) return;
   const { host } = attempt;
   const id = ownContainerId(record.id);
   const { bundle } = host.paths.container(id);

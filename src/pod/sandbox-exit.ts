@@ -44,9 +44,11 @@ export function exitInSandbox(
 ): ContainerExit {
   if (pod?.sandboxer === undefined || exit.code === 0) return exit;
   const { state } = pod;
-  if (state.kind === "ready" && state.init !== undefined && !alive(state.init.init)) {
-    const isOom = recordedExit(pod.id as string as ContainerId)?.cause === "oomKilled";
-    return { ...exit, cause: isOom ? "oomKilled" : "sandboxLost" };
+  if (state.kind === "ready" && state.init !== undefined) {
+    const end = recordedExit(pod.id as string as ContainerId);
+    // of a sandbox that its shim made, the process that stands for it may be the shim, which goes on
+    const isOver = !alive(state.init.init) || (pod.sandboxer === "shim" && end !== undefined);
+    if (isOver) return { ...exit, cause: end?.cause === "oomKilled" ? "oomKilled" : "sandboxLost" };
   }
   if (state.kind !== "stopping") return exit;
   if (state.reason === endings.sandboxOom) return { ...exit, cause: "oomKilled" };

@@ -2,6 +2,7 @@ import { describeFault } from "../base/fault.ts";
 import type { BootId, PodSandboxId } from "../base/ids.ts";
 import type { StepTime, Stranded } from "../base/steps.ts";
 import type { UnixNanos } from "../base/units.ts";
+import type { Sandboxer } from "../config/schema.ts";
 import type { PodNetworkResult } from "../network/contract.ts";
 import type { MonitoredContainer } from "../runtime/contract.ts";
 import type { PodSandboxConfig } from "../spec/cri/pod-sandbox-config.ts";
@@ -12,7 +13,7 @@ import type { LinuxResources } from "../spec/cri/resources.ts";
  *
  * - making: recorded, its steps are being made (or the daemon was killed while they were)
  * - ready: every step is made; `init` is the first process of the pod's own container, where it has one: of its sandbox, or
- *   what holds a shared PID namespace
+ *   what holds a shared PID namespace. Of a sandbox that its shim made: what that names, or the shim
  * - stopping: its steps are being undone; `reason` says who asked
  * - stranded: an undo failed at `step`; a later Stop, Remove or sweep goes on from there. `from` is what was undone:
  *   a run that failed, or the pod itself
@@ -51,7 +52,7 @@ export interface PodSandboxRecord {
   /** The handler that is really used. */
   readonly handler: string;
   /** What makes the sandbox that the handler's containers run in; absent: it has none, they are processes of this host. */
-  readonly sandboxer?: "podsandbox";
+  readonly sandboxer?: Sandboxer;
   /** Of the root file system of the sandbox's own container, where that gets it as a device; absent: it is in a directory. */
   readonly sandboxSnapshotter?: string;
   readonly createdAt: UnixNanos;

@@ -4,7 +4,7 @@ import { removePodFiles, writePodFiles } from "./files.ts";
 import { pinPodNamespaces, unpinPodNamespaces } from "./namespaces.ts";
 import { attachNetwork, detachNetwork } from "./network.ts";
 import type { PodAttempt } from "./parts.ts";
-import { removeSandboxContainer, startSandboxContainer } from "./sandbox-container.ts";
+import { removeSandbox, startSandbox } from "./sandbox.ts";
 import type { PodSandboxRecord } from "./state.ts";
 
 /** What RunPodSandbox leaves on the host, in the order it is made. Undone from the last to the first. */
@@ -13,5 +13,5 @@ export const podSandboxSteps: readonly Step<PodSandboxRecord, PodAttempt>[] = [
   { name: "network", do: attachNetwork, undo: detachNetwork },
   { name: "cgroup", do: createPodCgroup, undo: removePodCgroup },
   { name: "files", do: writePodFiles, undo: removePodFiles },
-  { name: "sandbox", do: startSandboxContainer, undo: removeSandboxContainer },
+  { name: "sandbox", do: startSandbox, undo: removeSandbox },
 ];

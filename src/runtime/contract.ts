@@ -1,6 +1,7 @@
 import type { Duplex, Readable, Writable } from "node:stream";
 import type { ContainerId, PodSandboxId } from "../base/ids.ts";
 import type { Bytes, Ms, UnixNanos } from "../base/units.ts";
+import type { Sandboxer } from "../config/schema.ts";
 import type { TerminalSize } from "../linux/terminal.ts";
 import type { OciConfig, OciResources } from "../spec/oci-runtime.ts";
 import type { CgroupMetrics } from "../stats/metrics-contract.ts";
@@ -53,6 +54,46 @@ export interface CheckpointRequest {
   readonly images: string;
   /** Where CRIU writes its log (dump.log) and figures (stats-dump). */
   readonly work: string;
+}
+
+/** A sandbox that a shim is to make by itself (containerd's sandbox API). */
+export interface SandboxRequest {
+  /** The pod's: what is told of the sandbox is told by it, as of a container. */
+  readonly id: ContainerId;
+  readonly handler: string;
+  /** The file of the network namespace that it is to use, as CNI plugins left it; empty: the host's. */
+  readonly netns: string;
+  /** A CRI PodSandboxConfig, encoded. */
+  readonly config: Uint8Array;
+  readonly annotations: Readonly<Record<string, string>>;
+  /** Where the shim is put. */
+  readonly monitorCgroup: string | undefined;
+}
+
+/** What a shim says of the sandbox that it has made. */
+export interface SandboxStatus {
+  /** 0: it names none. */
+  readonly pid: number;
+  /** As the shim has it, such as SANDBOX_READY. */
+  readonly state: string;
+  readonly createdAt?: UnixNanos;
+  /** What containers there have to be made for, such as linux/amd64. */
+  readonly platform?: string;
+  /** What else it tells, by names of its own. */
+  readonly info: Readonly<Record<string, string>>;
+}
+
+/** Sandboxes of pods that shims make by themselves. Taken away by ContainerRuntime.delete, as the container whose place they have. */
+export interface Sandboxes {
+  /**
+   * Starts the pod's shim, and has it make the sandbox. The shim stands for the monitor; and for the first process, where it names none.
+   * @throws {Fault} wrongState when the shim can't; internal with what it said
+   */
+  start(request: SandboxRequest, signal: AbortSignal): Promise<MonitoredContainer>;
+  /** Undefined when the shim is gone. @throws {Fault} deadline; as the shim says */
+  status(id: ContainerId, signal: AbortSignal): Promise<SandboxStatus | undefined>;
+  /** What it uses, as the shim tells it. Undefined when that tells nothing. @throws {Fault} deadline; as the shim says */
+  metrics(id: ContainerId, signal: AbortSignal): Promise<CgroupMetrics | undefined>;
 }
 
 /** How a container ended. */
@@ -119,7 +160,7 @@ export interface HandlerProbe {
   /** Why it makes no mount read-only with what is mounted on it; absent: it does, or has not been tried. */
   readonly recursiveReadOnlyProblem?: string;
   /** What makes the sandbox of its pods; absent: they need none. */
-  readonly sandboxer?: "podsandbox";
+  readonly sandboxer?: Sandboxer;
   /** Why it cannot work here; undefined: it works. */
   readonly problem: string | undefined;
   /** Trying it out took too long, which says nothing for good: it is tried again. */
@@ -151,6 +192,7 @@ export interface ContainerRuntime {
   configOf(id: ContainerId): OciConfig | undefined;
   /** runtime `start`. @throws {Fault} internal with what the runtime said */
   start(id: ContainerId, handler: string, signal: AbortSignal): Promise<void>;
+  readonly sandboxes: Sandboxes;
   /** Why containers of the handler can't be checkpointed and restored here; undefined: they can. Tries it out, which takes a moment. */
   checkpointProblem(handler: string): Promise<string | undefined>;
   /** Dumps its processes, which live on. Can't be broken off without harm to them, so no signal. @throws {Fault} internal with what the runtime and CRIU said */

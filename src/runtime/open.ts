@@ -101,6 +101,7 @@ function joined(
     ended: (id, signal) => of(id).ended(id, signal),
     delete: (id, handler, signal) => of(id, handler).delete(id, handler, signal),
     update: (id, handler, resources, signal) => of(id, handler).update(id, handler, resources, signal),
+    sandboxes: byShim.sandboxes,
     isOnHost: (id, handler) => of(id, handler).isOnHost(id, handler),
     connectInSandbox: (id, handler, port, signal) =>
       of(id, handler).connectInSandbox(id, handler, port, signal),

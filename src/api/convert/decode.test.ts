@@ -7,6 +7,7 @@ import { wholeContainerConfig, wholePodSandboxConfig } from "../testing/requests
 import { decodeAuth } from "./decode-auth.ts";
 import { decodeContainerConfig } from "./decode-container-config.ts";
 import { decodePodSandboxConfig } from "./decode-pod-sandbox-config.ts";
+import { encodePodSandboxConfig } from "./encode-pod-sandbox-config.ts";
 import { encodeNamespaceOptions } from "./namespaces.ts";
 import { decodeResources, encodeResources } from "./resources.ts";
 import { decodeSignal, encodeSignal } from "./signal.ts";
@@ -33,6 +34,14 @@ test("a pod sandbox with every field", () => {
     encodeNamespaceOptions(security.namespaces),
     wholePodSandboxConfig().linux?.securityContext?.namespaceOptions,
   );
+});
+
+test("a pod sandbox's config survives the way to a shim", () => {
+  const { metadata } = wholePodSandboxConfig();
+  for (const given of [wholePodSandboxConfig(), cri.PodSandboxConfig.create({ metadata })]) {
+    const config = pod(given);
+    assert.deepEqual(pod(cri.PodSandboxConfig.decode(encodePodSandboxConfig(config))), config);
+  }
 });
 
 test("a pod sandbox with nothing but its metadata has the CRI's defaults", () => {

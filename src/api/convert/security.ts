@@ -13,11 +13,26 @@ const profileKinds: Readonly<Record<number, SecurityProfile["kind"]>> = {
   [cri.SecurityProfile_ProfileType.Localhost]: "localhost",
 };
 
+const policyNumbers: Readonly<Record<SupplementalGroupsPolicy, cri.SupplementalGroupsPolicy>> = {
+  merge: cri.SupplementalGroupsPolicy.Merge,
+  strict: cri.SupplementalGroupsPolicy.Strict,
+};
+
+const profileNumbers: Readonly<Record<SecurityProfile["kind"], cri.SecurityProfile_ProfileType>> = {
+  runtimeDefault: cri.SecurityProfile_ProfileType.RuntimeDefault,
+  unconfined: cri.SecurityProfile_ProfileType.Unconfined,
+  localhost: cri.SecurityProfile_ProfileType.Localhost,
+};
+
 /** The largest id; the one above it means "none". */
 const lastId = 0xffff_fffe;
 
 export function decodeGroupsPolicy(value: number, field: string): SupplementalGroupsPolicy {
   return enumFrom(value, field, policies);
+}
+
+export function encodeGroupsPolicy(policy: SupplementalGroupsPolicy): cri.SupplementalGroupsPolicy {
+  return policyNumbers[policy];
 }
 
 /** A user or group id. @throws {Fault} invalid */
@@ -55,6 +70,14 @@ export function decodeSecurityProfile(
     throw wrongField(`${field}.localhost_ref`, "set, although profile_type is not Localhost");
   }
   return { kind };
+}
+
+export function encodeSecurityProfile(profile: SecurityProfile | undefined): cri.SecurityProfile | undefined {
+  if (profile === undefined) return undefined;
+  return {
+    profileType: profileNumbers[profile.kind],
+    localhostRef: profile.kind === "localhost" ? profile.ref : "",
+  };
 }
 
 function decodeOldProfile(old: string, field: string): SecurityProfile | undefined {

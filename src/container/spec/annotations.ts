@@ -1,32 +1,6 @@
-import { matchesAny } from "../../base/glob.ts";
-import { identityAnnotations, passedPodAnnotations, withKeys } from "../../spec/cri/annotations.ts";
+import { identityAnnotations, passedAnnotations, passedPodAnnotations } from "../../spec/cri/annotations.ts";
 import type { LinuxResources } from "../../spec/cri/resources.ts";
-import type { HandlerSettings, HostFacts, OciConfigInput, RuntimeFeatures } from "./input.ts";
-
-/**
- * Annotations by which runtimes take orders: systemd properties, hooks, handlers, paths of other programs, whose
- * container this is. They come from berth, or from who may say them by the handler's settings.
- */
-const runtimeOrders = [
-  "org.systemd.property.",
-  "org.criu.config",
-  "run.oci.",
-  "module.wasm.image/",
-  "krun.",
-  "io.katacontainers.",
-  "dev.gvisor.",
-  "io.kubernetes.cri.",
-  "io.kubernetes.cri-o.",
-];
-
-/** Of a container's annotations those that its handler's runtime is told: all but orders, and the orders that it may give. */
-function passedContainerAnnotations(
-  annotations: Readonly<Record<string, string>>,
-  { containerAnnotations }: Pick<HandlerSettings, "containerAnnotations">,
-): Record<string, string> {
-  const isOrder = (key: string) => runtimeOrders.some((prefix) => key.startsWith(prefix));
-  return withKeys(annotations, (key) => !isOrder(key) || matchesAny(containerAnnotations, key));
-}
+import type { HostFacts, OciConfigInput, RuntimeFeatures } from "./input.ts";
 
 /**
  * What of the pod's and the container's annotations may pass, and those by which shims, hooks and tools know a container
@@ -42,7 +16,7 @@ export function ociAnnotations({
 }: Omit<OciConfigInput, "id" | "rootfs" | "found">): Record<string, string> {
   return {
     ...passedPodAnnotations(pod.config.annotations, settings.handler.podAnnotations),
-    ...passedContainerAnnotations(config.annotations, settings.handler),
+    ...passedAnnotations(config.annotations, settings.handler.containerAnnotations),
     ...(settings.cgroups.driver === "systemd" ? scopeProperties(config.resources, host, runtime) : {}),
     ...identityAnnotations("container", { id: pod.id, metadata: pod.config.metadata }),
     "io.kubernetes.cri.container-name": config.metadata.name,

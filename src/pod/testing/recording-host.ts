@@ -69,6 +69,7 @@ export class RecordingPodHost implements AsyncDisposable {
             },
           },
           nri: noNriPlugins,
+          encodeConfig: () => new Uint8Array(),
         },
         book: openPodBook(metadata, {
           events: new EventBus<LifecycleEvent>(),

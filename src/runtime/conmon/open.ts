@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
-import { describeFault } from "../../base/fault.ts";
+import { describeFault, Fault } from "../../base/fault.ts";
 import type { ContainerId } from "../../base/ids.ts";
 import type { Ms } from "../../base/units.ts";
 import type { Config } from "../../config/schema.ts";
@@ -111,6 +111,7 @@ function operations(parts: ConmonParts): Omit<ContainerRuntime, "userNamespacePr
       const cgroup = cgroupOfBundle(paths.container(id).bundle);
       return update({ id, resources, cgroup }, handlerOf(id, handler, parts), host, signal);
     },
+    sandboxes: noSandboxes,
     isOnHost: (id, handler) => (keptHandler(id, parts) ?? handlers.find(handler))?.kind !== "runsc",
     takesMounts: () => false,
     async connectInSandbox(id, name, port, signal) {
@@ -135,6 +136,15 @@ function operations(parts: ConmonParts): Omit<ContainerRuntime, "userNamespacePr
     traces: () => traces(parts),
   };
 }
+
+/** No shim is configured, and none runs. */
+const noSandboxes: ContainerRuntime["sandboxes"] = {
+  start({ handler }) {
+    throw new Fault("wrongState", `runtime handler "${handler}" has no shim that could make a sandbox`);
+  },
+  status: async () => undefined,
+  metrics: async () => undefined,
+};
 
 /** Nobody waits any more for the commands that were running when an earlier daemon was killed. */
 async function endLeftExecs(ids: readonly ContainerId[], parts: ConmonParts): Promise<void> {

@@ -52,7 +52,7 @@ export async function deleteByShim(
   // a virtual machine is in its sandbox's cgroup: a shim is to end it in order, its program would wait for one without a shim
   if (!isHere && shim === undefined && cgroup !== undefined) await host.cgroups.killAll(cgroup, signal);
   if ((await endForDeletion(id, { shim, isHere }, parts, signal)) === "left")
-    await cleanUp(id, handler, parts, signal);
+    await cleanUp({ id, bundle }, handler, parts, signal);
   // the machine is taken down in order, which its shim goes on with when it has answered
   if (!isHere && marker !== undefined) await shims.leave(id, marker.group, signal);
   if (cgroup !== undefined && (await host.cgroups.exists(cgroup))) {
@@ -66,19 +66,19 @@ export async function deleteByShim(
   if (isHere && marker !== undefined) await shims.leave(id, marker.group, signal);
   if (!isHere) await endRunscCalls(id, paths, signal);
   // Kata's writes its books anew in the midst of a clean-up after a machine that was lost
-  if (!isHere && id === marker?.group && marker.over !== undefined) await cleanUp(id, handler, parts, signal);
+  if (!isHere && id === marker?.group && marker.over !== undefined)
+    await cleanUp({ id, bundle }, handler, parts, signal);
   if (!isHere && marker?.init !== undefined) reapOrphan(marker.init.pid); // a machine's process outlives its shim
   await removeTraces(id, parts);
 }
 
 /** Has the shim's program clean up after a shim that is gone. */
-async function cleanUp(
-  id: ContainerId,
+export async function cleanUp(
+  { id, bundle }: { readonly id: ContainerId; readonly bundle: string },
   handler: ShimHandler | undefined,
-  { host, paths }: ShimParts,
+  { host, paths }: Pick<ShimParts, "host" | "paths">,
   signal: AbortSignal,
 ): Promise<void> {
-  const { bundle } = paths.container(id);
   if (handler === undefined || !existsSync(bundle)) return;
   const args = [...shimArgs(id, paths), "-bundle", bundle, "delete"];
   const env = { ...shimEnvironment(paths), ...handler.env };

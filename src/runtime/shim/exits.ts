@@ -165,11 +165,7 @@ export class ShimExits {
   }
 
   async #lost(id: ContainerId, shim: Shim): Promise<void> {
-    const until = performance.now() + dyingMs;
-    while (alive(shim.process)) {
-      if (performance.now() > until) return; // it lives, and is connected to anew
-      await sleep(5);
-    }
+    if (!(await isDying(shim))) return; // it is connected to anew
     await this.#endLost(id, shim);
     await endKeeper(id, undefined, this.#paths);
   }
@@ -220,8 +216,18 @@ export class ShimExits {
   }
 }
 
+/** Whether a shim whose connection is lost is gone, or will be in a moment. */
+export async function isDying({ process }: Shim): Promise<boolean> {
+  const until = performance.now() + dyingMs;
+  while (alive(process)) {
+    if (performance.now() > until) return false;
+    await sleep(5);
+  }
+  return true;
+}
+
 /** Whole or not at all; its time is the exit's own. */
-function noteExit(id: ContainerId, code: number, at: Timestamp | undefined, paths: Paths): void {
+export function noteExit(id: ContainerId, code: number, at: Timestamp | undefined, paths: Paths): void {
   const { exitFile } = paths.container(id);
   const seconds = at === undefined ? Date.now() / 1000 : Number(at.seconds) + at.nanos / 1e9;
   const fresh = `${exitFile}.${process.pid}`;

@@ -12,6 +12,8 @@ export interface ShimMarker {
   readonly handler: string;
   /** Its input ends with the first who is attached to it. */
   readonly stdinOnce: boolean;
+  /** No container, but the pod's sandbox, which the shim makes by itself. */
+  readonly isSandbox?: true;
   /** Its first process, once it is created. */
   readonly init?: ProcessIdentity;
   /** It was started, not only created: of one in a sandbox. Shims tell no end of what was not. */

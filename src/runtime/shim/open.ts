@@ -30,6 +30,11 @@ import { metricsByShim } from "./metrics.ts";
 import { monitoredByShim } from "./monitored.ts";
 import { type OpenedShimHandler, openShimHandler, probeOfShim } from "./open-handler.ts";
 import type { ShimParts } from "./parts.ts";
+import { endSandbox } from "./sandbox/end.ts";
+import { startSandbox } from "./sandbox/start.ts";
+import { sandboxMetrics, sandboxStatus } from "./sandbox/told.ts";
+import { sandboxApiProblem } from "./sandbox/trial.ts";
+import { SandboxWatch } from "./sandbox/watch.ts";
 import { Shims } from "./shims.ts";
 import { killByShim, startByShim, stateByShim, updateByShim } from "./task-calls.ts";
 import { isUnderShim, shimTraces } from "./traces.ts";
@@ -53,6 +58,7 @@ export type ShimRuntime = Pick<
   | "ended"
   | "delete"
   | "update"
+  | "sandboxes"
   | "isOnHost"
   | "takesMounts"
   | "connectInSandbox"
@@ -83,10 +89,15 @@ export async function openShimRuntime(
     { host, paths, handlers, startedWith },
     { ended: (id, shim) => forgetEnded(id, shim, { shims, paths }) },
   );
+  const sandboxWatch = new SandboxWatch({ host, paths });
   const shims: Shims = new Shims(host, paths, {
     connected(shim, containers) {
-      // one that is being created would not be known yet: it is watched once it is
-      for (const id of containers) if (readMarker(id, paths)?.init !== undefined) exits.watch(id, shim);
+      for (const id of containers) {
+        const marker = readMarker(id, paths);
+        if (marker?.init === undefined) continue; // it is being created, and watched once it is
+        if (marker.isSandbox === true) sandboxWatch.watch(id, shim, true);
+        else exits.watch(id, shim);
+      }
     },
   });
   const parts: ShimParts = {
@@ -96,6 +107,7 @@ export async function openShimRuntime(
     startedWith,
     shims,
     exits,
+    sandboxWatch,
     execTemplates: new ExecTemplates(paths),
     conmon: (await programPath(conmon, path)) ?? conmon,
     monitorCpus: config.runtime.monitorCpus,
@@ -105,7 +117,21 @@ export async function openShimRuntime(
   for (const id of await containersOnDisk(paths)) noteUnnoted(id, parts);
   await shims.reconnect(signal);
   await endLeftCommands(parts, signal);
-  return { ...operations(parts), ...findings(opened, parts, { place, snapshots }) };
+  const tried = await Promise.all(opened.map((one) => withSandboxApi(one, shims, signal)));
+  return { ...operations(parts), ...findings(tried, parts, { place, snapshots }) };
+}
+
+/** Finds out whether a shim that is to make its sandboxes by itself can. */
+async function withSandboxApi(
+  opened: OpenedShimHandler,
+  shims: Shims,
+  signal: AbortSignal,
+): Promise<OpenedShimHandler> {
+  if (opened.probe.sandboxer !== "shim" || opened.missing !== undefined) return opened;
+  const missing = await sandboxApiProblem(opened.shim, shims, signal);
+  return missing === undefined
+    ? opened
+    : { ...opened, missing, probe: { ...opened.probe, problem: missing } };
 }
 
 function operations(parts: ShimParts): Omit<ShimRuntime, keyof ReturnType<typeof findings>> {
@@ -120,9 +146,15 @@ function operations(parts: ShimParts): Omit<ShimRuntime, keyof ReturnType<typeof
     ended: (id, signal) => exits.ended(id, signal),
     delete(id, handler, signal) {
       parts.execTemplates.forget(id);
-      return deleteByShim(id, handler, parts, signal);
+      const isSandbox = readMarker(id, paths)?.isSandbox === true;
+      return (isSandbox ? endSandbox : deleteByShim)(id, handler, parts, signal);
     },
     update: (id, _handler, resources, signal) => updateByShim(id, resources, parts, signal),
+    sandboxes: {
+      start: (request, signal) => startSandbox(request, parts, signal),
+      status: (id, signal) => sandboxStatus(id, parts, signal),
+      metrics: (id, signal) => sandboxMetrics(id, parts, signal),
+    },
     isOnHost: (id, handler) => isOnHost(handlerOf(id, parts, handler)),
     connectInSandbox: async () => undefined, // shims have no call for it
     takesMounts: ({ pod, handler }) => !isOnHost(handlerFor(pod, handler, parts)),

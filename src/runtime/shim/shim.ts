@@ -1,5 +1,6 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import type { Paths } from "../../config/paths.ts";
+import { SandboxService } from "../../wire/gen/sandbox.v1.ts";
 import { TaskService } from "../../wire/gen/task.v2.ts";
 import { TtrpcClient } from "../../wire/ttrpc/client.ts";
 import type { TtrpcCalls } from "../../wire/ttrpc/method.ts";
@@ -19,6 +20,8 @@ export interface ShimRecord extends ShimAddress {
 /** A shim that answers. */
 export interface Shim extends ShimRecord {
   readonly calls: TtrpcCalls<typeof TaskService>;
+  /** Not every shim has them: unimplemented. */
+  readonly sandboxes: TtrpcCalls<typeof SandboxService>;
   readonly client: TtrpcClient;
 }
 
@@ -38,7 +41,8 @@ export function writeShimRecord(record: ShimRecord, paths: Paths): void {
 export async function connectShim(
   address: ShimAddress,
   signal: AbortSignal,
-): Promise<Pick<Shim, "calls" | "client">> {
+): Promise<Pick<Shim, "calls" | "sandboxes" | "client">> {
   const client = await TtrpcClient.connect(address.socket, signal);
-  return { client, calls: client.calls(TaskService, `containerd.task.v${address.version}.Task`) };
+  const calls = client.calls(TaskService, `containerd.task.v${address.version}.Task`);
+  return { client, calls, sandboxes: client.calls(SandboxService) };
 }

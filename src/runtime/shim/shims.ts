@@ -2,7 +2,7 @@ import { closeSync, openSync, readdirSync, readFileSync, rmSync } from "node:fs"
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { describeFault, isFault } from "../../base/fault.ts";
+import { describeFault, Fault, isFault } from "../../base/fault.ts";
 import type { ContainerId } from "../../base/ids.ts";
 import { KeyedLocks } from "../../base/lock.ts";
 import type { Ms } from "../../base/units.ts";
@@ -57,13 +57,28 @@ export class Shims {
       this.#add(group, id);
       return standing;
     }
+    if (id !== group && readMarker(group as ContainerId, this.#paths)?.isSandbox === true)
+      throw new Fault("wrongState", `the sandbox of pod ${group} has ended with its shim`);
     await this.#clear(group, signal); // what a shim that was killed has left, or one whose start was
-    await this.#host.files.change([
-      { change: "makeDirectory", path: this.#paths.shim(group).containers, mode: 0o700 },
-    ]);
+    await this.#makeDirectory(group);
     this.#add(group, id);
-    using log = this.#follow(group);
-    return this.#keep(await startShim(start, { host: this.#host, paths: this.#paths }, signal), log);
+    return await this.#start(start, signal);
+  }
+
+  /** Asks a shim something that is started for that alone, and has no container: a daemon that is killed meanwhile leaves it to `reconnect`. */
+  async tryOut<Answer>(
+    start: ShimStart,
+    ask: (shim: Shim) => Promise<Answer>,
+    signal: AbortSignal,
+  ): Promise<Answer> {
+    const { group } = start;
+    using _group = await this.#locks.hold(group, signal);
+    await this.#makeDirectory(group);
+    try {
+      return await ask(await this.#start(start, signal));
+    } finally {
+      await this.#end(group, signal);
+    }
   }
 
   /** The shim that a container is under; undefined when it is gone. @throws {Fault} unavailable when it does not answer */
@@ -115,6 +130,16 @@ export class Shims {
         }
       }),
     );
+  }
+
+  async #makeDirectory(group: string): Promise<void> {
+    const { containers } = this.#paths.shim(group);
+    await this.#host.files.change([{ change: "makeDirectory", path: containers, mode: 0o700 }]);
+  }
+
+  async #start(start: ShimStart, signal: AbortSignal): Promise<Shim> {
+    using log = this.#follow(start.group);
+    return this.#keep(await startShim(start, { host: this.#host, paths: this.#paths }, signal), log);
   }
 
   #add(group: string, id: ContainerId): void {

@@ -31,7 +31,32 @@ export function passedPodAnnotations(
   return withKeys(annotations, (key) => matchesAny(patterns, key));
 }
 
+/**
+ * Annotations by which runtimes take orders: systemd properties, hooks, handlers, paths of other programs, whose
+ * container this is. They come from berth, or from who may say them by the handler's settings.
+ */
+const runtimeOrders = [
+  "org.systemd.property.",
+  "org.criu.config",
+  "run.oci.",
+  "module.wasm.image/",
+  "krun.",
+  "io.katacontainers.",
+  "dev.gvisor.",
+  "io.kubernetes.cri.",
+  "io.kubernetes.cri-o.",
+];
+
+/** All but such orders, and of those what may be given: what the patterns fit. */
+export function passedAnnotations(
+  annotations: Annotations,
+  allowed: readonly string[],
+): Record<string, string> {
+  const isOrder = (key: string) => runtimeOrders.some((prefix) => key.startsWith(prefix));
+  return withKeys(annotations, (key) => !isOrder(key) || matchesAny(allowed, key));
+}
+
 /** Those whose keys are to be kept. Runtimes refuse a configuration with an empty one. */
-export function withKeys(annotations: Annotations, keep: (key: string) => boolean): Record<string, string> {
+function withKeys(annotations: Annotations, keep: (key: string) => boolean): Record<string, string> {
   return Object.fromEntries(Object.entries(annotations).filter(([key]) => key !== "" && keep(key)));
 }

@@ -1,0 +1,63 @@
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
+import { Fault } from "../base/fault.ts";
+import type { ContainerId } from "../base/ids.ts";
+import { handlerSettings } from "../config/handler-settings.ts";
+import { identityAnnotations, passedAnnotations } from "../spec/cri/annotations.ts";
+import { monitorCgroup } from "./cgroup.ts";
+import type { PodAttempt, PodHost } from "./parts.ts";
+import { sizeAnnotations } from "./sandbox-config.ts";
+import type { PodSandboxRecord } from "./state.ts";
+
+/**
+ * Has the handler's shim make the pod's sandbox by itself (containerd's sandbox API). It is told of the pod what the CRI said: its
+ * config, with no more of its annotations than containers' runtimes are told.
+ *
+ * @throws {Fault} unimplemented when containers are to share processes that the shim names none of
+ */
+export async function startSandboxByShim(
+  record: PodSandboxRecord,
+  attempt: PodAttempt,
+  signal: AbortSignal,
+): Promise<void> {
+  const { host } = attempt;
+  const { id, handler, config } = record;
+  const { network, pid } = config.security.namespaces;
+  const own = ownAnnotations(record);
+  const monitored = await host.runtime.sandboxes.start(
+    {
+      id: id as string as ContainerId,
+      handler,
+      netns: network === "node" ? "" : join(host.paths.pod(id).namespaces, "net"),
+      config: host.encodeConfig({ ...config, annotations: { ...passedOf(record, host), ...own } }),
+      annotations: own,
+      monitorCgroup: monitorCgroup(record),
+    },
+    signal,
+  );
+  attempt.init = monitored;
+  const isUnnamed = monitored.init.pid === monitored.monitor.pid;
+  if (pid === "pod" && isUnnamed && host.runtime.isOnHost(id as string as ContainerId, handler)) {
+    // of its own there is nothing but the shim, which is in the node's
+    throw new Fault("unimplemented", "the pod's containers can't share processes: its shim names no process");
+  }
+}
+
+export async function removeSandboxByShim(
+  { id, handler }: PodSandboxRecord,
+  { host }: PodAttempt,
+  signal: AbortSignal,
+): Promise<void> {
+  const own = id as string as ContainerId;
+  await host.runtime.delete(own, handler, signal);
+  await rm(host.paths.container(own).bundle, { recursive: true, force: true });
+}
+
+function passedOf({ config, handler }: PodSandboxRecord, { config: { runtime } }: PodHost) {
+  return passedAnnotations(config.annotations, handlerSettings(runtime.handlers, handler).podAnnotations);
+}
+
+/** By which shims know pods, and their size, where there is a container of the pod's own. */
+function ownAnnotations({ id, config }: PodSandboxRecord): Record<string, string> {
+  return { ...sizeAnnotations(config), ...identityAnnotations("sandbox", { id, metadata: config.metadata }) };
+}

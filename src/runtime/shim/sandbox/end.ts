@@ -1,0 +1,60 @@
+import { waitFor } from "../../../base/deadline.ts";
+import { describeFault, isFault } from "../../../base/fault.ts";
+import type { ContainerId } from "../../../base/ids.ts";
+import type { Ms } from "../../../base/units.ts";
+import { cleanUp } from "../delete.ts";
+import { readMarker } from "../marker.ts";
+import type { ShimParts } from "../parts.ts";
+import type { Shim } from "../shim.ts";
+import { endShimProcesses } from "../shim-processes.ts";
+
+/** How long what runs in the sandbox may take to end by itself. */
+const graceSeconds = 10;
+/** How long the shim may take for that, and to take down the rest. */
+const stopDeadline: Ms = 20_000;
+
+/**
+ * Takes away a sandbox that a shim made, and the shim, whatever state they are in, from the id and what is on disk alone.
+ *
+ * @throws {Fault} wrongState when processes can't be killed; what `signal` says
+ */
+export async function endSandbox(
+  id: ContainerId,
+  handlerName: string,
+  parts: ShimParts,
+  signal: AbortSignal,
+): Promise<void> {
+  const { paths, host, shims, sandboxWatch } = parts;
+  const handler = readMarker(id, paths)?.handler ?? handlerName;
+  await waitFor(sandboxWatch.forget(id), signal, `waiting for the end of sandbox ${id}`);
+  const shim = await shims.of(id, signal).catch(() => undefined);
+  if (shim === undefined || !(await isEnded(id, shim, parts, signal))) {
+    await endShimProcesses(id, paths, 0, signal);
+    const { directory: bundle } = paths.shim(id);
+    await cleanUp({ id, handler, bundle }, parts, signal);
+  }
+  await shims.leave(id, id, signal);
+  const { exitFile, oomFile, shimFile } = paths.container(id);
+  await host.files.change([exitFile, oomFile, shimFile].map((path) => ({ change: "removeTree", path })));
+}
+
+/** Has the shim end the sandbox, and then itself. False when it could not. */
+async function isEnded(
+  sandboxId: ContainerId,
+  { sandboxes }: Shim,
+  { host }: ShimParts,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const options = { timeout: stopDeadline, signal };
+  try {
+    await sandboxes.stopSandbox({ sandboxId, timeoutSecs: graceSeconds }, options);
+    await sandboxes.shutdownSandbox({ sandboxId }, options);
+    return true;
+  } catch (error) {
+    // it knows no such sandbox; or it has ended, as some do instead of an answer
+    if (isFault(error, "notFound", "unavailable", "cancelled") && !signal.aborted) return true;
+    const err = describeFault(error);
+    host.log.warn({ pod: sandboxId, err }, "a shim could not end its sandbox");
+    return false;
+  }
+}

@@ -1,0 +1,57 @@
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { Fault, isFault } from "../../../base/fault.ts";
+import { waitOutside } from "../../../base/outside-time.ts";
+import type { MonitoredContainer, SandboxRequest } from "../../contract.ts";
+import { identityOf } from "../../identity-of.ts";
+import { type ShimMarker, writeMarker } from "../marker.ts";
+import { any } from "../options.ts";
+import type { ShimParts } from "../parts.ts";
+import type { Shim } from "../shim.ts";
+import { lacksSandboxes } from "./trial.ts";
+
+/**
+ * Starts a pod's shim and has it make the pod's sandbox. What a failure leaves is taken away by endSandbox.
+ *
+ * @throws {Fault} wrongState when the shim has no sandbox API; internal with what it said
+ */
+export async function startSandbox(
+  request: SandboxRequest,
+  parts: ShimParts,
+  signal: AbortSignal,
+): Promise<MonitoredContainer> {
+  const { id } = request;
+  const { paths, shims, sandboxWatch } = parts;
+  const handler = parts.handlers.get(request.handler);
+  if (handler === undefined)
+    throw new Fault("wrongState", `runtime handler "${request.handler}" is not configured`);
+  await mkdir(paths.container(id).bundle, { recursive: true, mode: 0o700 });
+  const marker: ShimMarker = { group: id, handler: handler.name, stdinOnce: false, isSandbox: true };
+  writeMarker(id, marker, paths);
+  const shim = await shims.join({ group: id, handler, cgroup: request.monitorCgroup }, id, signal);
+  try {
+    const pid = await waitOutside(makeSandbox(shim, request, paths.shim(id).directory, signal));
+    const init = pid === 0 ? shim.process : identityOf(pid, "the sandbox");
+    writeMarker(id, { ...marker, init }, paths);
+    sandboxWatch.watch(id, shim);
+    return { monitor: shim.process, init };
+  } catch (error) {
+    throw isFault(error, "unimplemented") ? lacksSandboxes(handler, error) : error;
+  }
+}
+
+/** @returns the pid that the shim names; 0: none */
+async function makeSandbox(
+  { sandboxes }: Shim,
+  { id: sandboxId, netns: netnsPath, config, annotations }: SandboxRequest,
+  bundlePath: string,
+  signal: AbortSignal,
+): Promise<number> {
+  await mkdir(join(bundlePath, "rootfs"), { mode: 0o711, recursive: true });
+  const options = any("runtime.v1.PodSandboxConfig", config);
+  const rootfs: never[] = []; // a sandbox has none: what runs in it comes with the containers
+  const request = { sandboxId, bundlePath, rootfs, options, netnsPath, annotations: { ...annotations } };
+  await sandboxes.createSandbox(request, { signal });
+  const { pid } = await sandboxes.startSandbox({ sandboxId }, { signal });
+  return pid;
+}
