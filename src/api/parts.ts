@@ -26,7 +26,7 @@ import type { PodSandboxRecord } from "../pod/state.ts";
 import type { AdmissionReport } from "../policy/contract.ts";
 import type { LoggedIn, LoggedOut } from "../registry/login.ts";
 import type { WalkStep } from "../registry/walk-step.ts";
-import type { ContainerRuntime } from "../runtime/contract.ts";
+import type { ContainerRuntime, Sandboxes } from "../runtime/contract.ts";
 import type { Snapshotters } from "../snapshot/contract.ts";
 import type { CdiDirectories } from "../spec/cdi/directories.ts";
 import type { LinuxResources } from "../spec/cri/resources.ts";
@@ -172,7 +172,7 @@ export interface NodeParts {
   readonly runtime: Pick<
     ContainerRuntime,
     "probes" | "missingPrograms" | "resolveHandler" | "userNamespaceProblems"
-  >;
+  > & { readonly sandboxes: Pick<Sandboxes, "status"> };
   readonly network: Pick<PodNetwork, "status" | "setPodCidrs">;
   readonly cdi: Pick<CdiDirectories, "directories" | "read">;
   readonly hooks: Pick<HookDirectories, "directories" | "read">;

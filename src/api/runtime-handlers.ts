@@ -51,7 +51,8 @@ export function runtimeHandlers(parts: ApiParts): Handlers<typeof RuntimeService
     runPodSandbox: (request, signal) => runPodSandbox(request, podSandboxes, signal),
     stopPodSandbox: (request, signal) => stopPodSandbox(request, podSandboxes, signal),
     removePodSandbox: (request, signal) => removePodSandbox(request, podSandboxes, signal),
-    podSandboxStatus: (request) => podSandboxStatus(request, podSandboxes, containers, node),
+    podSandboxStatus: (request, signal) =>
+      podSandboxStatus(request, { podSandboxes, containers, node }, signal),
     listPodSandbox: (request) => listPodSandbox(request, podSandboxes),
     streamPodSandboxes: (request) => streamPodSandboxes(request, podSandboxes),
     updatePodSandboxResources: (request, signal) => updatePodSandboxResources(request, podSandboxes, signal),

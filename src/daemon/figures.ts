@@ -11,7 +11,7 @@ import type { LayerFileSystem } from "../stats/pod-metrics/contract.ts";
 import { DeviceNames, deviceHolding } from "../stats/pod-metrics/devices.ts";
 import { UsageCache } from "../stats/usage-cache.ts";
 import type { NodeParts } from "./plugins.ts";
-import { byPlace, toldMetrics } from "./told-metrics.ts";
+import { byPlace, toldMetrics, toldPodMetrics } from "./told-metrics.ts";
 
 /** How old the count of a writable layer may be before it is counted again, in the background. */
 const USAGE_INTERVAL_MS = 10_000;
@@ -51,10 +51,14 @@ export function openFigures(node: NodeParts): Figures {
       );
     },
     async pods(records, signal) {
-      return await collector.pods(
-        records.map((record) => podTarget(record, node)),
-        signal,
-      );
+      const targets = records.map((record) => podTarget(record, node));
+      const [readings, told] = await Promise.all([
+        collector.pods(targets, signal),
+        toldPodMetrics(records, node, signal),
+      ]);
+      for (const [id, { figures }] of told)
+        readings.set(id, { ...readings.get(id), ...collector.toldOfPod(id, figures) });
+      return readings;
     },
     async fileSystems() {
       const at = nowNanos();

@@ -1,8 +1,34 @@
 import { describeFault } from "../base/fault.ts";
-import type { ContainerId } from "../base/ids.ts";
+import type { ContainerId, PodSandboxId } from "../base/ids.ts";
 import type { ContainerRecord } from "../container/state.ts";
+import type { PodSandboxRecord } from "../pod/state.ts";
 import type { CgroupMetrics } from "../stats/metrics-contract.ts";
 import type { NodeParts } from "./plugins.ts";
+
+/**
+ * What shims tell of the sandboxes that they made, where these are not in their pods' cgroups, which would have their figures: such as a
+ * virtual machine that another service runs.
+ */
+export async function toldPodMetrics(
+  records: readonly PodSandboxRecord[],
+  { runtime, host, log }: Pick<NodeParts, "runtime" | "host" | "log">,
+  signal: AbortSignal,
+): Promise<Map<PodSandboxId, CgroupMetrics>> {
+  const told = new Map<PodSandboxId, CgroupMetrics>();
+  await Promise.all(
+    records.map(async ({ id, sandboxer, state, cgroup }) => {
+      if (sandboxer !== "shim" || state.kind !== "ready" || state.init === undefined) return;
+      try {
+        if ((await host.cgroups.processes(cgroup)).includes(state.init.init.pid)) return;
+        const metrics = await runtime.sandboxes.metrics(id as string as ContainerId, signal);
+        if (metrics !== undefined) told.set(id, metrics);
+      } catch (error) {
+        log.debug({ pod: id, err: describeFault(error) }, "a shim does not tell what a sandbox uses");
+      }
+    }),
+  );
+  return told;
+}
 
 type Records = readonly ContainerRecord[];
 

@@ -75,6 +75,12 @@ export class StatsCollector {
     return withRate(cgroup, this.#containerRates.rate(id, cgroup, process.hrtime.bigint()));
   }
 
+  /** The same of a pod whose sandbox is not in its cgroup. */
+  toldOfPod(id: PodSandboxId, figures: CgroupFigures): CgroupReading {
+    const cgroup = { at: nowNanos(), ...figures };
+    return withRate(cgroup, this.#podRates.rate(id, cgroup, process.hrtime.bigint()));
+  }
+
   /** @throws {Fault} deadline or cancelled */
   async pods(targets: readonly PodTarget[], signal: AbortSignal): Promise<Map<PodSandboxId, PodReading>> {
     const readings = new Map<PodSandboxId, PodReading>();

@@ -1,25 +1,24 @@
+import { describeFault } from "../../base/fault.ts";
+import type { ContainerId } from "../../base/ids.ts";
 import { nowNanos } from "../../base/units.ts";
-import type { Containers } from "../../container/contract.ts";
-import type { PodSandboxes } from "../../pod/contract.ts";
 import type { PodSandboxRecord } from "../../pod/state.ts";
 import type { PodSandboxStatusRequest, PodSandboxStatusResponse } from "../../wire/gen/runtime.v1.ts";
 import { encodeContainerStatus } from "../convert/encode-container.ts";
 import { encodePodSandboxStatus } from "../convert/encode-pod-sandbox.ts";
 import { requireText } from "../convert/field.ts";
 import { infoText } from "../convert/info.ts";
-import type { NodeParts } from "../parts.ts";
+import type { ApiParts, NodeParts } from "../parts.ts";
 
 /** RPC PodSandboxStatus, with the statuses of the containers and the time that evented PLEG goes by. */
 export async function podSandboxStatus(
   request: PodSandboxStatusRequest,
-  podSandboxes: PodSandboxes,
-  containers: Containers,
-  node: Pick<NodeParts, "actualResources">,
+  { podSandboxes, containers, node }: Pick<ApiParts, "podSandboxes" | "containers" | "node">,
+  signal: AbortSignal,
 ): Promise<PodSandboxStatusResponse> {
   const record = podSandboxes.get(requireText(request.podSandboxId, "pod_sandbox_id"));
   return {
     status: encodePodSandboxStatus(record),
-    info: request.verbose ? { info: infoText(verboseInfo(record)) } : {},
+    info: request.verbose ? await verboseInfo(record, node, signal) : {},
     containersStatuses: Array.from(containers.ofPod(record.id), (container) =>
       encodeContainerStatus(container, node.actualResources(container)),
     ),
@@ -27,9 +26,32 @@ export async function podSandboxStatus(
   };
 }
 
-/** For `crictl inspectp` and `berth inspect`: what berth knows and the CRI has no field for. */
-function verboseInfo(record: PodSandboxRecord): object {
-  const { config, state, handler, cgroup, bootId, timeline } = record;
+/**
+ * For `crictl inspectp` and `berth inspect`: what berth knows and the CRI has no field for. Of a sandbox that a shim made, what
+ * that tells of it, too, under its own names and as `sandbox`.
+ */
+async function verboseInfo(
+  record: PodSandboxRecord,
+  node: Pick<NodeParts, "runtime">,
+  signal: AbortSignal,
+): Promise<Record<string, string>> {
+  const { config, state, handler, sandboxer, cgroup, bootId, timeline } = record;
   const { overhead = config.overhead, resources = config.resources } = record.resources ?? {};
-  return { state, handler, cgroup, bootId, timeline, overhead, resources, config };
+  const own = { state, handler, sandboxer, cgroup, bootId, timeline, overhead, resources, config };
+  const { info: told = {}, ...sandbox } = (await toldBySandbox(record, node, signal)) ?? {};
+  const isTold = Object.keys(sandbox).length > 0;
+  return { ...told, ...(isTold ? { sandbox: infoText(sandbox) } : {}), info: infoText(own) };
+}
+
+async function toldBySandbox(
+  { id, sandboxer, state }: PodSandboxRecord,
+  { runtime }: Pick<NodeParts, "runtime">,
+  signal: AbortSignal,
+): Promise<{ readonly info?: Readonly<Record<string, string>> } | undefined> {
+  if (sandboxer !== "shim" || state.kind !== "ready") return undefined;
+  try {
+    return await runtime.sandboxes.status(id as string as ContainerId, signal);
+  } catch (error) {
+    return { problem: describeFault(error) } as object;
+  }
 }

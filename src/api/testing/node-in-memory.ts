@@ -293,6 +293,7 @@ export class NodeInMemory {
         probes: () => [probe],
         resolveHandler: (handler) => (handler === "" ? probe : { ...probe, handler }),
         userNamespaceProblems: async () => new Map([[probe.handler, undefined]]),
+        sandboxes: { status: async () => undefined },
       },
       network: {
         status: async () => this.networkProblem,

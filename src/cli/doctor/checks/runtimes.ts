@@ -38,10 +38,16 @@ export async function checkRuntimes({ config, daemon, origins }: NodeView): Prom
 function judge(handler: Handler, { runtime }: Config, working: readonly Handler[], isSet: boolean): Finding {
   const { name, path, version } = handler;
   const isDefault = name === runtime.default;
-  if (handler.problem === "") return ok(`${name}${isDefault ? " (default)" : ""}: ${path}, ${version}`);
+  const configured = runtime.handlers[name];
+  const sandboxes = configured?.sandboxer === "shim" ? "; makes pods' sandboxes by itself" : "";
+  if (handler.problem === "")
+    return ok(`${name}${isDefault ? " (default)" : ""}: ${path}, ${version}${sandboxes}`);
   const what = `runtime handler ${name}${isDefault ? " (default)" : ""} does not work: ${handler.problem}`;
-  const key = runtime.handlers[name]?.type === "oci" ? "binary" : "runtimePath";
-  const remedy = `${install(path)}, or set runtime.handlers.${name}.${key}`;
+  const key = configured?.type === "oci" ? "binary" : "runtimePath";
+  const remedy =
+    sandboxes !== "" && existsSync(path)
+      ? `leave runtime.handlers.${name}.sandboxer out, or set its ${key} to a shim with the sandbox API`
+      : `${install(path)}, or set runtime.handlers.${name}.${key}`;
   const other = working[0]?.name;
   if (other === undefined) return problem(what, "no handler works, so no pod can start", remedy);
   if (isDefault) return problem(what, `pods that name no handler get ${other} instead`, remedy);
