@@ -5,27 +5,31 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 import { Fault } from "../../src/base/fault.ts";
 import { processIdentity } from "../../src/linux/process-identity.ts";
+import { SandboxService } from "../../src/wire/gen/sandbox.v1.ts";
 import { EventsService, TaskEvent } from "../../src/wire/gen/shim-events.v1.ts";
 import { TaskService } from "../../src/wire/gen/task.v2.ts";
 import { TtrpcClient } from "../../src/wire/ttrpc/client.ts";
 import { serveTtrpc, ttrpcService } from "../../src/wire/ttrpc/server.ts";
 import { faultOf } from "../../src/wire/ttrpc/status.ts";
-import { type Entry, fromJson, Roles, subjectOf, type TaskMethod } from "./recording.ts";
+import { type Entry, fromJson, Roles, type ShimMethod, subjectOf } from "./recording.ts";
 
 /** In the sandbox's bundle: who stands for the virtual machine. */
 export const machineFile = "machine.pid";
 
 /** Calls that ask, and change nothing: how often they come is no part of what was recorded. */
-const questions: readonly TaskMethod[] = ["state", "wait", "pids", "stats", "connect"];
+const questions: readonly ShimMethod[] = [
+  ...(["state", "wait", "pids", "stats", "connect"] as const),
+  ...(["platform", "waitSandbox", "sandboxStatus", "pingSandbox", "sandboxMetrics"] as const),
+];
 /** Calls that may come once more than they did. */
-const repeatable: readonly TaskMethod[] = ["kill", "closeIo", "resizePty", "shutdown"];
+const repeatable: readonly ShimMethod[] = ["kill", "closeIo", "resizePty", "shutdown"];
 
 /** Of a sandbox: once one is answered it is gone. */
-const endings: readonly TaskMethod[] = ["wait", "delete", "shutdown"];
+const endings: readonly ShimMethod[] = ["wait", "delete", "shutdown", "stopSandbox", "shutdownSandbox"];
 
 interface Recorded {
   readonly index: number;
-  readonly method: TaskMethod;
+  readonly method: ShimMethod;
   readonly subject: string;
   /** Of its answer. */
   answeredAt: number;
@@ -58,22 +62,31 @@ export class Player {
   async serve(socket: string): Promise<void> {
     const signal = new AbortController().signal;
     this.#daemon = await TtrpcClient.connect(process.env.TTRPC_ADDRESS ?? "", signal);
-    const methods = Object.keys(TaskService) as TaskMethod[];
-    const handlers = Object.fromEntries(
-      methods.map((method) => [method, (request: object) => this.#answer(method, request)]),
-    );
+    const handlers = (service: object) =>
+      Object.fromEntries(
+        Object.keys(service).map((method) => [
+          method,
+          (request: object) => this.#answer(method as ShimMethod, request),
+        ]),
+      ) as never;
     const server = createServer();
-    serveTtrpc(server, ttrpcService(TaskService, handlers as never), signal);
+    const tasks = ttrpcService(TaskService, handlers(TaskService));
+    const sandboxes = ttrpcService(SandboxService, handlers(SandboxService));
+    serveTtrpc(server, new Map([...tasks, ...sandboxes]), signal);
     server.listen(socket);
   }
 
-  async #answer(method: TaskMethod, request: object): Promise<object> {
+  async #answer(method: ShimMethod, request: object): Promise<object> {
     const named = this.#roles.named(request);
     const subject = subjectOf(named);
     if (method === "create" || method === "exec") this.#open(subject, request);
     if (method === "create" && subject === "sandbox") this.#startMachine(request);
+    if (method === "createSandbox") {
+      this.#startMachine({ bundle: (request as { bundlePath?: string }).bundlePath ?? "" });
+    }
     const recorded = this.#next(method, subject);
     if (recorded === undefined) {
+      if (method === "shutdown") setImmediate(() => process.exit(0));
       if (repeatable.includes(method)) return {};
       throw new Fault("internal", `the recording has no ${method} of ${subject}`);
     }
@@ -89,7 +102,7 @@ export class Player {
   }
 
   /** The next that was recorded of that kind, or of a question the last once more. */
-  #next(method: TaskMethod, subject: string): Recorded | undefined {
+  #next(method: ShimMethod, subject: string): Recorded | undefined {
     const alike = this.#calls.filter((call) => call.method === method && call.subject === subject);
     const next = alike.find(({ isUsed }) => !isUsed);
     return next ?? (questions.includes(method) ? alike.at(-1) : undefined);
@@ -161,7 +174,7 @@ export class Player {
   }
 
   /** The answer with what is of this machine: pids, and times, where they say that something has happened. */
-  #here(method: TaskMethod, response: object): object {
+  #here(method: ShimMethod, response: object): object {
     const pid = this.#machine?.pid ?? 0;
     const { exitedAt, processes } = response as { exitedAt?: object; processes?: object[] };
     const now = { seconds: BigInt(Math.floor(Date.now() / 1000)), nanos: 0 };

@@ -15,12 +15,13 @@ import { createServer, Socket } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseBootstrap } from "../../src/runtime/shim/bootstrap.ts";
+import { SandboxService } from "../../src/wire/gen/sandbox.v1.ts";
 import { EventsService, TaskEvent } from "../../src/wire/gen/shim-events.v1.ts";
 import { TaskService } from "../../src/wire/gen/task.v2.ts";
 import { TtrpcClient } from "../../src/wire/ttrpc/client.ts";
 import { serveTtrpc, type TtrpcServices, ttrpcService } from "../../src/wire/ttrpc/server.ts";
 import { statusOf } from "../../src/wire/ttrpc/status.ts";
-import { type Entry, Roles, subjectOf, type TaskMethod, toJson } from "./recording.ts";
+import { type ByMethod, type Entry, Roles, type ShimMethod, subjectOf, toJson } from "./recording.ts";
 
 const [shim = "", recording = "", ...args] = process.argv.slice(2);
 const forever = new AbortController().signal;
@@ -63,8 +64,15 @@ async function start(): Promise<void> {
   process.stdout.write(JSON.stringify({ version, address: `unix://${files.calls}`, protocol: "ttrpc" }));
 }
 
+/** What was seen before there was a container or a sandbox: a shim may be started to be asked a question alone. */
+const heldBack: Entry[] = [];
+let isInUse = false;
+
 function record(entry: Entry): void {
-  appendFileSync(recording, `${JSON.stringify(entry)}\n`);
+  heldBack.push(entry);
+  isInUse ||= "method" in entry && ["create", "createSandbox"].includes(entry.method);
+  if (!isInUse) return;
+  for (const held of heldBack.splice(0)) appendFileSync(recording, `${JSON.stringify(held)}\n`);
 }
 
 async function serve(): Promise<void> {
@@ -92,7 +100,7 @@ async function serve(): Promise<void> {
   process.exit(0);
 }
 
-type Calls = Record<TaskMethod, (request: object, options?: object) => Promise<object>>;
+type Calls = ByMethod<(request: object, options?: object) => Promise<object>>;
 
 /** Settles when the shim is gone. */
 function serveCalls(server: ReturnType<typeof createServer>, roles: Roles): Promise<void> {
@@ -102,11 +110,12 @@ function serveCalls(server: ReturnType<typeof createServer>, roles: Roles): Prom
     const { socket, version } = parseBootstrap(readFileSync(files.shim));
     const client = await TtrpcClient.connect(socket, forever);
     void client.closed.then(() => sleep(drainMs)).then(resolve);
-    return client.calls(TaskService, `containerd.task.v${version}.Task`) as unknown as Calls;
+    const tasks = client.calls(TaskService, `containerd.task.v${version}.Task`);
+    return { ...tasks, ...client.calls(SandboxService) } as unknown as Calls;
   };
   let count = 0;
   const closers = new Map<string, () => void>();
-  const forward = (method: TaskMethod) => async (request: object) => {
+  const forward = (method: ShimMethod) => async (request: object) => {
     connected ??= connect();
     const shimsCalls = await connected;
     const call = ++count;
@@ -128,14 +137,13 @@ function serveCalls(server: ReturnType<typeof createServer>, roles: Roles): Prom
       throw error;
     }
   };
-  const handlers = Object.fromEntries(
-    (Object.keys(TaskService) as TaskMethod[]).map((method) => [method, forward(method)]),
-  );
-  const services = ttrpcService(
-    TaskService,
-    handlers as unknown as Parameters<typeof ttrpcService<typeof TaskService>>[1],
-  );
-  serveTtrpc(server, bothVersions(services), forever);
+  const handlers = (service: object) =>
+    Object.fromEntries(
+      Object.keys(service).map((method) => [method, forward(method as ShimMethod)]),
+    ) as never;
+  const tasks = bothVersions(ttrpcService(TaskService, handlers(TaskService)));
+  const sandboxes = ttrpcService(SandboxService, handlers(SandboxService));
+  serveTtrpc(server, new Map([...tasks, ...sandboxes]), forever);
   return promise;
 }
 

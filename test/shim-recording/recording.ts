@@ -1,15 +1,19 @@
 import { readFileSync } from "node:fs";
+import type { SandboxService } from "../../src/wire/gen/sandbox.v1.ts";
 import type { TaskService } from "../../src/wire/gen/task.v2.ts";
 
-/** The methods of the task service. */
-export type TaskMethod = keyof typeof TaskService;
+/** The methods of the task service, and of the sandbox service. */
+export type ShimMethod = keyof typeof TaskService | keyof typeof SandboxService;
+
+/** Methods for a shim's two services, all of one kind. */
+export type ByMethod<Value> = Record<ShimMethod, Value>;
 
 /**
  * One thing that passed between a daemon and a shim. Ids are replaced by whose they are, in the order in which they came up:
  * "sandbox", "container 1", and for commands "command 1". Messages are as JSON.
  */
 export type Entry =
-  | { readonly call: number; readonly method: TaskMethod; readonly request: object }
+  | { readonly call: number; readonly method: ShimMethod; readonly request: object }
   | { readonly answer: number; readonly response: object }
   | { readonly answer: number; readonly error: { readonly code: number; readonly message: string } }
   /** What the shim wrote to a container's or command's stream. */
@@ -22,8 +26,15 @@ export function readRecording(file: string): Entry[] {
   return lines.filter((line) => line !== "").map((line) => JSON.parse(line) as Entry);
 }
 
-/** Who is meant: a container, or a command in one. */
-export function subjectOf({ id = "", execId = "" }: { id?: string; execId?: string }): string {
+/** The fields that say who is meant. */
+interface Named {
+  readonly id?: string;
+  readonly execId?: string;
+  readonly sandboxId?: string;
+}
+
+/** Who is meant: a container, or a command in one, or the sandbox. */
+export function subjectOf({ sandboxId = "", id = sandboxId, execId = "" }: Named): string {
   return execId === "" ? id : `${id}, ${execId}`;
 }
 
@@ -46,9 +57,10 @@ export class Roles {
 
   /** A message with names for ids. */
   named<Message extends object>(message: Message): Message {
-    const { id, execId } = message as { id?: string; execId?: string };
+    const { id, execId, sandboxId } = message as Named;
     return {
       ...message,
+      ...(sandboxId !== undefined && sandboxId !== "" ? { sandboxId: this.container(sandboxId) } : {}),
       ...(id !== undefined && id !== "" ? { id: this.container(id) } : {}),
       ...(execId !== undefined && execId !== "" ? { execId: this.command(execId) } : {}),
     };
@@ -56,9 +68,10 @@ export class Roles {
 
   /** A message with ids for names. */
   withIds<Message extends object>(message: Message): Message {
-    const { id, execId } = message as { id?: string; execId?: string };
+    const { id, execId, sandboxId } = message as Named;
     return {
       ...message,
+      ...(sandboxId === undefined ? {} : { sandboxId: this.#ids.get(sandboxId) ?? sandboxId }),
       ...(id === undefined ? {} : { id: this.#ids.get(id) ?? id }),
       ...(execId === undefined ? {} : { execId: this.#ids.get(execId) ?? execId }),
     };
@@ -76,7 +89,10 @@ export class Roles {
 }
 
 /** What only one machine has, or the caller knows anyway. */
-const leftOut = ["bundle", "stdin", "stdout", "stderr", "spec", "options", "resources", "rootfs"];
+const leftOut = [
+  ...["bundle", "stdin", "stdout", "stderr", "spec", "options", "resources", "rootfs"],
+  ...["bundlePath", "netnsPath", "annotations"],
+];
 
 /** A message as it is in a recording: bytes in base64, big numbers as texts. */
 export function toJson(message: object): object {
