@@ -33,7 +33,7 @@ import type { ShimParts } from "./parts.ts";
 import { endSandbox } from "./sandbox/end.ts";
 import { startSandbox } from "./sandbox/start.ts";
 import { sandboxMetrics, sandboxStatus } from "./sandbox/told.ts";
-import { sandboxApiProblem } from "./sandbox/trial.ts";
+import { SandboxTrials } from "./sandbox/trial.ts";
 import { SandboxWatch } from "./sandbox/watch.ts";
 import { Shims } from "./shims.ts";
 import { killByShim, startByShim, stateByShim, updateByShim } from "./task-calls.ts";
@@ -117,21 +117,15 @@ export async function openShimRuntime(
   for (const id of await containersOnDisk(paths)) noteUnnoted(id, parts);
   await shims.reconnect(signal);
   await endLeftCommands(parts, signal);
-  const tried = await Promise.all(opened.map((one) => withSandboxApi(one, shims, signal)));
-  return { ...operations(parts), ...findings(tried, parts, { place, snapshots }) };
-}
-
-/** Finds out whether a shim that is to make its sandboxes by itself can. */
-async function withSandboxApi(
-  opened: OpenedShimHandler,
-  shims: Shims,
-  signal: AbortSignal,
-): Promise<OpenedShimHandler> {
-  if (opened.probe.sandboxer !== "shim" || opened.missing !== undefined) return opened;
-  const missing = await sandboxApiProblem(opened.shim, shims, signal);
-  return missing === undefined
-    ? opened
-    : { ...opened, missing, probe: { ...opened.probe, problem: missing } };
+  const sandboxing = opened.filter(
+    ({ probe, missing }) => probe.sandboxer === "shim" && missing === undefined,
+  );
+  const trials = new SandboxTrials(
+    sandboxing.map(({ shim }) => shim),
+    shims,
+  );
+  await trials.run(signal);
+  return { ...operations(parts), ...findings(opened, parts, { place, snapshots, trials }) };
 }
 
 function operations(parts: ShimParts): Omit<ShimRuntime, keyof ReturnType<typeof findings>> {
@@ -172,7 +166,7 @@ function operations(parts: ShimParts): Omit<ShimRuntime, keyof ReturnType<typeof
 function findings(
   opened: readonly OpenedShimHandler[],
   { host, handlers, conmon }: ShimParts,
-  { place, snapshots }: { place: TrialPlace; snapshots: SnapshotsOf },
+  { place, snapshots, trials }: { place: TrialPlace; snapshots: SnapshotsOf; trials: SandboxTrials },
 ): Pick<ShimRuntime, "probes" | "retry" | "missingPrograms" | "userNamespaceProblems" | "checkpointProblem"> {
   const tried = opened.flatMap(({ shim: { runtime: handler }, probe }) =>
     handler === undefined ? [] : [{ handler, probe }],
@@ -182,10 +176,14 @@ function findings(
   const users = new UserNamespaceTrials(runtimes, snapshots, place);
   return {
     probes: () =>
-      opened.map(({ shim, probe, missing }) =>
-        shim.runtime === undefined ? probe : probeOfShim(shim, runtimes.probe(shim.name), missing),
-      ),
+      opened.map(({ shim, probe, missing }) => {
+        const why = missing ?? trials.problemOf(shim.name);
+        return shim.runtime === undefined
+          ? { ...probe, problem: why }
+          : probeOfShim(shim, runtimes.probe(shim.name), why);
+      }),
     async retry() {
+      await trials.run(AbortSignal.timeout(reconnectDeadline));
       if (await untested.retry(runtimes)) users.forget();
     },
     missingPrograms(name) {

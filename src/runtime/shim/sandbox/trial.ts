@@ -8,30 +8,53 @@ import type { Shims } from "../shims.ts";
 const answerDeadline: Ms = 5_000;
 
 /**
- * Why a shim can't make sandboxes by itself; undefined: it can. It is started for a moment and asked about a sandbox that does not
- * exist: whatever it answers, it knows the question.
+ * Which shims that are to make sandboxes by themselves can. Each is started for a moment and asked about a sandbox that does not exist:
+ * whatever it answers, it knows the question.
  */
-export async function sandboxApiProblem(
-  handler: ShimHandler,
-  shims: Shims,
-  signal: AbortSignal,
-): Promise<string | undefined> {
-  const group = newPodSandboxId();
-  try {
-    return await shims.tryOut(
-      { group, handler, cgroup: undefined },
-      async ({ sandboxes }) => {
+export class SandboxTrials {
+  readonly #shims: Shims;
+  readonly #untried: Set<ShimHandler>;
+  readonly #problems = new Map<string, string>();
+
+  constructor(handlers: readonly ShimHandler[], shims: Shims) {
+    this.#shims = shims;
+    this.#untried = new Set(handlers);
+  }
+
+  /** Why the handler's shim can't; undefined: it can, or is not asked to. */
+  problemOf(handler: string): string | undefined {
+    return this.#problems.get(handler);
+  }
+
+  /** Tries those that have not answered yet, such as for want of a disk. */
+  async run(signal: AbortSignal): Promise<void> {
+    await Promise.all(
+      [...this.#untried].map(async (handler) => {
         try {
-          await sandboxes.platform({ sandboxId: group }, { timeout: answerDeadline, signal });
+          await this.#try(handler, signal);
+          this.#problems.delete(handler.name);
         } catch (error) {
-          if (isFault(error, "unimplemented")) return describeFault(lacksSandboxes(handler, error));
+          this.#problems.set(handler.name, describeFault(error));
+          if (!isFault(error, "wrongState")) return;
         }
-        return undefined;
-      },
+        this.#untried.delete(handler);
+      }),
+    );
+  }
+
+  /** @throws {Fault} wrongState when it can't; as its start says */
+  async #try(handler: ShimHandler, signal: AbortSignal): Promise<void> {
+    const sandboxId = newPodSandboxId();
+    const start = { group: sandboxId, handler, cgroup: undefined };
+    const answer = await this.#shims.tryOut(
+      start,
+      ({ sandboxes }) =>
+        sandboxes
+          .platform({ sandboxId }, { timeout: answerDeadline, signal })
+          .catch((error: unknown) => error),
       signal,
     );
-  } catch (error) {
-    return `its shim can't be started: ${describeFault(error)}`;
+    if (isFault(answer, "unimplemented")) throw lacksSandboxes(handler, answer);
   }
 }
 
