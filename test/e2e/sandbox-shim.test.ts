@@ -21,7 +21,7 @@ import {
   shellConfig,
 } from "../harness/pods.ts";
 import { privileged } from "../harness/privileged.ts";
-import { type TriedShim, triedShim } from "../harness/sandbox-shim.ts";
+import { sandboxContainerShim, type TriedShim, triedShim } from "../harness/sandbox-shim.ts";
 import { openPort, openPorts, textOf } from "../harness/stream-client.ts";
 
 /** Long enough for a virtual machine under software emulation. */
@@ -35,7 +35,7 @@ describe("pods in sandboxes by a shim", privileged, () => {
   let daemon: TestDaemon;
 
   before(async () => {
-    shim = triedShim();
+    shim = triedShim(sandboxContainerShim);
     const mounts = shim.isPlayed ? {} : { mounts: "own" as const, prepare: () => "mount --make-rshared /" };
     daemon = await TestDaemon.start({ runtime: "runc", extraConfig: shim.config + deadlines, ...mounts });
     await importBusybox(daemon);

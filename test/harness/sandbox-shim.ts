@@ -4,8 +4,34 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const shims = new URL("../shim-recording/", import.meta.url);
-/** What the shim of Kata 4.1 said in the first of the tests, its virtual machine run by QEMU. */
-const recording = fileURLToPath(new URL("kata.jsonl", shims));
+
+/** How a shim makes sandboxes, and what of it is known to the tests. */
+interface ShimKind {
+  /** The variables that name a real one begin with this. */
+  readonly variable: string;
+  /** Its handler's type, unless said. */
+  readonly type: string;
+  /** What such a shim said in the first of the tests. */
+  readonly recording: string;
+  /** More of the handler's table. */
+  readonly settings: string;
+}
+
+/** By a container before the others: the shim of Kata 4.1, its virtual machine run by QEMU. */
+export const sandboxContainerShim: ShimKind = {
+  variable: "BERTH_TEST_SANDBOX_SHIM",
+  type: "io.containerd.kata.v2",
+  recording: "kata.jsonl",
+  settings: "",
+};
+
+/** By the sandbox API. */
+export const sandboxApiShim: ShimKind = {
+  variable: "BERTH_TEST_SANDBOX_API_SHIM",
+  type: "io.containerd.sandboxed.v1",
+  recording: "sandbox-api.jsonl",
+  settings: 'sandboxer = "shim"\n',
+};
 
 /** A runtime handler whose shim runs each pod in a sandbox. */
 export interface TriedShim {
@@ -18,16 +44,13 @@ export interface TriedShim {
 
 /**
  * A recording of a shim that is played. Or a real one: BERTH_TEST_SANDBOX_SHIM (an absolute path), BERTH_TEST_SANDBOX_SHIM_TYPE
- * (Kata's, unless said), BERTH_TEST_SANDBOX_SHIM_CONFIG (its configuration's file); with BERTH_TEST_SANDBOX_SHIM_RECORD it is
- * recorded there.
+ * (its handler's type, unless it is the usual one), BERTH_TEST_SANDBOX_SHIM_CONFIG (its configuration's file); with
+ * BERTH_TEST_SANDBOX_SHIM_RECORD it is recorded there. The same with BERTH_TEST_SANDBOX_API_SHIM.
  */
-export function triedShim(): TriedShim {
-  const {
-    BERTH_TEST_SANDBOX_SHIM: shim,
-    BERTH_TEST_SANDBOX_SHIM_TYPE: type = "io.containerd.kata.v2",
-    BERTH_TEST_SANDBOX_SHIM_CONFIG: configuration,
-    BERTH_TEST_SANDBOX_SHIM_RECORD: record,
-  } = process.env;
+export function triedShim({ variable, type: usualType, recording, settings }: ShimKind): TriedShim {
+  const told = (suffix = "") => process.env[`${variable}${suffix}`];
+  const [shim, type = usualType, configuration] = [told(), told("_TYPE"), told("_CONFIG")];
+  const record = told("_RECORD");
   const directory = mkdtempSync(join(tmpdir(), "berth-shim-"));
   const close = () => rmSync(directory, { recursive: true });
   const program = (script: string, ...args: string[]) => {
@@ -39,9 +62,10 @@ export function triedShim(): TriedShim {
     return path;
   };
   const table = (named: string, runtimePath: string, options = "") =>
-    `[runtime.handlers.sandboxed]\ntype = "${named}"\nruntimePath = "${runtimePath}"\n${options}`;
+    `[runtime.handlers.sandboxed]\ntype = "${named}"\nruntimePath = "${runtimePath}"\n${settings}${options}`;
   if (shim === undefined) {
-    return { config: table("io.containerd.kata.v2", program("play", recording)), isPlayed: true, close };
+    const recorded = fileURLToPath(new URL(recording, shims));
+    return { config: table(usualType, program("play", recorded)), isPlayed: true, close };
   }
   const runtimePath = record === undefined ? shim : program("record", shim, record);
   const options = configuration === undefined ? "" : `options = { ConfigPath = "${configuration}" }\n`;

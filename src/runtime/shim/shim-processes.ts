@@ -3,6 +3,7 @@ import type { Ms } from "../../base/units.ts";
 import type { Paths } from "../../config/paths.ts";
 import { endProcesses } from "../../linux/end-processes.ts";
 import { processesBy } from "../../linux/process-args.ts";
+import type { ProcessStart } from "../../linux/process-identity.ts";
 
 /** Ends every process of the group's shim, which may be one that is just starting, once `patience` is over. */
 export async function endShimProcesses(
@@ -11,8 +12,11 @@ export async function endShimProcesses(
   patience: Ms,
   signal: AbortSignal,
 ): Promise<void> {
-  const find = () => processesBy((args) => isShimOf(group, args, paths));
-  await endProcesses(find, `the shim ${group}`, patience, signal);
+  await endProcesses(() => shimProcesses(group, paths), `the shim ${group}`, patience, signal);
+}
+
+export async function shimProcesses(group: string, paths: Paths): Promise<ProcessStart[]> {
+  return await processesBy((args) => isShimOf(group, args, paths));
 }
 
 /** By its command line, which has to name the group and this daemon. */

@@ -5,6 +5,7 @@ import { waitOutside } from "../../base/outside-time.ts";
 import type { Bytes, Ms } from "../../base/units.ts";
 import type { Paths } from "../../config/paths.ts";
 import { wordsOf } from "../conmon/runtime-words.ts";
+import type { ProcessIdentity } from "../contract.ts";
 import { within } from "../enter-cgroup.ts";
 import type { RuntimeHost } from "../host.ts";
 import { identityOf } from "../identity-of.ts";
@@ -12,6 +13,7 @@ import { parseBootstrap } from "./bootstrap.ts";
 import { type ShimHandler, shimNamespace } from "./handler.ts";
 import { publishProgram } from "./publish-program.ts";
 import { connectShim, type Shim, writeShimRecord } from "./shim.ts";
+import { shimProcesses } from "./shim-processes.ts";
 
 const maxOutput: Bytes = 64 << 10;
 /** How long a shim that has started may take to say who it is. */
@@ -60,11 +62,27 @@ export async function startShim(
   }
   const address = parseBootstrap(started.stdout);
   const connected = await connectShim(address, signal);
-  const { shimPid } = await connected.calls.connect({ id: group }, { timeout: connectDeadline, signal });
-  const process = identityOf(shimPid, "the shim");
+  const process = await processOf(group, connected, paths, signal);
   const record = { ...address, group, handler: handler.name, startedWith: handler, process };
   writeShimRecord(record, paths);
   return { ...record, ...connected };
+}
+
+/** Kata's shim in Rust does not tell before it has a container or a sandbox: its process is found by its command line then. */
+async function processOf(
+  group: string,
+  { calls }: Pick<Shim, "calls">,
+  paths: Paths,
+  signal: AbortSignal,
+): Promise<ProcessIdentity> {
+  try {
+    const { shimPid } = await calls.connect({ id: group }, { timeout: connectDeadline, signal });
+    return identityOf(shimPid, "the shim");
+  } catch (error) {
+    const [found, ...others] = await shimProcesses(group, paths);
+    if (found === undefined || others.length > 0) throw error;
+    return identityOf(found.pid, "the shim");
+  }
 }
 
 /** What every call of a shim's program begins with; its processes are found by it. */

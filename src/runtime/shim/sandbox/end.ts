@@ -3,7 +3,7 @@ import { describeFault, isFault } from "../../../base/fault.ts";
 import type { ContainerId } from "../../../base/ids.ts";
 import type { Ms } from "../../../base/units.ts";
 import { cleanUp } from "../delete.ts";
-import { readMarker } from "../marker.ts";
+import { handlerOf } from "../handler-of.ts";
 import type { ShimParts } from "../parts.ts";
 import type { Shim } from "../shim.ts";
 import { endShimProcesses } from "../shim-processes.ts";
@@ -24,18 +24,19 @@ export async function endSandbox(
   parts: ShimParts,
   signal: AbortSignal,
 ): Promise<void> {
-  const { paths, host, shims, sandboxWatch } = parts;
-  const handler = readMarker(id, paths)?.handler ?? handlerName;
+  const { paths, host, shims, startedWith, sandboxWatch } = parts;
+  const handler = handlerOf(id, parts, handlerName);
   await waitFor(sandboxWatch.forget(id), signal, `waiting for the end of sandbox ${id}`);
   const shim = await shims.of(id, signal).catch(() => undefined);
   if (shim === undefined || !(await isEnded(id, shim, parts, signal))) {
     await endShimProcesses(id, paths, 0, signal);
     const { directory: bundle } = paths.shim(id);
-    await cleanUp({ id, handler, bundle }, parts, signal);
+    await cleanUp({ id, bundle }, handler, parts, signal);
   }
   await shims.leave(id, id, signal);
   const { exitFile, oomFile, shimFile } = paths.container(id);
   await host.files.change([exitFile, oomFile, shimFile].map((path) => ({ change: "removeTree", path })));
+  startedWith.forget(id);
 }
 
 /** Has the shim end the sandbox, and then itself. False when it could not. */

@@ -1,9 +1,10 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { Fault, isFault } from "../../../base/fault.ts";
+import { isFault } from "../../../base/fault.ts";
 import { waitOutside } from "../../../base/outside-time.ts";
 import type { MonitoredContainer, SandboxRequest } from "../../contract.ts";
 import { identityOf } from "../../identity-of.ts";
+import { handlerFor } from "../handler-of.ts";
 import { type ShimMarker, writeMarker } from "../marker.ts";
 import { any } from "../options.ts";
 import type { ShimParts } from "../parts.ts";
@@ -21,11 +22,10 @@ export async function startSandbox(
   signal: AbortSignal,
 ): Promise<MonitoredContainer> {
   const { id } = request;
-  const { paths, shims, sandboxWatch } = parts;
-  const handler = parts.handlers.get(request.handler);
-  if (handler === undefined)
-    throw new Fault("wrongState", `runtime handler "${request.handler}" is not configured`);
+  const { paths, shims, startedWith, sandboxWatch } = parts;
+  const handler = handlerFor(id, request.handler, parts);
   await mkdir(paths.container(id).bundle, { recursive: true, mode: 0o700 });
+  startedWith.note(id, { monitor: "shim", handler });
   const marker: ShimMarker = { group: id, handler: handler.name, stdinOnce: false, isSandbox: true };
   writeMarker(id, marker, paths);
   const shim = await shims.join({ group: id, handler, cgroup: request.monitorCgroup }, id, signal);
