@@ -2,8 +2,10 @@ import { waitFor } from "../../../base/deadline.ts";
 import { describeFault, isFault } from "../../../base/fault.ts";
 import type { ContainerId } from "../../../base/ids.ts";
 import type { Ms } from "../../../base/units.ts";
+import { reapOrphan } from "../../../linux/orphans.ts";
 import { cleanUp } from "../delete.ts";
 import { handlerOf } from "../handler-of.ts";
+import { readMarker } from "../marker.ts";
 import type { ShimParts } from "../parts.ts";
 import type { Shim } from "../shim.ts";
 import { endShimProcesses } from "../shim-processes.ts";
@@ -34,12 +36,14 @@ export async function endSandbox(
     await cleanUp({ id, bundle }, handler, parts, signal);
   }
   await shims.leave(id, id, signal);
+  const { init } = readMarker(id, paths) ?? {};
+  if (init !== undefined) reapOrphan(init.pid); // a machine's process may outlive its shim
   const { exitFile, oomFile, shimFile } = paths.container(id);
   await host.files.change([exitFile, oomFile, shimFile].map((path) => ({ change: "removeTree", path })));
   startedWith.forget(id);
 }
 
-/** Has the shim end the sandbox, and then itself. False when it could not. */
+/** Has the shim end the sandbox, and then itself. False when it could not, or was gone before it had answered. */
 async function isEnded(
   sandboxId: ContainerId,
   { sandboxes }: Shim,
@@ -52,10 +56,9 @@ async function isEnded(
     await sandboxes.shutdownSandbox({ sandboxId }, options);
     return true;
   } catch (error) {
-    // it knows no such sandbox; or it has ended, as some do instead of an answer
-    if (isFault(error, "notFound", "unavailable", "cancelled") && !signal.aborted) return true;
+    if (isFault(error, "notFound")) return true; // it was never made
     const err = describeFault(error);
-    host.log.warn({ pod: sandboxId, err }, "a shim could not end its sandbox");
+    host.log.warn({ pod: sandboxId, err }, "a shim did not say that its sandbox has ended");
     return false;
   }
 }
