@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { PodSandboxState } from "../../src/wire/gen/runtime.v1.ts";
@@ -8,7 +8,6 @@ import { endDaemon } from "../harness/end-daemon.ts";
 import { busyboxImage, importBusybox } from "../harness/images.ts";
 import { assertNoLeaks } from "../harness/leaks.ts";
 import {
-  containerStatus,
   eventually,
   exited,
   type MadePod,
@@ -19,11 +18,21 @@ import {
   shellConfig,
 } from "../harness/pods.ts";
 import { privileged } from "../harness/privileged.ts";
-import { sandboxApiShim, type TriedShim, triedShim } from "../harness/sandbox-shim.ts";
+import {
+  gone,
+  isAlive,
+  logHas,
+  sandboxApiShim,
+  shimOf,
+  type TriedShim,
+  triedShim,
+} from "../harness/sandbox-shim.ts";
 
+/** runc's shim: Debian's, or the one that BERTH_TEST_SHIM names by an absolute path. */
 const without = `
 [runtime.handlers.without]
 type = "io.containerd.runc.v2"
+runtimePath = "${process.env.BERTH_TEST_SHIM ?? ""}"
 sandboxer = "shim"
 `;
 
@@ -75,11 +84,6 @@ describe("pods whose shim makes the sandbox by itself", privileged, () => {
     const { stdout, exitCode } = await daemon.pods.execSync({ containerId, cmd, timeout: 20n });
     return [Buffer.from(stdout).toString(), exitCode];
   };
-  const logOf = async (id: string) => readFileSync((await containerStatus(daemon, id)).logPath, "utf8");
-  const logHas = (id: string, text: string) =>
-    eventually(`"${text}" in the log`, 30_000, async () => (await logOf(id)).includes(text) || undefined);
-  const shimOf = (pod: MadePod): number =>
-    JSON.parse(readFileSync(join(daemon.workspace.state, "shims", pod.id, "shim.json"), "utf8")).process.pid;
   const inspect = async ({ id: podSandboxId }: MadePod) => {
     const { status, info } = await daemon.pods.podSandboxStatus({ podSandboxId, verbose: true });
     return { status, own: JSON.parse(info.info ?? "{}"), sandbox: JSON.parse(info.sandbox ?? "{}") };
@@ -88,25 +92,15 @@ describe("pods whose shim makes the sandbox by itself", privileged, () => {
     (await inspect(pod)).status?.state === PodSandboxState.SANDBOX_READY;
   const notReady = (pod: MadePod) =>
     eventually("the pod not to be ready", 30_000, async () => (await isReady(pod)) === false || undefined);
-  const isAlive = (pid: number) => {
-    try {
-      process.kill(pid, 0);
-      return true;
-    } catch {
-      return false;
-    }
-  };
-  const gone = (pid: number) =>
-    eventually(`process ${pid} to be gone`, 30_000, async () => !isAlive(pid) || undefined);
 
   test("two containers, a command, logs, statistics; the sandbox outlives them, and ends with the pod", async () => {
     const pod = await runSandboxed("two");
     const first = await runFirst(pod);
     const second = await run(pod, "second", untilTold);
     await Promise.all([
-      logHas(first, "stdout F out\n"),
-      logHas(first, "stderr F err\n"),
-      logHas(second, "second"),
+      logHas(first, "stdout F out\n", daemon),
+      logHas(first, "stderr F err\n", daemon),
+      logHas(second, "second", daemon),
     ]);
     assert.deepEqual(await exec(first, "sh", "-c", "echo in; exit 3"), ["in\n", 3]);
     const { stats } = await daemon.pods.containerStats({ containerId: first });
@@ -119,11 +113,11 @@ describe("pods whose shim makes the sandbox by itself", privileged, () => {
     await daemon.pods.removeContainer({ containerId: second });
     await daemon.pods.stopContainer({ containerId: first, timeout: 0n });
     assert.equal((await exited(daemon, first)).exitCode, 137);
-    const shimPid = shimOf(pod);
+    const shimPid = shimOf(pod, daemon);
     assert.ok((await isReady(pod)) && isAlive(shimPid), "the sandbox goes on without containers");
     const third = await run(pod, "third", "echo third");
     assert.equal((await exited(daemon, third)).exitCode, 0);
-    assert.equal(shimOf(pod), shimPid);
+    assert.equal(shimOf(pod, daemon), shimPid);
     await removePod(daemon, pod.id);
     await gone(shimPid);
     await assertNoLeaks(daemon);
@@ -135,11 +129,11 @@ describe("pods whose shim makes the sandbox by itself", privileged, () => {
     const pod = await runSandboxed("survivor");
     const first = await runFirst(pod);
     const second = await run(pod, "second", untilTold);
-    const shimPid = shimOf(pod);
+    const shimPid = shimOf(pod, daemon);
     await daemon.kill();
     await daemon.launch();
     assert.ok(await isReady(pod));
-    assert.equal(shimOf(pod), shimPid);
+    assert.equal(shimOf(pod, daemon), shimPid);
     assert.deepEqual(await exec(first, "echo", "again"), ["again\n", 0]);
     await daemon.pods.stopContainer({ containerId: second, timeout: 20n });
     assert.equal((await exited(daemon, second)).exitCode, 7);
@@ -151,7 +145,7 @@ describe("pods whose shim makes the sandbox by itself", privileged, () => {
   test("after kill -9 of the shim the pod is not ready, and nothing is left", { skip: noShim }, async () => {
     const pod = await runSandboxed("shimless");
     const first = await runFirst(pod);
-    process.kill(shimOf(pod), "SIGKILL");
+    process.kill(shimOf(pod, daemon), "SIGKILL");
     assert.notEqual((await exited(daemon, first)).exitCode, 0);
     await notReady(pod);
     assert.equal((await inspect(pod)).own.state.reason, "its sandbox ended");

@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -11,7 +10,6 @@ import { endDaemon } from "../harness/end-daemon.ts";
 import { busyboxImage, importBusybox } from "../harness/images.ts";
 import { assertNoLeaks } from "../harness/leaks.ts";
 import {
-  containerStatus,
   eventually,
   exited,
   type MadePod,
@@ -21,7 +19,15 @@ import {
   shellConfig,
 } from "../harness/pods.ts";
 import { privileged } from "../harness/privileged.ts";
-import { sandboxContainerShim, type TriedShim, triedShim } from "../harness/sandbox-shim.ts";
+import {
+  gone,
+  isAlive,
+  logHas,
+  sandboxContainerShim,
+  shimOf,
+  type TriedShim,
+  triedShim,
+} from "../harness/sandbox-shim.ts";
 import { openPort, openPorts, textOf } from "../harness/stream-client.ts";
 
 /** Long enough for a virtual machine under software emulation. */
@@ -49,28 +55,12 @@ describe("pods in sandboxes by a shim", privileged, () => {
   const run = (pod: MadePod, name: string, script: string) =>
     runContainer(daemon, pod, shellConfig(name, busyboxImage, script));
   const runFirst = (pod: MadePod) => run(pod, "first", "echo out; echo err >&2; exec sleep 1000");
-  const shimOf = (pod: MadePod): number =>
-    JSON.parse(readFileSync(join(daemon.workspace.state, "shims", pod.id, "shim.json"), "utf8")).process.pid;
   const sandboxOf = async (containerId: string): Promise<number> => {
     const { info } = await daemon.pods.containerStatus({ containerId, verbose: true });
     return JSON.parse(info.info ?? "{}").pid;
   };
-  const isAlive = (pid: number) => {
-    try {
-      process.kill(pid, 0);
-      return true;
-    } catch {
-      return false;
-    }
-  };
-  /** Of a daemon that was killed, pid 1 has the sandbox's process, and reaps it when it comes to that. */
-  const gone = (pid: number) =>
-    eventually("the sandbox to be gone", 30_000, async () => !isAlive(pid) || undefined);
-  const logOf = async (id: string) => readFileSync((await containerStatus(daemon, id)).logPath, "utf8");
   const addressOf = async ({ id: podSandboxId }: MadePod) =>
     (await daemon.pods.podSandboxStatus({ podSandboxId, verbose: false })).status?.network?.ip ?? "";
-  const logHas = (id: string, text: string) =>
-    eventually(`"${text}" in the log`, 30_000, async () => (await logOf(id)).includes(text) || undefined);
 
   /** Something that answers at the pod's address alone: what listens in a sandbox is not at the namespace's loopback. */
   async function listenAt(address: string, pod: MadePod): Promise<Disposable> {
@@ -90,9 +80,9 @@ describe("pods in sandboxes by a shim", privileged, () => {
     const first = await runFirst(pod);
     const second = await run(pod, "second", untilTold);
     await Promise.all([
-      logHas(first, "stdout F out\n"),
-      logHas(first, "stderr F err\n"),
-      logHas(second, "second"),
+      logHas(first, "stdout F out\n", daemon),
+      logHas(first, "stderr F err\n", daemon),
+      logHas(second, "second", daemon),
     ]);
     const listen = `nc -l -p ${port} -e echo here </dev/null >/dev/null 2>&1`;
     const listens = `grep -qi :${port.toString(16)} /proc/net/tcp /proc/net/tcp6`;
@@ -186,7 +176,7 @@ describe("pods in sandboxes by a shim", privileged, () => {
   });
 
   for (const { what, pidOf, skip } of [
-    { what: "shim", pidOf: async (pod: MadePod, _first: string) => shimOf(pod), skip: noSandbox },
+    { what: "shim", pidOf: async (pod: MadePod, _first: string) => shimOf(pod, daemon), skip: noSandbox },
     { what: "sandbox", pidOf: (_pod: MadePod, first: string) => sandboxOf(first), skip: noSandbox },
   ]) {
     const title = `after kill -9 of the ${what} the pod is not ready, its containers have ended, and nothing is left`;

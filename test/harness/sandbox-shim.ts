@@ -1,7 +1,9 @@
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import type { DaemonCalls } from "./daemon.ts";
+import { containerStatus, eventually, type MadePod } from "./pods.ts";
 
 const shims = new URL("../shim-recording/", import.meta.url);
 
@@ -70,4 +72,31 @@ export function triedShim({ variable, type: usualType, recording, settings }: Sh
   const runtimePath = record === undefined ? shim : program("record", shim, record);
   const options = configuration === undefined ? "" : `options = { ConfigPath = "${configuration}" }\n`;
   return { config: table(type, runtimePath, options), isPlayed: false, close };
+}
+
+/** The process of a pod's shim. */
+export function shimOf(pod: MadePod, { workspace }: DaemonCalls): number {
+  return JSON.parse(readFileSync(join(workspace.state, "shims", pod.id, "shim.json"), "utf8")).process.pid;
+}
+
+export function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Of a daemon that was killed, pid 1 has a sandbox's process, and reaps it when it comes to that. */
+export async function gone(pid: number): Promise<void> {
+  await eventually(`process ${pid} to be gone`, 30_000, async () => !isAlive(pid) || undefined);
+}
+
+/** Waits until a container has said something. */
+export async function logHas(id: string, text: string, daemon: DaemonCalls): Promise<void> {
+  await eventually(`"${text}" in the log`, 30_000, async () => {
+    const { logPath } = await containerStatus(daemon, id);
+    return readFileSync(logPath, "utf8").includes(text) || undefined;
+  });
 }
