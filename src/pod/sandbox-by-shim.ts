@@ -1,12 +1,12 @@
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { Fault } from "../base/fault.ts";
-import type { ContainerId } from "../base/ids.ts";
 import { handlerSettings } from "../config/handler-settings.ts";
 import { identityAnnotations, passedAnnotations } from "../spec/cri/annotations.ts";
 import { monitorCgroup } from "./cgroup.ts";
 import type { PodAttempt, PodHost } from "./parts.ts";
 import { sizeAnnotations } from "./sandbox-config.ts";
+import { ownContainerId } from "./sandbox-rootfs.ts";
 import type { PodSandboxRecord } from "./state.ts";
 
 /**
@@ -23,21 +23,22 @@ export async function startSandboxByShim(
   const { host } = attempt;
   const { id, handler, config } = record;
   const { network, pid } = config.security.namespaces;
-  const own = ownAnnotations(record);
+  const own = ownContainerId(id);
+  const annotations = ownAnnotations(record);
   const monitored = await host.runtime.sandboxes.start(
     {
-      id: id as string as ContainerId,
+      id: own,
       handler,
       netns: network === "node" ? "" : join(host.paths.pod(id).namespaces, "net"),
-      config: host.encodeConfig({ ...config, annotations: { ...passedOf(record, host), ...own } }),
-      annotations: own,
+      config: host.encodeConfig({ ...config, annotations: { ...passedOf(record, host), ...annotations } }),
+      annotations,
       monitorCgroup: monitorCgroup(record),
     },
     signal,
   );
   attempt.init = monitored;
   const isUnnamed = monitored.init.pid === monitored.monitor.pid;
-  if (pid === "pod" && isUnnamed && host.runtime.isOnHost(id as string as ContainerId, handler)) {
+  if (pid === "pod" && isUnnamed && host.runtime.isOnHost(own, handler)) {
     // of its own there is nothing but the shim, which is in the node's
     throw new Fault("unimplemented", "the pod's containers can't share processes: its shim names no process");
   }
@@ -48,7 +49,7 @@ export async function removeSandboxByShim(
   { host }: PodAttempt,
   signal: AbortSignal,
 ): Promise<void> {
-  const own = id as string as ContainerId;
+  const own = ownContainerId(id);
   await host.runtime.delete(own, handler, signal);
   await rm(host.paths.container(own).bundle, { recursive: true, force: true });
 }
