@@ -1,3 +1,4 @@
+import { readlinkSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { Fault } from "../base/fault.ts";
@@ -13,7 +14,7 @@ import type { PodSandboxRecord } from "./state.ts";
  * Has the handler's shim make the pod's sandbox by itself (containerd's sandbox API). It is told of the pod what the CRI said: its
  * config, with no more of its annotations than containers' runtimes are told.
  *
- * @throws {Fault} unimplemented when containers are to share processes that the shim names none of
+ * @throws {Fault} unimplemented when containers of this host are to share processes, and the sandbox has none but the node's
  */
 export async function startSandboxByShim(
   record: PodSandboxRecord,
@@ -37,11 +38,16 @@ export async function startSandboxByShim(
     signal,
   );
   attempt.init = monitored;
-  const isUnnamed = monitored.init.pid === monitored.monitor.pid;
-  if (pid === "pod" && isUnnamed && host.runtime.isOnHost(own, handler)) {
-    // of its own there is nothing but the shim, which is in the node's
-    throw new Fault("unimplemented", "the pod's containers can't share processes: its shim names no process");
+  if (pid === "pod" && host.runtime.isOnHost(own, handler) && isAmongNodes(monitored.init.pid)) {
+    const why = "its shim named no process with a PID namespace of the sandbox's own";
+    throw new Fault("unimplemented", `the pod's containers can't share processes: ${why}`);
   }
+}
+
+/** Whether a process is in the node's PID namespace, in which no pod's containers may be by mistake. */
+function isAmongNodes(pid: number): boolean {
+  const [its, own] = [pid, process.pid].map((one) => readlinkSync(`/proc/${one}/ns/pid`));
+  return its === own;
 }
 
 export async function removeSandboxByShim(
