@@ -38,6 +38,10 @@ const files = {
   shim: join(process.cwd(), "recorder-shim"),
 };
 
+/** What was seen before there was a container or a sandbox: a shim may be started to be asked a question alone. */
+const heldBack: Entry[] = [];
+let isInUse = false;
+
 if (args.at(-1) === "start") await start();
 else if (args[0] === "serve") await serve();
 else process.exitCode = spawnSync(shim, args, { stdio: "inherit" }).status ?? 1;
@@ -63,10 +67,6 @@ async function start(): Promise<void> {
   const { version } = parseBootstrap(stdout);
   process.stdout.write(JSON.stringify({ version, address: `unix://${files.calls}`, protocol: "ttrpc" }));
 }
-
-/** What was seen before there was a container or a sandbox: a shim may be started to be asked a question alone. */
-const heldBack: Entry[] = [];
-let isInUse = false;
 
 function record(entry: Entry): void {
   heldBack.push(entry);

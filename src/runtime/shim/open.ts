@@ -39,6 +39,8 @@ import { Shims } from "./shims.ts";
 import { killByShim, startByShim, stateByShim, updateByShim } from "./task-calls.ts";
 import { isUnderShim, shimTraces } from "./traces.ts";
 
+/** How long shims may take to start and say whether they can make sandboxes. */
+const trialDeadline: Ms = 15_000;
 /** How long shims that an earlier daemon started may take to answer. */
 const reconnectDeadline: Ms = 15_000;
 
@@ -124,7 +126,7 @@ export async function openShimRuntime(
     sandboxing.map(({ shim }) => shim),
     shims,
   );
-  await trials.run(signal);
+  await trials.run(AbortSignal.timeout(trialDeadline));
   return { ...operations(parts), ...findings(opened, parts, { place, snapshots, trials }) };
 }
 
@@ -183,7 +185,7 @@ function findings(
           : probeOfShim(shim, runtimes.probe(shim.name), why);
       }),
     async retry() {
-      await trials.run(AbortSignal.timeout(reconnectDeadline));
+      await trials.run(AbortSignal.timeout(trialDeadline));
       if (await untested.retry(runtimes)) users.forget();
     },
     missingPrograms(name) {

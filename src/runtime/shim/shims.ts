@@ -24,6 +24,8 @@ const firstRetryMs: Ms = 100;
 const lastRetryMs: Ms = 30_000;
 /** How long a shim that was told to end may take for it. */
 const endPatience: Ms = 2000;
+/** How long it may take in all to have one ended that was only asked something. */
+const endDeadline: Ms = 30_000;
 /** How long it may take to answer that it will: one of a virtual machine takes that down first. */
 const shutdownPatience: Ms = 15_000;
 
@@ -77,7 +79,7 @@ export class Shims {
     try {
       return await ask(await this.#start(start, signal));
     } finally {
-      await this.#end(group, signal);
+      await this.#end(group, AbortSignal.timeout(endDeadline)); // however long the answer took
     }
   }
 
