@@ -30,7 +30,7 @@ export async function endSandbox(
   const handler = handlerOf(id, parts, handlerName);
   await waitFor(sandboxWatch.forget(id), signal, `waiting for the end of sandbox ${id}`);
   const shim = await shims.of(id, signal).catch(() => undefined);
-  if (shim === undefined || !(await isEnded(id, shim, parts, signal))) {
+  if (shim === undefined || shim.client.isSilent || !(await isEnded(id, shim, parts, signal))) {
     await endShimProcesses(id, paths, 0, signal);
     const { directory: bundle } = paths.shim(id);
     await cleanUp({ id, bundle }, handler, parts, signal);
