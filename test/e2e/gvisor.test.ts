@@ -91,10 +91,11 @@ describe("pods in gVisor's sandbox, by runsc", { skip }, () => {
     await exec(id, "until grep -qi 0100007F:1F90 /proc/net/tcp; do sleep 0.05; done");
     const session = await openPorts(daemon, pod.id);
     const { data, error } = openPort(session, 8080, 0);
-    data.end("GET /hostname HTTP/1.0\r\n\r\n");
-    const [answer, problem] = await Promise.all([textOf(data), textOf(error)]);
-    assert.match(answer, /^HTTP\/1.[01] 200 OK\r\n.*\r\nport\n$/s);
-    assert.equal(problem, "");
+    data.write("GET /hostname HTTP/1.0\r\n\r\n");
+    const problem = textOf(error);
+    assert.match(await textOf(data), /^HTTP\/1.[01] 200 OK\r\n.*\r\nport\n$/s);
+    data.end();
+    assert.equal(await problem, "");
     const refused = openPort(session, 8081, 1);
     assert.match(await textOf(refused.error), /answers on port 8081/);
     session.destroy();
