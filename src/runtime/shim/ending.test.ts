@@ -1,14 +1,18 @@
 import assert from "node:assert/strict";
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import type { ContainerId } from "../../base/ids.ts";
 import { pathsOf } from "../../config/paths.ts";
+import { sandboxIdAnnotation } from "../../spec/cri/annotations.ts";
+import type { OciConfig } from "../../spec/oci-runtime.ts";
 import { Status } from "../../wire/gen/task.v2.ts";
+import { clearPlace, makePlace, openPlace, run, until } from "../testing/place.ts";
 import { endOfKilled } from "./ending.ts";
-import { type ShimMarker, writeMarker } from "./marker.ts";
+import { endingOf, readMarker, type ShimMarker, writeMarker } from "./marker.ts";
 import type { Shim } from "./shim.ts";
 
+const skip = process.getuid?.() === 0 ? false : "NOT RUN: containers need root";
 const directory = mkdtempSync("/tmp/berth-ending-");
 after(() => rmSync(directory, { recursive: true }));
 const grpc = { socket: join(directory, "berth.sock"), group: "", maxMessage: 0 };
@@ -46,4 +50,37 @@ test("an exit that is noted a little later is waited for", async () => {
   const asked = killed(id, Status.STOPPED);
   marked(id, { over: "noted" });
   assert.equal(await asked, "lives");
+});
+
+test("a shim is let go of by the next daemon where this one was killed before it could", {
+  skip,
+}, async () => {
+  const tested = {
+    name: "shim",
+    config: { type: "io.containerd.runc.v2" },
+    runtime: "runc",
+    monitor: "shim",
+  } as const;
+  const place = await makePlace(tested);
+  try {
+    const pod = "a".repeat(64);
+    const edit = (config: OciConfig) => {
+      config.annotations = { [sandboxIdAnnotation]: pod };
+    };
+    await run(place, { args: ["sleep", "1000"], edit });
+    const ended = await run(place, { args: ["true"], edit });
+    const member = join(place.paths.shim(pod).containers, ended.id);
+    await until(() => !existsSync(member), "the shim to be let go of");
+    for (const over of ["noted", "forgotten"] as const) {
+      writeFileSync(member, "");
+      const was = readMarker(ended.id, place.paths);
+      assert.ok(was);
+      writeMarker(ended.id, { ...was, over }, place.paths);
+      await openPlace(place.directory, place.cgroup, tested);
+      await until(() => !existsSync(member), `the shim to be let go of, ${over}`);
+      assert.equal(endingOf(ended.id, place.paths), "forgotten");
+    }
+  } finally {
+    await clearPlace(place);
+  }
 });

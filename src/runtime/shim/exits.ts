@@ -123,7 +123,12 @@ export class ShimExits {
       if (!(await this.#end(id, shim, exit, "noted"))) return;
       await this.#tellEnded(id, shim);
     } catch (error) {
-      if (signal.aborted || isFault(error, "notFound")) return; // it was deleted
+      if (signal.aborted) return; // it is being deleted
+      if (isFault(error, "notFound")) {
+        // it was deleted; by a daemon that was killed before it had let go of the shim, if its end is noted
+        if (endingOf(id, this.#paths) !== "lives") await this.#tellEnded(id, shim);
+        return;
+      }
       if (!isFault(error, "unavailable", "cancelled", "corrupt")) throw error;
       await this.#lost(id, shim);
     }
