@@ -3,11 +3,10 @@ import { join } from "node:path";
 import { throwIfEnded } from "../../base/deadline.ts";
 import { describeFault } from "../../base/fault.ts";
 import type { ContainerId } from "../../base/ids.ts";
-import type { Ms } from "../../base/units.ts";
 import { reapOrphan } from "../../linux/orphans.ts";
 import { cgroupOfBundle } from "../bundle.ts";
 import type { RuntimeHost } from "../host.ts";
-import { oomNotes } from "../oom-kills.ts";
+import { filesOfContainer, removeCgroup } from "../left-by-container.ts";
 import { booksOf } from "./books.ts";
 import { keptHandler } from "./handler-of.ts";
 import type { Handler } from "./handlers.ts";
@@ -16,9 +15,6 @@ import type { ConmonParts } from "./parts.ts";
 import { requireRuntime } from "./runtime-command.ts";
 import { runtimeLog } from "./runtime-log.ts";
 import { standInFiles } from "./stand-in.ts";
-
-/** How long the kernel may take to let go of a cgroup whose processes were just killed. */
-const removeWait: Ms = 2000;
 
 /**
  * Takes away the container, its processes, its cgroup and its monitor, whatever state they are in, from its id and
@@ -44,11 +40,8 @@ export async function deleteContainer(
   if (init !== undefined) reapOrphan(init); // of a monitor that was lost: runsc waits until a dead sandbox is nobody's
   const holding = holders(id, handlerName, parts);
   let failed = await deleteByRuntime(id, holding, parts, signal);
-  if (cgroup !== undefined && (await host.cgroups.exists(cgroup))) {
-    await host.cgroups.killAll(cgroup, signal);
-    await host.cgroups.remove(cgroup, removeWait);
-    if (failed.length > 0) failed = await deleteByRuntime(id, failed, parts, signal);
-  }
+  const isRemoved = await removeCgroup(cgroup, host.cgroups, signal);
+  if (isRemoved && failed.length > 0) failed = await deleteByRuntime(id, failed, parts, signal);
   for (const handler of failed) await forget(id, handler, parts);
   if (standInFiles(files.bundle).some((fifo) => existsSync(fifo))) await killStandIn(id, paths, signal);
   await settleMonitors(id, paths, signal);
@@ -101,18 +94,12 @@ async function removeBooks(id: ContainerId, handler: Handler, { files }: Runtime
 
 /** What monitor and runtime left in the bundle and beside it. */
 async function removeTraces(id: ContainerId, { paths, host, startedWith }: ConmonParts): Promise<void> {
-  const { bundle, pidFile, monitorPidFile, exitFile, oomFile, handlerFile } = paths.container(id);
-  const inBundle = ["exit", "attach", "ctl", "winsz"].map((name) => join(bundle, name));
+  const { bundle } = paths.container(id);
   const left = [
-    pidFile,
-    monitorPidFile,
-    exitFile,
-    oomFile,
-    ...[handlerFile, `${handlerFile}.new`],
+    join(bundle, "exit"),
     runtimeLog(bundle),
-    ...oomNotes(bundle),
     ...standInFiles(bundle),
-    ...inBundle,
+    ...filesOfContainer(id, paths),
   ];
   await host.files.change(left.map((path) => ({ change: "remove", path })));
   startedWith.forget(id);

@@ -3,11 +3,11 @@ import { join } from "node:path";
 import { throwIfEnded, waitFor } from "../../base/deadline.ts";
 import { describeFault } from "../../base/fault.ts";
 import type { ContainerId } from "../../base/ids.ts";
-import type { Bytes, Ms } from "../../base/units.ts";
+import type { Bytes } from "../../base/units.ts";
 import { reapOrphan } from "../../linux/orphans.ts";
 import { cgroupOfBundle } from "../bundle.ts";
 import { killMonitors, settleMonitors } from "../conmon/monitors.ts";
-import { oomNotes } from "../oom-kills.ts";
+import { filesOfContainer, removeCgroup } from "../left-by-container.ts";
 import { endForDeletion } from "./ending.ts";
 import { isOnHost, type ShimHandler, shimNamespace } from "./handler.ts";
 import { handlerOf } from "./handler-of.ts";
@@ -17,11 +17,9 @@ import type { ShimParts } from "./parts.ts";
 import { endRunscCalls } from "./shim-processes.ts";
 import { shimArgs, shimEnvironment } from "./start-shim.ts";
 
-/** How long the kernel may take to let go of a cgroup whose processes were just killed. */
-const removeWait: Ms = 2000;
 const maxOutput: Bytes = 64 << 10;
 
-/** What shims leave in a bundle, besides what conmon does. */
+/** What shims leave in a bundle. */
 const shimFiles = ["init.pid", "log.json", "options.json", "runtime", "work", "shim-binary-path"];
 
 /**
@@ -55,10 +53,7 @@ export async function deleteByShim(
     await cleanUp({ id, bundle }, handler, parts, signal);
   // the machine is taken down in order, which its shim goes on with when it has answered
   if (!isHere && marker !== undefined) await shims.leave(id, marker.group, signal);
-  if (cgroup !== undefined && (await host.cgroups.exists(cgroup))) {
-    await host.cgroups.killAll(cgroup, signal);
-    await host.cgroups.remove(cgroup, removeWait);
-  }
+  await removeCgroup(cgroup, host.cgroups, signal);
   await waitFor(exits.forget(id), signal, `waiting for the exit of container ${id}`);
   await endKeeper(id, shim?.client.isSilent ? undefined : shim?.process.pid, paths);
   await settleMonitors(id, paths, signal);
@@ -101,20 +96,9 @@ async function removeBooks(id: ContainerId, root: string, { host }: ShimParts): 
 
 /** What shim and keeper left in the bundle and beside it; the marker last. */
 async function removeTraces(id: ContainerId, { paths, host, startedWith }: ShimParts): Promise<void> {
-  const { bundle, pidFile, monitorPidFile, exitFile, oomFile, shimFile, handlerFile, keeper } =
-    paths.container(id);
-  const notes = oomNotes(bundle);
-  const inBundle = ["attach", "ctl", "winsz", ...shimFiles].map((name) => join(bundle, name));
-  const left = [
-    pidFile,
-    monitorPidFile,
-    exitFile,
-    oomFile,
-    ...notes,
-    ...inBundle,
-    keeper,
-    ...[shimFile, handlerFile].flatMap((file) => [`${file}.new`, file]),
-  ];
+  const { bundle, shimFile, keeper } = paths.container(id);
+  const ofShim = shimFiles.map((name) => join(bundle, name));
+  const left = [...ofShim, ...filesOfContainer(id, paths), keeper, `${shimFile}.new`, shimFile];
   await host.files.change(left.map((path) => ({ change: "removeTree", path })));
   startedWith.forget(id);
 }
