@@ -12,6 +12,7 @@ image = "/i"
 shared_fs = "virtio-fs"
 virtio_fs_daemon = "/v"
 default_vcpus = 1
+compact_force_times = 9223372036854775807
 [runtime]
 enable_debug = false
 `,

@@ -85,7 +85,8 @@ const tablesOfHypervisors = v.object({
 
 function hypervisorsIn(file: string, content: string): Record<string, TomlTable> {
   try {
-    return v.parse(tablesOfHypervisors, parse(content)).hypervisor;
+    // Kata's own files have numbers of 64 bits
+    return v.parse(tablesOfHypervisors, parse(content, { integersAsBigInt: "asNeeded" })).hypervisor;
   } catch (error) {
     if (!(error instanceof TomlError))
       throw new Fault("invalid", `${file}: [hypervisor] is no table of tables`);
