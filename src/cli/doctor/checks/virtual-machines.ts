@@ -19,11 +19,11 @@ import { type Finding, note, ok, problem } from "../finding.ts";
 import { judgeKata, judgePropagation, nestedNote } from "../judge-kata.ts";
 import type { NodeView } from "../node-view.ts";
 
-/** Where Kata looks for its configuration, in order, when it is not told one. */
-const usualFiles = [
-  "/etc/kata-containers/configuration.toml",
-  "/usr/share/defaults/kata-containers/configuration.toml",
-];
+/** Where Kata's shims look for their configuration, in order, when they are not told one: that in Go, then that in Rust. */
+const usualDirectories = ["", "/runtime-rs"].flatMap((of) =>
+  ["/etc", "/usr/share/defaults", "/opt/kata/share/defaults"].map((at) => `${at}/kata-containers${of}`),
+);
+const usualFiles = usualDirectories.map((directory) => join(directory, "configuration.toml"));
 
 /** What the handlers need that run pods in virtual machines by Kata: the kernel's devices, hypervisor, guest, mounts. */
 export async function checkVirtualMachines({ config, disksAnswer }: NodeView): Promise<Finding[]> {
@@ -49,7 +49,7 @@ function judged(name: string, { runtime, image, snapshotters }: Config): Finding
   if (file === undefined) {
     return [
       problem(
-        `${name}: there is no ${usualFiles.join(" and no ")}`,
+        `${name}: no configuration.toml is named, nor in ${usualDirectories.join(", ")}`,
         "Kata's shim does not start without",
         remedy,
       ),
