@@ -1,6 +1,6 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { isFault } from "../../../base/fault.ts";
+import { during, isFault } from "../../../base/fault.ts";
 import { waitOutside } from "../../../base/outside-time.ts";
 import type { MonitoredContainer, SandboxRequest } from "../../contract.ts";
 import { identityOf } from "../../identity-of.ts";
@@ -36,7 +36,8 @@ export async function startSandbox(
     sandboxWatch.watch(id, shim);
     return { monitor: shim.process, init };
   } catch (error) {
-    throw isFault(error, "unimplemented") ? lacksSandboxes(handler, error) : error;
+    if (isFault(error, "unimplemented")) throw lacksSandboxes(handler, error);
+    throw during(`${handler.program} could not make the sandbox`, error);
   }
 }
 
