@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { LinuxContainerResources } from "../../src/wire/gen/runtime.v1.ts";
@@ -10,10 +11,16 @@ import { busyboxImage, importBusybox } from "../harness/images.ts";
 import { exited, type MadePod, podConfig, removePod, runContainer, shellConfig } from "../harness/pods.ts";
 import { privileged } from "../harness/privileged.ts";
 
-const allowed = ["cpu-quota.crio.io", "cpu-load-balancing.crio.io", "cpu-c-states.crio.io"];
+const allowed = [
+  "cpu-quota.crio.io",
+  "cpu-load-balancing.crio.io",
+  "cpu-c-states.crio.io",
+  "cpu-shared.crio.io",
+];
 const quota = { v1: "cpu/cpu.cfs_quota_us", v2: "cpu.max" };
 const balancing = { v1: "cpuset/cpuset.sched_load_balance", v2: "cpuset.cpus.partition" };
 const unlimited = cgroupVersion === 2 ? "max" : "-1";
+const tooFew = availableParallelism() > 1 ? false : "NOT RUN: this machine has one processor";
 const noV1Cpusets = existsSync("/sys/fs/cgroup/cpuset/cpuset.sched_load_balance")
   ? false
   : "NOT RUN: there are no cpusets of cgroup v1 here";
@@ -28,11 +35,16 @@ const notMine =
 describe("containers with processors of their own", privileged, () => {
   let daemon: TestDaemon;
   before(async () => {
+    daemon = await TestDaemon.start({ runtime: "runc" });
+    const dropIns = join(daemon.workspace.directory, "config.d");
+    mkdirSync(dropIns, { recursive: true });
     const list = allowed.map((name) => `"${name}"`).join(", ");
-    daemon = await TestDaemon.start({
-      runtime: "runc",
-      extraConfig: `[runtime.handlers.fast]\nbinary = "runc"\nallowedAnnotations = [${list}]\n`,
-    });
+    writeFileSync(
+      join(dropIns, "processors.toml"),
+      `[runtime]\nsharedCpus = "1"\n[runtime.handlers.fast]\nbinary = "runc"\nallowedAnnotations = [${list}]\n`,
+    );
+    await daemon.stop();
+    await daemon.launch();
     await importBusybox(daemon);
   });
   after(() => endDaemon(daemon));
@@ -68,6 +80,21 @@ describe("containers with processors of their own", privileged, () => {
     const limited = await start(usual, limits);
     assert.match(has(join(podGroup(usual), limited), quota), /^100000/);
     for (const { id: each } of [pod, usual]) await removePod(daemon, each);
+  });
+
+  test("they may have some besides that others have, too", { skip: noV1Cpusets || tooFew }, async () => {
+    const pod = await run("shared", { "cpu-shared.crio.io/main": "enable" });
+    const id = await start(pod, { cpusetCpus: "0", cpuPeriod: 100_000n, cpuQuota: 100_000n });
+    const cpus = { v1: "cpuset/cpuset.cpus", v2: "cpuset.cpus" };
+    const group = join(podGroup(pod), id);
+    assert.deepEqual([has(group, cpus), has(group, quota)], ["0-1", "-1"]);
+    const linux = LinuxContainerResources.create({ cpusetCpus: "0" });
+    await daemon.pods.updateContainerResources({ containerId: id, linux, annotations: {} });
+    assert.equal(has(group, cpus), "0-1", "a kubelet names the container's own again and again");
+    const cmd = ["/bin/sh", "-c", "echo $OPENSHIFT_ISOLATED_CPUS $OPENSHIFT_SHARED_CPUS"];
+    const { stdout } = await daemon.pods.execSync({ containerId: id, cmd, timeout: 10n });
+    assert.equal(stdout.toString(), "0 1\n");
+    await removePod(daemon, pod.id);
   });
 
   test("they sleep no deeper than asked for, and as before once it has ended, over a kill of the daemon", {
