@@ -80,6 +80,7 @@ export const figures: readonly Figure[] = [
   single(memory, "daemon with pods", "daemon with %n pods"),
   single(memory, "monitors with pods", "their monitors or shims"),
   single(memory, "all with pods", "**with %n pods, in all**", { budget: 150 }),
+  single(memory, "a pod's processes", "a pod's processes: its monitors, its sandbox, and its own"),
   single(memory, "daemon after", "daemon, all pods removed"),
   single(memory, "idle CPU", "CPU of the daemon with %n idle pods (ms a second)"),
   single(pull, "pull", "**wall time (s)**", { aim: 0.5 }),

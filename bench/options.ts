@@ -8,7 +8,9 @@ export const usage = `node bench/compare.ts [options]
   --only PARTS             of pods,exec,streams,lists,memory,probes,pull (all), with commas between
   --berth RUNTIMES         berth's default handlers, each a daemon of its own: crun,runc (the default is crun)
   --shim NAME=PATH         berth with runc under this containerd-shim-runc-v2, a daemon of its own; again for more
+  --handler NAME=FILE      berth with the first [runtime.handlers.…] of this TOML file, such as one for gVisor; again for more
   --containerd NAME=PATH   a containerd, its shim beside it; again for more. Default: "containerd 1.6=/usr/bin/containerd"
+                           PATH may go on ",shim=PATH,config=FILE": another shim than runc's for its pods, with its configuration
   --peer NAME=HOW          another daemon; again for more. HOW is unix:///SOCKET[,pid=N][,images=DIRECTORY] for one that
                            runs, or a command that starts one in the foreground: directories below $BENCH_DIRECTORY,
                            CNI configuration from $BENCH_NET_D, images from $BENCH_REGISTRY (plain HTTP), its socket at
@@ -16,6 +18,7 @@ export const usage = `node bench/compare.ts [options]
   --no-peers               without Debian's containerd, so that only what is named runs beside berth
   --registry HOST:PORT     a registry that has bench/busybox, bench/big and pause images; without it, one is started
   --data DIRECTORY         where that one keeps its images for the next run (/var/tmp/berth-bench)
+  --rounds N, --pods N     turns of pod lives, and how many pods there are at once, instead of what is said above
   --json FILE              writes all readings there
   --table FILE             only prints the table of what --json wrote; again to join several
   --help
@@ -28,6 +31,8 @@ export interface Options {
   readonly berth: readonly ("crun" | "runc")[];
   /** Of berths whose containers are under one. */
   readonly shims: readonly Named[];
+  /** Of berths with a handler of one's own. */
+  readonly handlers: readonly Named[];
   readonly containerds: readonly Named[];
   readonly peers: readonly Named[];
   readonly registry: string | undefined;
@@ -55,6 +60,9 @@ export function optionsOf(args: readonly string[]): Options {
       only: { type: "string", default: parts.join(",") },
       berth: { type: "string", default: "crun" },
       shim: { type: "string", multiple: true, default: [] },
+      handler: { type: "string", multiple: true, default: [] },
+      rounds: { type: "string" },
+      pods: { type: "string" },
       containerd: { type: "string", multiple: true },
       peer: { type: "string", multiple: true, default: [] },
       "no-peers": { type: "boolean", default: false },
@@ -64,13 +72,16 @@ export function optionsOf(args: readonly string[]): Options {
       table: { type: "string", multiple: true, default: [] },
     },
   });
+  const sizes = values.tiny ? tiny : values.quick ? quick : full;
+  const { rounds = sizes.rounds, pods = sizes.pods } = values;
   const debian = values["no-peers"] ? [] : ["containerd 1.6=/usr/bin/containerd"];
   return {
     help: values.help,
-    sizes: values.tiny ? tiny : values.quick ? quick : full,
+    sizes: { ...sizes, rounds: countOf(rounds), pods: countOf(pods) },
     parts: new Set(oneOf(values.only, parts)),
     berth: oneOf(values.berth, ["crun", "runc"]),
     shims: values.shim.map(named),
+    handlers: values.handler.map(named),
     containerds: (values.containerd ?? debian).map(named),
     peers: values.peer.map(named),
     registry: values.registry,
@@ -78,6 +89,12 @@ export function optionsOf(args: readonly string[]): Options {
     json: values.json,
     tableOf: values.table,
   };
+}
+
+function countOf(text: string | number): number {
+  const count = Number(text);
+  if (!Number.isInteger(count) || count < 1) throw new Error(`"${text}" is no count`);
+  return count;
 }
 
 function oneOf<Known extends string>(text: string, known: readonly Known[]): Known[] {

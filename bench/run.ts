@@ -9,7 +9,7 @@ import { measurePull } from "./phases/pull.ts";
 import { measureStreams } from "./phases/streams.ts";
 import { BenchRegistry, busyboxImage, pushBigImage, pushSmallImages } from "./registry.ts";
 import type { Results } from "./results.ts";
-import { startBerth, startBerthWithShim } from "./subjects/berth.ts";
+import { startBerth, startBerthWithHandler, startBerthWithShim } from "./subjects/berth.ts";
 import { startContainerd } from "./subjects/containerd.ts";
 import { startPeer } from "./subjects/peer.ts";
 import type { Subject } from "./subjects/subject.ts";
@@ -66,6 +66,11 @@ function starts(options: Options, registry: string, cgroups: Cgroups): readonly 
       ({ name, value }) =>
         () =>
           startBerthWithShim(name, value, cgroups),
+    ),
+    ...options.handlers.map(
+      ({ name, value }) =>
+        () =>
+          startBerthWithHandler(name, value, cgroups),
     ),
     ...options.containerds.map(
       ({ name, value }) =>

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { cgroupCpu } from "../cpu.ts";
+import { cgroupCpu, processesIn } from "../cpu.ts";
 import { cpuOf, pssOf } from "../figures.ts";
 import { monitorsOf } from "../monitors.ts";
 import { type LivePod, podDown, podUp, severalAtOnce } from "../pod-life.ts";
@@ -152,4 +152,9 @@ function noteCrowdMemory(bench: Bench, subject: Subject, pods: readonly LivePod[
   const theirs = monitorsOf(new Set(ids)).reduce((sum, pid) => sum + pssOf(pid), 0);
   bench.results.add("monitors with pods", subject.name, theirs);
   if (own !== undefined) bench.results.add("all with pods", subject.name, own + theirs);
+  const { cgroup, pid } = subject;
+  if (cgroup === undefined) return;
+  const others = processesIn(bench.cgroups, cgroup).filter((process) => process !== pid);
+  const each = others.reduce((sum, process) => sum + pssOf(process), 0) / pods.length;
+  bench.results.add("a pod's processes", subject.name, each);
 }

@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import type { Cgroups } from "../../src/linux/contract.ts";
 import { type DaemonOptions, TestDaemon } from "../../test/harness/daemon.ts";
 import { type Subject, subjectOf } from "./subject.ts";
@@ -23,6 +24,14 @@ type = "io.containerd.runc.v2"
 runtimePath = "${program}"
 `;
   return await start(name, { runtime: "runc", handler: "runc-shim", extraConfig }, cgroups);
+}
+
+/** The same with a handler of one's own. @param file TOML, whose first handler is taken */
+export async function startBerthWithHandler(name: string, file: string, cgroups: Cgroups): Promise<Subject> {
+  const extraConfig = readFileSync(file, "utf8");
+  const handler = /^\[runtime\.handlers\.([\w-]+)\]$/m.exec(extraConfig)?.[1];
+  if (handler === undefined) throw new Error(`${file}: there is no [runtime.handlers.…]`);
+  return await start(name, { runtime: "runc", handler, extraConfig }, cgroups);
 }
 
 async function start(name: string, options: DaemonOptions, cgroups: Cgroups): Promise<Subject> {
