@@ -32,7 +32,15 @@ function marked(id: string, more: Partial<ShimMarker> = {}): string {
 }
 
 test("a container that is stopped, and whose exit nobody notes, ends untold", async () => {
-  assert.equal(await killed(marked("stopped"), Status.STOPPED), "untold");
+  assert.equal(await killed(marked("stopped", { isStarted: true }), Status.STOPPED), "untold");
+});
+
+test("of one that was never started no exit is waited for once it is stopped", async () => {
+  let asked = 0;
+  const state = async () => ({ status: asked++ === 0 ? Status.STOPPED : Status.RUNNING });
+  const id = marked("unstarted") as ContainerId;
+  const shim = { calls: { state } as unknown as Shim["calls"] };
+  assert.equal(await endOfKilled(id, shim, paths, AbortSignal.timeout(20_000)), "untold");
 });
 
 test("one that was never started, and stays created when it is killed, is over", async () => {
@@ -46,9 +54,9 @@ test("one that runs on, or whose exit is noted, does not", async () => {
 });
 
 test("an exit that is noted a little later is waited for", async () => {
-  const id = marked("later");
+  const id = marked("later", { isStarted: true });
   const asked = killed(id, Status.STOPPED);
-  marked(id, { over: "noted" });
+  marked(id, { isStarted: true, over: "noted" });
   assert.equal(await asked, "lives");
 });
 

@@ -39,6 +39,7 @@ export async function endOfKilled(
     if (marker?.over !== undefined) return "lives";
     const state = await calls.state({ id }, { timeout: killWait, signal }).catch(() => undefined);
     const isStopped = state?.status === Status.STOPPED;
+    if (isStopped && marker?.isStarted === undefined) return "untold"; // of what was not started no exit is told later
     const isOnlyCreated = state?.status === Status.CREATED && marker?.isStarted === undefined;
     if (!isStopped && !isOnlyCreated) return "lives";
     if (performance.now() > until) return isStopped ? "untold" : "noted";

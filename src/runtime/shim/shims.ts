@@ -11,7 +11,7 @@ import { reapOrphan } from "../../linux/orphans.ts";
 import { alive } from "../exits.ts";
 import type { RuntimeHost } from "../host.ts";
 import { parseBootstrap } from "./bootstrap.ts";
-import { readMarker } from "./marker.ts";
+import { endingOf, readMarker } from "./marker.ts";
 import { connectShim, readShimRecord, type Shim, type ShimRecord } from "./shim.ts";
 import { followShimLog, makeShimLog } from "./shim-log.ts";
 import { endShimProcesses } from "./shim-processes.ts";
@@ -41,6 +41,8 @@ export class Shims {
   readonly #observer: ShimObserver;
   readonly #locks = new KeyedLocks<string>();
   readonly #connected = new Map<string, Shim>();
+  /** Those that have a container on their books which they can't delete: they end by no word. */
+  readonly #bound = new Set<string>();
   /** When a connection that is lost is made anew; starts again once one has stood for long. */
   readonly #retryMs = new Map<string, Ms>();
 
@@ -103,6 +105,7 @@ export class Shims {
   async leave(id: ContainerId, group: string, signal: AbortSignal): Promise<void> {
     using _group = await this.#locks.hold(group, signal);
     rmSync(join(this.#paths.shim(group).containers, id), { force: true });
+    if (endingOf(id, this.#paths) === "untold") this.#bound.add(group);
     if (id === group || this.containersOf(group).length === 0) await this.#end(group, signal);
   }
 
@@ -211,7 +214,10 @@ export class Shims {
     if (answers)
       await shim.calls.shutdown({ id: group }, { timeout: shutdownPatience, signal }).catch(() => undefined);
     shim?.client[Symbol.dispose]();
-    await this.#clear(group, signal, answers ? endPatience : 0);
+    const isBound =
+      this.#bound.delete(group) ||
+      this.containersOf(group).some((id) => endingOf(id, this.#paths) === "untold");
+    await this.#clear(group, signal, answers && !isBound ? endPatience : 0);
   }
 
   async #clear(group: string, signal: AbortSignal, patience: Ms = 0): Promise<void> {
