@@ -43,7 +43,7 @@ function textOf(plugins: readonly NriPlugin[]): string {
       String(calls),
       String(errors),
       String(adjusted),
-      problem || lastError,
+      problem === "" || problem.includes(lastError) ? problem || lastError : `${problem} (${lastError})`,
     ],
   );
   return table(["PLUGIN", "KIND", "STATE", "SINCE", "CALLS", "ERRORS", "ADJUSTED", "LAST PROBLEM"], rows);

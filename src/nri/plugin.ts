@@ -189,6 +189,7 @@ export class Plugin {
     }
   }
 
+  /** Counts a container that it has adjusted. */
   adjusted(): void {
     this.#counts.adjusted++;
   }
@@ -259,9 +260,12 @@ export class Plugin {
       called(false);
       return answer;
     } catch (error) {
-      this.#counts.errors++;
-      this.#lastError = `${eventName(event)}: ${describeFault(error)}`;
-      called(true);
+      const isFailed = !isFault(error, "unimplemented"); // it is asked in another way
+      if (isFailed) {
+        this.#counts.errors++;
+        this.#lastError = `${eventName(event)}: ${describeFault(error)}`;
+      }
+      called(isFailed);
       throw error;
     }
   }

@@ -12,7 +12,8 @@ import type {
   PodSandbox,
   UpdateContainersRequest,
 } from "../wire/gen/nri.v1alpha1.ts";
-import { CollectedAdjustment } from "./collect/adjustment.ts";
+import { adjusters } from "./adjusters.ts";
+import { askToCreate } from "./ask-to-create.ts";
 import { Owners } from "./collect/owners.ts";
 import { CollectedUpdates } from "./collect/updates.ts";
 import type {
@@ -31,9 +32,8 @@ import type { PluginEvent } from "./events.ts";
 import { KnownContainers } from "./known-containers.ts";
 import { launch, type PluginProgram } from "./launch.ts";
 import { type Answer, type Launched, Plugin, type Request } from "./plugin.ts";
-import { type AskedEviction, askedBy, evictContainers, updateContainers } from "./requests.ts";
+import { type AskedEviction, askedBy, evictContainers, evictedBy, updateContainers } from "./requests.ts";
 import { standingState } from "./standing-state.ts";
-import { validate } from "./validate.ts";
 
 /** Of plugins that have gone, for who asks what happened. */
 const keptReports = 20;
@@ -109,7 +109,9 @@ export class PluginSet implements Omit<NriPlugins, "isIdle"> {
   async podEvent(event: PodEvent, pod: () => PodSandbox, signal: AbortSignal): Promise<void> {
     const request = { pod: pod() };
     const { id } = request.pod;
-    const isKnown = this.#pods.has(id) || event === "runPodSandbox";
+    const known = this.#pods.get(id);
+    const isKnown = known !== undefined || event === "runPodSandbox";
+    if (known !== undefined && request.pod.ips.length === 0) request.pod.ips = known.ips; // those that it had
     if (isKnown) this.#pods.set(id, request.pod);
     if (event === "removePodSandbox") this.#pods.delete(id);
     if (event === "runPodSandbox") await this.#ask(event, request, signal);
@@ -126,41 +128,21 @@ export class PluginSet implements Omit<NriPlugins, "isIdle"> {
   }
 
   async createContainer(subject: () => NriSubject, signal: AbortSignal): Promise<NriAdjustment | undefined> {
-    const { pod, container } = subject();
-    const original = structuredClone(container);
-    const owners = new Owners();
-    const updates = new CollectedUpdates(owners);
-    const collected = new CollectedAdjustment(container, owners);
-    this.#containers.know({ pod, container: original });
-    const evicted: AskedEviction[] = [];
-    await this.#inTurn(signal, async () => {
-      const asked: Plugin[] = [];
-      for (const plugin of this.#plugins) {
-        asked.push(plugin);
-        const answer = await plugin.call("createContainer", { pod, container: collected.container });
-        if (answer === undefined) continue;
-        if (answer.adjust !== undefined) collected.apply(answer.adjust, plugin.name);
-        updates.apply(answer.update, plugin.name, container.id);
-        evicted.push(...answer.evict.map((eviction) => ({ ...eviction, plugin: plugin.name })));
-        if (answer.adjust !== undefined) plugin.adjusted();
-      }
-      const request = {
-        pod,
-        container: original,
-        adjust: collected.adjustment,
-        update: updates.others().map(({ update }) => update),
-        owners: owners.message(),
-        plugins: asked.map(({ baseName, index }) => ({ name: baseName, index })),
-      };
-      await validate(request, { plugins: this.#plugins, settings: this.#parts.settings.validator });
-    });
-    await updateContainers(updates.others(), this.#parts);
-    await evictContainers(evicted, this.#parts);
-    const list = owners.list(container.id);
-    return Object.keys(list).length === 0 ? undefined : { adjustment: collected.adjustment, owners: list };
+    const { settings } = this.#parts;
+    const original = subject();
+    this.#containers.know(original);
+    const asked = await this.#inTurn(signal, () =>
+      askToCreate(original, subject(), this.#plugins, settings.validator),
+    );
+    await updateContainers(asked.updates, this.#parts);
+    await evictContainers(asked.evictions, this.#parts);
+    const { adjustment, owners } = asked;
+    for (const plugin of this.#plugins) if (adjusters(owners).has(plugin.name)) plugin.adjusted();
+    return Object.keys(owners).length === 0 ? undefined : { adjustment, owners };
   }
 
   async containerEvent(event: ContainerEvent, subject: () => NriSubject, signal: AbortSignal): Promise<void> {
+    if (!this.#isWanted(event)) return;
     const request = subject();
     this.#containers.know(request);
     if (event === "startContainer") await this.#ask(event, request, signal);
@@ -183,7 +165,7 @@ export class PluginSet implements Omit<NriPlugins, "isIdle"> {
         const answer = await plugin.call("updateContainer", request);
         if (answer === undefined) continue;
         updates.apply(answer.update, plugin.name);
-        evicted.push(...answer.evict.map((eviction) => ({ ...eviction, plugin: plugin.name })));
+        evicted.push(...evictedBy(plugin.name, answer.evict));
       }
     });
     await updateContainers(updates.others(id), this.#parts);
@@ -192,7 +174,7 @@ export class PluginSet implements Omit<NriPlugins, "isIdle"> {
   }
 
   containerStopped(id: string, subject: () => NriSubject): void {
-    if (this.isEmpty) {
+    if (!this.#isWanted("stopContainer") && !this.#isWanted("removeContainer")) {
       this.#containers.stop(id);
       return;
     }
@@ -217,6 +199,10 @@ export class PluginSet implements Omit<NriPlugins, "isIdle"> {
   /** Ends those that were launched; the others' connections are closed. */
   async shutDown(): Promise<void> {
     await Promise.all([...this.#starting, ...this.#plugins].map((plugin) => plugin.shutDown(goodbye)));
+  }
+
+  #isWanted(event: PluginEvent): boolean {
+    return this.#plugins.some((plugin) => plugin.takes(event));
   }
 
   /** A stop is told once. */
@@ -272,10 +258,10 @@ export class PluginSet implements Omit<NriPlugins, "isIdle"> {
   }
 
   /** Does what concerns all plugins when nothing else does. Those that were closed in it are forgotten. */
-  async #inTurn(signal: AbortSignal, work: () => Promise<void>): Promise<void> {
+  async #inTurn<Result>(signal: AbortSignal, work: () => Promise<Result>): Promise<Result> {
     using _turn = await this.#turns.hold("plugins", signal);
     try {
-      await waitOutside(work());
+      return await waitOutside(work());
     } finally {
       for (const plugin of this.#plugins) if (plugin.isClosed) this.#forget(plugin);
     }
@@ -291,8 +277,7 @@ export class PluginSet implements Omit<NriPlugins, "isIdle"> {
     if (!this.#plugins.includes(plugin))
       throw new Fault("wrongState", `NRI plugin ${plugin.name} asks for updates before it is synchronized`);
     const failed = await updateContainers(askedBy(plugin.name, update), this.#parts);
-    const evictions = evict.map((eviction) => ({ ...eviction, plugin: plugin.name }));
-    await evictContainers(evictions, this.#parts);
+    await evictContainers(evictedBy(plugin.name, evict), this.#parts);
     return failed;
   }
 }

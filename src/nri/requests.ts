@@ -1,9 +1,10 @@
 import type { Logger } from "pino";
 import { describeFault } from "../base/fault.ts";
 import type { ContainerEviction, ContainerUpdate } from "../wire/gen/nri.v1alpha1.ts";
+import { adjusters } from "./adjusters.ts";
 import { namesOf } from "./collect/resources.ts";
 import type { AskedUpdate } from "./collect/updates.ts";
-import type { NriAdjustment, NriNode } from "./contract.ts";
+import type { NriNode } from "./contract.ts";
 import { criResources, namesOfCri } from "./cri-resources.ts";
 
 interface Parts {
@@ -24,6 +25,10 @@ export function askedBy(plugin: string, updates: readonly ContainerUpdate[]): As
   });
 }
 
+export function evictedBy(plugin: string, evictions: readonly ContainerEviction[]): AskedEviction[] {
+  return evictions.map((eviction) => ({ ...eviction, plugin }));
+}
+
 /** Changes other containers as plugins ask for. What fails is told of, and what its plugin minds the failure of is returned. */
 export async function updateContainers(
   updates: readonly AskedUpdate[],
@@ -33,7 +38,7 @@ export async function updateContainers(
   for (const { update, owners } of updates) {
     const { containerId: container, linux, ignoreFailure } = update;
     if (linux?.resources === undefined) continue;
-    const plugins = pluginsIn(owners);
+    const plugins = [...adjusters(owners)];
     const given = criResources(linux.resources);
     const ignored = Object.keys(owners).filter((name) => !namesOfCri(given).includes(name));
     if (ignored.length > 0)
@@ -65,9 +70,4 @@ export async function evictContainers(
         log.error({ plugin, container, err: describeFault(error) }, "it could not be evicted");
       });
   }
-}
-
-/** Those who have set something. */
-function pluginsIn(owners: NriAdjustment["owners"]): string[] {
-  return [...new Set(Object.values(owners))];
 }

@@ -20,6 +20,7 @@ import {
   shellConfig,
 } from "../harness/pods.ts";
 import { privileged } from "../harness/privileged.ts";
+import { shimHandler, shimHandlerConfig } from "../harness/shim-handler.ts";
 
 /** What a container prints of itself. */
 const show =
@@ -32,7 +33,7 @@ describe("NRI plugins", privileged, () => {
 
   before(async () => {
     daemon = await TestDaemon.start({
-      extraConfig: "[nri.validator]\nenable = true\nrejectHooks = true\n",
+      extraConfig: `[nri.validator]\nenable = true\nrejectHooks = true\n${shimHandlerConfig}`,
       prepare: (workspace) => {
         first = NriTestPlugin.install(workspace, "10-first");
         return ":";
@@ -105,6 +106,7 @@ describe("NRI plugins", privileged, () => {
     );
     assert.match(ran.ips[0], /^10\./);
     assert.match(ran.linux.namespaces[0].path, /\/net$/);
+    assert.deepEqual(life.at(-1)?.request.pod.ips, ran.ips);
     const made = life[1]?.request.container;
     assert.deepEqual([made.id, made.podSandboxId, made.name], [id, pod.id, "main"]);
     assert.deepEqual(made.args.slice(0, 2), ["/bin/sh", "-c"]);
@@ -288,6 +290,42 @@ describe("NRI plugins", privileged, () => {
     assert.deepEqual(await adjustedOf(id), {}, "what the caller sets is no plugin's any more");
   });
 
+  test("pods under a shim are told, adjusted, updated and evicted as others", async () => {
+    const from = first.heard().length;
+    const adjust = {
+      env: [{ key: "BY_FIRST", value: "one" }],
+      linux: { resources: { memory: { limit: { value: "67108864n" } } } },
+    };
+    first.behave({ answers: { createContainer: { adjust } } });
+    const pod = await runPod(daemon, "shim", {}, shimHandler);
+    const id = await runContainer(
+      daemon,
+      pod,
+      shellConfig("main", busyboxImage, "echo $BY_FIRST; sleep 1000"),
+    );
+    await eventually("output", 10_000, async () => ((await logOf(id))[0] === "one" ? true : undefined));
+    const asking = await connect("20");
+    const shown = asking.heard("synchronize").at(-1)?.request.containers[0];
+    const { info } = await daemon.pods.containerStatus({ containerId: id, verbose: true });
+    assert.deepEqual([shown.id, shown.state, shown.pid], [id, 3, JSON.parse(info.info ?? "{}").pid]);
+    const resources = { memory: { limit: { value: "50331648n" } } };
+    assert.deepEqual(await asking.ask({ update: [{ containerId: id, linux: { resources } }] }), []);
+    const { resources: limits } = await containerStatus(daemon, id);
+    assert.equal(limits?.linux?.memoryLimitInBytes, 48n << 20n);
+    await asking.ask({ evict: [{ containerId: id, reason: "" }] });
+    assert.match((await exited(daemon, id)).message, /as NRI plugin 20-asked asked for: it gave no reason/);
+    await removePod(daemon, pod.id);
+    const events = first.heard().slice(from);
+    assert.deepEqual(
+      events.map(({ event }) => event),
+      [
+        ...["runPodSandbox", "createContainer", "validateContainerAdjustment", "postCreateContainer"],
+        ...["startContainer", "postStartContainer", "stopContainer"],
+        ...["stopPodSandbox", "removeContainer", "removePodSandbox"],
+      ],
+    );
+  });
+
   test("after a restart of the daemon, plugins are shown what runs, and none is launched beside itself", async () => {
     const outside = await connect("20");
     first.behave({ clings: true });
@@ -319,8 +357,8 @@ describe("NRI plugins", privileged, () => {
 
   test("what can't be given names the plugins that asked for it, whoever finds out", async () => {
     const pod = await runPod(daemon, "impossible");
-    first.behave({ answers: { createContainer: { adjust: { env: [{ key: "A=B", value: "x" }] } } } });
-    await fails(create(pod, "env"), /as NRI plugins 10-first ask: .*"A=B" is not a variable's name/);
+    first.behave({ answers: { createContainer: { adjust: { env: [{ key: "=B", value: "x" }] } } } });
+    await fails(create(pod, "env"), /as NRI plugins 10-first ask: .*"=B" is not a variable's name/);
     const netDevices = { nodev0: { name: "eth9" } };
     first.behave({ answers: { createContainer: { adjust: { linux: { netDevices } } } } });
     await fails(create(pod, "interface"), /10-first ask: .*nodev0.* moves no network devices/);

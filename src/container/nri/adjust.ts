@@ -1,4 +1,5 @@
 import { during, Fault } from "../../base/fault.ts";
+import { adjusters } from "../../nri/adjusters.ts";
 import type { NriAdjustment } from "../../nri/contract.ts";
 import { criResources } from "../../nri/cri-resources.ts";
 import { cgroupOf } from "../../runtime/bundle.ts";
@@ -38,10 +39,9 @@ export async function adjustByPlugins(
   return adjusted;
 }
 
-/** Who has set, or taken away, something: `NRI plugins 10-first, 20-second`. */
+/** As in `NRI plugins 10-first, 20-second`. */
 export function pluginsIn(owners: NriAdjustment["owners"]): string {
-  const names = Object.values(owners).flatMap((owner) => owner.replace(/^-/, "").split(","));
-  return `NRI plugins ${[...new Set(names)].sort().join(", ")}`;
+  return `NRI plugins ${[...adjusters(owners)].sort().join(", ")}`;
 }
 
 /**

@@ -83,8 +83,10 @@ function editEnv(before: readonly string[], changes: readonly KeyValue[]): strin
   const env = new Map(before.map((entry) => [entry.split("=", 1)[0] ?? "", entry]));
   for (const name of removed) env.delete(name);
   for (const { key, value } of changes.filter(({ key }) => !key.startsWith("-"))) {
-    if (!/^[^=\0]+$/.test(key)) throw new Fault("invalid", `NRI: env: "${key}" is not a variable's name`);
-    env.set(key, `${key}=${value}`);
+    // upstream's logger sets `A=b`: the variable is A then
+    if (!/^[^=\0][^\0]*$/.test(key))
+      throw new Fault("invalid", `NRI: env: "${key}" is not a variable's name`);
+    env.set(key.split("=", 1)[0] ?? key, `${key}=${value}`);
   }
   return [...env.values()];
 }
