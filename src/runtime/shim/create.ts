@@ -16,6 +16,7 @@ import { groupOf, type ShimMarker, writeMarker } from "./marker.ts";
 import { encodeOptions } from "./options.ts";
 import type { ShimParts } from "./parts.ts";
 import type { Shim } from "./shim.ts";
+import { isSilent } from "./silent.ts";
 
 /** How long the clean-up after a failed create may take. */
 const undoDeadline: Ms = 30_000;
@@ -99,7 +100,8 @@ async function undo(
   try {
     // the shim goes on with it, whoever waits: what it makes must not come after its removal
     const limit = AbortSignal.timeout(abandonedDeadline);
-    if (creating !== undefined) {
+    const shim = await parts.shims.of(id, limit).catch(() => undefined);
+    if (creating !== undefined && shim !== undefined && !(await isSilent(shim))) {
       await waitFor(
         creating.catch(() => undefined),
         limit,

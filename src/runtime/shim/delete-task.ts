@@ -4,7 +4,7 @@ import { isFault } from "../../base/fault.ts";
 import type { ContainerId } from "../../base/ids.ts";
 import type { Ms } from "../../base/units.ts";
 import type { Shim } from "./shim.ts";
-import { killWait } from "./silent.ts";
+import { isSilent, killWait } from "./silent.ts";
 
 /** How long a shim may take to see that a container which was killed has ended. */
 const stopWait: Ms = 10_000;
@@ -16,12 +16,10 @@ const deleteWait: Ms = 20_000;
  *
  * @throws {Fault} as `signal` says
  */
-export async function deleteTask(
-  id: ContainerId,
-  { calls, client }: Shim,
-  signal: AbortSignal,
-): Promise<boolean> {
+export async function deleteTask(id: ContainerId, shim: Shim, signal: AbortSignal): Promise<boolean> {
+  const { calls, client } = shim;
   for (let wait = 1, until = performance.now() + stopWait; ; wait = Math.min(wait * 2, 50)) {
+    if (client.isSilent && (await isSilent(shim))) return false;
     try {
       await calls.delete({ id }, { timeout: deleteWait, signal });
       return true;
@@ -29,7 +27,8 @@ export async function deleteTask(
       throwIfEnded(signal, `deleting container ${id}`);
       if (isFault(error, "notFound")) return true;
       // lost, or closed from here, as its last container had ended, or it says nothing any more
-      if (client.isClosed || client.isSilent || performance.now() > until) return false;
+      if (client.isClosed || performance.now() > until) return false;
+      if (client.isSilent) continue;
     }
     // it has not seen the end yet, or is about to
     await calls.kill({ id, signal: 9, all: true }, { timeout: killWait, signal }).catch(() => undefined);

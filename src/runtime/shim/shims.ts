@@ -15,6 +15,7 @@ import { endingOf, readMarker } from "./marker.ts";
 import { connectShim, readShimRecord, type Shim, type ShimRecord } from "./shim.ts";
 import { followShimLog, makeShimLog } from "./shim-log.ts";
 import { endShimProcesses } from "./shim-processes.ts";
+import { isSilent } from "./silent.ts";
 import { type ShimStart, startShim } from "./start-shim.ts";
 
 /** How long a shim may take to answer when it is connected to. */
@@ -209,7 +210,7 @@ export class Shims {
   /** Asks the shim to end; one that does not is killed. Takes away all it had. */
   async #end(group: string, signal: AbortSignal): Promise<void> {
     const shim = await this.#find(group, signal).catch(() => undefined);
-    const answers = shim !== undefined && !shim.client.isSilent;
+    const answers = shim !== undefined && !(shim.client.isSilent && (await isSilent(shim)));
     // it may close the connection instead of an answer, or wait until that is closed
     if (answers)
       await shim.calls.shutdown({ id: group }, { timeout: shutdownPatience, signal }).catch(() => undefined);

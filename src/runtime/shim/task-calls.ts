@@ -14,7 +14,7 @@ import { readMarker, writeMarker } from "./marker.ts";
 import { ociAny } from "./options.ts";
 import type { ShimParts } from "./parts.ts";
 import type { Shim } from "./shim.ts";
-import { answerDeadline, killWait } from "./silent.ts";
+import { killWait } from "./silent.ts";
 
 /** @throws {Fault} wrongState when its shim is gone; unavailable when that does not answer */
 export async function shimOf(
@@ -89,9 +89,8 @@ export async function killByShim(
   }
   const shim = await parts.shims.of(id, signal);
   if (shim === undefined) return; // its containers are ended when that is seen
-  const timeout = shim.client.isSilent ? answerDeadline : killWait;
   try {
-    await shim.calls.kill({ id, signal: number, all }, { timeout, signal });
+    await shim.calls.kill({ id, signal: number, all }, { timeout: killWait, signal });
   } catch (error) {
     // whoever asks for another signal than KILL asks for that next
     if (shim.client.isSilent) return number === 9 ? endSilentShim(shim, parts) : undefined;

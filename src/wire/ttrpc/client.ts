@@ -1,7 +1,7 @@
 import { connect } from "node:net";
 import { waitFor } from "../../base/deadline.ts";
 import { during, Fault } from "../../base/fault.ts";
-import type { Bytes, Ms } from "../../base/units.ts";
+import type { Bytes } from "../../base/units.ts";
 import { Request, Response } from "../gen/ttrpc.ts";
 import { faultOfConnection } from "../grpc/fault-of-answer.ts";
 import { decoded, encoded, type MethodDefinition, type ServiceDefinition } from "../grpc/method.ts";
@@ -121,7 +121,7 @@ export class TtrpcClient implements Disposable {
   async #unary(method: AnyMethod, data: Buffer, options: TtrpcCallOptions): Promise<unknown> {
     const { promise, resolve, reject } = Promise.withResolvers<Buffer>();
     let answer: Buffer = Buffer.alloc(0);
-    this.#start({ data, flags: 0 }, options, {
+    this.#start({ data, flags: 0, name: nameOf(method) }, options, {
       streams: false,
       message: (bytes) => {
         answer = bytes;
@@ -141,7 +141,7 @@ export class TtrpcClient implements Disposable {
       this.#connection.holdBack(this.#unread > maxUnread);
     });
     const flags = sent === undefined ? frameFlags.remoteClosed : frameFlags.remoteOpen;
-    const call = this.#start({ data, flags }, options, {
+    const call = this.#start({ data, flags, name: nameOf(method) }, options, {
       streams: true,
       message: (bytes) => queue.push(bytes),
       ended: (failure) => queue.end(failure),
@@ -169,7 +169,7 @@ export class TtrpcClient implements Disposable {
 
   /** Sends a request. `fail` ends the call from this side, unless it has ended. */
   #start(
-    { data, flags }: { data: Buffer; flags: number },
+    { data, flags, name }: { data: Buffer; flags: number; name: string },
     { timeout, signal, isBackground = false }: TtrpcCallOptions,
     events: OpenCall,
   ): { stream: number; fail: (failure: unknown) => void } {
@@ -178,10 +178,10 @@ export class TtrpcClient implements Disposable {
     if (stream > lastStream) throw new Fault("exhausted", "the connection has no number left for a call");
     const fail = (failure: unknown) =>
       this.#open.get(stream)?.ended(failure instanceof Fault ? failure : during("sending", failure));
-    const onAbort = () => fail(endedBy(signal));
+    const onAbort = () => fail(endedBy(signal, name));
     const onTime = () => {
       this.#isSilent = true;
-      fail(tooLate(timeout));
+      fail(new Fault("deadline", `${name}: there was no answer within ${timeout} ms`));
     };
     const timer = timeout === undefined ? undefined : setTimeout(onTime, timeout);
     if (!isBackground) this.#need(1);
@@ -268,13 +268,14 @@ async function only(answers: AsyncGenerator<unknown>, path: string): Promise<unk
   throw new Fault("internal", `the answer to ${path} holds no message`);
 }
 
-function tooLate(timeout: Ms | undefined): Fault {
-  return new Fault("deadline", `there was no answer within ${timeout} ms`);
+/** Of a call, for messages: `Task/Kill`. */
+function nameOf({ path }: AnyMethod): string {
+  return path.slice(path.lastIndexOf(".") + 1);
 }
 
-function endedBy(signal: AbortSignal | undefined): Fault {
+function endedBy(signal: AbortSignal | undefined, name: string): Fault {
   const isLate = signal?.reason instanceof Error && signal.reason.name === "TimeoutError";
   return isLate
-    ? new Fault("deadline", "there was no answer in time")
-    : new Fault("cancelled", "the call was cancelled");
+    ? new Fault("deadline", `${name}: there was no answer in time`)
+    : new Fault("cancelled", `${name}: the call was cancelled`);
 }

@@ -9,6 +9,7 @@ import { readMarker } from "../marker.ts";
 import type { ShimParts } from "../parts.ts";
 import type { Shim } from "../shim.ts";
 import { endShimProcesses } from "../shim-processes.ts";
+import { isSilent } from "../silent.ts";
 
 /** How long what runs in the sandbox may take to end by itself. */
 const graceSeconds = 10;
@@ -30,7 +31,11 @@ export async function endSandbox(
   const handler = handlerOf(id, parts, handlerName);
   await waitFor(sandboxWatch.forget(id), signal, `waiting for the end of sandbox ${id}`);
   const shim = await shims.of(id, signal).catch(() => undefined);
-  if (shim === undefined || shim.client.isSilent || !(await isEnded(id, shim, parts, signal))) {
+  if (
+    shim === undefined ||
+    (shim.client.isSilent && (await isSilent(shim))) ||
+    !(await isEnded(id, shim, parts, signal))
+  ) {
     await endShimProcesses(id, paths, 0, signal);
     const { directory: bundle } = paths.shim(id);
     await cleanUp({ id, bundle }, handler, parts, signal);
