@@ -8,6 +8,7 @@ import { publishLifecycle } from "../events/lifecycle.ts";
 import type { PodSandboxConfig } from "../spec/cri/pod-sandbox-config.ts";
 import { newPodCgroups } from "./cgroup.ts";
 import { podKey, podName, recordOfKey, requireSameRequest } from "./key.ts";
+import { requireNodeNetwork } from "./node-network.ts";
 import { tellPlugins } from "./nri.ts";
 import type { PodAttempt, PodHost, PodParts } from "./parts.ts";
 import { sandboxDevice } from "./sandbox-rootfs.ts";
@@ -18,7 +19,7 @@ import { requireUserNamespace } from "./user-namespace.ts";
 /**
  * Runs a pod sandbox, or joins or returns the run of the same metadata and attempt.
  *
- * @throws {Fault} invalid or unavailable for a user namespace that can't be
+ * @throws {Fault} invalid or unavailable for a user namespace that can't be; unavailable for the node's network
  */
 export async function runPodSandbox(
   config: PodSandboxConfig,
@@ -99,7 +100,9 @@ async function runAnew(
 ): Promise<PodSandboxId> {
   const { book, host } = parts;
   const id = newPodSandboxId();
-  const { handler, sandboxer } = host.runtime.resolveHandler(runtimeHandler);
+  const probe = host.runtime.resolveHandler(runtimeHandler);
+  const { handler, sandboxer } = probe;
+  requireNodeNetwork(config.security.namespaces, probe);
   await requireUserNamespace(config.security.namespaces, handler, host.runtime);
   const record: PodSandboxRecord = {
     id,

@@ -161,6 +161,8 @@ export interface HandlerProbe {
   readonly recursiveReadOnlyProblem?: string;
   /** What makes the sandbox of its pods; absent: they need none. */
   readonly sandboxer?: Sandboxer;
+  /** Why its pods can't be in the node's network; absent: they can, or it is not known. */
+  readonly nodeNetworkProblem?: string;
   /** Why it cannot work here; undefined: it works. */
   readonly problem: string | undefined;
   /** Trying it out took too long, which says nothing for good: it is tried again. */

@@ -4,6 +4,7 @@ import type { HandlerProbe } from "../contract.ts";
 import type { RuntimeHost } from "../host.ts";
 import { featuresOf } from "./features.ts";
 import type { Handler } from "./handlers.ts";
+import { nodeNetworkProblem } from "./node-network.ts";
 import { probeDeadline, type TrialPlace, tryOut } from "./trial.ts";
 
 /** Finds out what a handler can do here, by creating containers with it and deleting them. Never throws. */
@@ -20,11 +21,13 @@ export async function probeHandler(
     ),
     featuresOf(handler, place, signal),
   ]);
+  const networkProblem = nodeNetworkProblem(handler);
   return {
     handler: handler.name,
     path: handler.path,
     version,
     ...(features.recursiveReadOnly ? {} : { recursiveReadOnlyProblem: noRecursiveReadOnly(version) }),
+    ...(networkProblem === undefined ? {} : { nodeNetworkProblem: networkProblem }),
     ...(handler.sandboxer === undefined ? {} : { sandboxer: handler.sandboxer }),
     problem: failure && `${failure.reason} (${failure.isSlow ? tooSlow : unfit})`,
     ...(failure?.isSlow ? { isSlow: true } : {}),
