@@ -99,6 +99,7 @@ test("a handler with a shim has that by name or path, and its options by contain
     /knows TypeUrl, ConfigPath, ConfigBody/,
   );
   refused('type = "/opt/shim"\nruntimePath = "shim"', /shim\.runtimePath must be an absolute path/);
+  refused('sandboxer = "shim"', /shim\.sandboxer can't be "shim" with type = "oci"/);
   refused('options = { "--platform" = "x" }', /options has "--platform", which is no flag of an OCI runtime/);
 });
 

@@ -27,7 +27,7 @@ export const sandboxContainerShim: ShimKind = {
   settings: "",
 };
 
-/** By the sandbox API. */
+/** By the sandbox API: the shim of containerd 1.7 for runc, whose sandbox is nothing but the shim. */
 export const sandboxApiShim: ShimKind = {
   variable: "BERTH_TEST_SANDBOX_API_SHIM",
   type: "io.containerd.sandboxed.v1",

@@ -2,6 +2,7 @@ import { describeFault } from "../../base/fault.ts";
 import type { ContainerId } from "../../base/ids.ts";
 import { nowNanos } from "../../base/units.ts";
 import type { PodSandboxRecord } from "../../pod/state.ts";
+import type { SandboxStatus } from "../../runtime/contract.ts";
 import type { PodSandboxStatusRequest, PodSandboxStatusResponse } from "../../wire/gen/runtime.v1.ts";
 import { encodeContainerStatus } from "../convert/encode-container.ts";
 import { encodePodSandboxStatus } from "../convert/encode-pod-sandbox.ts";
@@ -47,11 +48,11 @@ async function toldBySandbox(
   { id, sandboxer, state }: PodSandboxRecord,
   { runtime }: Pick<NodeParts, "runtime">,
   signal: AbortSignal,
-): Promise<{ readonly info?: Readonly<Record<string, string>> } | undefined> {
+): Promise<Partial<SandboxStatus & { readonly problem: string }> | undefined> {
   if (sandboxer !== "shim" || state.kind !== "ready") return undefined;
   try {
     return await runtime.sandboxes.status(id as string as ContainerId, signal);
   } catch (error) {
-    return { problem: describeFault(error) } as object;
+    return { problem: describeFault(error) };
   }
 }
