@@ -54,7 +54,7 @@ export interface Instruments {
   readonly streams: { readonly began: Counter; readonly ended: Counter; readonly errors: Counter };
   readonly network: { readonly seconds: Histogram; readonly errors: Counter };
   readonly plugins: { readonly seconds: Histogram; readonly errors: Counter };
-  readonly nri: { readonly seconds: Histogram; readonly errors: Counter };
+  readonly nri: { readonly seconds: Histogram; readonly errors: Counter; readonly changes: Counter };
   readonly runtime: { readonly seconds: Histogram; readonly errors: Counter };
   readonly database: { readonly seconds: Histogram; readonly writes: Counter };
   readonly sweeps: { readonly seconds: Histogram; readonly errors: Counter; readonly strays: Counter };
@@ -77,7 +77,14 @@ export function newInstruments(): Instruments {
       "operation",
     ]),
     plugins: timed("berth_cni_plugin_call", "one call of one CNI plugin", ["command", "plugin"]),
-    nri: timed("berth_nri_plugin_call", "one call of one NRI plugin", ["event", "plugin"]),
+    nri: {
+      ...timed("berth_nri_plugin_call", "one call of one NRI plugin", ["event", "plugin"]),
+      changes: new Counter({
+        name: "berth_nri_plugin_changes_total",
+        help: "Containers that one NRI plugin adjusted, updated or evicted.",
+        labels: ["kind", "plugin"],
+      }),
+    },
     runtime: timed("berth_runtime_operation", "what the monitor and the OCI runtime are asked for", [
       "operation",
       "handler",

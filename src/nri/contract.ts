@@ -95,6 +95,8 @@ export interface NriNode {
 /** Who counts what plugins are asked. */
 export interface NriObserver {
   called(plugin: string, event: string, took: Ms, isFailed: boolean): void;
+  /** Of one container. */
+  changed(plugin: string, kind: "adjustment" | "update" | "eviction"): void;
 }
 
 /** One plugin, for people. */

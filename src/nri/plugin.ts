@@ -192,6 +192,7 @@ export class Plugin {
   /** Counts a container that it has adjusted. */
   adjusted(): void {
     this.#counts.adjusted++;
+    this.#parts.observer?.changed(this.name, "adjustment");
   }
 
   /** Says goodbye to it, for as long as that takes, but no longer than `patience`. */

@@ -4,11 +4,12 @@ import type { ContainerEviction, ContainerUpdate } from "../wire/gen/nri.v1alpha
 import { adjusters } from "./adjusters.ts";
 import { namesOf } from "./collect/resources.ts";
 import type { AskedUpdate } from "./collect/updates.ts";
-import type { NriNode } from "./contract.ts";
+import type { NriNode, NriObserver } from "./contract.ts";
 import { criResources, namesOfCri } from "./cri-resources.ts";
 
 interface Parts {
   readonly node: NriNode;
+  readonly observer: NriObserver | undefined;
   readonly log: Logger;
 }
 
@@ -32,7 +33,7 @@ export function evictedBy(plugin: string, evictions: readonly ContainerEviction[
 /** Changes other containers as plugins ask for. What fails is told of, and what its plugin minds the failure of is returned. */
 export async function updateContainers(
   updates: readonly AskedUpdate[],
-  { node, log }: Parts,
+  { node, observer, log }: Parts,
 ): Promise<ContainerUpdate[]> {
   const failed: ContainerUpdate[] = [];
   for (const { update, owners } of updates) {
@@ -48,6 +49,7 @@ export async function updateContainers(
       );
     try {
       await node.update(container, given, owners);
+      for (const plugin of plugins) observer?.changed(plugin, "update");
     } catch (error) {
       if (!ignoreFailure) failed.push(update);
       const err = describeFault(error);
@@ -60,14 +62,16 @@ export async function updateContainers(
 /** Ends containers as plugins ask for. Never throws. */
 export async function evictContainers(
   evictions: readonly AskedEviction[],
-  { node, log }: Parts,
+  { node, observer, log }: Parts,
 ): Promise<void> {
   for (const { containerId: container, reason, plugin } of evictions) {
     log.warn({ plugin, container, reason }, "a container is evicted, as an NRI plugin asks for");
-    await node
-      .evict(container, `evicted, as NRI plugin ${plugin} asked for: ${reason || "it gave no reason"}`)
-      .catch((error: unknown) => {
-        log.error({ plugin, container, err: describeFault(error) }, "it could not be evicted");
-      });
+    const why = `evicted, as NRI plugin ${plugin} asked for: ${reason || "it gave no reason"}`;
+    try {
+      await node.evict(container, why);
+      observer?.changed(plugin, "eviction");
+    } catch (error) {
+      log.error({ plugin, container, err: describeFault(error) }, "it could not be evicted");
+    }
   }
 }

@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { after, afterEach, before, describe, test } from "node:test";
 import { isFault } from "../../src/base/fault.ts";
+import { processesWith } from "../../src/linux/process-environment.ts";
 import { processIdentity } from "../../src/linux/process-identity.ts";
 import { LinuxContainerResources } from "../../src/wire/gen/runtime.v1.ts";
 import { TestDaemon } from "../harness/daemon.ts";
@@ -329,15 +331,21 @@ describe("NRI plugins", privileged, () => {
   test("after a restart of the daemon, plugins are shown what runs, and none is launched beside itself", async () => {
     const outside = await connect("20");
     first.behave({ clings: true });
-    const launched = processIdentity((await reports()).find(({ name }) => name === "10-first")?.pid ?? 0);
-    assert.ok(launched);
+    const allLaunched = () =>
+      processesWith("BERTH_NRI_LAUNCHED", join(daemon.workspace.state, "launched-plugins"));
+    const launched = await allLaunched();
+    assert.equal(launched.length, 2, "a shell, and what it waits for");
     const pod = await runPod(daemon, "standing");
     const id = await runContainer(daemon, pod, shellConfig("main", busyboxImage, "sleep 1000"));
     await daemon.kill();
     await outside.ended(); // as upstream's, which are started again by who runs them
-    assert.deepEqual(processIdentity(launched.pid)?.startTicks, launched.startTicks);
+    assert.deepEqual(
+      launched.map(({ pid }) => processIdentity(pid)?.startTicks),
+      launched.map(({ startTicks }) => startTicks),
+    );
     await daemon.launch();
-    assert.equal(processIdentity(launched.pid), undefined);
+    for (const { pid, startTicks } of launched) assert.notEqual(processIdentity(pid)?.startTicks, startTicks);
+    assert.equal((await allLaunched()).length, 2);
     await outside.connect(daemon, "20");
     assert.equal((await reports()).find(({ name }) => name === "20-asked")?.pid, outside.pid);
     for (const plugin of [first, outside]) {

@@ -46,7 +46,7 @@ export class NriTestPlugin {
     for (const directory of [nri.plugins, nri.configs]) mkdirSync(directory, { recursive: true });
     writeFileSync(join(nri.configs, `${name}.conf`), JSON.stringify({ directory: plugin.#directory }));
     const file = join(nri.plugins, name);
-    writeFileSync(file, `#!/bin/sh\nexec ${process.execPath} ${program}\n`);
+    writeFileSync(file, `#!/bin/sh\n${process.execPath} ${program}\n`); // which waits for it, as some scripts do
     chmodSync(file, 0o755);
     return plugin;
   }

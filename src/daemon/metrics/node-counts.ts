@@ -29,6 +29,9 @@ export function nodeCounts(node: NodeParts): Family[] {
     new Gauge({ name: "berth_containers", help: "Containers by state.", labels: ["state"] }, () =>
       countStates(containers.list(), containerStates),
     ),
+    new Gauge({ name: "berth_nri_plugins", help: "NRI plugins that take part." }, () => [
+      [node.nri.plugins.reports().filter(({ state }) => state === "active").length],
+    ]),
     new Gauge({ name: "berth_images", help: "Images that can be used." }, () => [
       [[...images.list()].length],
     ]),

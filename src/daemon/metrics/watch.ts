@@ -92,10 +92,14 @@ const mostPlugins = 50;
 
 function watchNri({ nri }: Instruments): NriObserver {
   const names = new Set<string>();
+  const labelOf = (plugin: string) => {
+    if (names.size < mostPlugins) names.add(plugin);
+    return names.has(plugin) ? plugin : "other";
+  };
   return {
+    changed: (plugin, kind) => nri.changes.add(1, kind, labelOf(plugin)),
     called(plugin, event, took, isFailed) {
-      if (names.size < mostPlugins) names.add(plugin);
-      const labels = [event, names.has(plugin) ? plugin : "other"];
+      const labels = [event, labelOf(plugin)];
       nri.seconds.observe(took / 1000, ...labels);
       if (isFailed) nri.errors.add(1, ...labels);
     },
