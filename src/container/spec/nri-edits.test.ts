@@ -25,7 +25,7 @@ test("nothing that plugins leave alone changes", () => {
 
 test("the process: environment, arguments, limits, scores", () => {
   const { process } = edited({
-    env: [{ key: "-PATH" }, { key: "NEW", value: "a=b" }],
+    env: [{ key: "-PATH" }, { key: "NEW", value: "a=b" }, { key: "A=B", value: "c" }],
     args: ["sh", "-c"],
     rlimits: [{ type: "RLIMIT_NOFILE", soft: 5n, hard: 2n ** 64n - 1n }],
     linux: {
@@ -36,6 +36,7 @@ test("the process: environment, arguments, limits, scores", () => {
   });
   assert.ok(!process.env.some((entry) => entry.startsWith("PATH=")));
   assert.ok(process.env.includes("NEW=a=b"));
+  assert.ok(process.env.includes("A=B=c"), "as upstream writes it");
   assert.deepEqual(process.args, ["sh", "-c"]);
   assert.deepEqual(process.rlimits, [{ type: "RLIMIT_NOFILE", soft: 5, hard: noLimit }]);
   assert.equal(process.oomScoreAdj, -1000, "the nearest that the daemon may set");
@@ -143,7 +144,7 @@ test("what this host or the format can't have is refused, with the field", () =>
   refused(/resources\.unified: "\.\.\/x"/, { linux: { resources: { unified: { "../x": "1" } } } });
   const args = [{ value: 2n ** 60n }];
   refused(/seccomp rule/, { linux: { seccompPolicy: { syscalls: [{ names: ["x"], args }] } } });
-  refused(/env: "A=B"/, { env: [{ key: "A=B", value: "1" }] });
+  refused(/env: "=B"/, { env: [{ key: "=B", value: "1" }] });
   refused(/mounts: "\/"/, { mounts: [{ destination: "/", source: "/x" }] });
   refused(/mounts: ""/, { mounts: [{ source: "/x" }] });
   refused(/hooks\.poststop: "tool"/, { hooks: { poststop: [{ path: "tool" }] } });
