@@ -1,6 +1,8 @@
 import { readdirSync, readFileSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Ms } from "../base/units.ts";
 import { check, libc } from "./libc.ts";
+import { processIdentity } from "./process-identity.ts";
 
 const prctl = libc.func(
   "int prctl(int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d)",
@@ -66,6 +68,17 @@ export class Orphans {
 /** Reaps `pid` if it is a dead child of ours. */
 export function reapOrphan(pid: number): void {
   waitpid(pid, [0], WNOHANG);
+}
+
+/**
+ * Reaps `pid` if it is a dead child of ours, whose threads may take a while to follow its first: none can be waited for before. Gives
+ * up after `patience`. One that lives is let be.
+ */
+export async function reapOnceDead(pid: number, patience: Ms): Promise<void> {
+  for (const until = performance.now() + patience; performance.now() < until; await sleep(5)) {
+    if (processIdentity(pid) !== undefined) return;
+    if (waitpid(pid, [0], WNOHANG) !== 0) return; // it is reaped, or none of ours
+  }
 }
 
 /** True when there is a dead child; nothing is reaped. One call, so that an idle sweep costs nothing. */

@@ -61,6 +61,12 @@ describe("pods in sandboxes by a shim", privileged, () => {
     const { info } = await daemon.pods.containerStatus({ containerId, verbose: true });
     return JSON.parse(info.info ?? "{}").pid;
   };
+  const remove = async ({ id }: MadePod, sandbox: number) => {
+    await removePod(daemon, id);
+    await gone(sandbox);
+    await assertNoLeaks(daemon);
+    assert.deepEqual(shim.booksOf(id), []);
+  };
   const addressOf = async ({ id: podSandboxId }: MadePod) =>
     (await daemon.pods.podSandboxStatus({ podSandboxId, verbose: false })).status?.network?.ip ?? "";
 
@@ -111,9 +117,7 @@ describe("pods in sandboxes by a shim", privileged, () => {
     assert.ok(isAlive(sandbox), "the sandbox is the other container's, too");
     await daemon.pods.stopContainer({ containerId: first, timeout: 0n });
     assert.equal((await exited(daemon, first)).exitCode, 137);
-    await removePod(daemon, pod.id);
-    await gone(sandbox);
-    await assertNoLeaks(daemon);
+    await remove(pod, sandbox);
   });
 
   const isPlayed = process.env.BERTH_TEST_SANDBOX_SHIM === undefined;
@@ -131,9 +135,7 @@ describe("pods in sandboxes by a shim", privileged, () => {
     assert.equal(await sandboxOf(second), sandbox);
     await daemon.pods.stopContainer({ containerId: second, timeout: 60n });
     assert.equal((await exited(daemon, second)).exitCode, 7);
-    await removePod(daemon, pod.id);
-    await gone(sandbox);
-    await assertNoLeaks(daemon);
+    await remove(pod, sandbox);
   });
 
   test("a container that ends while no daemon runs is known to have ended, and the other of its sandbox runs on", {
@@ -178,24 +180,25 @@ describe("pods in sandboxes by a shim", privileged, () => {
   });
 
   for (const { what, pidOf, skip } of [
-    { what: "shim", pidOf: async (pod: MadePod, _first: string) => shimOf(pod, daemon), skip: noSandbox },
+    { what: "shim", pidOf: async (pod: MadePod, _first: string) => shimOf(pod, daemon), skip: false },
     { what: "sandbox", pidOf: (_pod: MadePod, first: string) => sandboxOf(first), skip: noSandbox },
   ]) {
     const title = `after kill -9 of the ${what} the pod is not ready, its containers have ended, and nothing is left`;
     test(title, { skip }, async () => {
       const pod = await runSandboxed(`without-${what}`);
       const first = await runFirst(pod);
+      const containers = [first, await run(pod, "second", untilTold)];
       const sandbox = await sandboxOf(first);
       process.kill(await pidOf(pod, first), "SIGKILL");
-      const { exitCode } = await exited(daemon, first, 60_000);
-      assert.notEqual(exitCode, 0);
+      for (const container of containers) {
+        const { exitCode } = await exited(daemon, container, 60_000);
+        assert.notEqual(exitCode, 0);
+      }
       await eventually("the pod not to be ready", 30_000, async () => {
         const { status } = await daemon.pods.podSandboxStatus({ podSandboxId: pod.id, verbose: false });
         return status?.state === PodSandboxState.SANDBOX_NOTREADY ? true : undefined;
       });
-      await removePod(daemon, pod.id);
-      await gone(sandbox);
-      await assertNoLeaks(daemon);
+      await remove(pod, sandbox);
     });
   }
 });

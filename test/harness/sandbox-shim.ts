@@ -1,4 +1,4 @@
-import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -35,12 +35,17 @@ export const sandboxApiShim: ShimKind = {
   settings: 'sandboxer = "shim"\n',
 };
 
+/** Where Kata has a directory for each sandbox and for its machine. */
+const katas = ["/run/vc/sbs", "/run/vc/vm"];
+
 /** A runtime handler whose shim runs each pod in a sandbox. */
 export interface TriedShim {
   /** What it is in the daemon's configuration, under the name "sandboxed". */
   readonly config: string;
   /** No sandbox runs: what a shim said once is played. */
   readonly isPlayed: boolean;
+  /** What there is on the shim's own books of a pod's sandbox. */
+  booksOf(podId: string): string[];
   close(): void;
 }
 
@@ -65,13 +70,16 @@ export function triedShim({ variable, type: usualType, recording, settings }: Sh
   };
   const table = (named: string, runtimePath: string, options = "") =>
     `[runtime.handlers.sandboxed]\ntype = "${named}"\nruntimePath = "${runtimePath}"\n${settings}${options}`;
+  const booksIn = (directories: readonly string[]) => (podId: string) =>
+    directories.map((parent) => join(parent, podId)).filter((path) => existsSync(path));
   if (shim === undefined) {
     const recorded = fileURLToPath(new URL(recording, shims));
-    return { config: table(usualType, program("play", recorded)), isPlayed: true, close };
+    const played = table(usualType, program("play", recorded, directory));
+    return { config: played, isPlayed: true, booksOf: booksIn([directory]), close };
   }
   const runtimePath = record === undefined ? shim : program("record", shim, record);
   const options = configuration === undefined ? "" : `options = { ConfigPath = "${configuration}" }\n`;
-  return { config: table(type, runtimePath, options), isPlayed: false, close };
+  return { config: table(type, runtimePath, options), isPlayed: false, booksOf: booksIn(katas), close };
 }
 
 /** The process of a pod's shim. */

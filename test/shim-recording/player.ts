@@ -1,8 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { createWriteStream, openSync, type WriteStream, writeFileSync } from "node:fs";
+import { createWriteStream, openSync, rmSync, type WriteStream } from "node:fs";
 import { createServer } from "node:net";
-import { join } from "node:path";
 import { Fault } from "../../src/base/fault.ts";
 import { processIdentity } from "../../src/linux/process-identity.ts";
 import { SandboxService } from "../../src/wire/gen/sandbox.v1.ts";
@@ -11,10 +10,8 @@ import { TaskService } from "../../src/wire/gen/task.v2.ts";
 import { TtrpcClient } from "../../src/wire/ttrpc/client.ts";
 import { serveTtrpc, ttrpcService } from "../../src/wire/ttrpc/server.ts";
 import { faultOf } from "../../src/wire/ttrpc/status.ts";
+import { dropContainer, noteContainer, noteSandbox } from "./books.ts";
 import { type Entry, fromJson, Roles, type ShimMethod, subjectOf } from "./recording.ts";
-
-/** In the sandbox's bundle: who stands for the virtual machine. */
-export const machineFile = "machine.pid";
 
 /** Calls that ask, and change nothing: how often they come is no part of what was recorded. */
 const questions: readonly ShimMethod[] = [
@@ -51,11 +48,14 @@ export class Player {
   readonly #waiting = new Set<Waiting>();
   readonly #streams = new Map<string, Partial<Record<"stdout" | "stderr", WriteStream>>>();
   readonly #passed = new Set<number>();
+  readonly #books: string;
   #machine: ChildProcess | undefined;
   #daemon: TtrpcClient | undefined;
 
-  constructor(entries: readonly Entry[]) {
+  /** @param books a file for what is told to the shim's program, should the shim be killed */
+  constructor(entries: readonly Entry[], books: string) {
     this.#entries = entries;
+    this.#books = books;
     this.#calls = callsIn(entries);
   }
 
@@ -80,10 +80,8 @@ export class Player {
     const named = this.#roles.named(request);
     const subject = subjectOf(named);
     if (method === "create" || method === "exec") this.#open(subject, request);
-    if (method === "create" && subject === "sandbox") this.#startMachine(request);
-    if (method === "createSandbox") {
-      this.#startMachine({ bundle: (request as { bundlePath?: string }).bundlePath ?? "" });
-    }
+    if (method === "create") this.#noteCreate(subject, request);
+    if (method === "createSandbox") this.#noteSandbox(request);
     const recorded = this.#next(method, subject);
     if (recorded === undefined) {
       if (method === "shutdown") setImmediate(() => process.exit(0));
@@ -95,7 +93,8 @@ export class Player {
     await this.#turn(recorded);
     if ("error" in recorded.answer) throw faultOf(recorded.answer.error as Parameters<typeof faultOf>[0]);
     if (method === "wait") await this.#close(subject);
-    if (endings.includes(method) && subject === "sandbox") this.#machine?.kill("SIGKILL");
+    if (endings.includes(method) && subject === "sandbox") this.#endMachine();
+    if (method === "delete") this.#noteDelete(request);
     if (method === "shutdown") setImmediate(() => process.exit(0));
     const { response } = recorded.answer as { response: object };
     return this.#here(method, this.#roles.withIds(fromJson<object>(response)));
@@ -168,9 +167,28 @@ export class Player {
     await Promise.all(streams.map((stream) => once(stream.end(), "close")));
   }
 
-  #startMachine({ bundle = "" }: { bundle?: string }): void {
+  #noteCreate(subject: string, { id = "", bundle = "" }: { id?: string; bundle?: string }): void {
+    if (subject === "sandbox") this.#startMachine(id, bundle);
+    else noteContainer(this.#books, id, bundle);
+  }
+
+  #noteSandbox({ sandboxId = "", bundlePath = "" }: { sandboxId?: string; bundlePath?: string }): void {
+    this.#startMachine(sandboxId, bundlePath);
+  }
+
+  #noteDelete({ id = "", execId = "" }: { id?: string; execId?: string }): void {
+    if (execId === "") dropContainer(this.#books, id);
+  }
+
+  #startMachine(id: string, bundle: string): void {
     this.#machine = spawn("sleep", ["infinity"], { detached: true, stdio: "ignore" });
-    writeFileSync(join(bundle, machineFile), JSON.stringify(processIdentity(this.#machine.pid ?? 0)));
+    const machine = processIdentity(this.#machine.pid ?? 0);
+    if (machine !== undefined) noteSandbox(this.#books, machine, id, bundle);
+  }
+
+  #endMachine(): void {
+    this.#machine?.kill("SIGKILL");
+    rmSync(this.#books, { force: true });
   }
 
   /** The answer with what is of this machine: pids, and times, where they say that something has happened. */

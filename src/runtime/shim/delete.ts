@@ -1,23 +1,19 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { throwIfEnded, waitFor } from "../../base/deadline.ts";
-import { describeFault } from "../../base/fault.ts";
+import { waitFor } from "../../base/deadline.ts";
 import type { ContainerId } from "../../base/ids.ts";
-import type { Bytes } from "../../base/units.ts";
 import { reapOrphan } from "../../linux/orphans.ts";
 import { cgroupOfBundle } from "../bundle.ts";
 import { killMonitors, settleMonitors } from "../conmon/monitors.ts";
 import { filesOfContainer, removeCgroup } from "../left-by-container.ts";
+import { cleanUp, cleanUpIfThere } from "./clean-up.ts";
 import { endForDeletion } from "./ending.ts";
-import { isOnHost, type ShimHandler, shimNamespace } from "./handler.ts";
+import { isOnHost, shimNamespace } from "./handler.ts";
 import { handlerOf } from "./handler-of.ts";
 import { endKeeper, killHolders } from "./keeper.ts";
 import { readMarker } from "./marker.ts";
 import type { ShimParts } from "./parts.ts";
 import { endRunscCalls } from "./shim-processes.ts";
-import { shimArgs, shimEnvironment } from "./start-shim.ts";
-
-const maxOutput: Bytes = 64 << 10;
 
 /** What shims leave in a bundle. */
 const shimFiles = ["init.pid", "log.json", "options.json", "runtime", "work", "shim-binary-path"];
@@ -62,30 +58,9 @@ export async function deleteByShim(
   if (!isHere) await endRunscCalls(id, paths, signal);
   // Kata's writes its books anew in the midst of a clean-up after a machine that was lost
   if (!isHere && id === marker?.group && marker.over !== undefined)
-    await cleanUp({ id, bundle }, handler, parts, signal);
+    await cleanUpIfThere({ id, bundle }, handler, parts, signal);
   if (!isHere && marker?.init !== undefined) reapOrphan(marker.init.pid); // a machine's process outlives its shim
   await removeTraces(id, parts);
-}
-
-/** Has the shim's program clean up after a shim that is gone. */
-export async function cleanUp(
-  { id, bundle }: { readonly id: ContainerId; readonly bundle: string },
-  handler: ShimHandler | undefined,
-  { host, paths }: Pick<ShimParts, "host" | "paths">,
-  signal: AbortSignal,
-): Promise<void> {
-  if (handler === undefined || !existsSync(bundle)) return;
-  const args = [...shimArgs(id, paths), "-bundle", bundle, "delete"];
-  const env = { ...shimEnvironment(paths), ...handler.env };
-  const ended = await host.processes
-    .run({ path: handler.program, args, env, cwd: bundle, maxOutput }, signal)
-    .catch((error: unknown) => {
-      throwIfEnded(signal, `cleaning up after container ${id}`);
-      return { code: 1, stderr: Buffer.from(describeFault(error)) };
-    });
-  if (ended.code === 0) return;
-  const err = Buffer.from(ended.stderr).toString("utf8").slice(-1000); // why is said last
-  host.log.warn({ container: id, err }, "a shim's program could not clean up after a container");
 }
 
 /** Its processes and cgroup are gone: what the runtime below the shim has on its books is about nothing. */

@@ -41,9 +41,11 @@ const sweepMs: Ms = 10_000;
 /** When it is looked for the end of a container that was killed. */
 const expectMs: Ms = 1000;
 
-/** Who is told of an end that was noted. */
+/** Who is told of an end that was noted, and of a shim that is gone. */
 export interface ExitObserver {
   ended(id: ContainerId, shim: Shim): Promise<void>;
+  /** The shim is gone. Settles when what it left may be killed. Called for each of its containers. Never throws. */
+  lost(shim: Shim): Promise<void>;
 }
 
 interface ExitParts extends HandlerParts {
@@ -171,6 +173,7 @@ export class ShimExits {
 
   async #lost(id: ContainerId, shim: Shim): Promise<void> {
     if (!(await isDying(shim))) return; // it is connected to anew
+    await this.#observer.lost(shim);
     await this.#endLost(id, shim);
     await endKeeper(id, undefined, this.#paths);
   }

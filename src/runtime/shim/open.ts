@@ -25,6 +25,7 @@ import { ShimExits } from "./exits.ts";
 import { isOnHost } from "./handler.ts";
 import { handlerFor, handlerOf, noteUnnoted } from "./handler-of.ts";
 import { endLeftCommands } from "./left-commands.ts";
+import { LostSandboxes } from "./lost-sandboxes.ts";
 import { readMarker } from "./marker.ts";
 import { metricsByShim } from "./metrics.ts";
 import { monitoredByShim } from "./monitored.ts";
@@ -89,7 +90,10 @@ export async function openShimRuntime(
   const handlers = new Map(opened.map(({ shim }) => [shim.name, shim]));
   const exits = new ShimExits(
     { host, paths, handlers, startedWith },
-    { ended: (id, shim) => forgetEnded(id, shim, { shims, paths }) },
+    {
+      ended: (id, shim) => forgetEnded(id, shim, { shims, paths }),
+      lost: ({ group }) => lostSandboxes.takeDown(group),
+    },
   );
   const sandboxWatch = new SandboxWatch({ host, paths });
   const shims: Shims = new Shims(host, paths, {
@@ -102,6 +106,7 @@ export async function openShimRuntime(
       }
     },
   });
+  const lostSandboxes = new LostSandboxes({ host, paths, shims, handlers, startedWith });
   const parts: ShimParts = {
     host,
     paths,

@@ -3,7 +3,7 @@ import { describeFault, isFault } from "../../../base/fault.ts";
 import type { ContainerId } from "../../../base/ids.ts";
 import type { Ms } from "../../../base/units.ts";
 import { reapOrphan } from "../../../linux/orphans.ts";
-import { cleanUp } from "../delete.ts";
+import { cleanUp } from "../clean-up.ts";
 import { handlerOf } from "../handler-of.ts";
 import { readMarker } from "../marker.ts";
 import type { ShimParts } from "../parts.ts";
