@@ -15,10 +15,11 @@ import { RecordingNamespaces } from "../../linux/testing/recording-namespaces.ts
 import { openMetadata } from "../../metadata/open.ts";
 import type { PodNetwork } from "../../network/contract.ts";
 import { noNriPlugins } from "../../nri/contract.ts";
-import type { ContainerRuntime } from "../../runtime/contract.ts";
+import type { ContainerRuntime, SandboxRequest } from "../../runtime/contract.ts";
 import type { PodSandboxConfig } from "../../spec/cri/pod-sandbox-config.ts";
 import { openPodBook } from "../book.ts";
 import type { PodParts } from "../parts.ts";
+import type { PodSandboxRecord } from "../state.ts";
 
 /** A host whose kernel, network and runtime only keep account of what they were asked for; files are real. */
 export class RecordingPodHost implements AsyncDisposable {
@@ -31,6 +32,12 @@ export class RecordingPodHost implements AsyncDisposable {
   readonly directory: string;
   /** Why its runtime can't run pods in user namespaces; undefined: it can. */
   userNamespaceProblem: string | undefined;
+  /** What makes the sandboxes of its handler's pods. */
+  sandboxer: PodSandboxRecord["sandboxer"];
+  /** Where its runtime's containers run. */
+  isOnHost = true;
+  /** What shims were asked to make. */
+  readonly sandboxes: SandboxRequest[] = [];
   /** Throws to make a point of the step tables fail. */
   atPoint: (point: string) => void | Promise<void> = () => undefined;
   readonly parts: PodParts;
@@ -69,7 +76,7 @@ export class RecordingPodHost implements AsyncDisposable {
             },
           },
           nri: noNriPlugins,
-          encodeConfig: () => new Uint8Array(),
+          encodeConfig: (config) => Buffer.from(JSON.stringify(config)),
         },
         book: openPodBook(metadata, {
           events: new EventBus<LifecycleEvent>(),
@@ -127,7 +134,20 @@ export class RecordingPodHost implements AsyncDisposable {
       resolveHandler: (name) => {
         if (name !== "" && name !== "crun") throw new Fault("invalid", `there is no runtime handler ${name}`);
         const features = { recursiveReadOnly: true, networkDevices: false };
-        return { handler: "crun", path: "/usr/bin/crun", version: "1", problem: undefined, features };
+        const { sandboxer } = this;
+        const probe = { handler: "crun", path: "/usr/bin/crun", version: "1", problem: undefined, features };
+        return sandboxer === undefined ? probe : { ...probe, sandboxer };
+      },
+      isOnHost: () => this.isOnHost,
+      sandboxes: {
+        start: async (request) => {
+          this.sandboxes.push(request);
+          this.monitored.add(request.id);
+          const shim = { pid: process.pid, startTicks: 1 };
+          return { monitor: shim, init: shim };
+        },
+        status: async () => undefined,
+        metrics: async () => undefined,
       },
       create: async ({ id }) => {
         this.monitored.add(id);
