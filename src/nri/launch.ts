@@ -50,7 +50,7 @@ export async function findPrograms(directory: string, log: Logger): Promise<Plug
 }
 
 /**
- * Ends what an earlier daemon has launched: plugins that go on though their connection is lost would be there twice. They are known by
+ * Ends what this daemon, or an earlier one, has launched: plugins that go on though their connection is lost would be there twice. They are known by
  * their environment, which a file says to look for: there is none where nothing was launched, or all of it was ended.
  *
  * @param launchedPlugins that file
@@ -59,7 +59,7 @@ export async function findPrograms(directory: string, log: Logger): Promise<Plug
 export async function endLaunched(launchedPlugins: string): Promise<void> {
   const find = () => processesWith(mark, launchedPlugins);
   if (await isThere(launchedPlugins))
-    await endProcesses(find, "NRI plugins of an earlier daemon", 0, AbortSignal.timeout(endDeadline));
+    await endProcesses(find, "launched NRI plugins", 0, AbortSignal.timeout(endDeadline));
   await rm(launchedPlugins, { force: true });
 }
 
@@ -122,7 +122,7 @@ export async function launch(
   };
 }
 
-/** No group has the number of one whose leader is gone for certain: what is left of that falls with the next start. */
+/** Not of a group without its leader: its number may be another's by now. What is left of it is ended with the daemon. */
 function endGroup({ pid, exitCode, signalCode }: ChildProcess): void {
   if (pid !== undefined && exitCode === null && signalCode === null) killIfThere(-pid);
 }

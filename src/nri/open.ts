@@ -54,13 +54,15 @@ export function openNri(settings: Config["nri"], parts: Parts): NodeNri {
     async start(node) {
       await using opened = new AsyncDisposableStack();
       const { log, paths } = parts;
-      await endLaunched(paths.launchedPlugins).catch((error: unknown) => {
-        log.error({ err: describeFault(error) }, "NRI plugins of an earlier daemon could not be ended");
-      });
+      const endAll = () =>
+        endLaunched(paths.launchedPlugins).catch((error: unknown) => {
+          log.error({ err: describeFault(error) }, "NRI plugins that were launched could not be ended");
+        });
+      await endAll(); // those of an earlier daemon
       if (settings.disable) return opened.move();
       opened.defer(async () => {
         await loaded?.shutDown();
-        await endLaunched(paths.launchedPlugins);
+        await endAll();
       });
       const programs = await findPrograms(settings.pluginPath, log);
       if (programs.length > 0 || validator.enable) await (await load(node)).launchAll(programs);

@@ -69,8 +69,9 @@ export class PluginSet implements Omit<NriPlugins, "isIdle"> {
     this.#parts = parts;
   }
 
+  /** One that is just being shown what there is has to hear of what becomes of that, once it is its turn. */
   get isEmpty(): boolean {
-    return this.#plugins.length === 0;
+    return this.#plugins.length === 0 && this.#starting.size === 0;
   }
 
   /** Waits until each takes part or has failed. Never throws. */
@@ -110,12 +111,14 @@ export class PluginSet implements Omit<NriPlugins, "isIdle"> {
     const request = { pod: pod() };
     const { id } = request.pod;
     const known = this.#pods.get(id);
-    const isKnown = known !== undefined || event === "runPodSandbox";
     if (known !== undefined && request.pod.ips.length === 0) request.pod.ips = known.ips; // those that it had
-    if (isKnown) this.#pods.set(id, request.pod);
-    if (event === "removePodSandbox") this.#pods.delete(id);
-    if (event === "runPodSandbox") await this.#ask(event, request, signal);
-    else if (isKnown) await this.#tell(event, request, signal);
+    // noted in its turn: one that comes in before it is told of it, one that comes after is shown it
+    const note = () => {
+      if (event === "removePodSandbox") this.#pods.delete(id);
+      else this.#pods.set(id, request.pod);
+    };
+    if (event === "runPodSandbox") await this.#ask(event, request, signal, note);
+    else if (known !== undefined) await this.#tell(event, request, signal, { note });
   }
 
   async updatePodSandbox(
@@ -130,14 +133,15 @@ export class PluginSet implements Omit<NriPlugins, "isIdle"> {
   async createContainer(subject: () => NriSubject, signal: AbortSignal): Promise<NriAdjustment | undefined> {
     const { settings } = this.#parts;
     const original = subject();
-    this.#containers.know(original);
-    const asked = await this.#inTurn(signal, () =>
-      askToCreate(original, subject(), this.#plugins, settings.validator),
-    );
+    const asked = await this.#inTurn(signal, () => {
+      this.#containers.know(original);
+      return askToCreate(original, subject(), this.#plugins, settings.validator);
+    });
     await updateContainers(asked.updates, this.#parts);
     await evictContainers(asked.evictions, this.#parts);
     const { adjustment, owners } = asked;
-    for (const plugin of this.#plugins) if (adjusters(owners).has(plugin.name)) plugin.adjusted();
+    const names = adjusters(owners);
+    for (const plugin of this.#plugins) if (names.has(plugin.name)) plugin.adjusted();
     return Object.keys(owners).length === 0 ? undefined : { adjustment, owners };
   }
 
@@ -201,17 +205,17 @@ export class PluginSet implements Omit<NriPlugins, "isIdle"> {
     await Promise.all([...this.#starting, ...this.#plugins].map((plugin) => plugin.shutDown(goodbye)));
   }
 
+  /** Whether somebody wants to know of it, or may: what one that is starting wants is not known yet. */
   #isWanted(event: PluginEvent): boolean {
-    return this.#plugins.some((plugin) => plugin.takes(event));
+    return this.#starting.size > 0 || this.#plugins.some((plugin) => plugin.takes(event));
   }
 
   /** A stop is told once. */
   async #stopped(subject: NriSubject, signal: AbortSignal): Promise<void> {
     if (!this.#containers.stop(subject.container.id)) return;
     const updates = new CollectedUpdates(new Owners());
-    await this.#tell("stopContainer", subject, signal, ({ update }, plugin) =>
-      updates.apply(update, plugin.name),
-    );
+    const take = ({ update }: Answer<"stopContainer">, plugin: Plugin) => updates.apply(update, plugin.name);
+    await this.#tell("stopContainer", subject, signal, { take });
     await updateContainers(updates.others(), this.#parts);
   }
 
@@ -224,9 +228,15 @@ export class PluginSet implements Omit<NriPlugins, "isIdle"> {
     return updates;
   }
 
-  /** Tells each of what can still be refused, until one does. @throws {Fault} with what that one said */
-  #ask<Event extends PluginEvent>(event: Event, request: Request<Event>, signal: AbortSignal): Promise<void> {
+  /** Tells each of what can still be refused, until one does. @param note is done first. @throws {Fault} with what that one said */
+  #ask<Event extends PluginEvent>(
+    event: Event,
+    request: Request<Event>,
+    signal: AbortSignal,
+    note = () => {},
+  ): Promise<void> {
     return this.#inTurn(signal, async () => {
+      note();
       for (const plugin of this.#plugins) await plugin.call(event, request);
     });
   }
@@ -236,7 +246,7 @@ export class PluginSet implements Omit<NriPlugins, "isIdle"> {
     event: Event,
     request: Request<Event>,
     signal: AbortSignal,
-    take: (answer: Answer<Event>, plugin: Plugin) => void = () => undefined,
+    { note, take }: { note?(): void; take?(answer: Answer<Event>, plugin: Plugin): void } = {},
   ): Promise<void> {
     const { pod, container } = request as Partial<NriSubject>;
     const objects = (error: unknown, plugin?: Plugin) =>
@@ -245,10 +255,11 @@ export class PluginSet implements Omit<NriPlugins, "isIdle"> {
         "an NRI plugin objects to what it was told",
       );
     const told = this.#inTurn(signal, async () => {
+      note?.();
       for (const plugin of this.#plugins) {
         try {
           const answer = await plugin.call(event, request);
-          if (answer !== undefined) take(answer, plugin);
+          if (answer !== undefined) take?.(answer, plugin);
         } catch (error) {
           objects(error, plugin);
         }

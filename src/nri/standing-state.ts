@@ -2,7 +2,10 @@ import type { PodSandbox } from "../wire/gen/nri.v1alpha1.ts";
 import type { NriContainer, NriNode } from "./contract.ts";
 import type { KnownContainers } from "./known-containers.ts";
 
-/** What a plugin that comes in is shown: what there is on the node, and what those that are there already were told of. */
+/**
+ * What a plugin that comes in is shown: what there is on the node, and what those that are there already were told of.
+ * It is noted as told, in `pods` and `known`.
+ */
 export function standingState(
   node: Pick<NriNode, "pods" | "containers">,
   pods: Map<string, PodSandbox>,
