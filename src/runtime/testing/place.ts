@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import pino, { type Logger } from "pino";
+import { patience } from "../../../test/harness/patience.ts";
 import { type ContainerId, newContainerId } from "../../base/ids.ts";
 import { handlerSettings } from "../../config/handler-settings.ts";
 import { type Paths, pathsOf } from "../../config/paths.ts";
@@ -63,7 +64,7 @@ export interface BundleOptions {
 
 /** How long what happens soon may take on a machine that does other things, too. */
 export function soon(): AbortSignal {
-  return AbortSignal.timeout(30_000);
+  return AbortSignal.timeout(30_000 * patience);
 }
 
 export async function makePlace(tested: TestedHandler): Promise<Place> {
@@ -309,7 +310,7 @@ export async function until(question: () => boolean | Promise<boolean>, what: st
 }
 
 async function timeUp(message: string): Promise<never> {
-  await sleep(30_000, undefined, { ref: false });
+  await sleep(30_000 * patience, undefined, { ref: false });
   throw new Error(message);
 }
 
