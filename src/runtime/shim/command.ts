@@ -11,12 +11,13 @@ import { commandName, dropNote, noteCommand } from "./noted-commands.ts";
 import { ociAny } from "./options.ts";
 import type { ShimParts } from "./parts.ts";
 import type { Shim } from "./shim.ts";
+import { isSilent } from "./silent.ts";
 import { shimOf, stateByShim } from "./task-calls.ts";
 
 /** How long the clean-up after a kill may take. */
 const killDeadline: Ms = 10_000;
 /** How long a start that nobody waits for any more may go on. */
-const startPatience: Ms = 5_000;
+const startPatience: Ms = 10_000;
 
 /** Paths at which the shim opens the ends that are the command's; empty: none. */
 export interface CommandStdio {
@@ -77,12 +78,7 @@ export class ShimCommand {
       await waitFor(starting, signal, `starting ${command[0]}`);
     } catch (error) {
       if (signal.aborted) {
-        // The shim opens the ends of its streams in the middle of this: it would not find them, and forget a command that runs.
-        // Nor does it kill one before, which is not in its group yet.
-        const settled = starting.catch(() => undefined);
-        await waitFor(settled, AbortSignal.timeout(startPatience), `starting ${command[0]}`).catch(() => {
-          this.#isUnanswered = true;
-        });
+        this.#isUnanswered = !(await this.#isSettled(starting));
         if (!this.#isUnanswered) throw error;
         void starting.then(() => this.#endLate()).catch(() => undefined); // it was only stopped for a while
         throw new Fault("unavailable", `the shim of container ${id} does not answer`, { cause: error });
@@ -94,6 +90,21 @@ export class ShimCommand {
     const ended = this.#shim.calls.wait({ id, execId: this.#execId }).then(({ exitStatus }) => exitStatus);
     ended.catch(() => undefined); // heard by who waits
     return { ended };
+  }
+
+  /**
+   * Waits for a start that nobody waits for any more. The shim opens the ends of its streams in the middle of it: it would not find them,
+   * and forget a command that runs. Nor does it kill one before, which is not in its group yet. False: it says nothing.
+   */
+  async #isSettled(starting: Promise<void>): Promise<boolean> {
+    const settled = starting.then(
+      () => true,
+      () => true,
+    );
+    const answers = isSilent(this.#shim).then((silent) => !silent);
+    if (!(await Promise.race([settled, answers]))) return false;
+    const limit = AbortSignal.timeout(startPatience);
+    return await waitFor(settled, limit, "starting a command").catch(() => false);
   }
 
   async #begin(stdio: CommandStdio): Promise<void> {
