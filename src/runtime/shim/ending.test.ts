@@ -8,6 +8,7 @@ import { sandboxIdAnnotation } from "../../spec/cri/annotations.ts";
 import type { OciConfig } from "../../spec/oci-runtime.ts";
 import { Status } from "../../wire/gen/task.v2.ts";
 import { clearPlace, makePlace, openPlace, run, until } from "../testing/place.ts";
+import { runcByShim } from "../testing/tested-handler.ts";
 import { endOfKilled } from "./ending.ts";
 import { endingOf, readMarker, type ShimMarker, writeMarker } from "./marker.ts";
 import type { Shim } from "./shim.ts";
@@ -63,13 +64,7 @@ test("an exit that is noted a little later is waited for", async () => {
 test("a shim is let go of by the next daemon where this one was killed before it could", {
   skip,
 }, async () => {
-  const tested = {
-    name: "shim",
-    config: { type: "io.containerd.runc.v2" },
-    runtime: "runc",
-    monitor: "shim",
-  } as const;
-  const place = await makePlace(tested);
+  const place = await makePlace(runcByShim);
   try {
     const pod = "a".repeat(64);
     const edit = (config: OciConfig) => {
@@ -84,7 +79,7 @@ test("a shim is let go of by the next daemon where this one was killed before it
       const was = readMarker(ended.id, place.paths);
       assert.ok(was);
       writeMarker(ended.id, { ...was, over }, place.paths);
-      await openPlace(place.directory, place.cgroup, tested);
+      await openPlace(place.directory, place.cgroup, runcByShim);
       await until(() => !existsSync(member), `the shim to be let go of, ${over}`);
       assert.equal(endingOf(ended.id, place.paths), "forgotten");
     }

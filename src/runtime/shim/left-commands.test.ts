@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { clearPlace, makePlace, openPlace, processesNaming, run, soon, until } from "../testing/place.ts";
+import { runcByShim } from "../testing/tested-handler.ts";
 import { ociAny } from "./options.ts";
 import { connectShim, readShimRecord } from "./shim.ts";
 
@@ -11,13 +12,7 @@ const nap = `8640921${process.pid}`;
 test("a command whose daemon was killed before it had a cgroup is ended by the next one", {
   skip,
 }, async () => {
-  const tested = {
-    name: "shim",
-    config: { type: "io.containerd.runc.v2" },
-    runtime: "runc",
-    monitor: "shim",
-  } as const;
-  const place = await makePlace(tested);
+  const place = await makePlace(runcByShim);
   try {
     const made = await run(place, { args: ["sleep", "1000"] });
     const record = readShimRecord(made.id, place.paths);
@@ -36,7 +31,7 @@ test("a command whose daemon was killed before it had a cgroup is ended by the n
     };
     await start("berth-0123456789ab", `${nap}1`);
     await start("another's", `${nap}2`);
-    await openPlace(place.directory, place.cgroup, tested);
+    await openPlace(place.directory, place.cgroup, runcByShim);
     assert.deepEqual(await processesNaming(`sleep\0${nap}1`), []);
     assert.equal((await processesNaming(`sleep\0${nap}2`)).length, 2, "what others added goes on");
     assert.ok(place.runtime.alive(made.container.init));

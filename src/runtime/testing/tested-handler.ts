@@ -35,6 +35,14 @@ export function isSandboxed({ runtime }: TestedHandler): boolean {
   return runtime === "runsc";
 }
 
+/** runc by the shim of containerd that is installed. */
+export const runcByShim: TestedHandler = {
+  name: "shim",
+  config: { type: "io.containerd.runc.v2" },
+  runtime: "runc",
+  monitor: "shim",
+};
+
 /** Where the OCI runtime has its containers on its books. */
 export function booksOf({ name, monitor }: TestedHandler, paths: Paths): string {
   const root = paths.runtimeRoot(name);
