@@ -10,7 +10,7 @@ import type { TrialPlace } from "../conmon/trial.ts";
 import type { HandlerProbe } from "../contract.ts";
 import { sandboxerOf } from "../sandboxer.ts";
 import type { ShimHandler } from "./handler.ts";
-import { isToldOfNobody } from "./silent-shim.ts";
+import { isToldOfNobody } from "./told-of-nobody.ts";
 
 /** How long a shim may take to say its version. */
 const versionDeadline: Ms = 20_000;

@@ -3,9 +3,9 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
-import { isToldOfNobody } from "./silent-shim.ts";
+import { isToldOfNobody } from "./told-of-nobody.ts";
 
-const directory = mkdtempSync(join(tmpdir(), "berth-silent-shim-"));
+const directory = mkdtempSync(join(tmpdir(), "berth-told-of-nobody-"));
 after(() => rmSync(directory, { recursive: true }));
 
 /** @param before how much of something else comes first */
