@@ -33,8 +33,8 @@ export async function killTree(
 }
 
 /**
- * Kills what a command in a sandbox and its children started, if it still runs: the container's other processes are children of
- * one another, or of none and known to somebody.
+ * Kills a command in a sandbox with what it and its children started, if it still runs. Its id may be another's since: what the
+ * container itself started has a parent there, which commands have not.
  *
  * @throws {Fault} internal with what the runtime said when it can't tell the container's processes
  */

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { clearPlace, makePlace, openPlace, processesNaming, run, soon, until } from "../testing/place.ts";
+import { clearPlace, makePlace, openPlace, run, soon, until } from "../testing/place.ts";
+import { processesNaming } from "../testing/processes.ts";
 import { runcByShim } from "../testing/tested-handler.ts";
 import { ociAny } from "./options.ts";
 import { connectShim, readShimRecord } from "./shim.ts";

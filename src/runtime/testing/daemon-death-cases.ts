@@ -9,16 +9,8 @@ import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { processesBy } from "../../linux/process-args.ts";
 import type { Made, Place } from "./place.ts";
-import {
-  commandsIn,
-  containersAt,
-  exitTold,
-  logWith,
-  openPlace,
-  processesNaming,
-  soon,
-  until,
-} from "./place.ts";
+import { commandsIn, containersAt, exitTold, logWith, openPlace, soon, until } from "./place.ts";
+import { processesNaming } from "./processes.ts";
 
 const daemon = join(import.meta.dirname, "daemon.ts");
 /** Nothing else on the machine sleeps for so long. */
@@ -67,8 +59,7 @@ export function daemonDeathCases(here: () => Place): void {
 
   test("a daemon that is killed in the midst of a create leaves nothing that the next can't take away", async () => {
     const place = here();
-    // of a sandbox's containers all takes longer, and so does the start of a daemon, which tries one out
-    for (const moment of place.sandbox === undefined ? moments : [19, 97]) {
+    for (const moment of place.sandbox === undefined ? moments : momentsInSandbox) {
       const args = [daemon, place.directory, place.cgroup, JSON.stringify(place.tested), "endless"];
       const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
       await once(createInterface(child.stdout), "line", { signal: soon() });
@@ -98,6 +89,9 @@ export function daemonDeathCases(here: () => Place): void {
 const moments = process.env.BERTH_TEST_FULL
   ? Array.from({ length: 50 }, (_, index) => index * 3)
   : [3, 11, 19, 37];
+
+/** With a sandbox a container takes longer, and so does the start of a daemon, which tries a sandbox out. */
+const momentsInSandbox = process.env.BERTH_TEST_FULL ? moments : [53];
 
 /** A container that another daemon made, which is killed once it runs: `script` as the container, or as a command in it. */
 async function fromKilledDaemon(place: Place, how: "run" | "exec", script: string): Promise<Made> {

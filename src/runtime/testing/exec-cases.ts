@@ -119,7 +119,7 @@ export function execCases(here: () => Place, tested: TestedHandler): void {
     test("a caller that gives up while it is being started kills it, too", async () => {
       const request = { id: made.id, handler: here().handler, timeout: undefined, maxOutput: 1000 };
       const command = ["sh", "-c", `sleep ${nap}4`];
-      const step = here().sandbox === undefined ? 5 : 15; // there each is given up later, once it has been started
+      const step = here().sandbox === undefined ? 5 : 20; // there each is given up later, once it has been started
       for (let delay = 0; delay < 80; delay += step) {
         const running = here().runtime.execSync({ ...request, command }, AbortSignal.timeout(delay));
         await assert.rejects(running, (error) => isFault(error, "deadline") || isFault(error, "cancelled"));

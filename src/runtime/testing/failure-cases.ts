@@ -6,17 +6,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { describeFault, isFault } from "../../base/fault.ts";
 import type { ContainerId } from "../../base/ids.ts";
 import { caseOf } from "./case-of.ts";
-import {
-  create,
-  exitTold,
-  type Made,
-  makeBundle,
-  type Place,
-  processesNaming,
-  run,
-  soon,
-  until,
-} from "./place.ts";
+import { create, exitTold, type Made, makeBundle, type Place, run, soon, until } from "./place.ts";
+import { processesNaming } from "./processes.ts";
 import { booksOn, type TestedHandler } from "./tested-handler.ts";
 
 export function failureCases(here: () => Place, tested: TestedHandler): void {
@@ -93,6 +84,7 @@ export function failureCases(here: () => Place, tested: TestedHandler): void {
     await deletedWithout(({ paths }, { id }) => [join(paths.containers, id, "rootfs")]);
   });
 
+  // of what is in a sandbox then, nobody can tell: on this host nothing is left of it there, either
   const withoutBooks = () => deletedWithout(({ paths }, { id }) => booksOn(id, tested, paths));
   caseOf(
     tested,

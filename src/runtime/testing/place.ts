@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import { createHash, randomBytes } from "node:crypto";
-import { readdirSync, readFileSync } from "node:fs";
 import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -18,7 +17,6 @@ import { HostThread } from "../../linux/host-thread.ts";
 import { Launcher } from "../../linux/launcher.ts";
 import { hostMounts } from "../../linux/mounts.ts";
 import { hostNamespaces } from "../../linux/namespaces.ts";
-import { processIdentity } from "../../linux/process-identity.ts";
 import { hostProcesses } from "../../linux/processes.ts";
 import { sandboxIdAnnotation } from "../../spec/cri/annotations.ts";
 import type { OciConfig } from "../../spec/oci-runtime.ts";
@@ -26,6 +24,7 @@ import type { ContainerExit, ContainerRuntime, CreateRequest, MonitoredContainer
 import type { RuntimeHost } from "../host.ts";
 import { openContainerRuntime } from "../open.ts";
 import { serveShimEvents } from "../shim/events.ts";
+import { deadChildren, processesNaming } from "./processes.ts";
 import { booksOf, isSandboxed, type TestedHandler } from "./tested-handler.ts";
 
 /** Programs are looked for where the tests look: a CRIU that works may lie there before the distribution's. */
@@ -167,31 +166,6 @@ export async function clearPlace(place: Place): Promise<void> {
   const netns = join(booksOf(tested, paths), runscsNetns);
   if (runtimeState.includes(runscsNetns)) await hostMounts().unmount(netns);
   await rm(directory, { recursive: true });
-}
-
-function childrenOf(thread: string): string[] {
-  try {
-    return readFileSync(`/proc/self/task/${thread}/children`, "latin1").split(" ");
-  } catch {
-    return []; // the thread has ended meanwhile
-  }
-}
-
-/** Children of this process that are dead and not reaped. */
-function deadChildren(): string[] {
-  return readdirSync("/proc/self/task")
-    .flatMap((thread) => childrenOf(thread))
-    .filter((pid) => pid !== "" && processIdentity(Number(pid)) === undefined);
-}
-
-/** Command lines with `text` in them. */
-export async function processesNaming(text: string): Promise<string[]> {
-  const found: string[] = [];
-  for (const pid of (await readdir("/proc")).filter((name) => /^[0-9]+$/.test(name))) {
-    const line = await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "");
-    if (Number(pid) !== process.pid && line.includes(text)) found.push(line.replaceAll("\0", " "));
-  }
-  return found;
 }
 
 /** Command lines with `text` in them of what was started in a container; of one of this host, of all processes there. */

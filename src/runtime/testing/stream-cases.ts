@@ -3,17 +3,8 @@ import type { Readable } from "node:stream";
 import { after, before, describe, test } from "node:test";
 import { isFault } from "../../base/fault.ts";
 import type { WantedStreams } from "../contract.ts";
-import {
-  exitTold,
-  logWith,
-  type Made,
-  makeBundle,
-  type Place,
-  processesNaming,
-  run,
-  soon,
-  until,
-} from "./place.ts";
+import { exitTold, logWith, type Made, makeBundle, type Place, run, soon, until } from "./place.ts";
+import { processesNaming } from "./processes.ts";
 
 /** Nothing else on the machine sleeps for so long. */
 const nap = `8640918${process.pid}`;
