@@ -1,8 +1,5 @@
 import { readFileSync } from "node:fs";
-
-/** Fields of /proc/<pid>/stat, counted from the one after the command's name (proc(5)). */
-const startField = 19;
-const exitField = 49;
+import { statField, statFields } from "./process-stat.ts";
 
 /** With what a process ended that nobody has waited for yet, as a shell has it. Undefined when it lives, or is gone. */
 export function exitCodeOfDead({
@@ -18,9 +15,10 @@ export function exitCodeOfDead({
   } catch {
     return undefined;
   }
-  const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
-  if (fields[0] !== "Z" || Number(fields[startField]) !== startTicks) return undefined;
-  const status = Number(fields[exitField]);
+  const fields = statFields(text);
+  if (fields[statField.state] !== "Z" || Number(fields[statField.startTicks]) !== startTicks)
+    return undefined;
+  const status = Number(fields[statField.exitCode]);
   const signal = status & 0x7f;
   return signal === 0 ? status >> 8 : 128 + signal;
 }

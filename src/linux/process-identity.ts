@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { errnoOf, systemFault } from "./libc.ts";
+import { statField, statFields } from "./process-stat.ts";
 
 /** A process that can't be confused with a later one of the same pid: start time in clock ticks since boot (proc(5), stat). */
 export interface ProcessStart {
@@ -8,12 +9,6 @@ export interface ProcessStart {
   readonly parent: number;
   readonly session: number;
 }
-
-/** Fields of /proc/<pid>/stat, counted from the one after the command's name. */
-const stateField = 0;
-const parentField = 1;
-const sessionField = 3;
-const startField = 19;
 
 /** What reading says of a process that is not there, or ends meanwhile. */
 const gone: ReadonlySet<string | undefined> = new Set(["ENOENT", "ESRCH"]);
@@ -32,14 +27,13 @@ export function processIdentity(pid: number): ProcessStart | undefined {
     if (gone.has(errnoOf(error))) return undefined;
     throw systemFault(`reading ${file}`, error);
   }
-  // the name may hold blanks and parentheses: the last one ends it
-  const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
-  const state = fields[stateField];
+  const fields = statFields(text);
+  const state = fields[statField.state];
   if (state === undefined || state === "Z" || state === "X") return undefined;
   return {
     pid,
-    startTicks: Number(fields[startField]),
-    parent: Number(fields[parentField]),
-    session: Number(fields[sessionField]),
+    startTicks: Number(fields[statField.startTicks]),
+    parent: Number(fields[statField.parent]),
+    session: Number(fields[statField.session]),
   };
 }

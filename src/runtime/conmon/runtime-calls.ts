@@ -1,7 +1,4 @@
-import { writeFile } from "node:fs/promises";
-import { join } from "node:path";
 import type { ContainerId } from "../../base/ids.ts";
-import type { Cgroups } from "../../linux/contract.ts";
 import { innerCgroup } from "../../linux/inner-cgroup.ts";
 import type { OciResources } from "../../spec/oci-runtime.ts";
 import type { RuntimeHost } from "../host.ts";
@@ -36,14 +33,7 @@ export async function update(
   const { quota: _, ...otherCpu } = resources.cpu ?? {};
   const input = JSON.stringify(lifts ? { ...resources, cpu: otherCpu } : resources);
   await requireRuntime(handler, { args: ["update", "--resources", "-", id], input }, host, signal);
-  if (lifts && cgroup !== undefined) await liftQuota(cgroup, host.cgroups);
-}
-
-async function liftQuota(cgroup: string, cgroups: Cgroups): Promise<void> {
-  const [controller, name, none] =
-    cgroups.version === 1 ? ["cpu", "cpu.cfs_quota_us", "-1"] : ["unified", "cpu.max", "max"];
-  const directory = cgroups.directories(innerCgroup(cgroups, cgroup)).get(controller);
-  if (directory !== undefined) await writeFile(join(directory, name), none, { flag: "r+" });
+  if (lifts && cgroup !== undefined) await host.cgroups.liftCpuQuota(innerCgroup(host.cgroups, cgroup));
 }
 
 /** Undefined: the runtime has no such container. */
