@@ -25,7 +25,7 @@ export interface BandwidthShare {
 type ByCache<T> = ReadonlyMap<string, T>;
 
 /** What a partition or a class has. Absent: all that there is above it. */
-export interface RdtAllocation {
+interface RdtAllocation {
   readonly l2?: ByCache<CacheShares>;
   readonly l3?: ByCache<CacheShares>;
   readonly mb?: ByCache<BandwidthShare>;

@@ -14,7 +14,7 @@ const maxOutput: Bytes = 64 << 10;
 const deathPatience: Ms = 3_000;
 
 /** Whom a shim's program is to clean up after. */
-export interface LeftByShim {
+interface LeftByShim {
   readonly id: ContainerId;
   readonly bundle: string;
 }
