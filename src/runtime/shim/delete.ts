@@ -1,14 +1,17 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { waitFor } from "../../base/deadline.ts";
+import { throwIfEnded, waitFor } from "../../base/deadline.ts";
+import { describeFault } from "../../base/fault.ts";
 import type { ContainerId } from "../../base/ids.ts";
 import { reapOrphan } from "../../linux/orphans.ts";
 import { cgroupOfBundle } from "../bundle.ts";
+import type { Handler } from "../conmon/handlers.ts";
 import { killMonitors, settleMonitors } from "../conmon/monitors.ts";
+import { requireRuntime } from "../conmon/runtime-command.ts";
 import { filesOfContainer, removeCgroup } from "../left-by-container.ts";
 import { cleanUp, cleanUpIfThere } from "./clean-up.ts";
 import { endForDeletion } from "./ending.ts";
-import { isOnHost, shimNamespace } from "./handler.ts";
+import { isOnHost, type ShimHandler, shimNamespace } from "./handler.ts";
 import { handlerOf } from "./handler-of.ts";
 import { endKeeper, killHolders } from "./keeper.ts";
 import { readMarker } from "./marker.ts";
@@ -45,8 +48,10 @@ export async function deleteByShim(
   const shim = await shims.of(id, signal).catch(() => undefined);
   // a virtual machine is in its sandbox's cgroup: a shim is to end it in order, its program would wait for one without a shim
   if (!isHere && shim === undefined && cgroup !== undefined) await host.cgroups.killAll(cgroup, signal);
-  if ((await endForDeletion(id, { shim, isHere }, parts, signal)) === "left")
-    await cleanUp({ id, bundle }, handler, parts, signal);
+  if ((await endForDeletion(id, { shim, isHere }, parts, signal)) === "left") {
+    if (isOnHost(handler)) await deleteByRuntime(id, handler, parts, signal);
+    else await cleanUp({ id, bundle }, handler, parts, signal);
+  }
   // the machine is taken down in order, which its shim goes on with when it has answered
   if (!isHere && marker !== undefined) await shims.leave(id, marker.group, signal);
   await removeCgroup(cgroup, host.cgroups, signal);
@@ -61,6 +66,25 @@ export async function deleteByShim(
     await cleanUpIfThere({ id, bundle }, handler, parts, signal);
   if (!isHere && marker?.init !== undefined) reapOrphan(marker.init.pid); // a machine's process outlives its shim
   await removeTraces(id, parts);
+}
+
+/**
+ * Has the runtime below a shim that is gone delete a container of this host. The shim's program would do the same, and unmount the root
+ * file system: that is berth's, and one that goes on from a checkpoint needs it again.
+ */
+async function deleteByRuntime(
+  id: ContainerId,
+  { runtime }: ShimHandler & { readonly runtime: Handler },
+  { host }: ShimParts,
+  signal: AbortSignal,
+): Promise<void> {
+  const root = join(runtime.root, shimNamespace);
+  if (!existsSync(join(root, id))) return;
+  const below = { ...runtime, args: [`--root=${root}`] };
+  await requireRuntime(below, { args: ["delete", "--force", id] }, host, signal).catch((error: unknown) => {
+    throwIfEnded(signal, `deleting container ${id}`);
+    host.log.warn({ container: id, err: describeFault(error) }, "the runtime could not delete a container");
+  });
 }
 
 /** Its processes and cgroup are gone: what the runtime below the shim has on its books is about nothing. */
