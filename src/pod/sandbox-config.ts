@@ -26,6 +26,7 @@ export function sandboxConfig(
   const id = users === undefined ? nobody : Math.min(nobody, users.uids.length - 1, users.gids.length - 1);
   const { podAnnotations } = handlerSettings(host.config.runtime.handlers, record.handler);
   const makesSandbox = record.sandboxer !== undefined;
+  const hasName = podNamespaceKinds(config).includes("uts"); // else it is the node's, which no runtime may change
   const parts: Omit<OciConfig, "ociVersion"> = {
     process: {
       user: { uid: id, gid: id },
@@ -37,7 +38,7 @@ export function sandboxConfig(
       capabilities: { bounding: [], effective: [], permitted: [], inheritable: [], ambient: [] },
     },
     root: { path: rootfs, readonly: true },
-    ...(makesSandbox ? { hostname: podHostname(config) } : {}),
+    ...(makesSandbox && hasName ? { hostname: podHostname(config) } : {}),
     mounts: [
       { destination: "/proc", type: "proc", source: "proc", options: ["nosuid", "noexec", "nodev"] },
       ...(makesSandbox ? sharedMounts(record, host) : []),

@@ -86,6 +86,14 @@ describe("pods whose handler has a sandbox container", privileged, () => {
     assert.equal(existsSync(bundleOf(pod.id)), false);
   });
 
+  test("a pod in the node's network has the node's name", async () => {
+    const namespaceOptions = { network: NamespaceMode.NODE, pid: NamespaceMode.CONTAINER };
+    const pod = await runSandboxed("node", { linux: { securityContext: { namespaceOptions } } });
+    await start(pod, "exec sleep 1000");
+    assert.equal(configOf(pod.id).hostname, undefined);
+    await removePod(daemon, pod.id);
+  });
+
   test("processes that a pod shares are the sandbox's", async () => {
     const namespaceOptions = { network: NamespaceMode.POD, ipc: NamespaceMode.POD, pid: NamespaceMode.POD };
     const shared = { linux: { securityContext: { namespaceOptions } } };
