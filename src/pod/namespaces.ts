@@ -50,16 +50,17 @@ function requirePodSysctls(config: PodSandboxConfig, kinds: readonly NamespaceKi
   }
 }
 
-/** Those of the settings whose namespaces the pod has for itself. */
-function usualSysctls(
-  sysctls: Readonly<Record<string, string>>,
-  kinds: readonly NamespaceKind[],
+/** The pod's, and of the node's settings those whose namespaces the pod has for itself; names with dots. */
+export function podSysctls(
+  config: PodSandboxConfig,
+  usual: Readonly<Record<string, string>>,
 ): Record<string, string> {
-  const entries = Object.entries(dotted(sysctls)).filter(([name]) => {
+  const kinds = podNamespaceKinds(config);
+  const ofPods = Object.entries(dotted(usual)).filter(([name]) => {
     const kind = sysctlNamespace(name);
     return kind !== undefined && kinds.includes(kind);
   });
-  return Object.fromEntries(entries);
+  return { ...Object.fromEntries(ofPods), ...dotted(config.sysctls) };
 }
 
 function dotted(sysctls: Readonly<Record<string, string>>): Record<string, string> {
@@ -78,7 +79,7 @@ export async function pinPodNamespaces(record: PodSandboxRecord, { host }: PodAt
   ]);
   const users = record.config.security.namespaces.user;
   if (kinds.length === 0 && users === undefined) return;
-  const sysctls = { ...usualSysctls(host.config.container.sysctls, kinds), ...dotted(record.config.sysctls) };
+  const sysctls = podSysctls(record.config, host.config.container.sysctls);
   await host.namespaces.pin({
     directory,
     kinds,

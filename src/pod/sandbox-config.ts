@@ -5,7 +5,7 @@ import type { PodSandboxConfig } from "../spec/cri/pod-sandbox-config.ts";
 import { ociMappings } from "../spec/oci-mappings.ts";
 import { type OciConfig, type OciMount, type OciNamespace, oldestOciVersion } from "../spec/oci-runtime.ts";
 import { sandboxCgroupsPath } from "./cgroup.ts";
-import { podHostname, podNamespaceKinds } from "./namespaces.ts";
+import { podHostname, podNamespaceKinds, podSysctls } from "./namespaces.ts";
 import type { PodHost } from "./parts.ts";
 import type { PodSandboxRecord } from "./state.ts";
 
@@ -54,6 +54,8 @@ export function sandboxConfig(
       namespaces: sandboxNamespaces(record, host),
       cgroupsPath: sandboxCgroupsPath(record, host.config.cgroup.driver),
       resources: { devices: [{ allow: false, access: "rwm" }] },
+      // those of the pod's namespaces on this host are set; a kernel of its own has others
+      ...(makesSandbox ? { sysctl: podSysctls(config, host.config.container.sysctls) } : {}),
     },
   };
   return { ociVersion: oldestOciVersion(parts), ...parts };

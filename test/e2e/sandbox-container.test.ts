@@ -51,7 +51,8 @@ describe("pods whose handler has a sandbox container", privileged, () => {
       memoryLimitInBytes: 268_435_456n,
     };
     const annotations = { "example.com/mark": "passed", "other.com/mark": "not" };
-    const pod = await runSandboxed("told", { linux: { ...linux, resources }, annotations });
+    const sysctls = { "net/ipv4/ip_local_port_range": "20000 30000", "kernel.shm_rmid_forced": "1" };
+    const pod = await runSandboxed("told", { linux: { ...linux, resources, sysctls }, annotations });
     const { uid = "", namespace, name } = pod.config.metadata ?? {};
     const identity = {
       "io.kubernetes.cri.sandbox-id": pod.id,
@@ -71,6 +72,10 @@ describe("pods whose handler has a sandbox container", privileged, () => {
       "io.kubernetes.cri.sandbox-memory": "268435456",
     });
     assert.equal(sandbox.hostname, "told");
+    assert.deepEqual(sandbox.linux.sysctl, {
+      "net.ipv4.ip_local_port_range": "20000 30000",
+      "kernel.shm_rmid_forced": "1",
+    });
     const network = ({
       linux: { namespaces },
     }: {
