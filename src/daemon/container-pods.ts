@@ -24,17 +24,21 @@ export function podForContainers(record: PodSandboxRecord, book: PodBook, paths:
       ...(kinds.includes("uts") ? { uts: join(pins, "uts") } : {}),
       ...(record.config.security.namespaces.user === undefined ? {} : { user: join(pins, "user") }),
       ...(kinds.includes("ipc") ? { ipc: join(pins, "ipc") } : {}),
-      ...sharedPidNamespace(record, pins),
+      ...pidNamespace(record, pins),
     },
   };
 }
 
-/** Within a sandbox, it is named by the sandbox's own process, as containerd does: runtimes know it by that. */
-function sharedPidNamespace(
+/**
+ * Within a sandbox, it is named by the sandbox's own process, as containerd does: runtimes know it by that. There the sandbox's is
+ * the nearest to the node's.
+ */
+function pidNamespace(
   { config, sandboxer, state }: PodSandboxRecord,
   pins: string,
 ): Pick<ContainerPod["namespaces"], "pid"> {
-  if (config.security.namespaces.pid !== "pod") return {};
+  const { pid } = config.security.namespaces;
+  if (pid === "container" || (pid === "node" && sandboxer === undefined)) return {};
   if (sandboxer === undefined) return { pid: join(pins, "pid") };
   return state.kind === "ready" && state.init !== undefined
     ? { pid: `/proc/${state.init.init.pid}/ns/pid` }

@@ -64,9 +64,9 @@ export function sandboxConfig(
 function sandboxNamespaces({ id, config }: PodSandboxRecord, { paths }: Pick<PodHost, "paths">) {
   const pins = paths.pod(id).namespaces;
   const ociType = { net: "network", ipc: "ipc", uts: "uts" } as const;
-  const { user } = config.security.namespaces;
+  const { user, pid } = config.security.namespaces;
   const namespaces: OciNamespace[] = [
-    { type: "pid" },
+    ...(pid === "node" ? [] : [{ type: "pid" } as const]),
     { type: "mount" },
     ...podNamespaceKinds(config).map((kind) => ({ type: ociType[kind], path: join(pins, kind) })),
     ...(user === undefined ? [] : [{ type: "user", path: join(pins, "user") } as const]),

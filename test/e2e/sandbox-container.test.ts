@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync, readlinkSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { isFault } from "../../src/base/fault.ts";
@@ -96,6 +96,18 @@ describe("pods whose handler has a sandbox container", privileged, () => {
     const pod = await runSandboxed("node", { linux: { securityContext: { namespaceOptions } } });
     await start(pod, "exec sleep 1000");
     assert.equal(configOf(pod.id).hostname, undefined);
+    await removePod(daemon, pod.id);
+  });
+
+  test("what has the node's processes has them by the sandbox", async () => {
+    const namespaceOptions = { network: NamespaceMode.POD, pid: NamespaceMode.NODE };
+    const pod = await runSandboxed("all", { linux: { securityContext: { namespaceOptions } } });
+    const id = await start(pod, "exec sleep 1000", { linux: { securityContext: { namespaceOptions } } });
+    const pidOf = (config: { linux: { namespaces: { type: string; path?: string }[] } }) =>
+      config.linux.namespaces.find(({ type }) => type === "pid");
+    assert.equal(pidOf(configOf(pod.id)), undefined);
+    assert.equal(pidOf(configOf(id))?.path, `/proc/${firstProcess(pod.id)}/ns/pid`);
+    assert.equal(readlinkSync(`/proc/${firstProcess(id)}/ns/pid`), readlinkSync("/proc/self/ns/pid"));
     await removePod(daemon, pod.id);
   });
 

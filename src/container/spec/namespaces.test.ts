@@ -41,6 +41,7 @@ test("namespaces by mode", () => {
     [{ wanted: { pid: "target" }, target: "/proc/7/ns/pid" }, [...pod, "pid=/proc/7/ns/pid", "cgroup"]],
     [{ podPaths: noPid, podModes: { pid: "container" } }, [...pod, "pid", "cgroup"]],
     [{ podPaths: noPid, podModes: { pid: "node" } }, [...pod, "cgroup"]],
+    [{ wanted: { pid: "node" }, podModes: { pid: "node" } }, [...pod, "pid=/p", "cgroup"]],
     [{ podPaths: noPid, podModes: { pid: "node" }, wanted: { pid: "node" } }, [...pod, "cgroup"]],
     [
       {

@@ -48,7 +48,7 @@ function pidNamespace(
 ): OciNamespace | undefined {
   switch (mode) {
     case "node":
-      return undefined;
+      return podPath === undefined ? undefined : { type: "pid", path: podPath };
     case "target":
       if (target === undefined)
         throw new Fault("internal", "the PID namespace of the target container is not known");
