@@ -7,6 +7,7 @@ import { openConmonRuntime } from "./conmon/open.ts";
 import { containersOnDisk } from "./containers-on-disk.ts";
 import type { ContainerRuntime, CreateRequest } from "./contract.ts";
 import type { RuntimeHost, SnapshotsOf } from "./host.ts";
+import { logProbe } from "./log-probe.ts";
 import { resolveHandler } from "./resolve-handler.ts";
 import { openShimRuntime, type ShimRuntime } from "./shim/open.ts";
 import { type StartedWith, StartedWithNotes } from "./started-with.ts";
@@ -35,10 +36,7 @@ export async function openContainerRuntime(
         startedWith,
       })
     : byConmon;
-  for (const probe of runtime.probes()) {
-    if (probe.problem === undefined) host.log.info(probe, "runtime handler works");
-    else host.log.warn(probe, "runtime handler can't work here");
-  }
+  for (const probe of runtime.probes()) logProbe(probe, host.log);
   return runtime;
 }
 

@@ -1,6 +1,7 @@
 import type { Ms } from "../../base/units.ts";
 import { troubleAt } from "../../linux/remedy.ts";
 import type { HandlerProbe } from "../contract.ts";
+import { logProbe } from "../log-probe.ts";
 import type { Handler, Handlers } from "./handlers.ts";
 import { probeHandler } from "./probe.ts";
 import type { TrialPlace } from "./trial.ts";
@@ -51,12 +52,10 @@ export class UntestedHandlers {
   }
 
   async #isSlow(handler: Handler, handlers: Handlers): Promise<boolean> {
-    const { log } = this.#place.host;
     const { version } = handlers.probe(handler.name);
     const probe = await probeHandler(handler, version, this.#place);
     handlers.probed(probe);
-    if (probe.problem === undefined) log.info(probe, "runtime handler works");
-    else log.warn(probe, "runtime handler can't work here");
+    logProbe(probe, this.#place.host.log);
     return probe.isSlow === true;
   }
 }
