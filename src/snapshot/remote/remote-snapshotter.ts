@@ -72,8 +72,13 @@ export class RemoteSnapshotter implements Snapshotter {
   }
 
   async stillWorks(): Promise<string | undefined> {
+    const look = () => this.#client.find("berth"); // there is none: that it says so is all that is wanted
     try {
-      await this.#client.find("berth"); // there is none: that it says so is all that is wanted
+      // A connection that breaks says that the server of before is gone, not whether another is there.
+      await look().catch((error) => {
+        if (!isFault(error, "unavailable")) throw error;
+        return look();
+      });
       return undefined;
     } catch (error) {
       return describeFault(error);
