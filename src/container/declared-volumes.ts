@@ -1,7 +1,7 @@
 import { join, posix } from "node:path";
 import { during } from "../base/fault.ts";
 import type { ContainerPaths } from "../config/paths.ts";
-import type { ImageConfig } from "../spec/oci-image.ts";
+import type { ImageConfig } from "../spec/oci-image-config.ts";
 import { imageOf } from "./image-of.ts";
 import type { ContainerAttempt } from "./parts.ts";
 import type { ContainerRecord } from "./state.ts";

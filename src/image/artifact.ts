@@ -2,14 +2,9 @@ import { Fault } from "../base/fault.ts";
 import type { Digest } from "../base/ids.ts";
 import { type ArtifactContent, artifactDiffId } from "../spec/artifact.ts";
 import { chainIds } from "../spec/digest.ts";
-import {
-  type Descriptor,
-  type ImageConfig,
-  type ImageManifest,
-  isLayerType,
-  mediaTypes,
-  type Platform,
-} from "../spec/oci-image.ts";
+import { type Descriptor, type ImageManifest, mediaTypes, type Platform } from "../spec/oci-image.ts";
+import type { ImageConfig } from "../spec/oci-image-config.ts";
+import { isLayerType } from "../spec/oci-layer.ts";
 import type { ImageArtifact } from "./contract.ts";
 import type { ResolvedLayer } from "./resolved.ts";
 

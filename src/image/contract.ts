@@ -3,7 +3,7 @@ import type { StepTime } from "../base/steps.ts";
 import type { Bytes, UnixNanos } from "../base/units.ts";
 import type { ImageSignature } from "../policy/contract.ts";
 import type { ArtifactContent } from "../spec/artifact.ts";
-import type { HistoryEntry, ImageConfig } from "../spec/oci-image.ts";
+import type { HistoryEntry, ImageConfig } from "../spec/oci-image-config.ts";
 
 /** One layer of an image, as unpacked. */
 export interface ImageLayer {

@@ -1,5 +1,5 @@
 import { isFault } from "../base/fault.ts";
-import { type HistoryEntry, parseHistory } from "../spec/oci-image.ts";
+import { type HistoryEntry, parseHistory } from "../spec/oci-image-config.ts";
 import type { ImageRecord } from "./contract.ts";
 import type { ImageParts } from "./parts.ts";
 

@@ -3,7 +3,7 @@ import type { Bytes } from "../base/units.ts";
 import type { AdmissionReport } from "../policy/contract.ts";
 import { credentialFingerprint, readCredential } from "../registry/credential.ts";
 import type { WalkStep } from "../registry/walk-step.ts";
-import type { HistoryEntry } from "../spec/oci-image.ts";
+import type { HistoryEntry } from "../spec/oci-image-config.ts";
 import { formatReference } from "../spec/reference.ts";
 import { requireAllowed, testAdmission } from "./admit.ts";
 import type {

@@ -7,7 +7,7 @@ import type { LayerOffer, SnapshotUsage } from "../snapshot/contract.ts";
 import type { LayerCipher, UnpackedLayer } from "../snapshot/unpack-contract.ts";
 import type { ArtifactContent } from "../spec/artifact.ts";
 import { plainMediaType } from "../spec/encrypted-layer.ts";
-import { layerCompression } from "../spec/oci-image.ts";
+import { layerCompression } from "../spec/oci-layer.ts";
 import type { LayerStep } from "./contract.ts";
 import { hasBlob, openBlob, type WantedBlob } from "./layer-blob.ts";
 import { layerKey, type UnpackParts } from "./parts.ts";

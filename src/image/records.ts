@@ -2,7 +2,7 @@ import * as v from "valibot";
 import type { BootId, ChainId, DiffId, Digest, ImageId } from "../base/ids.ts";
 import type { UnixNanos } from "../base/units.ts";
 import { isDigest } from "../spec/digest.ts";
-import { imageConfigSchema } from "../spec/oci-image.ts";
+import { imageConfigSchema } from "../spec/oci-image-config.ts";
 import type { ImageRecord } from "./contract.ts";
 
 /** A layer that is being unpacked. */

@@ -3,14 +3,8 @@ import type { Digest } from "../base/ids.ts";
 import type { BlobTarget, FetchWatch } from "../registry/blob-fetch.ts";
 import { marksCheckpoint } from "../spec/checkpoint.ts";
 import { chainIds } from "../spec/digest.ts";
-import {
-  type Descriptor,
-  type ImageConfig,
-  type ImageManifest,
-  type Platform,
-  parseImageConfig,
-  parseManifest,
-} from "../spec/oci-image.ts";
+import { type Descriptor, type ImageManifest, type Platform, parseManifest } from "../spec/oci-image.ts";
+import { type ImageConfig, parseImageConfig } from "../spec/oci-image-config.ts";
 import { artifactConfig, artifactLayers, artifactOf, isArtifact } from "./artifact.ts";
 import type { ImageSettings } from "./parts.ts";
 import { selectManifest } from "./platform.ts";

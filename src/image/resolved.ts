@@ -1,6 +1,7 @@
 import type { ChainId, DiffId, Digest, ImageId } from "../base/ids.ts";
 import type { ArtifactContent } from "../spec/artifact.ts";
-import type { Descriptor, ImageConfig } from "../spec/oci-image.ts";
+import type { Descriptor } from "../spec/oci-image.ts";
+import type { ImageConfig } from "../spec/oci-image-config.ts";
 import type { ImageArtifact, ImageRecord } from "./contract.ts";
 
 /** One layer as manifest and config name it. */

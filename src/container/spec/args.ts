@@ -1,6 +1,6 @@
 import { Fault } from "../../base/fault.ts";
 import type { ContainerConfig } from "../../spec/cri/container-config.ts";
-import type { ContainerDefaults } from "../../spec/oci-image.ts";
+import type { ContainerDefaults } from "../../spec/oci-image-config.ts";
 
 /**
  * The command line: the config's command over the image's entrypoint, the config's args over the image's cmd. A

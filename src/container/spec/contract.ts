@@ -1,6 +1,6 @@
 import type { ContainerConfig } from "../../spec/cri/container-config.ts";
 import type { LinuxResources } from "../../spec/cri/resources.ts";
-import type { ImageConfig } from "../../spec/oci-image.ts";
+import type { ImageConfig } from "../../spec/oci-image-config.ts";
 import type { OciConfig, OciResources } from "../../spec/oci-runtime.ts";
 import type { ContainerAdjustment } from "../../wire/gen/nri.v1alpha1.ts";
 import type { ContainerPod } from "../pod.ts";

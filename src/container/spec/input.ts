@@ -5,7 +5,7 @@ import type { BaseSpec } from "../../spec/base-spec.ts";
 import type { CdiEdits } from "../../spec/cdi/format.ts";
 import type { ContainerConfig, Device } from "../../spec/cri/container-config.ts";
 import type { PodSandboxConfig } from "../../spec/cri/pod-sandbox-config.ts";
-import type { ContainerDefaults } from "../../spec/oci-image.ts";
+import type { ContainerDefaults } from "../../spec/oci-image-config.ts";
 import type { OciBlockIo, OciDevice, OciLinux, OciMount } from "../../spec/oci-runtime.ts";
 import type { ProcessorOrders } from "../processors/orders.ts";
 import type { ContainerUser } from "../state.ts";

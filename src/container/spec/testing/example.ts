@@ -4,7 +4,7 @@ import { mergeLayers } from "../../../config/merge.ts";
 import { settings } from "../../../config/settings.ts";
 import type { ContainerConfig, ContainerSecurity, Mount } from "../../../spec/cri/container-config.ts";
 import type { PodSandboxConfig } from "../../../spec/cri/pod-sandbox-config.ts";
-import type { ContainerDefaults, ImageConfig } from "../../../spec/oci-image.ts";
+import type { ContainerDefaults, ImageConfig } from "../../../spec/oci-image-config.ts";
 import type { HostFacts, OciConfigInput, PodFacts } from "../input.ts";
 
 const usual = mergeLayers(settings, []).config;
