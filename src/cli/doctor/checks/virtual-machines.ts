@@ -17,13 +17,8 @@ import { mountHolding, parseMountinfo } from "../../../linux/mountinfo.ts";
 import { type KataFile, parseKataConfiguration } from "../../../spec/kata-configuration.ts";
 import { type Finding, note, ok, problem } from "../finding.ts";
 import { judgeKata, judgePropagation, nestedNote } from "../judge-kata.ts";
+import { kataConfiguration } from "../kata-configuration-of.ts";
 import type { NodeView } from "../node-view.ts";
-
-/** Where Kata's shims look for their configuration, in order, when they are not told one: that in Go, then that in Rust. */
-const usualDirectories = ["", "/runtime-rs"].flatMap((of) =>
-  ["/etc", "/usr/share/defaults", "/opt/kata/share/defaults"].map((at) => `${at}/kata-containers${of}`),
-);
-const usualFiles = usualDirectories.map((directory) => join(directory, "configuration.toml"));
 
 /** What the handlers need that run pods in virtual machines by Kata: the kernel's devices, hypervisor, guest, mounts. */
 export async function checkVirtualMachines({ config, disksAnswer }: NodeView): Promise<Finding[]> {
@@ -43,13 +38,11 @@ export async function checkVirtualMachines({ config, disksAnswer }: NodeView): P
 
 function judged(name: string, { runtime, image, snapshotters }: Config): Finding[] {
   const handler = runtime.handlers[name];
-  const named = String(handler?.options.ConfigPath ?? "");
-  const file = named || usualFiles.find((path) => existsSync(path));
-  const remedy = `set runtime.handlers.${name}.options.ConfigPath to the configuration.toml that Kata's release brings`;
+  const { directories, file, remedy } = kataConfiguration(name, handler, existsSync);
   if (file === undefined) {
     return [
       problem(
-        `${name}: no configuration.toml is named, nor in ${usualDirectories.join(", ")}`,
+        `${name}: no configuration.toml is named, or is in ${directories.join(", ")}`,
         "Kata's shim does not start without",
         remedy,
       ),
