@@ -1,4 +1,3 @@
-import { describeFault, during } from "../../base/fault.ts";
 import type { Ms } from "../../base/units.ts";
 import type { Paths } from "../../config/paths.ts";
 import type { Config, RuntimeHandlerConfig } from "../../config/schema.ts";
@@ -8,8 +7,10 @@ import type { Handler } from "../conmon/handlers.ts";
 import { openHandler } from "../conmon/open-handler.ts";
 import type { TrialPlace } from "../conmon/trial.ts";
 import type { HandlerProbe } from "../contract.ts";
+import type { RuntimeHost } from "../host.ts";
 import { sandboxerOf } from "../sandboxer.ts";
 import type { ShimHandler } from "./handler.ts";
+import { nodeNetworkProblem } from "./node-network.ts";
 import { isToldOfNobody } from "./told-of-nobody.ts";
 
 /** How long a shim may take to say its version. */
@@ -91,19 +92,28 @@ async function openRuntime(
   return { ...opened, options };
 }
 
-async function shimProbe({ name, program, env }: ShimHandler, { host }: TrialPlace): Promise<HandlerProbe> {
-  const command = { path: program, args: ["-v"], env, maxOutput: 4096 };
-  const signal = AbortSignal.timeout(versionDeadline);
-  const asked = await host.processes
-    .run(command, signal)
-    .catch((error: unknown) => describeFault(during("-v", error)));
-  const said = typeof asked === "string" ? "" : Buffer.from(asked.stdout).toString("utf8");
+async function shimProbe(shim: ShimHandler, { host }: TrialPlace): Promise<HandlerProbe> {
+  // Kata's in Rust knows the long one alone
+  const version = (await saidTo("-v", shim, host)) || (await saidTo("--version", shim, host));
+  const networkProblem = nodeNetworkProblem(version);
   return {
-    handler: name,
-    path: program,
-    version: said.trim().replaceAll(/\s+/g, " ").slice(0, 100),
+    handler: shim.name,
+    path: shim.program,
+    version,
     problem: undefined,
+    ...(networkProblem === undefined ? {} : { nodeNetworkProblem: networkProblem }),
     recursiveReadOnlyProblem: "it is not known whether this shim can",
     features: { recursiveReadOnly: false, networkDevices: false },
   };
+}
+
+/** Empty when it says nothing, or can't be asked. */
+async function saidTo(flag: string, { program, env }: ShimHandler, host: RuntimeHost): Promise<string> {
+  const command = { path: program, args: [flag], env, maxOutput: 4096 };
+  try {
+    const { stdout } = await host.processes.run(command, AbortSignal.timeout(versionDeadline));
+    return Buffer.from(stdout).toString("utf8").trim().replaceAll(/\s+/g, " ").slice(0, 100);
+  } catch {
+    return "";
+  }
 }
