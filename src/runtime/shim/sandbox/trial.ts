@@ -54,7 +54,8 @@ export class SandboxTrials {
           .catch((error: unknown) => error),
       signal,
     );
-    if (isFault(answer, "unimplemented")) throw lacksSandboxes(handler, answer);
+    // shims in Rust call a service that they do not have an invalid argument
+    if (isFault(answer, "unimplemented", "invalid")) throw lacksSandboxes(handler, answer);
   }
 }
 
