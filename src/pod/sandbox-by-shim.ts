@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { Fault } from "../base/fault.ts";
 import { handlerSettings } from "../config/handler-settings.ts";
 import { identityAnnotations, passedAnnotations } from "../spec/cri/annotations.ts";
-import { monitorCgroup } from "./cgroup.ts";
+import { monitorCgroup, sandboxCgroupsPath } from "./cgroup.ts";
 import type { PodAttempt, PodHost } from "./parts.ts";
 import { sizeAnnotations } from "./sandbox-config.ts";
 import { ownContainerId } from "./sandbox-rootfs.ts";
@@ -34,6 +34,7 @@ export async function startSandboxByShim(
       config: host.encodeConfig({ ...config, annotations: { ...passedOf(record, host), ...annotations } }),
       annotations,
       monitorCgroup: monitorCgroup(record),
+      cgroupsPath: sandboxCgroupsPath(record, host.config.cgroup.driver),
     },
     signal,
   );

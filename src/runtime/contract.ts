@@ -68,6 +68,8 @@ export interface SandboxRequest {
   readonly annotations: Readonly<Record<string, string>>;
   /** Where the shim is put. */
   readonly monitorCgroup: string | undefined;
+  /** Where the shim may put what it makes, as `cgroupsPath` of an OCI config. */
+  readonly cgroupsPath: string;
 }
 
 /** What a shim says of the sandbox that it has made. */

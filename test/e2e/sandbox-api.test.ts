@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { readdirSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { PodSandboxState } from "../../src/wire/gen/runtime.v1.ts";
@@ -84,6 +84,7 @@ describe("pods whose shim makes the sandbox by itself", privileged, () => {
     const { stdout, exitCode } = await daemon.pods.execSync({ containerId, cmd, timeout: 20n });
     return [Buffer.from(stdout).toString(), exitCode];
   };
+  const shimDirectory = ({ id }: MadePod) => join(daemon.workspace.state, "shims", id);
   const inspect = async ({ id: podSandboxId }: MadePod) => {
     const { status, info } = await daemon.pods.podSandboxStatus({ podSandboxId, verbose: true });
     return { status, own: JSON.parse(info.info ?? "{}"), sandbox: JSON.parse(info.sandbox ?? "{}") };
@@ -107,6 +108,8 @@ describe("pods whose shim makes the sandbox by itself", privileged, () => {
     assert.ok((stats?.memory?.workingSetBytes?.value ?? 0n) > 0n);
     const { own, sandbox } = await inspect(pod);
     assert.equal(own.sandboxer, "shim");
+    const { linux } = JSON.parse(readFileSync(join(shimDirectory(pod), "config.json"), "utf8"));
+    assert.equal(linux.cgroupsPath, join(own.cgroup, pod.id), "where the shim may put what it makes");
     assert.match(sandbox.platform, /^linux\//);
     await daemon.pods.stopContainer({ containerId: second, timeout: 20n });
     assert.equal((await exited(daemon, second)).exitCode, 7);

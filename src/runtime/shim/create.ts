@@ -17,6 +17,7 @@ import { encodeOptions } from "./options.ts";
 import type { ShimParts } from "./parts.ts";
 import type { Shim } from "./shim.ts";
 import { isSilent } from "./silent.ts";
+import type { ShimStart } from "./start-shim.ts";
 
 /** How long the clean-up after a failed create may take. */
 const undoDeadline: Ms = 30_000;
@@ -45,7 +46,13 @@ export async function createByShim(
     parts.startedWith.note(id, { monitor: "shim", handler });
     const marker: ShimMarker = { group, handler: handler.name, stdinOnce: request.stdinOnce };
     writeMarker(id, marker, parts.paths);
-    const [shim, stdio] = await bothStarted(group, request, handler, parts, signal);
+    const start: ShimStart = {
+      group,
+      handler,
+      cgroup: request.monitorCgroup,
+      sandboxCgroup: group === id ? config.linux.cgroupsPath : undefined,
+    };
+    const [shim, stdio] = await bothStarted(start, request, parts, signal);
     const made = createTask(shim, request, stdio, handler);
     creating = made;
     const pid = await waitOutside(waitFor(made, signal, "waiting for the shim"));
@@ -61,14 +68,7 @@ export async function createByShim(
 }
 
 /** The shim and what keeps the container's output don't wait for one another. */
-async function bothStarted(
-  group: string,
-  request: CreateRequest,
-  handler: ShimHandler,
-  parts: ShimParts,
-  signal: AbortSignal,
-) {
-  const start = { group, handler, cgroup: request.monitorCgroup };
+async function bothStarted(start: ShimStart, request: CreateRequest, parts: ShimParts, signal: AbortSignal) {
   const [shim, stdio] = await Promise.allSettled([
     parts.shims.join(start, request.id, signal),
     startKeeper(request, parts, signal),

@@ -25,6 +25,8 @@ export interface ShimStart {
   readonly handler: ShimHandler;
   /** Undefined: this process's. */
   readonly cgroup: string | undefined;
+  /** Where its sandbox is to be, as `cgroupsPath` of an OCI config. Undefined: it has none, or none yet. */
+  readonly sandboxCgroup: string | undefined;
 }
 
 /**
@@ -34,12 +36,13 @@ export interface ShimStart {
  * @throws {Fault} internal with what the shim said
  */
 export async function startShim(
-  { group, handler, cgroup }: ShimStart,
+  { group, handler, cgroup, sandboxCgroup }: ShimStart,
   { host, paths }: { host: RuntimeHost; paths: Paths },
   signal: AbortSignal,
 ): Promise<Shim> {
   const { directory } = paths.shim(group);
-  writeFileSync(join(directory, "config.json"), JSON.stringify(shimConfig(group)), { mode: 0o600 });
+  const config = JSON.stringify(shimConfig(group, sandboxCgroup));
+  writeFileSync(join(directory, "config.json"), config, { mode: 0o600 });
   if (handler.cgroup !== undefined) await host.cgroups.create(handler.cgroup);
   const args = [...shimArgs(group, paths), "start"];
   const [path = "", ...rest] = within(handler.cgroup ?? cgroup, [handler.program, ...args], host.cgroups);
@@ -100,13 +103,16 @@ export function shimEnvironment({ socket, shimEvents }: Paths): Record<string, s
   };
 }
 
-/** Kata's shim reads it whole at its start, and refuses one without a process or capabilities. */
-function shimConfig(group: string) {
+/**
+ * Kata's shim reads it whole at its start, and refuses one without a process or capabilities. Where it has no cgroup, the one in Rust
+ * takes the root of all for its sandbox's, and empties and removes that at the sandbox's end.
+ */
+function shimConfig(group: string, cgroupsPath: string | undefined) {
   return {
     ociVersion: "1.0.2",
     process: { user: { uid: 0, gid: 0 }, args: ["none"], cwd: "/", capabilities: {} },
     root: { path: "rootfs" },
-    linux: {},
+    linux: { cgroupsPath },
     annotations: {
       "io.kubernetes.cri.container-type": "sandbox",
       "io.kubernetes.cri.sandbox-id": group,

@@ -3,7 +3,10 @@ import { describeFault, isFault } from "../../../base/fault.ts";
 import type { ContainerId } from "../../../base/ids.ts";
 import type { Ms } from "../../../base/units.ts";
 import { reapOrphan } from "../../../linux/orphans.ts";
+import { cgroupOfBundle } from "../../bundle.ts";
+import { removeCgroup } from "../../left-by-container.ts";
 import { cleanUp } from "../clean-up.ts";
+import { isDying } from "../exits.ts";
 import { handlerOf } from "../handler-of.ts";
 import { readMarker } from "../marker.ts";
 import type { ShimParts } from "../parts.ts";
@@ -29,6 +32,8 @@ export async function endSandbox(
 ): Promise<void> {
   const { paths, host, shims, startedWith, sandboxWatch } = parts;
   const handler = handlerOf(id, parts, handlerName);
+  const { directory: bundle } = paths.shim(id);
+  const cgroup = cgroupOfBundle(bundle);
   await waitFor(sandboxWatch.forget(id), signal, `waiting for the end of sandbox ${id}`);
   const shim = await shims.of(id, signal).catch(() => undefined);
   if (
@@ -37,9 +42,11 @@ export async function endSandbox(
     !(await isEnded(id, shim, parts, signal))
   ) {
     await endShimProcesses(id, paths, 0, signal);
-    const { directory: bundle } = paths.shim(id);
+    // Kata's program in Rust lets what runs there out into the root, and no more of it is known
+    if (cgroup !== undefined) await host.cgroups.killAll(cgroup, signal);
     await cleanUp({ id, bundle }, handler, parts, signal);
   }
+  await removeCgroup(cgroup, host.cgroups, signal);
   await shims.leave(id, id, signal);
   const { init } = readMarker(id, paths) ?? {};
   if (init !== undefined) reapOrphan(init.pid); // a machine's process may outlive its shim
@@ -51,17 +58,22 @@ export async function endSandbox(
 /** Has the shim end the sandbox, and then itself. False when it could not, or was gone before it had answered. */
 async function isEnded(
   sandboxId: ContainerId,
-  { sandboxes }: Shim,
+  shim: Shim,
   { host }: ShimParts,
   signal: AbortSignal,
 ): Promise<boolean> {
+  const { sandboxes } = shim;
   const options = { timeout: stopDeadline, signal };
+  let isStopped = false;
   try {
     await sandboxes.stopSandbox({ sandboxId, timeoutSecs: graceSeconds }, options);
+    isStopped = true;
     await sandboxes.shutdownSandbox({ sandboxId }, options);
     return true;
   } catch (error) {
     if (isFault(error, "notFound")) return true; // it was never made
+    // Kata's in Rust is mostly gone before its answer is out: whether it had done all is for its program to see
+    if (isStopped && isFault(error, "unavailable") && (await isDying(shim))) return false;
     const err = describeFault(error);
     host.log.warn({ pod: sandboxId, err }, "a shim did not say that its sandbox has ended");
     return false;

@@ -28,7 +28,8 @@ export async function startSandbox(
   startedWith.note(id, { monitor: "shim", handler });
   const marker: ShimMarker = { group: id, handler: handler.name, stdinOnce: false, isSandbox: true };
   writeMarker(id, marker, paths);
-  const shim = await shims.join({ group: id, handler, cgroup: request.monitorCgroup }, id, signal);
+  const { monitorCgroup: cgroup, cgroupsPath: sandboxCgroup } = request;
+  const shim = await shims.join({ group: id, handler, cgroup, sandboxCgroup }, id, signal);
   try {
     const pid = await waitOutside(makeSandbox(shim, request, paths.shim(id).directory, signal));
     const init = pid === 0 ? shim.process : identityOf(pid, "the sandbox");

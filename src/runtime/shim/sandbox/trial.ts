@@ -45,7 +45,7 @@ export class SandboxTrials {
   /** @throws {Fault} wrongState when it can't; as its start says */
   async #try(handler: ShimHandler, signal: AbortSignal): Promise<void> {
     const sandboxId = newPodSandboxId();
-    const start = { group: sandboxId, handler, cgroup: undefined };
+    const start = { group: sandboxId, handler, cgroup: undefined, sandboxCgroup: undefined };
     const answer = await this.#shims.tryOut(
       start,
       ({ sandboxes }) =>
