@@ -1,23 +1,5 @@
-import type { Define } from "./context.ts";
-
-/** How the help orders the commands. */
-export const commandGroups = [
-  "Containers and pods",
-  "Images",
-  "Daemon and node",
-  "As crictl has it",
-  "Command line",
-] as const;
-
-/** A command by name: its code is read only when it is asked for, so that each starts fast. */
-export interface CommandEntry {
-  readonly name: string;
-  readonly about: string;
-  readonly group: (typeof commandGroups)[number];
-  /** It exits with the code of a program that it runs. */
-  readonly handsOnExits?: true;
-  load(): Promise<Define>;
-}
+import type { CommandEntry } from "./command-entry.ts";
+import { crictlCommands } from "./crictl-commands.ts";
 
 /** Every command, in the order in which the help shows them. */
 export const commands: readonly CommandEntry[] = [
@@ -258,66 +240,7 @@ export const commands: readonly CommandEntry[] = [
     group: "Daemon and node",
     load: async () => (await import("./doctor.ts")).defineDoctor,
   },
-  {
-    name: "runp",
-    about: "run a pod without containers from a file",
-    group: "As crictl has it",
-    load: async () => (await import("./runp.ts")).defineRunp,
-  },
-  {
-    name: "stopp",
-    about: "stop pods",
-    group: "As crictl has it",
-    load: async () => (await import("./stop.ts")).defineStopp,
-  },
-  {
-    name: "rmp",
-    about: "remove pods",
-    group: "As crictl has it",
-    load: async () => (await import("./rm.ts")).defineRmp,
-  },
-  {
-    name: "inspectp",
-    about: "inspect pods",
-    group: "As crictl has it",
-    load: async () => (await import("./inspect.ts")).defineInspectOf("pod"),
-  },
-  {
-    name: "inspecti",
-    about: "inspect images",
-    group: "As crictl has it",
-    load: async () => (await import("./inspect.ts")).defineInspectOf("image"),
-  },
-  {
-    name: "statsp",
-    about: "show what pods use",
-    group: "As crictl has it",
-    load: async () => (await import("./stats.ts")).defineStatsp,
-  },
-  {
-    name: "image",
-    about: "list images",
-    group: "As crictl has it",
-    load: async () => (await import("./images.ts")).defineImages,
-  },
-  {
-    name: "img",
-    about: "list images",
-    group: "As crictl has it",
-    load: async () => (await import("./images.ts")).defineImages,
-  },
-  {
-    name: "imagefsinfo",
-    about: "show what images take on disk",
-    group: "As crictl has it",
-    load: async () => (await import("./imagefsinfo.ts")).defineImageFsInfo,
-  },
-  {
-    name: "runtime-config",
-    about: "show what the runtime tells a kubelet of itself",
-    group: "As crictl has it",
-    load: async () => (await import("./runtime-config.ts")).defineRuntimeConfig,
-  },
+  ...crictlCommands,
   {
     name: "completion",
     about: "print a script for a shell's completion",

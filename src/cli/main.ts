@@ -1,7 +1,8 @@
 import { Command, Option } from "commander";
 import { version } from "../base/version.ts";
 import type { Config } from "../config/schema.ts";
-import { type CommandEntry, commands } from "./commands.ts";
+import type { CommandEntry } from "./command-entry.ts";
+import { commands } from "./commands.ts";
 import type { ConnectionOptions } from "./connect.ts";
 import type { CommandContext, Runtime } from "./context.ts";
 import { exitCodes } from "./exit-codes.ts";

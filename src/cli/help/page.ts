@@ -1,5 +1,6 @@
 import type { Argument, Command, Option } from "commander";
-import { commandGroups, commands } from "../commands.ts";
+import { commandGroups } from "../command-entry.ts";
+import { commands } from "../commands.ts";
 import { usualExits } from "../exit-codes.ts";
 import { terminalOf } from "../output/terminal.ts";
 import { environment, files } from "./environment.ts";
