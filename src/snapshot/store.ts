@@ -1,25 +1,14 @@
 import { createHash, randomBytes } from "node:crypto";
-import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { mkdir, readdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { during, Fault } from "../base/fault.ts";
 import type { ChainId, SnapshotKey } from "../base/ids.ts";
 import { exchange } from "../linux/files-at.ts";
 import { errnoOf, systemFault } from "../linux/libc.ts";
 import { hostMounts } from "../linux/mounts.ts";
-import type { SnapshotUsage } from "./contract.ts";
 import { notesPath, treeOf } from "./notes.ts";
+import { type ContainerSnapshotRecord, type LayerRecord, readRecord, writeRecord } from "./store-records.ts";
 import type { SnapshotWorkers } from "./workers.ts";
-
-/** What is written beside a committed layer's tree. Never changed afterwards. */
-export interface LayerRecord {
-  readonly chain: ChainId;
-  readonly parent: ChainId | undefined;
-  /** The directories (in `l/`) of this layer and all below it, the uppermost first. */
-  readonly stack: readonly string[];
-  readonly usage: SnapshotUsage;
-  /** Where its tree is, when that is not beside this. */
-  readonly volume?: string;
-}
 
 /** A layer and its directory in `l/`. */
 interface NamedLayer {
@@ -27,17 +16,8 @@ interface NamedLayer {
   readonly record: LayerRecord;
 }
 
-/** What is written beside a container's own files. */
-export interface ContainerRecord {
-  readonly parent: ChainId | undefined;
-  readonly stack: readonly string[];
-  readonly volume?: string;
-}
-
 /** For overlays that want one layer more; named as a writable layer, for who looks into one that nothing is in. */
 export const emptyDirectory = "empty/diff";
-
-const recordFile = "snapshot.json";
 
 /**
  * The directories of one snapshotter: `l/` committed layers by a short name, `c/` containers' by their key, `i/`
@@ -116,7 +96,7 @@ export class SnapshotStore {
   async #readLayers(): Promise<Map<string, LayerRecord | undefined>> {
     const found = new Map<string, LayerRecord | undefined>();
     for (const name of await readdir(join(this.root, "l")))
-      found.set(name, await this.#read<LayerRecord>(this.layer(name)));
+      found.set(name, await readRecord<LayerRecord>(this.layer(name)));
     return found;
   }
 
@@ -135,7 +115,7 @@ export class SnapshotStore {
 
   async find(chain: ChainId): Promise<NamedLayer | undefined> {
     for (const name of shortNames(chain)) {
-      const record = await this.#read<LayerRecord>(this.layer(name));
+      const record = await readRecord<LayerRecord>(this.layer(name));
       if (record?.chain === chain) return { name, record };
     }
     return undefined;
@@ -149,9 +129,9 @@ export class SnapshotStore {
   }
 
   /** @throws {Fault} notFound, or corrupt when its record can't be read */
-  async getContainer(key: SnapshotKey): Promise<ContainerRecord> {
+  async getContainer(key: SnapshotKey): Promise<ContainerSnapshotRecord> {
     const directory = this.container(key);
-    const record = await this.#read<ContainerRecord>(directory);
+    const record = await readRecord<ContainerSnapshotRecord>(directory);
     if (record !== undefined) return record;
     const there = (await this.names("c")).includes(key);
     if (there) throw new Fault("corrupt", `the record of snapshot ${key} can't be read`);
@@ -199,16 +179,6 @@ export class SnapshotStore {
     }
   }
 
-  /** Undefined when it is not there, or not whole. */
-  async #read<T>(directory: string): Promise<T | undefined> {
-    try {
-      return JSON.parse(await readFile(join(directory, recordFile), "utf8")) as T;
-    } catch (error) {
-      if (errnoOf(error) === "ENOENT" || error instanceof SyntaxError) return undefined;
-      throw systemFault(`reading the record of ${directory}`, error);
-    }
-  }
-
   /** Gives a settled ingest its name as a layer. False when another commit of the same chain was first. */
   async nameLayer(ingest: string, { chain, parent, ...rest }: Omit<LayerRecord, "stack">): Promise<boolean> {
     const from = this.ingest(ingest);
@@ -216,7 +186,7 @@ export class SnapshotStore {
     await rm(notesPath(from), { force: true });
     for (const name of shortNames(chain)) {
       const record: LayerRecord = { chain, parent, stack: [name, ...below], ...rest };
-      await writeFile(join(from, recordFile), JSON.stringify(record), { mode: 0o600 });
+      await writeRecord(from, record);
       if (await renamed(from, this.layer(name))) return true;
       if ((await this.find(chain)) !== undefined) return false;
     }
@@ -227,7 +197,7 @@ export class SnapshotStore {
   async exchangeLayer(ingest: string, name: string, record: LayerRecord): Promise<void> {
     const from = this.ingest(ingest);
     await rm(notesPath(from), { force: true });
-    await writeFile(join(from, recordFile), JSON.stringify(record), { mode: 0o600 });
+    await writeRecord(from, record);
     try {
       exchange(from, this.layer(name));
     } catch (error) {
@@ -236,12 +206,15 @@ export class SnapshotStore {
   }
 
   /** Makes a container's directory, not in place yet; `fill` puts into it what the container starts with. */
-  async newContainer(record: ContainerRecord, fill: (directory: string) => Promise<void>): Promise<string> {
+  async newContainer(
+    record: ContainerSnapshotRecord,
+    fill: (directory: string) => Promise<void>,
+  ): Promise<string> {
     const made = join(this.root, "t", randomBytes(8).toString("hex"));
     try {
       await mkdir(made, { mode: 0o700 });
       await fill(made);
-      await writeFile(join(made, recordFile), JSON.stringify(record), { mode: 0o600 });
+      await writeRecord(made, record);
       return made;
     } catch (error) {
       await this.removeNow(made);

@@ -14,7 +14,8 @@ import type {
 } from "../contract.ts";
 import { isChain } from "../is-chain.ts";
 import { treeOf } from "../notes.ts";
-import { type ContainerRecord, emptyDirectory, SnapshotStore } from "../store.ts";
+import { emptyDirectory, SnapshotStore } from "../store.ts";
+import type { ContainerSnapshotRecord } from "../store-records.ts";
 import type { SnapshotWorkers } from "../workers.ts";
 import type { Volumes } from "./contract.ts";
 
@@ -187,12 +188,12 @@ export class VolumeSnapshotter implements Snapshotter {
     return { directory: own, deleted, [Symbol.asyncDispose]: () => all.disposeAsync() };
   }
 
-  #volumeOf({ volume }: ContainerRecord, key: SnapshotKey): string {
+  #volumeOf({ volume }: ContainerSnapshotRecord, key: SnapshotKey): string {
     if (volume === undefined) throw new Fault("corrupt", `the record of snapshot ${key} names no volume`);
     return volume;
   }
 
-  async #volumeBelow({ parent }: ContainerRecord): Promise<string | undefined> {
+  async #volumeBelow({ parent }: ContainerSnapshotRecord): Promise<string | undefined> {
     return parent === undefined ? undefined : (await this.#store.get(parent)).record.volume;
   }
 
