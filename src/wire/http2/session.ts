@@ -16,7 +16,8 @@ import {
   settingIds,
   unpadded,
 } from "./frames.ts";
-import { encodeHeaders, HeaderDecoder, type HeaderField } from "./hpack.ts";
+import { HeaderBlocks } from "./header-blocks.ts";
+import { encodeHeaders, type HeaderField } from "./hpack.ts";
 
 /** What a request learns of its response. `ended` comes once, last. */
 export interface ResponseEvents {
@@ -52,7 +53,6 @@ const largestWindow: Bytes = 2 ** 31 - 1;
 const streamWindow: Bytes = 4 << 20;
 /** The connection itself holds nobody back: its window is opened again when half of it is used. */
 const connectionWindow: Bytes = 1 << 30;
-const largestHeaderBlock: Bytes = 256 << 10;
 
 /**
  * A client's side of HTTP/2 (RFC 9113) over a unix socket, without TLS, for requests whose body is known when they begin.
@@ -63,7 +63,7 @@ export class Http2Session {
   readonly path: string;
   readonly #socket: Socket;
   readonly #reader = new FrameReader();
-  readonly #headers = new HeaderDecoder();
+  readonly #headers = new HeaderBlocks();
   readonly #streams = new Map<number, Stream>();
   /** Requests that the peer has no room for yet. */
   #waiting: { begin(): void; refuse(reason: Fault | { readonly resetWith: number }): void }[] = [];
@@ -72,10 +72,6 @@ export class Http2Session {
   #sendWindow: Bytes = usualWindow;
   #initialWindow: Bytes = usualWindow;
   #received: Bytes = 0;
-  /** Of the header block whose end has not come yet. */
-  #block:
-    | { readonly stream: number; readonly endStream: boolean; parts: Buffer[]; length: Bytes }
-    | undefined;
   #greeted = false;
   #failure: Fault | undefined;
   #leaving = false;
@@ -189,15 +185,11 @@ export class Http2Session {
   }
 
   #handle(frame: Frame): void {
-    if (this.#block !== undefined && frame.type !== frameTypes.continuation) {
-      throw new Fault("corrupt", "a header block was broken off");
-    }
-    const isLast = (frame.flags & frameFlags.endStream) !== 0;
-    if (frame.type === frameTypes.data) this.#handleData(frame, isLast);
-    else if (frame.type === frameTypes.headers) {
-      this.#block = { stream: frame.stream, endStream: isLast, parts: [], length: 0 };
-      this.#handleBlock(unpadded(frame), frame);
-    } else if (frame.type === frameTypes.continuation) this.#handleBlock(frame.payload, frame);
+    const block = this.#headers.push(frame);
+    if (block !== undefined) {
+      this.#streams.get(frame.stream)?.events.headers(block.fields);
+      if (block.endStream) this.#end(frame.stream);
+    } else if (frame.type === frameTypes.data) this.#handleData(frame);
     else if (frame.type === frameTypes.reset) {
       this.#end(frame.stream, { resetWith: decodeNumber(frame) });
     } else if (frame.type === frameTypes.settings) this.#handleSettings(frame);
@@ -209,7 +201,7 @@ export class Http2Session {
     } else if (frame.type === frameTypes.pushPromise) throw new Fault("corrupt", "pushes were refused");
   }
 
-  #handleData(frame: Frame, isLast: boolean): void {
+  #handleData(frame: Frame): void {
     this.#received += frame.payload.length;
     if (this.#received >= connectionWindow / 2) {
       this.#write(encodeNumber(frameTypes.windowUpdate, 0, this.#received));
@@ -220,7 +212,7 @@ export class Http2Session {
     if (stream === undefined) return; // cancelled meanwhile
     this.#used(frame.stream, frame.payload.length - data.length);
     if (data.length > 0) stream.events.data(data);
-    if (isLast) this.#end(frame.stream);
+    if ((frame.flags & frameFlags.endStream) !== 0) this.#end(frame.stream);
   }
 
   /** Opens the window of a stream again when half of it is used. */
@@ -231,21 +223,6 @@ export class Http2Session {
     if (stream.used < streamWindow / 2) return;
     this.#write(encodeNumber(frameTypes.windowUpdate, id, stream.used));
     stream.used = 0;
-  }
-
-  #handleBlock(part: Buffer, { stream, flags }: Frame): void {
-    const block = this.#block;
-    if (block === undefined || block.stream !== stream)
-      throw new Fault("corrupt", "a header block out of place");
-    block.parts.push(part);
-    block.length += part.length;
-    if (block.length > largestHeaderBlock) throw new Fault("corrupt", "a header block is too long");
-    if ((flags & frameFlags.endHeaders) === 0) return;
-    this.#block = undefined;
-    // Also of a response that nobody waits for: later blocks refer to it.
-    const fields = this.#headers.decode(Buffer.concat(block.parts));
-    this.#streams.get(stream)?.events.headers(fields);
-    if (block.endStream) this.#end(stream);
   }
 
   #handleSettings({ flags, payload }: Frame): void {
