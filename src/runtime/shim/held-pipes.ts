@@ -1,8 +1,8 @@
 import { readdirSync, readFileSync, readlinkSync, statSync } from "node:fs";
 import { join } from "node:path";
 
-/** Of how a file was opened (open(2)): for writing, for both; and a descriptor that only names its file. */
-const [O_ACCMODE, O_PATH] = [0o3, 0o10000000];
+/** Of how a file was opened (open(2)): for what, of which this is to read alone; and a descriptor that only names its file. */
+const [O_ACCMODE, O_RDONLY, O_PATH] = [0o3, 0, 0o10000000];
 
 /** "pipe:[12345]"; undefined for what is no pipe, or is closed. */
 export function pipeAt(fd: string): string | undefined {
@@ -13,16 +13,21 @@ export function pipeAt(fd: string): string | undefined {
   }
 }
 
-/** Whether a process holds one of these pipes, at whichever end. */
-export function holdsAny(pid: number, pipes: readonly (string | undefined)[]): boolean {
-  return fdsOf(pid, pipes).length > 0;
+/** Whether a process has one of these pipes open to write into it. Kata's shim in Rust reads from them, too, until it deletes the container. */
+export function writesToAny(pid: number, pipes: readonly (string | undefined)[]): boolean {
+  return accessTo(pid, pipes).some((access) => access !== O_RDONLY);
 }
 
 /** Whether a process has this pipe open to read from it. */
 export function readsFrom(pid: number, pipe: string | undefined): boolean {
-  return fdsOf(pid, [pipe]).some((fd) => {
+  return accessTo(pid, [pipe]).includes(O_RDONLY);
+}
+
+/** For what a process has these pipes open. */
+function accessTo(pid: number, pipes: readonly (string | undefined)[]): number[] {
+  return fdsOf(pid, pipes).flatMap((fd) => {
     const flags = flagsOf(pid, fd);
-    return flags !== undefined && (flags & (O_ACCMODE | O_PATH)) === 0;
+    return flags === undefined || (flags & O_PATH) !== 0 ? [] : [flags & O_ACCMODE];
   });
 }
 

@@ -14,7 +14,7 @@ import { reportOfMonitor } from "../conmon/launch-monitor.ts";
 import { monitorEnvironment, pidIn } from "../conmon/monitors.ts";
 import type { CreateRequest } from "../contract.ts";
 import type { RuntimeHost } from "../host.ts";
-import { holdsAny, pipeAt } from "./held-pipes.ts";
+import { pipeAt, writesToAny } from "./held-pipes.ts";
 
 /** How long a shim may take to pass on what a container wrote before it ended. */
 const passOnMs: Ms = 2000;
@@ -84,7 +84,7 @@ export async function endKeeper(id: ContainerId, shimPid: number | undefined, pa
   const { pid } = holder;
   const until = performance.now() + passOnMs;
   const pipes = [1, 2].map((fd) => pipeAt(`/proc/${pid}/fd/${fd}`));
-  for (let wait = 1; shimPid !== undefined && holdsAny(shimPid, pipes); wait = Math.min(wait * 2, 20)) {
+  for (let wait = 1; shimPid !== undefined && writesToAny(shimPid, pipes); wait = Math.min(wait * 2, 20)) {
     if (performance.now() > until) break;
     await sleep(wait);
   }
