@@ -1,4 +1,5 @@
 import { hostname } from "node:os";
+import { join } from "node:path";
 import { Fault } from "../base/fault.ts";
 import type { NamespaceKind } from "../linux/contract.ts";
 import type { PodSandboxConfig } from "../spec/cri/pod-sandbox-config.ts";
@@ -12,6 +13,42 @@ export function podNamespaceKinds(config: PodSandboxConfig): NamespaceKind[] {
   if (network !== "node") kinds.push("net", "uts");
   if (ipc !== "node") kinds.push("ipc");
   return kinds;
+}
+
+type NamespaceType = "network" | "uts" | "ipc" | "pid" | "user";
+
+/**
+ * Where the pod's namespaces are, by their types as the OCI names them; without those that it shares with the node. `pid`: that its
+ * containers share.
+ *
+ * @param pins the directory that they are pinned in
+ */
+export function podNamespacePaths(
+  record: PodSandboxRecord,
+  pins: string,
+): Readonly<Partial<Record<NamespaceType, string>>> {
+  const kinds = podNamespaceKinds(record.config);
+  const pid = podPidNamespace(record, pins);
+  return {
+    ...(kinds.includes("net") ? { network: join(pins, "net") } : {}),
+    ...(kinds.includes("uts") ? { uts: join(pins, "uts") } : {}),
+    ...(kinds.includes("ipc") ? { ipc: join(pins, "ipc") } : {}),
+    ...(pid === undefined ? {} : { pid }),
+    ...(record.config.security.namespaces.user === undefined ? {} : { user: join(pins, "user") }),
+  };
+}
+
+/**
+ * Within a sandbox, it is named by the sandbox's own process, as containerd does: runtimes know it by that. There the sandbox's is
+ * the nearest to the node's.
+ */
+function podPidNamespace({ config, sandboxer, state }: PodSandboxRecord, pins: string): string | undefined {
+  const { pid } = config.security.namespaces;
+  if (pid === "container" || (pid === "node" && sandboxer === undefined)) return undefined;
+  if (sandboxer === undefined) return join(pins, "pid");
+  return state.kind === "ready" && state.init !== undefined
+    ? `/proc/${state.init.init.pid}/ns/pid`
+    : undefined;
 }
 
 /** The host name that the pod sees. */

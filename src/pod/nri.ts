@@ -1,11 +1,10 @@
-import { join } from "node:path";
 import { tallyOutside } from "../base/outside-time.ts";
 import { type StepTime, stepTime } from "../base/steps.ts";
 import type { Paths } from "../config/paths.ts";
 import type { PodEvent } from "../nri/contract.ts";
 import { nriResourcesOfCri } from "../nri/cri-resources.ts";
 import type { LinuxNamespace, PodSandbox } from "../wire/gen/nri.v1alpha1.ts";
-import { podNamespaceKinds } from "./namespaces.ts";
+import { podNamespacePaths } from "./namespaces.ts";
 import type { PodHost } from "./parts.ts";
 import type { PodSandboxRecord } from "./state.ts";
 
@@ -27,7 +26,7 @@ export function describePod(record: PodSandboxRecord, paths: Pick<Paths, "pod">)
       podResources: resources && nriResourcesOfCri(resources),
       cgroupParent: config.cgroupParent,
       cgroupsPath: record.cgroup,
-      namespaces: isReady ? pinnedNamespaces(record, paths) : [],
+      namespaces: isReady ? podNamespaces(record, paths) : [],
       resources: undefined,
     },
     pid: isReady ? (state.init?.init.pid ?? 0) : 0,
@@ -35,16 +34,9 @@ export function describePod(record: PodSandboxRecord, paths: Pick<Paths, "pod">)
   };
 }
 
-function pinnedNamespaces({ id, config }: PodSandboxRecord, paths: Pick<Paths, "pod">): LinuxNamespace[] {
-  const { namespaces: pins } = paths.pod(id);
-  const types = { net: "network", uts: "uts", ipc: "ipc" } as const;
-  const pinned = podNamespaceKinds(config).map((kind) => {
-    return { type: types[kind as keyof typeof types], path: join(pins, kind) };
-  });
-  const shared = config.security.namespaces.pid === "pod" ? [{ type: "pid", path: join(pins, "pid") }] : [];
-  const user =
-    config.security.namespaces.user === undefined ? [] : [{ type: "user", path: join(pins, "user") }];
-  return [...pinned, ...shared, ...user];
+function podNamespaces(record: PodSandboxRecord, paths: Pick<Paths, "pod">): LinuxNamespace[] {
+  const found = podNamespacePaths(record, paths.pod(record.id).namespaces);
+  return Object.entries(found).map(([type, path]) => ({ type, path }));
 }
 
 /** Tells the plugins, when there are any, and how long that took. @throws {Fault} of runPodSandbox, with what a plugin has against it */
