@@ -9,7 +9,7 @@ import { readLabel } from "../linux/apparmor/kernel.ts";
 import { logIn, logOut } from "../registry/login.ts";
 import { LimitsReader } from "../stats/read-limits.ts";
 import { openFigures } from "./figures.ts";
-import type { NodeParts } from "./plugins.ts";
+import type { NodeParts } from "./node-parts.ts";
 
 /** The node as the API drives it. */
 export function apiParts(node: NodeParts): ApiParts {

@@ -2,7 +2,7 @@ import { describeFault } from "../base/fault.ts";
 import type { PodSandboxId } from "../base/ids.ts";
 import { liveContainers, recordExit } from "../container/exits.ts";
 import { exitInSandbox, sandboxContainers, stopPodOfSandbox } from "../pod/sandbox-exit.ts";
-import type { NodeParts } from "./plugins.ts";
+import type { NodeParts } from "./node-parts.ts";
 
 /** Records exits as they happen, and those that happened while no daemon ran, until disposed of. */
 export function watchExits(

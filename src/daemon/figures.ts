@@ -10,7 +10,7 @@ import { MetricsCollector } from "../stats/pod-metrics/collect.ts";
 import type { LayerFileSystem } from "../stats/pod-metrics/contract.ts";
 import { DeviceNames, deviceHolding } from "../stats/pod-metrics/devices.ts";
 import { UsageCache } from "../stats/usage-cache.ts";
-import type { NodeParts } from "./plugins.ts";
+import type { NodeParts } from "./node-parts.ts";
 import { byPlace, toldMetrics, toldPodMetrics } from "./told-metrics.ts";
 
 /** How old the count of a writable layer may be before it is counted again, in the background. */

@@ -6,7 +6,7 @@ import { changeResources } from "../container/update.ts";
 import type { NriNode } from "../nri/contract.ts";
 import { describePod } from "../pod/nri.ts";
 import type { PodSandboxRecord } from "../pod/state.ts";
-import type { NodeParts } from "./plugins.ts";
+import type { NodeParts } from "./node-parts.ts";
 
 /** This node as NRI plugins see it, and what they may do to it. */
 export function nriNode({ podSandboxes, containerParts, paths }: NodeParts): NriNode {

@@ -18,10 +18,11 @@ import { watchClock } from "./clock-watch.ts";
 import { watchExits } from "./exits.ts";
 import { releaseWhenResting } from "./idle-memory.ts";
 import type { Metrics } from "./metrics/open.ts";
+import type { NodeParts } from "./node-parts.ts";
 import { nobodyWatches } from "./node-watch.ts";
 import { nriNode } from "./nri-node.ts";
 import { registryRules } from "./open-registry.ts";
-import { type NodeParts, openNode } from "./plugins.ts";
+import { openNode } from "./plugins.ts";
 import type { Service } from "./service.ts";
 import { sweepStrays } from "./sweep.ts";
 

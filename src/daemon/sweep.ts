@@ -4,7 +4,7 @@ import { throwIfEnded } from "../base/deadline.ts";
 import type { ContainerId, PodSandboxId, SnapshotKey } from "../base/ids.ts";
 import { slicePath } from "../linux/slice.ts";
 import type { Snapshotter } from "../snapshot/contract.ts";
-import type { NodeParts } from "./plugins.ts";
+import type { NodeParts } from "./node-parts.ts";
 
 /** How long the kernel may take to let go of a cgroup whose last process was just killed. */
 const CGROUP_WAIT_MS = 2_000;

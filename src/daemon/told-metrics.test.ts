@@ -3,7 +3,7 @@ import { test } from "node:test";
 import pino from "pino";
 import { Fault } from "../base/fault.ts";
 import type { PodSandboxRecord } from "../pod/state.ts";
-import type { NodeParts } from "./plugins.ts";
+import type { NodeParts } from "./node-parts.ts";
 import { toldPodMetrics } from "./told-metrics.ts";
 
 const inCgroup = 7;

@@ -3,7 +3,7 @@ import type { ContainerId, PodSandboxId } from "../base/ids.ts";
 import type { ContainerRecord } from "../container/state.ts";
 import type { PodSandboxRecord } from "../pod/state.ts";
 import type { CgroupMetrics } from "../stats/metrics-contract.ts";
-import type { NodeParts } from "./plugins.ts";
+import type { NodeParts } from "./node-parts.ts";
 
 /**
  * What shims tell of the sandboxes that they made, where these are not in their pods' cgroups, which would have their figures: such as a

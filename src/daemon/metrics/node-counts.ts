@@ -7,7 +7,7 @@ import type { HostHealth, HostState } from "../../registry/host-health.ts";
 import type { Snapshotter } from "../../snapshot/contract.ts";
 import { UsageCache } from "../../stats/usage-cache.ts";
 import type { DiskWatch } from "../disk-watch.ts";
-import type { NodeParts } from "../plugins.ts";
+import type { NodeParts } from "../node-parts.ts";
 
 const podStates = ["making", "ready", "stopping", "stopped", "stranded"];
 const containerStates = [

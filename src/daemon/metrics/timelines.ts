@@ -3,7 +3,7 @@ import type { StepTime } from "../../base/steps.ts";
 import { exitedState } from "../../container/state.ts";
 import type { LifecycleEvent } from "../../events/lifecycle.ts";
 import type { Instruments } from "../../metrics/instruments.ts";
-import type { NodeParts } from "../plugins.ts";
+import type { NodeParts } from "../node-parts.ts";
 
 /** Notes how long each step of an operation took. */
 export function observeSteps(
