@@ -41,6 +41,8 @@ export interface Paths {
   /** A directory for each shim, `<group>`: that of the pod whose containers it runs. */
   readonly shims: string;
   shim(group: string): ShimPaths;
+  /** Where shims are told to put their sockets. A short name: a socket's path has 108 bytes, of which 65 are theirs. */
+  readonly shimSockets: string;
   /** Where shims tell what happens (ttrpc): beside the CRI's socket, under the name that shims and their helpers expect. */
   readonly shimEvents: string;
 }
@@ -165,6 +167,7 @@ export function pathsOf(config: Pick<Config, "root" | "state" | "grpc">): Paths 
         containers: join(directory, "containers"),
       };
     },
+    shimSockets: join(state, "s"),
     shimEvents: `${config.grpc.socket}.ttrpc`,
   };
 }

@@ -56,7 +56,7 @@ async function start(): Promise<void> {
   for (const until = performance.now() + startMs; !existsSync(files.calls); await sleep(10))
     if (performance.now() > until) throw new Error(`nothing listens at ${files.calls}`);
   const env = { ...process.env, TTRPC_ADDRESS: files.events };
-  const { stdout, stderr, status } = spawnSync(shim, args, { env });
+  const { stdout, stderr, status } = spawnSync(shim, args, { env, stdio: ["inherit", "pipe", "pipe"] });
   process.stderr.write(stderr);
   if (status !== 0) {
     service.kill();

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { isFault } from "../../base/fault.ts";
-import { BootstrapResult } from "../../wire/gen/task.v2.ts";
+import { BootstrapResult } from "../../wire/gen/shim-bootstrap.v1.ts";
 import { parseBootstrap } from "./bootstrap.ts";
 
 const parse = (text: string) => parseBootstrap(Buffer.from(text));

@@ -1,5 +1,5 @@
 import { Fault } from "../../base/fault.ts";
-import { BootstrapResult } from "../../wire/gen/task.v2.ts";
+import { BootstrapResult } from "../../wire/gen/shim-bootstrap.v1.ts";
 
 /** How a shim is reached, and which of the task services it has. */
 export interface ShimAddress {

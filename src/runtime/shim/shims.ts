@@ -1,4 +1,4 @@
-import { closeSync, openSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { closeSync, openSync, readdirSync, rmSync } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -10,12 +10,13 @@ import type { Paths } from "../../config/paths.ts";
 import { reapOrphan } from "../../linux/orphans.ts";
 import { alive } from "../exits.ts";
 import type { RuntimeHost } from "../host.ts";
-import { parseBootstrap } from "./bootstrap.ts";
 import { endingOf, readMarker } from "./marker.ts";
 import { connectShim, readShimRecord, type Shim, type ShimRecord } from "./shim.ts";
 import { followShimLog, makeShimLog } from "./shim-log.ts";
 import { endShimProcesses } from "./shim-processes.ts";
 import { isSilent } from "./silent.ts";
+import { socketsLeft } from "./sockets-left.ts";
+import { StartInputs } from "./start-input.ts";
 import { type ShimStart, startShim } from "./start-shim.ts";
 
 /** How long a shim may take to answer when it is connected to. */
@@ -40,6 +41,7 @@ export class Shims {
   readonly #host: RuntimeHost;
   readonly #paths: Paths;
   readonly #observer: ShimObserver;
+  readonly #inputs: StartInputs;
   readonly #locks = new KeyedLocks<string>();
   readonly #connected = new Map<string, Shim>();
   /** Those that have a container on their books which they can't delete: they end by no word. */
@@ -51,6 +53,7 @@ export class Shims {
     this.#host = host;
     this.#paths = paths;
     this.#observer = observer;
+    this.#inputs = new StartInputs(host.processes);
   }
 
   /** The group's shim for one more container; started, where it does not run. @throws {Fault} as startShim */
@@ -145,7 +148,8 @@ export class Shims {
 
   async #start(start: ShimStart, signal: AbortSignal): Promise<Shim> {
     using log = this.#follow(start.group);
-    return this.#keep(await startShim(start, { host: this.#host, paths: this.#paths }, signal), log);
+    const parts = { host: this.#host, paths: this.#paths, inputs: this.#inputs };
+    return this.#keep(await startShim(start, parts, signal), log);
   }
 
   #add(group: string, id: ContainerId): void {
@@ -226,17 +230,8 @@ export class Shims {
     await endShimProcesses(group, this.#paths, patience, signal);
     if (record !== undefined) reapOrphan(record.process.pid);
     // one that was killed leaves it
-    const socket = record?.socket ?? addressLeft(this.#paths.shim(group).directory);
-    if (socket !== undefined) rmSync(socket, { force: true });
+    const sockets = record === undefined ? socketsLeft(group, this.#paths) : [record.socket];
+    for (const socket of sockets) rmSync(socket, { force: true });
     rmSync(this.#paths.shim(group).directory, { recursive: true, force: true });
-  }
-}
-
-/** What a shim's own `start` notes there, whose daemon was killed before it could record the same. */
-function addressLeft(directory: string): string | undefined {
-  try {
-    return parseBootstrap(readFileSync(join(directory, "address"))).socket;
-  } catch {
-    return undefined;
   }
 }

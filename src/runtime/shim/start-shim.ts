@@ -14,6 +14,7 @@ import { type ShimHandler, shimNamespace } from "./handler.ts";
 import { publishProgram } from "./publish-program.ts";
 import { connectShim, type Shim, writeShimRecord } from "./shim.ts";
 import { shimProcesses } from "./shim-processes.ts";
+import type { StartInputs } from "./start-input.ts";
 
 const maxOutput: Bytes = 64 << 10;
 /** How long a shim that has started may take to say who it is. */
@@ -37,13 +38,15 @@ export interface ShimStart {
  */
 export async function startShim(
   { group, handler, cgroup, sandboxCgroup }: ShimStart,
-  { host, paths }: { host: RuntimeHost; paths: Paths },
+  { host, paths, inputs }: { host: RuntimeHost; paths: Paths; inputs: StartInputs },
   signal: AbortSignal,
 ): Promise<Shim> {
   const { directory } = paths.shim(group);
   const config = JSON.stringify(shimConfig(group, sandboxCgroup));
   writeFileSync(join(directory, "config.json"), config, { mode: 0o600 });
   if (handler.cgroup !== undefined) await host.cgroups.create(handler.cgroup);
+  const env = { ...shimEnvironment(paths), ...handler.env };
+  const stdin = await inputs.of({ group, handler, env }, paths, signal);
   const args = [...shimArgs(group, paths), "start"];
   const [path = "", ...rest] = within(handler.cgroup ?? cgroup, [handler.program, ...args], host.cgroups);
   const started = await waitOutside(
@@ -51,8 +54,9 @@ export async function startShim(
       {
         path,
         args: rest,
-        env: { ...shimEnvironment(paths), ...handler.env },
+        env,
         cwd: directory,
+        stdin,
         maxOutput,
       },
       signal,

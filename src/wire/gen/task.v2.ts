@@ -202,12 +202,6 @@ export interface ShutdownRequest {
   now: boolean;
 }
 
-export interface BootstrapResult {
-  version: number;
-  address: string;
-  protocol: string;
-}
-
 function createBaseAny(): Any {
   return { typeUrl: "", value: new Uint8Array(0) };
 }
@@ -2649,85 +2643,6 @@ export const ShutdownRequest: MessageFns<ShutdownRequest> = {
     const message = createBaseShutdownRequest();
     message.id = object.id ?? "";
     message.now = object.now ?? false;
-    return message;
-  },
-};
-
-function createBaseBootstrapResult(): BootstrapResult {
-  return { version: 0, address: "", protocol: "" };
-}
-
-export const BootstrapResult: MessageFns<BootstrapResult> = {
-  encode(message: BootstrapResult, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    if (message.version !== 0) {
-      writer.uint32(8).int32(message.version);
-    }
-    if (message.address !== "") {
-      writer.uint32(18).string(message.address);
-    }
-    if (message.protocol !== "") {
-      writer.uint32(26).string(message.protocol);
-    }
-    return writer;
-  },
-
-  decode(input: BinaryReader | Uint8Array, length?: number): BootstrapResult {
-    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
-      const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseBootstrapResult();
-      while (reader.pos < end) {
-        const tag = reader.uint32();
-        switch (tag >>> 3) {
-          case 1: {
-            if (tag !== 8) {
-              break;
-            }
-
-            message.version = reader.int32();
-            continue;
-          }
-          case 2: {
-            if (tag !== 18) {
-              break;
-            }
-
-            message.address = reader.string();
-            continue;
-          }
-          case 3: {
-            if (tag !== 26) {
-              break;
-            }
-
-            message.protocol = reader.string();
-            continue;
-          }
-        }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        reader.skip(tag & 7);
-      }
-      return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
-  },
-
-  create(base?: DeepPartial<BootstrapResult>): BootstrapResult {
-    return BootstrapResult.fromPartial(base ?? {});
-  },
-  fromPartial(object: DeepPartial<BootstrapResult>): BootstrapResult {
-    const message = createBaseBootstrapResult();
-    message.version = object.version ?? 0;
-    message.address = object.address ?? "";
-    message.protocol = object.protocol ?? "";
     return message;
   },
 };
