@@ -1,8 +1,19 @@
 import assert from "node:assert/strict";
-import { closeSync, existsSync, mkdtempSync, openSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { once } from "node:events";
+import {
+  closeSync,
+  createReadStream,
+  existsSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Command } from "./contract.ts";
 import { closeFd } from "./libc.ts";
 import { closeOnExecPipe } from "./posix-spawn.ts";
@@ -67,25 +78,26 @@ describe("hostProcesses", () => {
   });
 
   it("does not wait for what the program leaves behind", async () => {
-    const file = join(base, "left");
-    const began = performance.now();
-    const done = await sh(`(sleep 0.3; echo > ${file}) & echo started`);
-    assert.ok(performance.now() - began < 290);
+    const [go, file] = [join(base, "go"), join(base, "left")];
+    const done = await sh(`(until test -e ${go}; do sleep 0.02; done; echo > ${file}) & echo started`);
     assert.equal(`${done.stdout}`, "started\n");
-    for (const until = Date.now() + 5000; !existsSync(file) && Date.now() < until; ) await sh("sleep 0.05");
+    writeFileSync(go, "");
+    for (const signal = soon(); !existsSync(file) && !signal.aborted; ) await sh("sleep 0.05");
     assert.ok(existsSync(file), "it was not killed");
   });
 
   it("kills the whole group when aborted", async () => {
-    const file = join(base, "alive");
+    const held = join(base, "held");
+    await sh(`mkfifo ${held}`);
+    const output = createReadStream(held, { encoding: "utf8" });
     const ended = new AbortController();
-    const running = sh(`(while :; do touch ${file}; sleep 0.01; done) & sleep 100`, {}, ended.signal);
-    for (const until = Date.now() + 5000; !existsSync(file) && Date.now() < until; ) await sh("sleep 0.02");
+    const running = sh(`(echo up; sleep 100; echo on) > ${held} & sleep 100`, {}, ended.signal);
+    running.catch(() => undefined);
+    assert.equal((await once(output, "data"))[0], "up\n");
+    const nobodyWrites = once(output.resume(), "end", { signal: soon() });
     ended.abort();
     await assert.rejects(running, { kind: "cancelled" });
-    rmSync(file, { force: true });
-    await sh("sleep 0.1");
-    assert.ok(!existsSync(file));
+    await nobodyWrites; // nor could anybody: all who had it open are gone
     await assert.rejects(sh("sleep 100", {}, AbortSignal.timeout(20)), { kind: "deadline" });
     await assert.rejects(sh("sleep 100", {}, AbortSignal.abort()), { kind: "cancelled" });
   });
@@ -133,7 +145,8 @@ describe("hostProcesses", () => {
       codes,
       Array.from({ length: 60 }, (_, at) => at),
     );
-    await new Promise((resolve) => setTimeout(resolve, 20));
-    assert.equal(readdirSync("/proc/self/fd").length, before);
+    const open = () => readdirSync("/proc/self/fd").length;
+    for (const signal = soon(); open() > before && !signal.aborted; ) await sleep(10);
+    assert.ok(open() <= before, `${open()} descriptors, ${before} before`);
   });
 });
