@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { mkdtemp, rm, stat, writeFile } from "node:fs/promises";
 import { request } from "node:http";
 import { connect } from "node:net";
@@ -35,6 +36,18 @@ function askSocket(socketPath: string): Promise<{ status: number | undefined; bo
   });
 }
 
+/** Settles once a server of this process has been asked for something more. */
+function nextRequest(): Promise<void> {
+  const channel = "http.server.request.start";
+  return new Promise((resolve) => {
+    const onRequest = () => {
+      unsubscribe(channel, onRequest);
+      resolve();
+    };
+    subscribe(channel, onRequest);
+  });
+}
+
 test("GET and HEAD of the one path are answered, anything else is refused", async () => {
   await using up = await serving(anyPort);
   const got = await fetch(`${up.at}/metrics?any=thing`);
@@ -58,10 +71,13 @@ test("requests at the same time share one answer, and one that fails leaves the 
     await gate.promise;
     return `${asked}`;
   });
-  const all = [1, 2, 3, 4, 5].map(() => fetch(`${up.at}/metrics`));
-  while (asked === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+  const all: Promise<Response>[] = [];
   // All of them are with the server before the one answer comes.
-  await new Promise((resolve) => setTimeout(resolve, 100));
+  for (let count = 0; count < 5; count++) {
+    const arrived = nextRequest();
+    all.push(fetch(`${up.at}/metrics`));
+    await arrived;
+  }
   gate.resolve();
   const texts = await Promise.all(all.map(async (answer) => (await answer).text()));
   assert.deepEqual(new Set(texts), new Set(["1"]));
@@ -109,8 +125,9 @@ test("closing ends connections that wait, and those that never asked anything", 
   const idle = connect(port, "127.0.0.1");
   await new Promise((resolve) => idle.once("connect", resolve));
   const ended = new Promise((resolve) => idle.once("close", resolve));
+  const asked = nextRequest();
   const waiting = assert.rejects(fetch(`${up.at}/metrics`));
-  await new Promise((resolve) => setTimeout(resolve, 50));
+  await asked;
   await up[Symbol.asyncDispose]();
   await Promise.all([ended, waiting]);
 });
