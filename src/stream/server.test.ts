@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
+import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
-import { test } from "node:test";
+import { type TestContext, test } from "node:test";
 import { WebSocket } from "ws";
 import { isFault } from "../base/fault.ts";
 import { serving } from "./testing/serving.ts";
@@ -78,13 +79,32 @@ test("a URL is good once", async () => {
   first.socket.destroy();
 });
 
-test("a connection on which nothing comes or goes is ended, and its command with it", patient, async () => {
-  await using up = await serving({ idleTimeout: 300 });
+/** The servers' ends of the connections that are made from now on in this process. */
+function serversEnds(t: TestContext): Socket[] {
+  const channel = "net.server.socket";
+  const ends: Socket[] = [];
+  const onConnection = (message: unknown) => void ends.push((message as { socket: Socket }).socket);
+  subscribe(channel, onConnection);
+  t.after(() => unsubscribe(channel, onConnection));
+  return ends;
+}
+
+test("a connection on which nothing comes or goes is ended, and its command with it", patient, async (t) => {
+  const idleTimeout = 3_600_000;
+  await using up = await serving({ idleTimeout });
+  const ends = serversEnds(t);
+  // Not before all has been set up: that may take longer than any idle time that a test could wait for.
+  const idles = (end: Socket | undefined) => {
+    assert.equal(end?.timeout, idleTimeout);
+    end.setTimeout(1);
+  };
   const client = new WebSocket(up.execUrl(["sleep", "1000"], { stdout: true }), ["v4.channel.k8s.io"]);
   await once(client, "message"); // the first, empty one
   while (up.running() === 0) await new Promise(setImmediate);
+  idles(ends[0]);
   await once(client, "close");
   const { socket } = await upgrade(up.forwardUrl(1));
+  idles(ends[1]);
   await once(socket.resume(), "close");
   while (up.running() > 0) await new Promise((resolve) => setTimeout(resolve, 10));
 });
