@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { fails } from "../registry/testing/client.ts";
 import { makeImage, randomLayer } from "../registry/testing/made-image.ts";
+import type { PullProgress } from "./contract.ts";
 import { startImageServer } from "./testing/image-server.ts";
 import { openTestNode, type TestNode } from "./testing/node.ts";
 import { serveRanges, untilPieces } from "./testing/range-server.ts";
@@ -28,8 +29,14 @@ test("what came before a cancelled pull, or a kill of the daemon, is not fetched
   let node = await openTestNode({ keepUnfinished: 3_600_000 });
   try {
     const cancel = new AbortController();
-    const cancelled = node.images.pull(name, undefined, cancel.signal);
+    const smallIsHere = Promise.withResolvers<void>();
+    const tell = (step: PullProgress) => {
+      if (step.phase === "layer" && step.digest === small.digest && step.state === "unpacked")
+        smallIsHere.resolve();
+    };
+    const cancelled = node.images.pullTelling(name, undefined, tell, cancel.signal);
     await untilPieces(node.root, large, 5);
+    await smallIsHere.promise;
     cancel.abort();
     await fails(cancelled, "cancelled");
     assert.deepEqual(await node.leftovers(), []);
