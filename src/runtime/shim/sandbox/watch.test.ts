@@ -5,6 +5,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync } fr
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, beforeEach, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import pino from "pino";
 import { Fault } from "../../../base/fault.ts";
 import type { ContainerId } from "../../../base/ids.ts";
@@ -43,13 +44,15 @@ function shimThatSays(says: Partial<Shim["sandboxes"]>, process = self) {
 }
 
 const note = () => readFileSync(paths.container(id).exitFile, "utf8");
-/** Settles when all that can be noted is. */
-const settled = () => new Promise((resolve) => setTimeout(resolve, 20));
+/** Settles when the end is noted. */
+async function noted(): Promise<void> {
+  while (!existsSync(paths.container(id).exitFile)) await sleep(5);
+}
 
 test("an end that is told is noted with its code and time", async () => {
   const exitedAt = { seconds: 1_700_000_000n, nanos: 500_000_000 };
   watch.watch(id, shimThatSays({ waitSandbox: async () => ({ exitStatus: 3, exitedAt }) }).shim);
-  await settled();
+  await noted();
   assert.equal(note(), "3");
   assert.equal(statSync(paths.container(id).exitFile).mtimeMs, 1_700_000_000_500);
   assert.equal(readMarker(id, paths)?.over, "noted");
@@ -59,13 +62,13 @@ test("an answer without a time ends nothing while the shim says that the sandbox
   const waitSandbox = async () => ({ exitStatus: 0, exitedAt: undefined });
   for (const state of ["SANDBOX_READY", ""]) {
     watch.watch(id, shimThatSays({ waitSandbox, sandboxStatus: async () => ({ state }) as never }).shim);
-    await settled();
+    await sleep(20);
     assert.ok(!existsSync(paths.container(id).exitFile), state);
     await watch.forget(id);
   }
   const sandboxStatus = async () => ({ state: "SANDBOX_NOTREADY" }) as never;
   watch.watch(id, shimThatSays({ waitSandbox, sandboxStatus }).shim);
-  await settled();
+  await noted();
   assert.equal(note(), "0");
 });
 
@@ -76,7 +79,7 @@ test("a shim that was started earlier is asked whether its sandbox lives; one th
     return notFound();
   };
   watch.watch(id, shimThatSays({ pingSandbox, waitSandbox: never }).shim, true);
-  await settled();
+  await noted();
   assert.deepEqual([asked, note()], [["ping"], "255"]);
 });
 
@@ -94,7 +97,7 @@ test("with its shim a sandbox is lost, and what stood for it is killed", async (
   await once(shimProcess, "exit");
   lose();
   await ended;
-  while (!existsSync(paths.container(id).exitFile)) await settled();
+  await noted();
   assert.equal(note(), "255 monitorLost");
 });
 
