@@ -123,13 +123,22 @@ for (const [what, commands, expected] of spoiled) {
 test("a plugin that hangs is killed with its children, and its pod stays to be detached", async () => {
   await using workspace = await chained();
   const network = await workspace.open();
-  await workspace.behave("first", "ADD", 'sleep 600 & echo $! >"$WORKSPACE/child"; wait');
+  await workspace.behave(
+    "first",
+    "ADD",
+    'sleep 600 & echo $! >"$WORKSPACE/child.new"; mv "$WORKSPACE/child.new" "$WORKSPACE/child"; wait',
+  );
   const pod = podToAttach();
-  const refused = await network.attach(pod, AbortSignal.timeout(300)).catch((error: unknown) => error);
+  const late = new AbortController();
+  const attaching = network.attach(pod, late.signal).catch((error: unknown) => error);
+  const file = join(workspace.directory, "child");
+  await until(async () => existsSync(file));
+  late.abort(new DOMException("The deadline has passed", "TimeoutError"));
+  const refused = await attaching;
   assert.equal((refused as { kind: string }).kind, "deadline");
   assert.match(describeFault(refused), /plugin first, ADD/);
   assert.deepEqual(await network.attachments(), [pod.id]);
-  const child = (await readFile(join(workspace.directory, "child"), "utf8")).trim();
+  const child = (await readFile(file, "utf8")).trim();
   await network.detach(pod.id, pod.netns, unhurried());
   assert.ok(!(await isRunning(child)), "the plugin's child is still there");
   assert.deepEqual(await network.attachments(), []);
@@ -192,8 +201,8 @@ test("a pod whose plugin is gone is abandoned, and detached once the plugin is b
 });
 
 async function until(done: () => Promise<boolean>): Promise<void> {
-  for (let round = 0; !(await done()); round++) {
-    assert.ok(round < 200, "it did not come about within four seconds");
+  for (const signal = unhurried(); !(await done()); ) {
+    assert.ok(!signal.aborted, "it did not come about");
     await sleep(20);
   }
 }
