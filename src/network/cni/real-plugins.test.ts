@@ -101,8 +101,8 @@ class RealNetwork implements AsyncDisposable {
       .catch(() => undefined);
     try {
       const ready = "until grep -q ':0050 .* 0A ' /proc/net/tcp /proc/net/tcp6; do sleep 0.02; done";
-      await this.within(pod.netns, "timeout", "5", "sh", "-c", ready);
-      return await this.within(from, "timeout", "5", "busybox", "nc", address, String(port));
+      await this.within(pod.netns, "timeout", "20", "sh", "-c", ready);
+      return await this.within(from, "timeout", "20", "busybox", "nc", address, String(port));
     } finally {
       ended.abort();
       await server;

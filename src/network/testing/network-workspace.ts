@@ -82,8 +82,8 @@ export class NetworkWorkspace implements AsyncDisposable {
       confDir: this.confDir,
       binDirs: [this.binDir],
       maxConfs: 1,
-      addDeadline: 5000,
-      delDeadline: 5000,
+      addDeadline: 30_000,
+      delDeadline: 30_000,
       collectGarbage: false,
       ...settings,
     };
