@@ -205,7 +205,7 @@ test("kill -9 in the middle of writing loses nothing that was answered, and halv
     child.stdout.on("data", (chunk: Buffer) => {
       printed += chunk;
     });
-    await once(child.stdout, "data");
+    while (!printed.includes("\n1\n")) await once(child.stdout, "data");
     await sleep(after);
     child.kill("SIGKILL");
     await once(child, "close");
