@@ -40,7 +40,8 @@ export function streamCases(here: () => Place): void {
       const [out, errors] = [heard(command.stdout), heard(command.stderr)];
       command.stdin?.end("to and fro\n");
       assert.equal(await command.exited, 7);
-      await until(() => errors() !== "", "what it wrote");
+      // each comes by a way of its own, in whatever order
+      await until(() => out() !== "" && errors() !== "", "what it wrote");
       assert.deepEqual([out(), errors()], ["to and fro\n", "err\n"]);
       await command.kill(); // of what has ended: nothing
     });
