@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { spawn, spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { spawn } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
@@ -12,10 +12,17 @@ after(() => rmSync(directory, { recursive: true }));
 /** A real server of such a socket: answers each packet with the same. */
 async function echoing(name: string): Promise<{ path: string } & Disposable> {
   const path = join(directory, name);
-  const server = spawn("socat", [`UNIX-LISTEN:${path},type=5,fork`, "EXEC:cat"], { stdio: "ignore" });
-  while (spawnSync("test", ["-S", path]).status !== 0)
-    await new Promise((resolve) => setTimeout(resolve, 10));
+  const address = `UNIX-LISTEN:${path},type=5,fork,backlog=100`;
+  const server = spawn("socat", [address, "EXEC:cat"], { stdio: "ignore" });
+  while (!isListening(path)) await new Promise((resolve) => setTimeout(resolve, 10));
   return { path, [Symbol.dispose]: () => void server.kill() };
+}
+
+/** That its file is there says only that it is bound. */
+function isListening(path: string): boolean {
+  const acceptsConnections = " 00010000 ";
+  const sockets = readFileSync("/proc/net/unix", "latin1").split("\n");
+  return sockets.some((line) => line.endsWith(` ${path}`) && line.includes(acceptsConnections));
 }
 
 test("what is written comes back, more than fits at once, and the end of it", {
@@ -46,7 +53,7 @@ test("sockets that close while data comes leave no signal behind that ends the p
     socket.output.write(Buffer.alloc(4096));
     if (round % 2 === 0) await new Promise(setImmediate);
     socket.close();
-    await new Promise((resolve) => setTimeout(resolve, 10)); // the server accepts one at a time
+    await new Promise((resolve) => setTimeout(resolve, 10));
   }
   await new Promise((resolve) => setTimeout(resolve, 100));
 });
