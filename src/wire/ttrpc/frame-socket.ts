@@ -27,7 +27,10 @@ export class FrameSocket {
     this.#events = events;
     socket.on("data", (chunk: Buffer) => this.#received(chunk));
     socket.on("drain", () => this.#release());
-    socket.on("error", (error) => this.close(during("the connection was broken", error)));
+    // Whoever asks learns no more than that the other side is gone, as at its end: by which of the two is a matter of moments.
+    socket.on("error", (cause) =>
+      this.close(new Fault("unavailable", "the connection was broken", { cause })),
+    );
     socket.on("end", () => {
       const cut = this.#reader.isCutOff ? " in the midst of a message" : "";
       this.close(new Fault("unavailable", `the connection was closed by the other side${cut}`));

@@ -170,6 +170,23 @@ test("a lost connection fails every open call and every later one", async () => 
   await fails(TtrpcClient.connect(join(directory, "none"), soon()), "unavailable", /nobody answers/);
 });
 
+test("one that breaks is lost as one that ends, whether the other side read nothing more or is gone", async () => {
+  for (const asked of ["before its end", "after it, and before that is noticed"]) {
+    const accepted = Promise.withResolvers<Socket>();
+    const server = createServer({ pauseOnConnect: true }, accepted.resolve);
+    open.defer(() => void server.close());
+    await bind(server, { path: socket }, "listening");
+    const client = open.use(await TtrpcClient.connect(socket, soon()));
+    const call = () => client.calls(textService).echo({});
+    const other = await accepted.promise;
+    const early = asked.startsWith("before") ? call() : undefined;
+    other.destroy();
+    await fails(early ?? call(), "unavailable", /broken/);
+    assert.equal((await client.closed).kind, "unavailable", asked);
+    server.close();
+  }
+});
+
 test("messages of any size that a frame holds; longer ones are refused on either side, one call each", async () => {
   const { calls } = await serving({
     echo: async ({ text }) => ({ text: text === "much" ? "x".repeat(maxFrameData) : text }),
