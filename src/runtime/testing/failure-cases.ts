@@ -5,6 +5,7 @@ import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describeFault, isFault } from "../../base/fault.ts";
 import type { ContainerId } from "../../base/ids.ts";
+import { hangs } from "../../linux/testing/hangs.ts";
 import { caseOf } from "./case-of.ts";
 import { create, exitTold, type Made, makeBundle, type Place, run, soon, until } from "./place.ts";
 import { processesNaming } from "./processes.ts";
@@ -97,7 +98,14 @@ export function failureCases(here: () => Place, tested: TestedHandler): void {
   test("a container whose monitor is killed is ended, and its exit is told as lost", async () => {
     const place = here();
     const made = await run(place, { args: ["sh", "-c", "sleep 1000 & wait"] });
-    process.kill(made.container.monitor.pid, "SIGKILL");
+    const { pid } = made.container.monitor;
+    // What a shim was asked and did not read breaks its connection, which else would end.
+    process.kill(pid, "SIGSTOP");
+    await until(() => hangs(pid), "the monitor to hang");
+    const asked = place.runtime.state(made.id, place.handler, soon()).catch(() => undefined);
+    await sleep(20);
+    process.kill(pid, "SIGKILL");
+    await asked;
     await until(() => !place.runtime.alive(made.container.monitor), "the monitor's end");
     const exit = await exitTold(place, made);
     assert.deepEqual([exit.code, exit.cause], [255, "monitorLost"]);

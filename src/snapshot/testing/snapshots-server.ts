@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { hostMounts } from "../../linux/mounts.ts";
+import { hangs } from "../../linux/testing/hangs.ts";
 import { SnapshotsClient } from "../remote/client.ts";
 
 const startDeadlineMs = 30_000;
@@ -72,12 +73,10 @@ export class SnapshotsServer {
     this.#child?.kill(name);
   }
 
-  /** Has it hang until `signal("SIGCONT")`. Resolves once all of its threads do: until then it may still answer. */
+  /** Has it hang until `signal("SIGCONT")`. Resolves once it does. */
   async hang(): Promise<void> {
     this.signal("SIGSTOP");
-    const threads = `/proc/${this.#child?.pid}/task`;
-    const hangs = (thread: string) => / T /.test(readFileSync(join(threads, thread, "stat"), "utf8"));
-    while (!readdirSync(threads).every(hangs)) await sleep(5);
+    while (!hangs(this.#child?.pid)) await sleep(5);
   }
 
   /** Kills it before anybody here can notice: what is called next is called on a connection that looks whole. */
