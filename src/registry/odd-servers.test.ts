@@ -123,7 +123,8 @@ test("a blob that breaks off, stalls or comes whole again goes on where it stopp
     else if (way === "stall") response.write(blob.subarray(from, from + 50_000));
     else response.end(way === "whole" ? blob : blob.subarray(from));
   });
-  const remote = await repository(`${server.host}/broken/app:1`);
+  using hasty = new TestClient({ stall: 500 });
+  const remote = await hasty.repository(`${server.host}/broken/app:1`);
   assert.deepEqual(await bytesOf(remote.blob(layer, signal)), blob);
   assert.deepEqual(
     server.seen.map((request) => request.headers.range !== undefined),

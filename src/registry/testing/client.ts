@@ -8,7 +8,7 @@ import { RegistryClient, type RegistryOptions } from "../client.ts";
 import type { GivenCredential } from "../credential.ts";
 import type { RemoteRepository } from "../repository.ts";
 
-/** A client with little patience, and its own directory of hosts.toml files. */
+/** A client that soon gives up what fails, but not what is slow; with its own directory of hosts.toml files. */
 export class TestClient implements Disposable {
   readonly configPath: string = mkdtempSync(join(tmpdir(), "berth-certs-"));
   readonly client: RegistryClient;
@@ -17,7 +17,7 @@ export class TestClient implements Disposable {
     this.client = new RegistryClient({
       configPath: this.configPath,
       maxManifest: 100_000,
-      stall: 500,
+      stall: 20_000,
       backOff: { tries: 3, first: 10, longest: 50, longestAsked: 2_000 },
       ...options,
     });
