@@ -1,9 +1,8 @@
 import { execFileSync, spawn } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
+import type { Readable } from "node:stream";
 
 /** How a registry for a test is to be set up. */
 export interface RegistrySetup {
@@ -44,13 +43,12 @@ export function missingProgram(...programs: readonly string[]): string | undefin
 /** Starts a registry; it is gone, and what it holds unless the setup says where, when it is disposed of. */
 export async function startRegistry(setup: RegistrySetup = {}): Promise<TestRegistry> {
   const directory = mkdtempSync(join(tmpdir(), "berth-registry-"));
-  const port = await freePort();
   const ca = setup.tls ? makeCertificates(directory) : undefined;
   const config = join(directory, "config.json");
-  writeFileSync(config, JSON.stringify(configOf(directory, port, setup)));
-  const child = spawn("docker-registry", ["serve", config], { stdio: "ignore" });
+  writeFileSync(config, JSON.stringify(configOf(directory, setup)));
+  const child = spawn("docker-registry", ["serve", config], { stdio: ["ignore", "ignore", "pipe"] });
   const ended = new Promise((resolve) => child.once("exit", resolve));
-  await untilListening(port);
+  const port = await toldPort(child.stderr);
   const { username, password } = setup.basicAuth ?? {};
   const pair = Buffer.from(`${username}:${password}`).toString("base64");
   return {
@@ -66,14 +64,30 @@ export async function startRegistry(setup: RegistrySetup = {}): Promise<TestRegi
   };
 }
 
-function configOf(directory: string, port: number, setup: RegistrySetup): object {
+/** The port that the kernel gave it, which it tells once it listens. The rest of its log is passed over. */
+function toldPort(log: Readable): Promise<number> {
+  return new Promise((resolve, reject) => {
+    let told = "";
+    const onText = (text: string) => {
+      told += text;
+      const [, port] = /listening on 127\.0\.0\.1:(\d+)/.exec(told) ?? [];
+      if (port === undefined) return;
+      log.off("data", onText).resume();
+      resolve(Number(port));
+    };
+    log.setEncoding("utf8").on("data", onText);
+    log.once("end", () => reject(new Error(`docker-registry has ended: ${told}`)));
+  });
+}
+
+function configOf(directory: string, setup: RegistrySetup): object {
   const tls = { certificate: join(directory, "server.crt"), key: join(directory, "server.key") };
   const secret = "0".repeat(32);
   return {
     version: "0.1",
-    log: { level: "error", accesslog: { disabled: true } },
+    log: { level: "info", accesslog: { disabled: true } },
     storage: { filesystem: { rootdirectory: setup.storage ?? join(directory, "storage") } },
-    http: { addr: `127.0.0.1:${port}`, secret, ...(setup.tls ? { tls } : {}) },
+    http: { addr: "127.0.0.1:0", secret, ...(setup.tls ? { tls } : {}) },
     ...(setup.basicAuth === undefined ? {} : { auth: passwordFile(directory, setup.basicAuth) }),
   };
 }
@@ -118,29 +132,4 @@ function makeCertificates(directory: string): string {
   ];
   openssl("x509", "-req", "-in", at("server.csr"), ...by, "-out", at("server.crt"));
   return at("ca.crt");
-}
-
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once("error", reject);
-    server.listen(0, "127.0.0.1", () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === "object" && address !== null ? address.port : 0));
-    });
-  });
-}
-
-export async function untilListening(port: number): Promise<void> {
-  const { connect } = await import("node:net");
-  for (let tries = 0; tries < 200; tries++) {
-    const open = await new Promise<boolean>((resolve) => {
-      const socket = connect(port, "127.0.0.1");
-      socket.once("connect", () => resolve(true)).once("error", () => resolve(false));
-      socket.once("connect", () => socket.destroy());
-    });
-    if (open) return;
-    await sleep(25);
-  }
-  throw new Error(`nobody listens on port ${port}`);
 }
