@@ -2,8 +2,14 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { TestDaemon } from "./daemon.ts";
 
+const controllers = "/sys/fs/cgroup/cgroup.controllers";
+
 /** The cgroups of this host; "hybrid" ones count as v1, as they do for berth. */
-export const cgroupVersion = existsSync("/sys/fs/cgroup/cgroup.controllers") ? 2 : 1;
+export const cgroupVersion = existsSync(controllers) ? 2 : 1;
+
+/** Whether no container can be bound to processors here, as on User-Mode Linux. */
+export const lacksCpusets =
+  cgroupVersion === 2 && !readFileSync(controllers, "latin1").split(/\s/).includes("cpuset");
 
 /** A file of a cgroup by the name that each version has for it. */
 export interface CgroupFileName {
