@@ -13,8 +13,8 @@ beforeEach(async () => {
 afterEach(() => client[Symbol.asyncDispose]());
 
 test("images: list, status, pull by id, remove", async () => {
-  client.node.imageRecords.set("busybox:1", imageRecord("0:0"));
-  client.node.imageRecords.set("sha256:abc", imageRecord("nobody:nogroup"));
+  client.node.images.records.set("busybox:1", imageRecord("0:0"));
+  client.node.images.records.set("sha256:abc", imageRecord("nobody:nogroup"));
   const spec = (name: string) => cri.ImageSpec.create({ image: name });
   assert.equal((await client.images.listImages({})).images.length, 2);
   assert.equal((await client.images.listImages({ filter: { image: spec("busybox:1") } })).images.length, 1);
@@ -35,10 +35,10 @@ test("images: list, status, pull by id, remove", async () => {
 
 test("an image is pulled for the handler that is named or has the pod that it is for, and for that pod's namespace", async () => {
   const image = cri.ImageSpec.create({ image: "busybox:2" });
-  client.node.imageRecords.set("busybox:2", imageRecord("0:0"));
+  client.node.images.records.set("busybox:2", imageRecord("0:0"));
   const pulledFor = async (runtimeHandler: string, sandboxConfig?: cri.PodSandboxConfig) => {
     await client.images.pullImage({ image: { ...image, runtimeHandler }, sandboxConfig });
-    return client.node.snapshotter;
+    return client.node.images.snapshotter;
   };
   const pod = (uid: string) =>
     cri.PodSandboxConfig.create({ metadata: { name: "web", namespace: "shop", uid, attempt: 0 } });
@@ -49,7 +49,7 @@ test("an image is pulled for the handler that is named or has the pod that it is
   assert.equal(await pulledFor("", pod("1")), "native");
   assert.equal(await pulledFor("", pod("2")), "overlay");
   assert.equal(await pulledFor("", pod("3")), "overlay");
-  assert.equal(client.node.namespace, "shop");
+  assert.equal(client.node.images.namespace, "shop");
   const isThere = async (runtimeHandler: string) =>
     (await client.images.imageStatus({ image: { ...image, runtimeHandler } })).image !== undefined;
   assert.deepEqual([await isThere(""), await isThere("crun"), await isThere("runsc")], [true, true, false]);
@@ -77,7 +77,7 @@ test("a failed call is logged once, with whom it is about and without any secret
     "unauthenticated",
     /^pulling r.example\/private: 401$/,
   );
-  assert.deepEqual(client.node.auth, { username: "user", password: "s3cret", identityToken: "t0ken" });
+  assert.deepEqual(client.node.images.auth, { username: "user", password: "s3cret", identityToken: "t0ken" });
   const lines = client.logged().trimEnd().split("\n");
   assert.equal(lines.length, 1);
   const line = JSON.parse(lines[0] ?? "");
@@ -101,7 +101,7 @@ test("checkpoints: fields that are missing, or that nobody knows, are named", as
 });
 
 test("berth's own API: info, pull and push with progress, import, export, names", async () => {
-  client.node.imageRecords.set("busybox:1", imageRecord(""));
+  client.node.images.records.set("busybox:1", imageRecord(""));
   const info = await client.berth.info({});
   assert.deepEqual(
     [info.version, info.handlers[0]?.default, info.setAside[0]?.reason],
@@ -125,9 +125,9 @@ test("berth's own API: info, pull and push with progress, import, export, names"
   );
   await refused(collect(client.berth.pushImage({})), "invalid", /^image: missing$/);
   await client.berth.tag({ image: "busybox:1", name: "mine:1" });
-  assert.ok(client.node.imageRecords.has("mine:1"));
+  assert.ok(client.node.images.records.has("mine:1"));
   await client.berth.untag({ name: "mine:1" });
-  assert.ok(!client.node.imageRecords.has("mine:1"));
+  assert.ok(!client.node.images.records.has("mine:1"));
   await refused(client.berth.tag({ image: "busybox:1" }), "invalid", /^name: missing$/);
   await refused(client.berth.untag({}), "invalid", /^name: missing$/);
 });

@@ -5,7 +5,6 @@ import { Fault } from "../../base/fault.ts";
 import {
   type BootId,
   type ContainerId,
-  type Digest,
   type ImageId,
   newContainerId,
   newPodSandboxId,
@@ -18,7 +17,6 @@ import type { Containers } from "../../container/contract.ts";
 import { type ContainerRecord, containerExited, containerStarted } from "../../container/state.ts";
 import { EventBus } from "../../events/bus.ts";
 import type { LifecycleEvent } from "../../events/lifecycle.ts";
-import type { ImageRecord, Images, RegistryAuth } from "../../image/contract.ts";
 import { fakeApparmor } from "../../linux/testing/apparmor.ts";
 import { noNriPlugins } from "../../nri/contract.ts";
 import type { PodSandboxes } from "../../pod/contract.ts";
@@ -27,9 +25,9 @@ import { step } from "../../registry/walk-step.ts";
 import type { HandlerProbe } from "../../runtime/contract.ts";
 import { CdiDirectories } from "../../spec/cdi/directories.ts";
 import { HookDirectories } from "../../spec/hooks/directories.ts";
-import type { CgroupFigures } from "../../stats/contract.ts";
-import type { ContainerReading } from "../../stats/pod-metrics/contract.ts";
 import type { ApiParts, NodeParts } from "../parts.ts";
+import { figuresInMemory } from "./figures-in-memory.ts";
+import { ImagesInMemory } from "./images-in-memory.ts";
 
 const boot = "boot" as BootId;
 const process = { monitor: { pid: 10, startTicks: 1 }, init: { pid: 11, startTicks: 2 } };
@@ -45,14 +43,8 @@ const probe: HandlerProbe = {
 export class NodeInMemory {
   readonly pods = new Map<PodSandboxId, PodSandboxRecord>();
   readonly containerRecords = new Map<ContainerId, ContainerRecord>();
-  readonly imageRecords = new Map<string, ImageRecord>();
+  readonly images = new ImagesInMemory();
   readonly events = new EventBus<LifecycleEvent>();
-  /** The credentials of the last pull. */
-  auth: RegistryAuth | undefined;
-  /** Where that was to be unpacked. */
-  snapshotter: string | undefined;
-  /** Whom it was for. */
-  namespace: string | undefined;
   cidrs: readonly string[] = [];
   /** Of every container's processes. */
   oomKills = 0;
@@ -74,42 +66,8 @@ export class NodeInMemory {
     return {
       podSandboxes: this.#podSandboxes(),
       containers: this.#containers(),
-      images: this.#images(),
-      transfer: {
-        pull: async (reference, options, progress, signal) => {
-          progress({ phase: "resolving" });
-          const layer = { phase: "layer", digest: "sha256:l" as Digest, total: 2 } as const;
-          progress({ ...layer, state: "fetching", done: 1 });
-          progress({ ...layer, state: "unpacking", done: 2 });
-          return this.#images().pull(reference, options, signal);
-        },
-        testAdmission: async (image, { namespace }) => ({
-          image,
-          allowed: false,
-          policy: { file: "/p.json", because: `of the namespace ${namespace}`, path: "default" },
-          requirements: [
-            { path: "default[0]", type: "reject", accepted: false, reason: "no image is accepted" },
-          ],
-          lookedAt: [{ place: "there", found: 2, note: "" }],
-          signatures: [],
-          verifiers: [],
-        }),
-        import: async () => [...this.imageRecords.values()],
-        export: async function* () {
-          yield* [Buffer.from("a "), Buffer.from("tar")];
-        },
-        push: async ({ image, destination = image }, progress) => {
-          const layer = { phase: "layer", digest: "sha256:l" as Digest, total: 2 } as const;
-          progress({ ...layer, state: "mounted", done: 2 });
-          progress({ phase: "committing" });
-          return { reference: destination, digest: "sha256:m" as Digest, byAnother: false };
-        },
-        tag: async (image, name) => {
-          const record = this.imageRecords.get(image);
-          if (record !== undefined) this.imageRecords.set(name, record);
-        },
-        untag: async (name) => void this.imageRecords.delete(name),
-      },
+      images: this.images.images(),
+      transfer: this.images.transfer(),
       upkeep: {
         verify: async function* () {},
         explain: async () => [],
@@ -241,39 +199,7 @@ export class NodeInMemory {
     };
   }
 
-  #images(): Images {
-    return {
-      find: (reference) => this.imageRecords.get(reference),
-      list: () => new Set(this.imageRecords.values()),
-      pull: async (reference, options) => {
-        this.auth = options?.auth;
-        this.snapshotter = options?.snapshotter;
-        this.namespace = options?.namespace;
-        const record = this.imageRecords.get(reference);
-        if (record === undefined) throw new Fault("unauthenticated", `pulling ${reference}: 401`);
-        return record;
-      },
-      unpackIn: async () => undefined,
-      history: async () => [{ created_by: "COPY all of it", empty_layer: false }],
-      requireAllowed: async () => undefined,
-      remove: async (reference) => void this.imageRecords.delete(reference),
-    };
-  }
-
   #node(): NodeParts {
-    const cgroup = { at: 5n, cpu: { usageNanos: 7n }, memory: memoryFigures, processes: 2 };
-    const counters = {
-      rxBytes: 1,
-      rxPackets: 2,
-      rxErrors: 0,
-      rxDropped: 3,
-      txBytes: 2,
-      txPackets: 4,
-      txErrors: 0,
-      txDropped: 5,
-    };
-    const reading = metricsReading(cgroup);
-    const interfaces = ["lo", "eth0", "eth1"].map((name) => ({ name, ...counters }));
     return {
       facts: {
         version: "0.1.0",
@@ -301,22 +227,7 @@ export class NodeInMemory {
           this.cidrs = cidrs;
         },
       },
-      figures: {
-        containers: async (records) =>
-          new Map(records.filter(({ state }) => state.kind === "running").map(({ id }) => [id, { cgroup }])),
-        pods: async (records) =>
-          new Map(records.map(({ id }) => [id, { cgroup, network: { at: 5n, interfaces } }])),
-        fileSystems: async () => ({
-          images: [{ at: 5n, mountpoint: "/", bytes: 10, inodes: 2 }],
-          containers: [],
-        }),
-        metrics: {
-          containers: async (records) => new Map(records.map(({ id }) => [id, reading])),
-          networks: async (records) => new Map(records.map(({ id }) => [id, { interfaces }])),
-          oomKills: () => this.oomKills,
-          deviceName: (number) => `/dev/disk-${number}`,
-        },
-      },
+      figures: figuresInMemory(() => this.oomKills),
       storage: {
         fileSystems: () => new Map(),
         databaseProblem: () => undefined,
@@ -332,42 +243,4 @@ export class NodeInMemory {
       readBundleConfig: async () => '{"ociVersion":"1.0.0"}',
     };
   }
-}
-
-const memoryFigures = { usage: 10, workingSet: 8, rss: 4, pageFaults: 1, majorPageFaults: 0 };
-
-/** Everything that a kernel may have, so that every metric has a value. */
-function metricsReading(figures: CgroupFigures): ContainerReading {
-  const line = { avg10: 0, avg60: 0, avg300: 0, totalUs: 2_500_000n };
-  const psi = { some: line, full: line };
-  const bytes = { readBytes: 11, reads: 12, writeBytes: 13, writes: 14 };
-  return {
-    cgroup: {
-      figures: {
-        cpu: { usageNanos: 7_900_000_000n, psi },
-        memory: { ...memoryFigures, psi },
-        io: { psi },
-        swap: figures.swap,
-      },
-      userSeconds: 3.9,
-      systemSeconds: 4,
-      periods: 1,
-      throttledPeriods: 2,
-      throttledSeconds: 3,
-      cache: 20,
-      mappedFile: 21,
-      kernelMemory: 22,
-      maxMemory: 23,
-      memoryLimitHits: 24,
-      pageFaults: { own: 25, hierarchy: 26 },
-      majorPageFaults: { own: 27, hierarchy: 28 },
-      oomKills: 29,
-      threads: 30,
-      threadsMax: 0,
-      io: [{ number: "254:0", ...bytes, operations: [["Read", 11]] }],
-      hugePages: [{ pageSize: "2MB", usage: 31, maxUsage: 2 ** 40 + 1 }],
-    },
-    processes: { processes: 32, fileDescriptors: 33, sockets: 34, maxOpenFiles: 35 },
-    fileSystem: { device: "/dev/vda1", limit: 36, inodes: 37, inodesFree: 38, used: { at: 5n, bytes: 39 } },
-  };
 }
