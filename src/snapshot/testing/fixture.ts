@@ -1,7 +1,9 @@
+import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { type FaultKind, isFault } from "../../base/fault.ts";
 import type { ChainId, SnapshotKey } from "../../base/ids.ts";
 import { loadConfig } from "../../config/load.ts";
 import { hostMounts } from "../../linux/mounts.ts";
@@ -40,6 +42,11 @@ export type Tried =
       /** Has counted what was written, where that is done now and then. */
       readonly count?: () => void;
     };
+
+/** For `assert.rejects`: that a Fault is of the kind that is wanted. */
+export function ofKind(wanted: FaultKind): (error: unknown) => boolean {
+  return (error) => isFault(error, wanted) || assert.fail(String(error));
+}
 
 export function nameOf(tried: Tried): string {
   return typeof tried === "string" ? tried : tried.name;

@@ -2,14 +2,10 @@ import assert from "node:assert/strict";
 import { lstatSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
-import type { FaultKind } from "../../base/fault.ts";
-import { isFault } from "../../base/fault.ts";
 import type { ChainId, SnapshotKey } from "../../base/ids.ts";
 import { buildTar } from "./build-tar.ts";
-import { asRoot, chunksOf, nameOf, SnapshotFixture, type Tried } from "./fixture.ts";
+import { asRoot, chunksOf, nameOf, ofKind, SnapshotFixture, type Tried } from "./fixture.ts";
 import { stackingCases } from "./stacking-cases.ts";
-
-const kind = (wanted: FaultKind) => (error: unknown) => isFault(error, wanted) || assert.fail(String(error));
 
 /**
  * What every snapshotter does, on the file system of `above`.
@@ -52,21 +48,21 @@ export function snapshotterSuite(tried: Tried, where: string, ready: () => strin
 
     it("does not commit onto what is not there, nor what was not unpacked", async () => {
       const directory = await fixture.snapshots.prepareLayer("half");
-      await assert.rejects(fixture.snapshots.prepareLayer("half"), kind("alreadyExists"));
+      await assert.rejects(fixture.snapshots.prepareLayer("half"), ofKind("alreadyExists"));
       await assert.rejects(
         fixture.snapshots.commitLayer("half", fixture.newChain(), undefined),
-        kind("wrongState"),
+        ofKind("wrongState"),
       );
       await fixture.unpack(chunksOf(buildTar([{ name: "b" }])), directory);
       await assert.rejects(
         fixture.snapshots.commitLayer("half", fixture.newChain(), fixture.newChain()),
-        kind("notFound"),
+        ofKind("notFound"),
       );
       assert.deepEqual((await fixture.reopened().list()).ingests, ["half"]);
       await fixture.snapshots.abortLayer("half");
       await fixture.snapshots.abortLayer("half");
       assert.deepEqual((await fixture.reopened().list()).ingests, []);
-      await assert.rejects(fixture.snapshots.prepareLayer("../half"), kind("invalid"));
+      await assert.rejects(fixture.snapshots.prepareLayer("../half"), ofKind("invalid"));
     });
 
     it("gives each container files of its own", async () => {
@@ -110,14 +106,14 @@ export function snapshotterSuite(tried: Tried, where: string, ready: () => strin
       const root = await fixture.mount(await fixture.snapshots.mounts(key));
       writeFileSync(join(root, "x"), "x");
       await fixture.unmount(root);
-      await assert.rejects(fixture.snapshots.mounts(fixture.newKey()), kind("notFound"));
+      await assert.rejects(fixture.snapshots.mounts(fixture.newKey()), ofKind("notFound"));
       await assert.rejects(
         fixture.snapshots.prepareContainer(fixture.newKey(), fixture.newChain()),
-        kind("notFound"),
+        ofKind("notFound"),
       );
       await assert.rejects(
         fixture.snapshots.prepareContainer(key, fixture.newChain()),
-        kind("alreadyExists"),
+        ofKind("alreadyExists"),
       );
     });
 
@@ -126,8 +122,8 @@ export function snapshotterSuite(tried: Tried, where: string, ready: () => strin
       const top = await fixture.layer([{ name: "b" }], base);
       const key = fixture.newKey();
       await fixture.snapshots.prepareContainer(key, top);
-      await assert.rejects(fixture.snapshots.remove(top), kind("wrongState"));
-      await assert.rejects(fixture.snapshots.remove(base), kind("wrongState"));
+      await assert.rejects(fixture.snapshots.remove(top), ofKind("wrongState"));
+      await assert.rejects(fixture.snapshots.remove(base), ofKind("wrongState"));
       assert.ok((await fixture.reopened().list()).containers.includes(key));
       for (const each of [key, key, top, top, base]) await fixture.snapshots.remove(each);
       assert.ok(!(await fixture.snapshots.has(base)));
