@@ -167,7 +167,7 @@ export interface StorageFacts {
 }
 
 /** The node's side of the API: what serves pods, but is none. */
-export interface NodeParts {
+export interface ApiNode {
   readonly facts: DaemonFacts;
   readonly runtime: Pick<
     ContainerRuntime,
@@ -204,7 +204,7 @@ export interface ApiParts {
   readonly registries: RegistryAccess;
   readonly events: EventBus<LifecycleEvent>;
   readonly streams: StreamServer;
-  readonly node: NodeParts;
+  readonly node: ApiNode;
   readonly log: Logger;
   /** Absent: nobody counts. */
   readonly observer?: ApiObserver | undefined;

@@ -1,4 +1,4 @@
-import type { NodeParts } from "./parts.ts";
+import type { ApiNode } from "./parts.ts";
 
 /**
  * The snapshotter that images for a runtime handler's pods are unpacked in. An empty name stands for the default handler.
@@ -7,7 +7,7 @@ import type { NodeParts } from "./parts.ts";
  */
 export function snapshotterOf(
   runtimeHandler: string,
-  { runtime, storage }: Pick<NodeParts, "runtime" | "storage">,
+  { runtime, storage }: Pick<ApiNode, "runtime" | "storage">,
 ): string {
   const { snapshotters } = storage;
   if (runtimeHandler !== "") return snapshotters.nameFor(runtime.resolveHandler(runtimeHandler).handler);

@@ -1,13 +1,13 @@
 import type { HandlerProbe } from "../../runtime/contract.ts";
 import type { InfoResponse } from "../../wire/gen/berth.v1.ts";
-import type { NodeParts } from "../parts.ts";
+import type { ApiNode } from "../parts.ts";
 
 /** RPC Info of berth's own API. */
 export async function info({
   facts,
   runtime,
   nri,
-}: Pick<NodeParts, "facts" | "runtime" | "nri">): Promise<InfoResponse> {
+}: Pick<ApiNode, "facts" | "runtime" | "nri">): Promise<InfoResponse> {
   const { config } = facts;
   const usual = defaultHandler(runtime);
   return {
@@ -36,7 +36,7 @@ export async function info({
   };
 }
 
-function defaultHandler(runtime: NodeParts["runtime"]): HandlerProbe | undefined {
+function defaultHandler(runtime: ApiNode["runtime"]): HandlerProbe | undefined {
   try {
     return runtime.resolveHandler("");
   } catch {

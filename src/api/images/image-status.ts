@@ -3,7 +3,7 @@ import type { ImageStatusRequest, ImageStatusResponse } from "../../wire/gen/run
 import { decodeImageSpec } from "../convert/decode-container-config.ts";
 import { encodeImage } from "../convert/encode-image.ts";
 import { infoText } from "../convert/info.ts";
-import type { NodeParts } from "../parts.ts";
+import type { ApiNode } from "../parts.ts";
 import { snapshotterOf } from "../snapshotter-of.ts";
 
 /**
@@ -13,7 +13,7 @@ import { snapshotterOf } from "../snapshotter-of.ts";
 export async function imageStatus(
   request: ImageStatusRequest,
   images: Images,
-  node: NodeParts,
+  node: ApiNode,
 ): Promise<ImageStatusResponse> {
   const { image, runtimeHandler } = decodeImageSpec(request.image, "image");
   const record = images.find(image);

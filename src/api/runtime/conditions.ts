@@ -2,7 +2,7 @@ import { describeFault } from "../../base/fault.ts";
 import type { FileSystemState } from "../../linux/file-system-state.ts";
 import { troubleOf } from "../../linux/remedy.ts";
 import type { RuntimeCondition } from "../../wire/gen/runtime.v1.ts";
-import type { NodeParts } from "../parts.ts";
+import type { ApiNode } from "../parts.ts";
 
 /** Why pods can't run here: the reason in a word, and what is wrong. */
 interface Obstacle {
@@ -12,7 +12,7 @@ interface Obstacle {
 
 /** What the kubelet goes by: without RuntimeReady it gives the node no pods, without NetworkReady none with a network. */
 export function conditionsOf(
-  node: Pick<NodeParts, "runtime" | "storage">,
+  node: Pick<ApiNode, "runtime" | "storage">,
   problems: { readonly network: string | undefined; readonly streams: string | undefined },
 ): RuntimeCondition[] {
   const { network, streams } = problems;
@@ -39,7 +39,7 @@ function unlessWell(type: string, obstacle: Obstacle | undefined): RuntimeCondit
   return obstacle === undefined ? [] : [condition(type, obstacle)];
 }
 
-function runtimeObstacle({ runtime, storage }: Pick<NodeParts, "runtime" | "storage">): Obstacle | undefined {
+function runtimeObstacle({ runtime, storage }: Pick<ApiNode, "runtime" | "storage">): Obstacle | undefined {
   const problem = defaultProblem(runtime);
   if (problem !== undefined) return { reason: "NoWorkingRuntime", message: problem };
   const { handler } = runtime.resolveHandler("");
@@ -79,7 +79,7 @@ function storageObstacle(states: ReadonlyMap<string, FileSystemState>): Obstacle
 }
 
 /** Why pods that name no handler can't run; undefined: they can. */
-export function defaultProblem(runtime: NodeParts["runtime"]): string | undefined {
+export function defaultProblem(runtime: ApiNode["runtime"]): string | undefined {
   try {
     runtime.resolveHandler("");
     return undefined;

@@ -4,13 +4,13 @@ import type { ContainerStatusRequest, ContainerStatusResponse } from "../../wire
 import { encodeContainerStatus } from "../convert/encode-container.ts";
 import { requireText } from "../convert/field.ts";
 import { infoText } from "../convert/info.ts";
-import type { NodeParts } from "../parts.ts";
+import type { ApiNode } from "../parts.ts";
 
 /** RPC ContainerStatus. */
 export async function containerStatus(
   request: ContainerStatusRequest,
   containers: Containers,
-  node: Pick<NodeParts, "readBundleConfig" | "actualResources" | "apparmorLabel">,
+  node: Pick<ApiNode, "readBundleConfig" | "actualResources" | "apparmorLabel">,
 ): Promise<ContainerStatusResponse> {
   const record = containers.get(requireText(request.containerId, "container_id"));
   return {
@@ -22,7 +22,7 @@ export async function containerStatus(
 /** For `crictl inspect` and `berth inspect`: what berth knows and the CRI has no field for. */
 async function verboseInfo(
   record: ContainerRecord,
-  node: Pick<NodeParts, "readBundleConfig" | "apparmorLabel">,
+  node: Pick<ApiNode, "readBundleConfig" | "apparmorLabel">,
 ): Promise<object> {
   const { podId, state, handler, cgroup, bootId, parent, timeline, config, resources, adjustedBy } = record;
   const live = state.kind === "created" || state.kind === "running";

@@ -3,7 +3,7 @@ import { type ContainerEventResponse, ContainerEventType } from "../../wire/gen/
 import { encodeContainerStatus } from "../convert/encode-container.ts";
 import { encodePodSandboxStatus } from "../convert/encode-pod-sandbox.ts";
 import type { EventFeed } from "../event-feed.ts";
-import type { NodeParts } from "../parts.ts";
+import type { ApiNode } from "../parts.ts";
 
 const typeOfKind: Readonly<Record<LifecycleEvent["kind"], ContainerEventType>> = {
   created: ContainerEventType.CONTAINER_CREATED_EVENT,
@@ -15,7 +15,7 @@ const typeOfKind: Readonly<Record<LifecycleEvent["kind"], ContainerEventType>> =
 /** RPC GetContainerEvents: the kubelet's evented PLEG takes the pod's status from each event, and never asks for it. */
 export async function* getContainerEvents(
   feed: EventFeed,
-  node: Pick<NodeParts, "actualResources">,
+  node: Pick<ApiNode, "actualResources">,
   signal: AbortSignal,
 ): AsyncGenerator<ContainerEventResponse> {
   for await (const { event, pod, containers } of feed.read(signal)) {

@@ -8,7 +8,7 @@ import { encodeContainerStatus } from "../convert/encode-container.ts";
 import { encodePodSandboxStatus } from "../convert/encode-pod-sandbox.ts";
 import { requireText } from "../convert/field.ts";
 import { infoText } from "../convert/info.ts";
-import type { ApiParts, NodeParts } from "../parts.ts";
+import type { ApiNode, ApiParts } from "../parts.ts";
 
 /** RPC PodSandboxStatus, with the statuses of the containers and the time that evented PLEG goes by. */
 export async function podSandboxStatus(
@@ -33,7 +33,7 @@ export async function podSandboxStatus(
  */
 async function verboseInfo(
   record: PodSandboxRecord,
-  node: Pick<NodeParts, "runtime">,
+  node: Pick<ApiNode, "runtime">,
   signal: AbortSignal,
 ): Promise<Record<string, string>> {
   const { config, state, handler, sandboxer, cgroup, bootId, timeline } = record;
@@ -46,7 +46,7 @@ async function verboseInfo(
 
 async function toldBySandbox(
   { id, sandboxer, state }: PodSandboxRecord,
-  { runtime }: Pick<NodeParts, "runtime">,
+  { runtime }: Pick<ApiNode, "runtime">,
   signal: AbortSignal,
 ): Promise<Partial<SandboxStatus & { readonly problem: string }> | undefined> {
   if (sandboxer !== "shim" || state.kind !== "ready") return undefined;

@@ -3,13 +3,13 @@ import type { HandlerProbe } from "../../runtime/contract.ts";
 import type { StreamServer } from "../../stream/contract.ts";
 import type { RuntimeHandler, StatusRequest, StatusResponse } from "../../wire/gen/runtime.v1.ts";
 import { infoText } from "../convert/info.ts";
-import type { NodeParts } from "../parts.ts";
+import type { ApiNode } from "../parts.ts";
 import { conditionsOf, defaultProblem } from "./conditions.ts";
 
 /** RPC Status: whether pods can run here, with and without a network of their own, and if not, why. */
 export async function status(
   request: StatusRequest,
-  node: NodeParts,
+  node: ApiNode,
   streams: StreamServer,
 ): Promise<StatusResponse> {
   const [networkProblem, users] = await Promise.all([
@@ -32,7 +32,7 @@ export async function status(
   };
 }
 
-type Runtime = NodeParts["runtime"];
+type Runtime = ApiNode["runtime"];
 type UserNamespaceProblems = Awaited<ReturnType<Runtime["userNamespaceProblems"]>>;
 
 /** The handlers that work, by name; "" is the one that pods get which name none. */
@@ -68,7 +68,7 @@ async function problemOf(status: () => Promise<string | undefined>): Promise<str
 }
 
 async function verboseInfo(
-  { facts, runtime, cdi, hooks, apparmor, storage }: NodeParts,
+  { facts, runtime, cdi, hooks, apparmor, storage }: ApiNode,
   networkProblem: string | undefined,
   users: UserNamespaceProblems,
 ): Promise<Record<string, string>> {

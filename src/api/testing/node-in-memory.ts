@@ -25,7 +25,7 @@ import { step } from "../../registry/walk-step.ts";
 import type { HandlerProbe } from "../../runtime/contract.ts";
 import { CdiDirectories } from "../../spec/cdi/directories.ts";
 import { HookDirectories } from "../../spec/hooks/directories.ts";
-import type { ApiParts, NodeParts } from "../parts.ts";
+import type { ApiNode, ApiParts } from "../parts.ts";
 import { figuresInMemory } from "./figures-in-memory.ts";
 import { ImagesInMemory } from "./images-in-memory.ts";
 
@@ -199,7 +199,7 @@ export class NodeInMemory {
     };
   }
 
-  #node(): NodeParts {
+  #node(): ApiNode {
     return {
       facts: {
         version: "0.1.0",
