@@ -12,7 +12,7 @@ export const defineNri: Define = (command, context) => {
   addManual(command, {
     description:
       "Lists the plugins of the node resource interface (NRI): those that take part, in the order in which they are asked, and " +
-      "those that have gone, with why; of those that take part, the last call that failed. What they made of a container is in " +
+      "those that have gone, with why, or wait to be launched again; of those that take part, the last call that failed. What they made of a container is in " +
       "`berth inspect`.\n\n" +
       "This is berth's own call: other runtimes do not have it.",
     examples: [

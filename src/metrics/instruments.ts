@@ -54,7 +54,12 @@ export interface Instruments {
   readonly streams: { readonly began: Counter; readonly ended: Counter; readonly errors: Counter };
   readonly network: { readonly seconds: Histogram; readonly errors: Counter };
   readonly plugins: { readonly seconds: Histogram; readonly errors: Counter };
-  readonly nri: { readonly seconds: Histogram; readonly errors: Counter; readonly changes: Counter };
+  readonly nri: {
+    readonly seconds: Histogram;
+    readonly errors: Counter;
+    readonly changes: Counter;
+    readonly launches: Counter;
+  };
   readonly runtime: { readonly seconds: Histogram; readonly errors: Counter };
   readonly database: { readonly seconds: Histogram; readonly writes: Counter };
   readonly sweeps: { readonly seconds: Histogram; readonly errors: Counter; readonly strays: Counter };
@@ -83,6 +88,11 @@ export function newInstruments(): Instruments {
         name: "berth_nri_plugin_changes_total",
         help: "Containers that one NRI plugin adjusted, updated or evicted.",
         labels: ["kind", "plugin"],
+      }),
+      launches: new Counter({
+        name: "berth_nri_plugin_relaunches_total",
+        help: "Launches of one NRI plugin's program after it had ended.",
+        labels: ["plugin"],
       }),
     },
     runtime: timed("berth_runtime_operation", "what the monitor and the OCI runtime are asked for", [

@@ -97,6 +97,8 @@ export interface NriObserver {
   called(plugin: string, event: string, took: Ms, isFailed: boolean): void;
   /** Of one container. */
   changed(plugin: string, kind: "adjustment" | "update" | "eviction"): void;
+  /** One that the daemon has launched, and that had ended. */
+  launchedAgain(plugin: string): void;
 }
 
 /** One plugin, for people. */
@@ -106,8 +108,9 @@ export interface NriPluginReport {
   readonly kind: "launched" | "external";
   /** 0: not known. */
   readonly pid: number;
-  readonly state: "starting" | "active" | "closed";
-  /** Why it is closed; empty: it isn't. */
+  /** "waiting": it has ended, and is launched again after a pause. */
+  readonly state: "starting" | "active" | "waiting" | "closed";
+  /** Why it has ended; empty: it hasn't. */
   readonly problem: string;
   /** As in `CreateContainer`. */
   readonly events: readonly string[];

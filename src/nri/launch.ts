@@ -39,14 +39,19 @@ export async function findPrograms(directory: string, log: Logger): Promise<Plug
   const found: PluginProgram[] = [];
   for (const file of names.sort()) {
     const path = join(directory, file);
-    const stats = await stat(path).catch(() => undefined);
-    if (stats?.isFile() !== true || (stats.mode & 0o111) === 0) continue;
+    if (!(await isProgram(path))) continue;
     const [, index, name] = /^([0-9]{2})-(.+)$/.exec(file) ?? [];
     if (index === undefined || name === undefined)
       log.warn({ path }, "is no NRI plugin: its name does not begin with two digits and a dash");
     else found.push({ path, index, name });
   }
   return found;
+}
+
+/** Whether it is there, and can be run. */
+export async function isProgram(path: string): Promise<boolean> {
+  const stats = await stat(path).catch(() => undefined);
+  return stats?.isFile() === true && (stats.mode & 0o111) !== 0;
 }
 
 /**
@@ -57,10 +62,23 @@ export async function findPrograms(directory: string, log: Logger): Promise<Plug
  * @throws {Fault}
  */
 export async function endLaunched(launchedPlugins: string): Promise<void> {
-  const find = () => processesWith(mark, launchedPlugins);
-  if (await isThere(launchedPlugins))
-    await endProcesses(find, "launched NRI plugins", 0, AbortSignal.timeout(endDeadline));
+  if (await isThere(launchedPlugins)) await endAllWith({ [mark]: launchedPlugins });
   await rm(launchedPlugins, { force: true });
+}
+
+/** Ends what one program of this daemon's has left: also what its first process was survived by. @throws {Fault} */
+export async function endProgram(program: PluginProgram, launchedPlugins: string): Promise<void> {
+  await endAllWith({ [mark]: launchedPlugins, ...pluginVariables(program) });
+}
+
+async function endAllWith(variables: Readonly<Record<string, string>>): Promise<void> {
+  const find = () => processesWith(variables);
+  await endProcesses(find, "launched NRI plugins", 0, AbortSignal.timeout(endDeadline));
+}
+
+/** By which a plugin knows what it is called, as upstream's library expects. */
+function pluginVariables({ index, name }: PluginProgram) {
+  return { NRI_PLUGIN_NAME: name, NRI_PLUGIN_IDX: index };
 }
 
 async function isThere(file: string): Promise<boolean> {
@@ -83,6 +101,7 @@ async function pluginConfig(directory: string, { index, name }: PluginProgram): 
 /**
  * Starts a plugin's program with one end of a connection as its file descriptor 3. What it says goes into the log.
  *
+ * @returns `ended` settles when its connection was given up and its process is gone
  * @throws {Fault}
  */
 export async function launch(
@@ -90,12 +109,11 @@ export async function launch(
   { pluginConfigPath }: Pick<Config["nri"], "pluginConfigPath">,
   launchedPlugins: string,
   log: Logger,
-): Promise<{ trunk: Socket; launched: Launched }> {
+): Promise<{ trunk: Socket; launched: Launched; ended: Promise<unknown> }> {
   const { index, name, path } = program;
   const config = await pluginConfig(pluginConfigPath, program);
   const env = {
-    NRI_PLUGIN_NAME: name,
-    NRI_PLUGIN_IDX: index,
+    ...pluginVariables(program),
     NRI_PLUGIN_SOCKET: "3",
     [mark]: launchedPlugins,
   };
@@ -110,15 +128,24 @@ export async function launch(
   const plugin = `${index}-${name}`;
   for (const output of [stdout, stderr])
     tellLines(output as Readable, (line) => log.info({ plugin, line }, "an NRI plugin says"));
-  child.once("exit", (code, signal) =>
-    log.info({ plugin, code, signal }, "an NRI plugin's program has ended"),
+  const exited = new Promise<void>((resolve) =>
+    child.once("exit", (code, signal) => {
+      log.info({ plugin, code, signal }, "an NRI plugin's program has ended");
+      resolve();
+    }),
   );
+  const givenUp = Promise.withResolvers<void>();
   const { pid } = child;
   if (pid === undefined || !(trunk instanceof Object))
     throw new Fault("internal", `launching NRI plugin ${path}: it has no process`);
+  const end = () => {
+    endGroup(child);
+    givenUp.resolve();
+  };
   return {
     trunk: trunk as unknown as Socket,
-    launched: { index, name, config, pid, end: () => endGroup(child) },
+    launched: { index, name, config, pid, end },
+    ended: Promise.all([exited, givenUp.promise]),
   };
 }
 

@@ -8,6 +8,7 @@ import type { Config } from "../config/schema.ts";
 import { listenOnSocket } from "../wire/listen.ts";
 import type { NriNode, NriObserver, NriPlugins } from "./contract.ts";
 import { endLaunched, findPrograms } from "./launch.ts";
+import type { LaunchedPrograms } from "./launched-programs.ts";
 import type { PluginSet } from "./plugins.ts";
 
 interface Parts {
@@ -30,6 +31,7 @@ export interface NodeNri {
 /** All that plugins need is loaded with the first of them: it takes memory. */
 export function openNri(settings: Config["nri"], parts: Parts): NodeNri {
   let loaded: PluginSet | undefined;
+  let programs: LaunchedPrograms | undefined;
   const { validator } = settings;
   const load = async (node: NriNode): Promise<PluginSet> => {
     const { PluginSet } = await import("./plugins.ts");
@@ -49,7 +51,10 @@ export function openNri(settings: Config["nri"], parts: Parts): NodeNri {
         loaded?.updateContainer(subject, resources, signal),
       containerStopped: (id, subject) => loaded?.containerStopped(id, subject),
       containerRemoved: async (id, signal) => loaded?.containerRemoved(id, signal),
-      reports: () => loaded?.reports() ?? [],
+      reports() {
+        const reports = loaded?.reports() ?? [];
+        return programs?.told(reports) ?? reports;
+      },
     },
     async start(node) {
       await using opened = new AsyncDisposableStack();
@@ -61,11 +66,20 @@ export function openNri(settings: Config["nri"], parts: Parts): NodeNri {
       await endAll(); // those of an earlier daemon
       if (settings.disable) return opened.move();
       opened.defer(async () => {
-        await loaded?.shutDown();
+        await Promise.all([programs?.stop(), loaded?.shutDown()]);
         await endAll();
       });
-      const programs = await findPrograms(settings.pluginPath, log);
-      if (programs.length > 0 || validator.enable) await (await load(node)).launchAll(programs);
+      const found = await findPrograms(settings.pluginPath, log);
+      if (found.length > 0 || validator.enable) {
+        const plugins = await load(node);
+        const { LaunchedPrograms } = await import("./launched-programs.ts");
+        programs = new LaunchedPrograms({
+          settings,
+          ...parts,
+          admit: (...plugin) => plugins.admit(...plugin),
+        });
+        await programs.launchAll(found);
+      }
       if (!settings.disableConnections)
         opened.use(
           await listen(settings.socketPath, log, async (socket) => (await load(node)).admit(socket)),

@@ -4,7 +4,6 @@ import { describeFault, Fault } from "../base/fault.ts";
 import { KeyedLocks } from "../base/lock.ts";
 import { waitOutside } from "../base/outside-time.ts";
 import type { Ms } from "../base/units.ts";
-import type { Paths } from "../config/paths.ts";
 import type { Config } from "../config/schema.ts";
 import type {
   ContainerUpdate,
@@ -30,7 +29,6 @@ import type {
 } from "./contract.ts";
 import type { PluginEvent } from "./events.ts";
 import { KnownContainers } from "./known-containers.ts";
-import { launch, type PluginProgram } from "./launch.ts";
 import { type Answer, type Launched, Plugin, type Request } from "./plugin.ts";
 import { type AskedEviction, askedBy, evictContainers, evictedBy, updateContainers } from "./requests.ts";
 import { standingState } from "./standing-state.ts";
@@ -43,7 +41,6 @@ const goodbye: Ms = 500;
 const turnDeadline: Ms = 600_000;
 
 export interface PluginSetParts {
-  readonly paths: Pick<Paths, "launchedPlugins">;
   readonly settings: Config["nri"];
   readonly version: string;
   readonly node: NriNode;
@@ -58,7 +55,7 @@ export interface PluginSetParts {
 export class PluginSet implements Omit<NriPlugins, "isIdle"> {
   readonly #parts: PluginSetParts;
   readonly #turns = new KeyedLocks<"plugins">();
-  readonly #past: NriPluginReport[] = [];
+  #past: NriPluginReport[] = [];
   /** Those that plugins were told of, until they are removed, as they were told last. */
   readonly #pods = new Map<string, PodSandbox>();
   readonly #containers = new KnownContainers();
@@ -74,21 +71,6 @@ export class PluginSet implements Omit<NriPlugins, "isIdle"> {
     return this.#plugins.length === 0 && this.#starting.size === 0;
   }
 
-  /** Waits until each takes part or has failed. Never throws. */
-  async launchAll(programs: readonly PluginProgram[]): Promise<void> {
-    const { settings, paths, log } = this.#parts;
-    await Promise.all(
-      programs.map(async (program) => {
-        try {
-          const { trunk, launched } = await launch(program, settings, paths.launchedPlugins, log);
-          await this.admit(trunk, launched);
-        } catch (error) {
-          log.error({ path: program.path, err: describeFault(error) }, "an NRI plugin could not be launched");
-        }
-      }),
-    );
-  }
-
   /** Takes a plugin in at the other end of `trunk`. Never throws. */
   async admit(trunk: Socket, launched?: Launched): Promise<void> {
     const { log } = this.#parts;
@@ -101,6 +83,7 @@ export class PluginSet implements Omit<NriPlugins, "isIdle"> {
       await updateContainers(askedBy(plugin.name, updates), this.#parts);
     } catch (error) {
       log.error({ plugin: plugin.name, err: describeFault(error) }, "an NRI plugin could not be taken in");
+      plugin.close(describeFault(error));
       this.#forget(plugin);
     } finally {
       this.#starting.delete(plugin);
@@ -221,11 +204,12 @@ export class PluginSet implements Omit<NriPlugins, "isIdle"> {
 
   async #synchronize(plugin: Plugin): Promise<ContainerUpdate[]> {
     const { node } = this.#parts;
-    using _turn = await this.#turns.hold("plugins", AbortSignal.timeout(turnDeadline));
-    const { pods, containers } = standingState(node, this.#pods, this.#containers);
-    const updates = await plugin.synchronize(pods, containers);
-    this.#plugins = [...this.#plugins, plugin].sort((a, b) => Number(a.index) - Number(b.index));
-    return updates;
+    return await this.#inTurn(AbortSignal.timeout(turnDeadline), async () => {
+      const { pods, containers } = standingState(node, this.#pods, this.#containers);
+      const updates = await plugin.synchronize(pods, containers);
+      this.#plugins = [...this.#plugins, plugin].sort((a, b) => Number(a.index) - Number(b.index));
+      return updates;
+    });
   }
 
   /** Tells each of what can still be refused, until one does. @param note is done first. @throws {Fault} with what that one said */
@@ -278,10 +262,12 @@ export class PluginSet implements Omit<NriPlugins, "isIdle"> {
     }
   }
 
+  /** Of one that is launched again and again, the last is enough. */
   #forget(plugin: Plugin): void {
     this.#plugins = this.#plugins.filter((one) => one !== plugin);
-    this.#past.unshift(plugin.report());
-    this.#past.splice(keptReports);
+    const report = plugin.report();
+    const others = this.#past.filter(({ kind, name }) => kind !== "launched" || name !== report.name);
+    this.#past = [report, ...others].slice(0, keptReports);
   }
 
   async #asked(plugin: Plugin, { update, evict }: UpdateContainersRequest): Promise<ContainerUpdate[]> {

@@ -79,6 +79,9 @@ describe("NRI plugins", privileged, () => {
     return JSON.parse(info.info ?? "{}").nri;
   };
   const reports = async () => (await daemon.berth.info({})).nriPlugins;
+  const allLaunched = () =>
+    processesWith({ BERTH_NRI_LAUNCHED: join(daemon.workspace.state, "launched-plugins") });
+  const ids = (shown: readonly { id: string }[]) => shown.map(({ id }) => id);
 
   test("a plugin of the directory is configured, and told of all of a pod's life, each thing once", async () => {
     const from = first.heard().length;
@@ -328,11 +331,26 @@ describe("NRI plugins", privileged, () => {
     );
   });
 
+  test("a launched plugin that has died is launched again after a pause, alone, and shown what came meanwhile", async () => {
+    const report = async (state: string) =>
+      (await reports()).find((one) => one.name === "10-first" && one.state === state);
+    const before = await report("active");
+    first.behave({ dies: ["configure", "createContainer"] });
+    const pod = await runPod(daemon, "meanwhile");
+    const id = await runContainer(daemon, pod, shellConfig("main", busyboxImage, "sleep 1000"));
+    await eventually("its end to be told", 30_000, () => report("waiting"));
+    first.behave({});
+    const now = await eventually("the plugin to be back", 60_000, () => report("active"));
+    assert.notEqual(now.pid, before?.pid);
+    assert.equal((await allLaunched()).length, 2, "a shell, and what it waits for");
+    const { pods, containers } = first.heard("synchronize").at(-1)?.request ?? {};
+    assert.deepEqual([pods, containers].map(ids), [[pod.id], [id]]);
+    assert.equal((await reports()).filter(({ name }) => name === "10-first").length, 2, "and its last end");
+  });
+
   test("after a restart of the daemon, plugins are shown what runs, and none is launched beside itself", async () => {
     const outside = await connect("20");
     first.behave({ clings: true });
-    const allLaunched = () =>
-      processesWith("BERTH_NRI_LAUNCHED", join(daemon.workspace.state, "launched-plugins"));
     const launched = await allLaunched();
     assert.equal(launched.length, 2, "a shell, and what it waits for");
     const pod = await runPod(daemon, "standing");
@@ -350,10 +368,7 @@ describe("NRI plugins", privileged, () => {
     assert.equal((await reports()).find(({ name }) => name === "20-asked")?.pid, outside.pid);
     for (const plugin of [first, outside]) {
       const { pods, containers } = plugin.heard("synchronize").at(-1)?.request ?? {};
-      assert.deepEqual(
-        pods.map((one: { id: string }) => one.id),
-        [pod.id],
-      );
+      assert.deepEqual(ids(pods), [pod.id]);
       assert.deepEqual(
         containers.map((one: { id: string; state: number }) => [one.id, one.state]),
         [[id, 3]],

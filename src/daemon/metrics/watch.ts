@@ -98,6 +98,7 @@ function watchNri({ nri }: Instruments): NriObserver {
   };
   return {
     changed: (plugin, kind) => nri.changes.add(1, kind, labelOf(plugin)),
+    launchedAgain: (plugin) => nri.launches.add(1, labelOf(plugin)),
     called(plugin, event, took, isFailed) {
       const labels = [event, labelOf(plugin)];
       nri.seconds.observe(took / 1000, ...labels);

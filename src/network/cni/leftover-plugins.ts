@@ -16,7 +16,7 @@ const rounds = 100;
  */
 export async function endLeftoverPlugins(id: PodSandboxId): Promise<void> {
   for (let round = 0; ; round++) {
-    const left = await processesWith("CNI_CONTAINERID", id);
+    const left = await processesWith({ CNI_CONTAINERID: id });
     if (left.length === 0) return;
     if (round === rounds)
       throw new Fault(

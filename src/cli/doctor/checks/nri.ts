@@ -70,7 +70,8 @@ async function socketFindings({
 function absentFinding(path: string, plugin: NriPlugin | undefined): Finding {
   const why =
     plugin === undefined ? "it came after the daemon's start, or could not be launched" : plugin.problem;
-  return problem(`${path} does not take part`, why, `restart the daemon; ${seeLog}`);
+  const remedy = plugin?.state === "waiting" ? "it is launched again after a pause" : "restart the daemon";
+  return problem(`${path} does not take part`, why, `${remedy}; ${seeLog}`);
 }
 
 function errorFinding({ name, calls, errors, lastError }: NriPlugin): Finding[] {
