@@ -2,7 +2,7 @@ import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { freePort } from "../test/harness/registry.ts";
+import { ownPort } from "../src/linux/testing/own-port.ts";
 import { busyboxLayer, file } from "../test/images/busybox.ts";
 import { type ImageRecipe, writeOciArchive } from "../test/images/image.ts";
 import { type BigRecipe, writeBigLayout } from "./big-image.ts";
@@ -28,7 +28,7 @@ export class BenchRegistry {
   /** @param data where its images are kept, and found again by the next run */
   static async start(data: string): Promise<BenchRegistry> {
     mkdirSync(data, { recursive: true });
-    const port = await freePort();
+    const port = await ownPort();
     const config = join(data, `config-${port}.yml`);
     writeFileSync(
       config,

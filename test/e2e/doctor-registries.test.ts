@@ -3,10 +3,11 @@ import { copyFileSync, mkdirSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:net";
 import { join } from "node:path";
 import { after, afterEach, before, beforeEach, describe, test } from "node:test";
+import { ownPort } from "../../src/linux/testing/own-port.ts";
 import { assertFound, assertHealthy, examine } from "../harness/doctor.ts";
 import { NginxRegistry } from "../harness/nginx-registry.ts";
 import { privileged } from "../harness/privileged.ts";
-import { freePort, TestRegistry } from "../harness/registry.ts";
+import { TestRegistry } from "../harness/registry.ts";
 import { makeWorkspace, removeWorkspace, type Workspace } from "../harness/workspace.ts";
 
 describe("berth doctor against registries that have something wrong with them", privileged, () => {
@@ -53,7 +54,7 @@ describe("berth doctor against registries that have something wrong with them", 
   });
 
   test("a dead registry: nobody listens, nobody answers, no such name, errors", async () => {
-    const dead = `127.0.0.1:${await freePort()}`;
+    const dead = `127.0.0.1:${await ownPort()}`;
     const refused = await look("registries", "--registry", `${dead}/app:1`);
     assert.equal(refused.code, 1);
     assertFound(refused, "problem", new RegExp(`https?://${dead}/v2: nobody listens there`), /curl -v/);
@@ -73,7 +74,7 @@ describe("berth doctor against registries that have something wrong with them", 
 
   test("a mirror that is dead while the registry lives is a warning", async () => {
     const living = await start({});
-    const dead = `127.0.0.1:${await freePort()}`;
+    const dead = `127.0.0.1:${await ownPort()}`;
     configure("mirrored.example", `server = "http://${living.host}"\n[host."http://${dead}"]\n`);
     const found = await look();
     assert.equal(found.code, 0);
@@ -141,7 +142,7 @@ describe("berth doctor against registries that have something wrong with them", 
 
   test("a registry is asked through the proxy that the environment names, and a proxy that is dead is seen", async () => {
     configure("proxied.example", 'server = "http://registry.invalid"\n');
-    const by = ["env", `HTTP_PROXY=http://127.0.0.1:${await freePort()}`];
+    const by = ["env", `HTTP_PROXY=http://127.0.0.1:${await ownPort()}`];
     assertFound(
       await examine(workspace, ["registries"], { by }),
       "problem",

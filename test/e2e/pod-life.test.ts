@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { isFault } from "../../src/base/fault.ts";
+import { ownPort } from "../../src/linux/testing/own-port.ts";
 import {
   ContainerState,
   NamespaceMode,
@@ -227,7 +228,7 @@ for (const runtime of ["crun", "runc"] as const) {
     });
 
     test("port mappings: the host's port leads into the pod", async () => {
-      const hostPort = 20_000 + (process.pid % 10_000) + (runtime === "crun" ? 0 : 10_000);
+      const hostPort = await ownPort();
       const portMappings = [{ protocol: Protocol.TCP, containerPort: 80, hostPort, hostIp: "" }];
       const pod = await runPod(daemon, "web", { portMappings });
       await runContainer(daemon, pod, shellConfig("httpd", busyboxImage, "exec httpd -f -p 80 -h /www"));

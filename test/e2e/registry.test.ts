@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { isFault } from "../../src/base/fault.ts";
+import { ownPort } from "../../src/linux/testing/own-port.ts";
 import { AuthConfig, ImageSpec, Protocol } from "../../src/wire/gen/runtime.v1.ts";
 import { TestDaemon } from "../harness/daemon.ts";
 import { assertNoLeaks } from "../harness/leaks.ts";
@@ -105,7 +106,7 @@ describe("nginx from a registry with TLS and basic auth", privileged, () => {
 
   test("it serves over the bridge and a host port; another pod reaches it by address", async () => {
     await pull(image, registry.auth);
-    const hostPort = 31_000 + (process.pid % 1000);
+    const hostPort = await ownPort();
     const web = await runPod(daemon, "web", {
       portMappings: [{ protocol: Protocol.TCP, containerPort: 80, hostPort, hostIp: "" }],
     });

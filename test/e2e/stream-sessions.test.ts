@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { readFileSync } from "node:fs";
-import { type AddressInfo, createServer } from "node:net";
+import { createServer } from "node:net";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { peakMemory } from "../../bench/figures.ts";
 import { type Joined, joinCommand, joinPort } from "../../bench/stream-client.ts";
+import { ownPort } from "../../src/linux/testing/own-port.ts";
 import { NamespaceMode } from "../../src/wire/gen/runtime.v1.ts";
 import { TestDaemon } from "../harness/daemon.ts";
 import { endDaemon } from "../harness/end-daemon.ts";
@@ -134,8 +135,8 @@ describe("streams of a daemon", privileged, () => {
     });
     for (const host of ["127.0.0.1", "::1"]) {
       const server = createServer((socket) => socket.resume().end(`node ${host}`));
-      await new Promise<void>((resolve) => server.listen(0, host, resolve));
-      const { port } = server.address() as AddressInfo;
+      const port = await ownPort(); // nobody else comes to listen there once it is closed
+      await new Promise<void>((resolve) => server.listen(port, host, resolve));
       assert.deepEqual(await asked(onNode.id, port), [`node ${host}`, ""]);
       await new Promise((resolve) => server.close(resolve));
       assert.match(

@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "nod
 import { Socket } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { freePort } from "./registry.ts";
+import { ownPort } from "../../src/linux/testing/own-port.ts";
 
 /** How nginx is to stand in for a registry that has something wrong with it. */
 export interface FrontOptions {
@@ -41,7 +41,7 @@ export class NginxRegistry {
     const directory = mkdtempSync("/tmp/berth-nginx-");
     mkdirSync(join(directory, "body"));
     makeCertificate(directory, certificateMade);
-    const port = await freePort();
+    const port = await ownPort();
     writeFileSync(
       join(directory, "nginx.conf"),
       configOf(directory, `127.0.0.1:${port}${tls ? " ssl" : ""}`, status),

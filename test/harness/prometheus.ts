@@ -2,8 +2,8 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { ownPort } from "../../src/linux/testing/own-port.ts";
 import { eventually } from "./pods.ts";
-import { freePort } from "./registry.ts";
 
 const rules = fileURLToPath(new URL("../../packaging/prometheus/berth-rules.yml", import.meta.url));
 
@@ -28,7 +28,7 @@ export class TestPrometheus {
   /** `target`: as in `127.0.0.1:9321`. The packaged alerts are loaded, too. */
   static async start(target: string): Promise<TestPrometheus> {
     const directory = mkdtempSync("/tmp/berth-prometheus-");
-    const listen = `127.0.0.1:${await freePort()}`;
+    const listen = `127.0.0.1:${await ownPort()}`;
     const config = join(directory, "prometheus.yml");
     writeFileSync(
       config,

@@ -1,9 +1,9 @@
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { connect } from "node:tls";
+import { ownPort } from "../../src/linux/testing/own-port.ts";
 import { AuthConfig } from "../../src/wire/gen/runtime.v1.ts";
 import { artifactArchive, type MadeArtifact } from "../images/artifact.ts";
 import { type ImageRecipe, writeOciArchive } from "../images/image.ts";
@@ -35,7 +35,7 @@ export class TestRegistry {
   /** @param at the port, where others have to know it beforehand */
   static async start(at?: number): Promise<TestRegistry> {
     const directory = mkdtempSync("/tmp/berth-registry-");
-    const port = at ?? (await freePort());
+    const port = at ?? (await ownPort());
     makeCertificates(join(directory, "certs"));
     const htpasswd = execFileSync("htpasswd", ["-Bbn", "mary", "had a little lamb"], { encoding: "utf8" });
     writeFileSync(join(directory, "htpasswd"), htpasswd);
@@ -158,17 +158,6 @@ http:
   addr: 127.0.0.1:${port}
   tls: {certificate: ${directory}/certs/server.pem, key: ${directory}/certs/server-key.pem}
 `;
-}
-
-/** A port that nobody listens on now. */
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer().once("error", reject);
-    server.listen(0, "127.0.0.1", () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === "object" && address !== null ? address.port : 0));
-    });
-  });
 }
 
 async function untilListening(port: number, child: ChildProcess): Promise<void> {

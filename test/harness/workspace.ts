@@ -2,6 +2,7 @@ import { execFileSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
+import { claim } from "../../src/linux/testing/own-port.ts";
 import { patience } from "./patience.ts";
 
 export type CgroupDriver = "cgroupfs" | "systemd";
@@ -48,8 +49,7 @@ export function makeWorkspace({
 }: WorkspaceOptions): Workspace {
   const directory = mkdtempSync("/tmp/berth-");
   chmodSync(directory, 0o711); // as below /run: pods' own users pass through
-  const unique = randomBytes(3);
-  const tag = unique.toString("hex");
+  const tag = randomBytes(3).toString("hex");
   const workspace: Workspace = {
     directory,
     root: root ?? join(directory, "root"),
@@ -59,7 +59,7 @@ export function makeWorkspace({
     cgroupParent: cgroupDriver === "systemd" ? `/berth_test_${tag}.slice` : `/berth-test-${tag}`,
     bridge: `bt-${tag}`,
     networkName: `berth-test-${tag}`,
-    subnet: `10.${100 + ((unique[0] ?? 0) % 100)}.${unique[1] ?? 0}`,
+    subnet: ownSubnet(),
     leases: join(directory, "leases"),
     confDir: join(directory, "net.d"),
     certsDir: join(directory, "certs.d"),
@@ -75,6 +75,15 @@ export function makeWorkspace({
   writeFileSync(join(workspace.confDir, "10-test.conflist"), JSON.stringify(conflist(workspace)));
   writeFileSync(workspace.configFile, configOf(workspace, runtime, extraConfig));
   return workspace;
+}
+
+/** Nobody else's who tests on this machine, until this process ends. */
+function ownSubnet(): string {
+  for (;;) {
+    const [one = 0, other = 0] = randomBytes(2);
+    const subnet = `10.${100 + (one % 100)}.${other}`;
+    if (claim(`subnet ${subnet}`)) return subnet;
+  }
 }
 
 function conflist({ bridge, networkName, subnet, leases }: Workspace) {
