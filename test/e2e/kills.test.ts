@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
+import { existsSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { setTimeout as sleep } from "node:timers/promises";
 import { containerSteps } from "../../src/container/steps.ts";
 import { podSandboxSteps } from "../../src/pod/steps.ts";
 import { ImageSpec, NamespaceMode } from "../../src/wire/gen/runtime.v1.ts";
@@ -9,6 +10,7 @@ import { TestDaemon } from "../harness/daemon.ts";
 import { busyboxImage, importBusybox } from "../harness/images.ts";
 import { assertNoLeaks } from "../harness/leaks.ts";
 import {
+  eventually,
   exited,
   type MadePod,
   removeAllPods,
@@ -35,6 +37,19 @@ const failing = (operation: string, steps: readonly { name: string }[]) =>
 
 /** One step is for pods alone that share their PID namespace. */
 const namespacesFor = (plan: string) => (plan.includes("/sandbox/") ? { pid: NamespaceMode.POD } : {});
+
+/** A container that can tell this test, by a file, how far it is, and be told. */
+const withSigns = ({ config }: MadePod, script: string) =>
+  shellConfig("main", busyboxImage, script, {
+    mounts: [{ containerPath: "/signs", hostPath: config.logDirectory }],
+  });
+const giveSign = ({ config }: MadePod, name: string) => writeFileSync(join(config.logDirectory, name), "");
+const sign = ({ config }: MadePod, name: string) =>
+  eventually(
+    `the sign "${name}"`,
+    30_000,
+    async () => existsSync(join(config.logDirectory, name)) || undefined,
+  );
 
 describe("kill -9 of the daemon between any two steps", privileged, () => {
   let daemon: TestDaemon;
@@ -165,15 +180,18 @@ describe("kill -9 of the daemon between any two steps", privileged, () => {
 
   test("between a container's stop signal and its end", async () => {
     const pod = await runPod(daemon, "stopping");
-    const script = "trap 'sleep 0.4; exit 33' TERM; echo up; while :; do sleep 0.1; done";
-    const containerId = await runContainer(daemon, pod, shellConfig("main", busyboxImage, script));
-    await sleep(100);
+    const onTerm = "echo >/signs/asked; until test -e /signs/end; do sleep 0.02; done; exit 33";
+    const script = `trap '${onTerm}' TERM; echo >/signs/up; while :; do sleep 0.02; done`;
+    const containerId = await runContainer(daemon, pod, withSigns(pod, script));
+    await sign(pod, "up");
     const stopping = assert.rejects(daemon.pods.stopContainer({ containerId, timeout: 30n }));
-    await sleep(150);
+    await sign(pod, "asked");
     await daemon.kill();
     await stopping;
     await daemon.launch();
-    await daemon.pods.stopContainer({ containerId, timeout: 30n });
+    const stopped = daemon.pods.stopContainer({ containerId, timeout: 30n });
+    giveSign(pod, "end");
+    await stopped;
     assert.equal((await exited(daemon, containerId)).exitCode, 33);
     await removePod(daemon, pod.id);
     await bystander.assertAlone();
@@ -181,16 +199,18 @@ describe("kill -9 of the daemon between any two steps", privileged, () => {
 
   test("exits that happen while nobody watches are reported with their code and time", async () => {
     const pod = await runPod(daemon, "unwatched");
-    const script = "sleep 0.6; exit 9";
-    const containerId = await runContainer(daemon, pod, shellConfig("main", busyboxImage, script));
+    const script = "until test -e /signs/end; do sleep 0.02; done; exit 9";
+    const containerId = await runContainer(daemon, pod, withSigns(pod, script));
     await daemon.kill();
-    const killed = Date.now();
-    await sleep(1500);
+    giveSign(pod, "end");
+    const noted = join(daemon.workspace.state, "exits", containerId);
+    await eventually("the monitor's note", 30_000, async () => existsSync(noted) || undefined);
+    const seen = Date.now();
     await daemon.launch();
-    const status = await exited(daemon, containerId, 3000);
+    const status = await exited(daemon, containerId);
     assert.deepEqual([status.exitCode, status.reason], [9, "Error"]);
     const finished = Number(status.finishedAt / 1_000_000n);
-    assert.ok(finished < killed + 1200, `it finished ${finished - killed} ms after the kill`);
+    assert.ok(finished <= seen, `it is said to have finished ${finished - seen} ms after that was noted`);
     await removePod(daemon, pod.id);
     await bystander.assertAlone();
   });

@@ -8,6 +8,7 @@ import { AuthConfig } from "../../src/wire/gen/runtime.v1.ts";
 import { artifactArchive, type MadeArtifact } from "../images/artifact.ts";
 import { type ImageRecipe, writeOciArchive } from "../images/image.ts";
 import { patience } from "./patience.ts";
+import { eventually } from "./pods.ts";
 
 /** In the combined format of Apache. */
 const accessLog = "access.log";
@@ -86,7 +87,19 @@ export class TestRegistry {
     return reference;
   }
 
-  /** What was sent of each blob so far, by its digest. A line is written when its answer has ended. */
+  /**
+   * Waits until it has noted all that it was asked for, by clients that are gone: it notes an answer after the client has had the last
+   * of it, and before it lets go of the connection.
+   */
+  async settled(): Promise<void> {
+    const port = Number(this.host.split(":")[1]).toString(16).toUpperCase().padStart(4, "0");
+    const held = new RegExp(`^ *\\d+: 0100007F:${port} \\S+ 0[18] `, "m"); // established, or left by the client
+    await eventually("the registry to have ended its answers", 30_000, async () =>
+      held.test(readFileSync("/proc/net/tcp", "latin1")) ? undefined : true,
+    );
+  }
+
+  /** What was sent of each blob so far, by its digest; of answers that have just ended some may not be noted yet (`settled`). */
   sent(): Map<string, number> {
     const sent = new Map<string, number>();
     const lines = readFileSync(join(this.#directory, accessLog), "utf8");
