@@ -121,9 +121,10 @@ describe("a pod as the kubelet's cAdvisor sees it, which takes berth for CRI-O",
     assert.equal(main.annotations["io.kubernetes.container.restartCount"], "3");
     assert.equal(main.image, busyboxImage);
     assert.match(main.name, /^k8s_main_seen_test_/);
-    assert.match(readFileSync(`/proc/${main.pid}/cmdline`, "utf8"), /sh\0-c/);
     assert.equal(main.created_time, Number((await containerStatus(daemon, id)).createdAt));
     await eventually("the log", 5000, async () => statSync(main.log_path).size > 0 || undefined);
+    // Not before: a runtime's start ends before its first process has become the container's program.
+    assert.match(readFileSync(`/proc/${main.pid}/cmdline`, "utf8"), /sh\0-c/);
     const { stdout: size } = await daemon.inside("stat", "-c", "%s", join(main.root, "diff", "big"));
     assert.equal(size.trim(), "300000");
 

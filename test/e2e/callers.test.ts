@@ -44,11 +44,25 @@ describe("callers that leave, come again, and change their mind", privileged, ()
     return { config, id: (await run(config)).podSandboxId };
   };
 
+  /** Calls until what was called for stands at the gate: on a busy machine, a call may be over before the daemon hears of it. */
+  async function callInVain(
+    gate: "attach" | "create" | "start",
+    call: () => Promise<unknown>,
+  ): Promise<string> {
+    await eventually(`an arrival at the gate ${gate}`, 30_000, async () => {
+      await assert.rejects(call(), isLate);
+      return gates.hasArrived(gate) || undefined;
+    });
+    return await gates.arrival(gate);
+  }
+
   test("a caller's deadline ends its wait, not the run; repeats join it and get its result", async () => {
     const config = podConfig(daemon, "slow-network");
     gates.close("attach");
+    process.kill(daemon.pid, "SIGSTOP"); // as on a busy machine
     await assert.rejects(run(config, impatient), isLate);
-    const podSandboxId = await gates.arrival("attach");
+    process.kill(daemon.pid, "SIGCONT");
+    const podSandboxId = await callInVain("attach", () => run(config, impatient));
     await assert.rejects(run(config, impatient), isLate);
     const repeats = [run(config), run(config)];
     await sleep(50);
@@ -67,15 +81,14 @@ describe("callers that leave, come again, and change their mind", privileged, ()
       sandboxConfig: pod.config,
     };
     gates.close("create");
-    await assert.rejects(daemon.pods.createContainer(request, impatient), isLate);
-    const containerId = await gates.arrival("create");
+    const containerId = await callInVain("create", () => daemon.pods.createContainer(request, impatient));
     const repeats = [1, 2].map(() => daemon.pods.createContainer(request));
     gates.open("create");
     for (const answer of await Promise.all(repeats)) assert.equal(answer.containerId, containerId);
 
     gates.close("start");
-    await assert.rejects(daemon.pods.startContainer({ containerId }, impatient), isLate);
-    assert.equal(await gates.arrival("start"), containerId);
+    const started = await callInVain("start", () => daemon.pods.startContainer({ containerId }, impatient));
+    assert.equal(started, containerId);
     const starts = [1, 2].map(() => daemon.pods.startContainer({ containerId }));
     gates.open("start");
     await Promise.all(starts);

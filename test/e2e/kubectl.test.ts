@@ -1,5 +1,13 @@
 import assert from "node:assert/strict";
-import { mkdirSync, readFileSync, renameSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { TestDaemon } from "../harness/daemon.ts";
@@ -55,8 +63,19 @@ describe("kubectl logs, debug and cp of directories", privileged, () => {
     return (await daemon.pods.execSync({ containerId: main, cmd, timeout: 10n })).stdout.toString();
   }
 
-  /** Has the container write its next line, and waits until it did. */
-  const next = () => exec("touch /tmp/go; while [ -e /tmp/go ]; do sleep 0.01; done");
+  let written = 0;
+  /** Has the container write its next line to either output, and waits until both are in the log. */
+  async function next(): Promise<void> {
+    const number = ++written;
+    const { logPath } = await containerStatus(daemon, main);
+    const log = existsSync(logPath) ? logPath : rotated(logPath);
+    await exec("touch /tmp/go; while [ -e /tmp/go ]; do sleep 0.01; done");
+    await eventually(`line ${number}`, 30_000, async () => {
+      const text = readFileSync(log, "utf8");
+      return (text.includes(` line ${number}\n`) && text.includes(` err ${number}\n`)) || undefined;
+    });
+  }
+  const rotated = (logPath: string) => `${logPath}.20200101`;
 
   test("cp: a directory, with links, both ways", async () => {
     const tree = join(daemon.workspace.directory, "tree");
@@ -102,7 +121,7 @@ describe("kubectl logs, debug and cp of directories", privileged, () => {
     await eventually("the log", 30_000, async () => followed.includes("line 2") || undefined);
     await next();
     const { logPath } = await containerStatus(daemon, main);
-    renameSync(logPath, `${logPath}.20200101`);
+    renameSync(logPath, rotated(logPath));
     await next(); // into the old file
     await daemon.pods.reopenContainerLog({ containerId: main });
     await next();
@@ -113,6 +132,6 @@ describe("kubectl logs, debug and cp of directories", privileged, () => {
     const numbered = [1, 2, 3, 4, 5].flatMap((n) => [`err ${n}`, `line ${n}`]);
     assert.deepEqual(lines.slice(0, 10).toSorted(), numbered.toSorted());
     assert.deepEqual(lines.slice(10), ["x".repeat(40_000), "over"]);
-    assert.ok(statSync(logPath).size > 40_000 && statSync(`${logPath}.20200101`).size > 0);
+    assert.ok(statSync(logPath).size > 40_000 && statSync(rotated(logPath)).size > 0);
   });
 });

@@ -47,7 +47,7 @@ describe("berth registry, and settings of registries that change while the daemo
       typing.shift();
       child.stdin.write(`${answer}\r`);
     });
-    const code = await new Promise((resolve) => child.once("exit", resolve));
+    const code = await new Promise((resolve) => child.once("close", resolve)); // with all that it has shown
     return { code, shown };
   }
 

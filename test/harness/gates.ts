@@ -56,6 +56,10 @@ export class Gates {
     for (const how of ["closed", "broken", "arrived"]) rmSync(this.#file(gate, how), { force: true });
   }
 
+  hasArrived(gate: Gate): boolean {
+    return existsSync(this.#file(gate, "arrived"));
+  }
+
   /** Waits until something stands at the gate. @returns what it is about: the pod's or container's id */
   arrival(gate: Gate): Promise<string> {
     const file = this.#file(gate, "arrived");
