@@ -71,6 +71,8 @@ describe("metrics, scraped by Prometheus", privileged, () => {
 
   test("a pod's life is counted and timed", async () => {
     await prometheus.scrape();
+    using _held = hold(daemon); // a later scrape that comes in vain, as on a busy machine, changes nothing
+    await prometheus.missScrape();
     const { value } = prometheus;
     const figure = (expression: string) => value.call(prometheus, expression);
     for (const operation of [
@@ -286,6 +288,12 @@ describe("metrics, scraped by Prometheus", privileged, () => {
     await daemon.launch();
   });
 });
+
+/** Has it stand still until disposed of. */
+function hold({ pid }: TestDaemon): Disposable {
+  process.kill(pid, "SIGSTOP");
+  return { [Symbol.dispose]: () => void process.kill(pid, "SIGCONT") };
+}
 
 function configure(daemon: TestDaemon, setting: string): void {
   const dropIns = join(daemon.workspace.directory, "config.d");

@@ -18,6 +18,7 @@ export class TestPrometheus {
   readonly #url: string;
   readonly #directory: string;
   readonly #child: ChildProcess;
+  #scrapedAt: number | undefined;
 
   private constructor(directory: string, url: string, child: ChildProcess) {
     this.#directory = directory;
@@ -63,14 +64,16 @@ scrape_configs: [{job_name: berth, static_configs: [{targets: ["${target}"]}]}]
     return new URL(this.#url).host;
   }
 
-  /** The series that a query gives now. @throws when Prometheus refuses the query */
+  /** The series that a query gives at the time of `scrape`, or now without one. @throws when Prometheus refuses the query */
   async query(expression: string): Promise<Sample[]> {
-    const answer = await this.#ask(`query?${new URLSearchParams({ query: expression })}`);
+    const asked = new URLSearchParams({ query: expression });
+    if (this.#scrapedAt !== undefined) asked.set("time", String(this.#scrapedAt));
+    const answer = await this.#ask(`query?${asked}`);
     const { result } = answer as { result: { metric: Record<string, string>; value: [number, string] }[] };
     return result.map(({ metric, value }) => ({ labels: metric, value: Number(value[1]) }));
   }
 
-  /** The value of the only series that a query gives. */
+  /** The value of the only series that a query gives at the time of `scrape`. */
   async value(expression: string): Promise<number> {
     const [sample, ...more] = await this.query(expression);
     if (sample === undefined || more.length > 0) {
@@ -79,12 +82,25 @@ scrape_configs: [{job_name: berth, static_configs: [{targets: ["${target}"]}]}]
     return sample.value;
   }
 
-  /** Waits until figures of now were scraped. */
+  /** Waits until figures of now were scraped: it is those that are asked for then, whatever becomes of later scrapes. */
   async scrape(): Promise<void> {
+    this.#scrapedAt = await this.#nextScrape("1");
+  }
+
+  /** Waits until a scrape has failed. */
+  async missScrape(): Promise<void> {
+    await this.#nextScrape("0");
+  }
+
+  /** @returns its time */
+  async #nextScrape(isUp: "0" | "1"): Promise<number> {
     const after = Date.now() / 1000;
-    await eventually("a scrape", 10_000, async () => {
-      const [last] = await this.query("max(timestamp(up))");
-      return last !== undefined && last.value > after ? true : undefined;
+    return await eventually("a scrape", 30_000, async () => {
+      const { result } = (await this.#ask("query?query=up[30s]")) as {
+        result: { values: [number, string][] }[];
+      };
+      const scrapes = result.flatMap(({ values }) => values);
+      return scrapes.find(([at, up]) => at > after && up === isUp)?.[0];
     });
   }
 
