@@ -97,7 +97,7 @@ describe("berth doctor --leaks", privileged, () => {
       [
         "network",
         "iptables",
-        `iptables -t nat -A POSTROUTING -s ${subnet}.250/32 ${commentOf(networkName)} -j ACCEPT`,
+        `iptables -w -t nat -A POSTROUTING -s ${subnet}.250/32 ${commentOf(networkName)} -j ACCEPT`,
       ],
       ["network", join(root, "cni/attached"), `echo '{}' > ${root}/cni/attached/${ghost}.json`],
     ];
@@ -206,7 +206,7 @@ describe("berth doctor --leaks", privileged, () => {
     stray = undefined;
     await plant();
     const { networkName, subnet } = daemon.workspace;
-    const rule = `iptables -t nat -D POSTROUTING -s ${subnet}.250/32 ${commentOf(networkName)} -j ACCEPT`;
+    const rule = `iptables -w -t nat -D POSTROUTING -s ${subnet}.250/32 ${commentOf(networkName)} -j ACCEPT`;
     assert.equal((await daemon.inside("sh", "-c", rule)).code, 0);
     await daemon.launch();
     const { items } = await daemon.pods.listPodSandbox({});

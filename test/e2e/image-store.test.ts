@@ -80,8 +80,9 @@ describe("the store of a daemon that keeps blobs", privileged, () => {
         await pull(other);
         await remove(other);
       }
+    })().finally(() => {
       over = true;
-    })();
+    });
     let read = 0;
     for (; !over; read++) {
       const { Layers } = JSON.parse(await succeeds("skopeo", "inspect", `oci:${layout()}:${kept}`));

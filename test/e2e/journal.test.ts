@@ -3,6 +3,7 @@ import { execFile } from "node:child_process";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
+import { patience } from "../harness/patience.ts";
 import { privileged } from "../harness/privileged.ts";
 
 const run = promisify(execFile);
@@ -16,11 +17,10 @@ printf '[Journal]\\nStorage=volatile\\n' >/run/systemd/journald.conf.d/storage.c
 /lib/systemd/systemd-journald 2>/dev/null &
 until [ -S /run/systemd/journal/socket ]; do sleep 0.02; done
 "$1" --disable-warning=ExperimentalWarning "$2" $! >&2
-for try in $(seq 100)
+until grep -q '"the last"' /run/entries 2>/dev/null
 do
-  journalctl --directory=/run/log/journal --output=json --all SYSLOG_IDENTIFIER=berth >/run/entries 2>/dev/null
-  grep -q '"the last"' /run/entries && break
   sleep 0.05
+  journalctl --directory=/run/log/journal --output=json --all SYSLOG_IDENTIFIER=berth >/run/entries 2>/dev/null
 done
 cat /run/entries
 kill $!`;
@@ -32,7 +32,7 @@ test(
     const { stdout } = await run(
       "unshare",
       ["--mount", "--propagation", "private", "sh", "-c", script, "sh", process.execPath, writer],
-      { maxBuffer: 64 << 20, timeout: 60_000 },
+      { maxBuffer: 64 << 20, timeout: 60_000 * patience },
     );
     const entries: Record<string, string>[] = stdout
       .trim()

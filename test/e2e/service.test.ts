@@ -107,12 +107,11 @@ describe("berth as a systemd service", privileged, () => {
     again.stdin.write("after\n");
     await new Promise((resolve) => again.stdout.once("data", resolve));
     again.session.close();
-    const { stdout } = await unit.pods.execSync({
-      containerId: main,
-      cmd: ["sh", "-c", "ps | grep -c '[s]leep 9999'"],
-      timeout: 30n,
+    const cmd = ["sh", "-c", "ps | grep -c '[s]leep 9999'"];
+    await eventually("the command to end with its stream", withinMs, async () => {
+      const { stdout } = await unit.pods.execSync({ containerId: main, cmd, timeout: 30n });
+      return Buffer.from(stdout).toString() === "0\n" || undefined;
     });
-    assert.equal(Buffer.from(stdout).toString(), "0\n", "the command ended with its stream");
   });
 
   test("kill -9: systemd starts it again, and containers run on", async () => {
@@ -147,8 +146,11 @@ describe("berth as a systemd service", privileged, () => {
     );
     await succeeds("restart");
     const before = await unit.property("MainPID");
-    const said = await unit.journal(`_PID=${before}`);
-    using inspector = await Inspector.openAt(said.map(({ MESSAGE }) => MESSAGE).join("\n"));
+    const said = await eventually("its debugger's address in the journal", withinMs, async () => {
+      const entries = await unit.journal(`_PID=${before}`);
+      return entries.find(({ MESSAGE }) => MESSAGE?.includes("ws://"))?.MESSAGE;
+    });
+    using inspector = await Inspector.openAt(said);
     await unit.dropIn("heap", "");
     const inFlight = runPod(unit, "in-flight").catch(() => undefined);
     void inspector.call("Runtime.evaluate", {
@@ -292,8 +294,8 @@ describe("berth as a systemd service", privileged, () => {
   async function assertCounts(): Promise<void> {
     const numbers = () =>
       readFileSync(log, "utf8")
-        .trimEnd()
         .split("\n")
+        .slice(0, -1) // whole lines
         .map((line) => Number(line.split(" ").at(-1)));
     const before = numbers();
     assert.deepEqual(

@@ -19,6 +19,7 @@ import {
   shellConfig,
 } from "../harness/pods.ts";
 import { privileged } from "../harness/privileged.ts";
+import { logHas } from "../harness/sandbox-shim.ts";
 import { shimHandler, shimHandlerConfig } from "../harness/shim-handler.ts";
 
 const handler = shimHandler;
@@ -78,8 +79,7 @@ describe("pods under a shim", privileged, () => {
     assert.deepEqual(shims(), [pod.id]);
     assert.match(readFileSync(`/proc/${shimPid(pod)}/cmdline`, "utf8"), /containerd-shim-runc-v2\0/);
     await goesOn(second, () => lastCount(second));
-    assert.match(await logOf(first), /stdout F out\n/);
-    assert.match(await logOf(first), /stderr F err\n/);
+    for (const line of ["stdout F out\n", "stderr F err\n"]) await logHas(first, line, daemon);
     const { stdout, exitCode } = await exec(first, "sh", "-c", "echo in; exit 3");
     assert.deepEqual([Buffer.from(stdout).toString(), exitCode], ["in\n", 3]);
     const { stats } = await daemon.pods.containerStats({ containerId: second });

@@ -77,7 +77,9 @@ describe("exec, attach and port-forward by the command, over TLS", privileged, (
   });
 
   test("exec -it is a terminal of the user's size, which is as before in the end", async () => {
-    const program = "sh -c 'sleep 1; tty; stty size; exit 3'";
+    // it comes beside the command's start
+    const sized = 'until [ "$(stty size)" = "20 70" ]; do sleep 0.05; done';
+    const program = `sh -c '${sized}; tty; stty size; exit 3'`;
     const line = `stty rows 20 cols 70; ${berthCommand} exec -it main ${program}; echo code $?; stty -a`;
     const shown = await typed(line);
     assert.match(shown, /\/dev\/pts\/\d+\r+\n20 70\r+\ncode 3\r\n/);

@@ -113,7 +113,8 @@ describe("kubectl through the daemon's streams", privileged, () => {
       });
 
       test("exec: a terminal of the client's size", async () => {
-        const script = "sleep 1; tty; stty size";
+        // it comes beside the command's start
+        const script = 'until [ "$(stty size)" = "33 99" ]; do sleep 0.05; done; tty; stty size';
         const shown = await kubectl.atTerminal([
           "exec",
           "-it",

@@ -152,8 +152,8 @@ export function sweepScript({ cgroupDriver, cgroupParent, directory, networkName
   const stop = cgroupDriver === "systemd" ? `systemctl stop ${basename(cgroupParent)}` : ":";
   return `
     rules=$(iptables-save -t nat | grep -F '"${networkName}\\"')
-    echo "$rules" | sed -n 's/^-A/-D/p' | while read -r rule; do eval "iptables -t nat $rule"; done
-    echo "$rules" | grep -o 'CNI-[0-9a-f]*' | sort -u | xargs -r -n1 iptables -t nat -X
+    echo "$rules" | sed -n 's/^-A/-D/p' | while read -r rule; do eval "iptables -w -t nat $rule"; done
+    echo "$rules" | grep -o 'CNI-[0-9a-f]*' | sort -u | xargs -r -n1 iptables -w -t nat -X
     for procs in $(find /sys/fs/cgroup/*${cgroupParent} /sys/fs/cgroup${cgroupParent} -name cgroup.procs 2>/dev/null)
     do for pid in $(cat $procs 2>/dev/null); do kill -9 $pid 2>/dev/null; done; done
     ${stop}
