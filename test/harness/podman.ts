@@ -1,8 +1,10 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { processesBy } from "../../src/linux/process-args.ts";
 import { type CommandResult, runProgram } from "./command.ts";
 import { type MountNamespace, privateNamespace } from "./mount-namespace.ts";
+import { eventually } from "./pods.ts";
 
 /** Debian's podman and buildah with crun, on a storage of their own, where nothing of theirs is seen or kept. */
 export class TestPodman {
@@ -49,6 +51,11 @@ export class TestPodman {
   }
 
   async close(): Promise<void> {
+    // after a container's end its monitor has podman clean up, beside the command that ran it
+    const isUsing = (words: readonly string[]) => words.some((word) => word.startsWith(`${this.directory}/`));
+    await eventually("podman to have cleaned up", 30_000, async () =>
+      (await processesBy(isUsing)).length === 0 ? true : undefined,
+    );
     await this.#namespace.close();
     rmSync(this.directory, { recursive: true, force: true });
   }
