@@ -1,10 +1,8 @@
 import type { ImageId } from "../base/ids.ts";
 import type { Bytes } from "../base/units.ts";
 import type { AdmissionReport } from "../policy/contract.ts";
-import { credentialFingerprint, readCredential } from "../registry/credential.ts";
 import type { WalkStep } from "../registry/walk-step.ts";
 import type { HistoryEntry } from "../spec/oci-image-config.ts";
-import { formatReference } from "../spec/reference.ts";
 import { requireAllowed, testAdmission } from "./admit.ts";
 import type {
   ImageRecord,
@@ -22,14 +20,11 @@ import { imageHistory } from "./history.ts";
 import { importImages } from "./import.ts";
 import { LayoutIndex } from "./layout-index.ts";
 import { type ImageParts, partsIn } from "./parts.ts";
-import { PhaseTimes } from "./phase-times.ts";
-import { pullImage } from "./pull.ts";
+import { ImagePulls } from "./pulls.ts";
 import { type Push, pushImage } from "./push.ts";
 import { applyPins } from "./record.ts";
 import { type LostImage, recoverImages } from "./recover.ts";
 import { removeImage } from "./remove.ts";
-import { SharedWork } from "./shared-work.ts";
-import { chooseName } from "./short-names.ts";
 import { sweepImages } from "./sweep.ts";
 import { tagImage, untagImage } from "./tag.ts";
 import { unpackIn } from "./unpack-in.ts";
@@ -44,7 +39,7 @@ export class NodeImages implements Images {
   readonly #parts: ImageParts;
   readonly #durability: Durability;
   readonly #index: LayoutIndex;
-  readonly #pulls = new SharedWork<string, ImageRecord, PullProgress>("pulling an image");
+  readonly #pulls: ImagePulls;
   readonly #closing = new AbortController();
   #sweepTimer: NodeJS.Timeout | undefined;
   #sweeping: Promise<void> = Promise.resolve();
@@ -55,6 +50,10 @@ export class NodeImages implements Images {
     this.#parts = parts;
     this.#durability = new Durability(parts);
     this.#index = new LayoutIndex(parts);
+    this.#pulls = new ImagePulls(parts, this.#closing.signal, async () => {
+      await this.#index.update();
+      this.#durability.soon();
+    });
     this.upkeep = new ImageUpkeep(this, parts, {
       durability: this.#durability,
       index: this.#index,
@@ -111,46 +110,13 @@ export class NodeImages implements Images {
   }
 
   /** As `pull`, and tells `progress` how far it is. */
-  async pullTelling(
+  pullTelling(
     name: string,
     options: PullOptions | undefined,
     progress: (step: PullProgress) => void,
     signal: AbortSignal,
   ): Promise<ImageRecord> {
-    const { snapshotters } = this.#parts.store;
-    const { auth, snapshotter = snapshotters.usual, namespace = "" } = options ?? {};
-    const rules = await this.#parts.admission?.rules(namespace);
-    const parts = partsIn(this.#parts, snapshotter);
-    const candidates = this.#parts.registry.candidates(name);
-    const shown = candidates.map(formatReference).join();
-    const credential = credentialFingerprint(readCredential(auth));
-    const key = [shown, snapshotter, credential, rules?.key].join(" ");
-    const begin = async (report: (step: PullProgress) => void, aborted: AbortSignal) => {
-      const until = AbortSignal.any([aborted, this.#closing.signal]);
-      const phases = new PhaseTimes();
-      const watch = this.#parts.pulls?.began();
-      const tell = (step: PullProgress) => {
-        phases.enter(step.phase);
-        watch?.told(step);
-        report(step);
-      };
-      const pull = async () => {
-        const { reference, auth: own } = await chooseName(candidates, auth, parts, until);
-        return { reference, record: await pullImage({ reference, auth: own, rules }, parts, tell, until) };
-      };
-      const { reference, record } = await pull().catch((error: unknown) => {
-        watch?.failed(error);
-        throw error;
-      });
-      const timeline = phases.end();
-      watch?.succeeded(record, timeline);
-      const { id: imageId, size } = record;
-      this.#parts.log.info({ image: formatReference(reference), imageId, size, timeline }, "image is pulled");
-      await this.#index.update();
-      this.#durability.soon();
-      return record;
-    };
-    return this.#pulls.join(key, begin, progress, signal);
+    return this.#pulls.pull(name, options, progress, signal);
   }
 
   async remove(reference: string, signal: AbortSignal): Promise<void> {
