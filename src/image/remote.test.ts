@@ -57,7 +57,7 @@ describe("images in a snapshotter of another process", { skip }, () => {
     registry = server;
     server.add("app", "1", image);
     await using node = await open();
-    await snapshots.stop();
+    snapshots.killUnnoticed();
     await assert.rejects(
       node.images.pull(`${server.host}/app:1`, undefined, signal),
       (error) =>
