@@ -1,14 +1,13 @@
 import assert from "node:assert/strict";
-import { execFileSync, spawn } from "node:child_process";
-import { once } from "node:events";
-import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
-import { setTimeout as sleep } from "node:timers/promises";
 import { buildTar, type TestEntry } from "./build-tar.ts";
 import { asRoot, chunksOf, SnapshotFixture } from "./fixture.ts";
 import { writeOciLayout } from "./oci-layout.ts";
 import { type Described, readTree } from "./read-tree.ts";
+import { SnapshotsServer } from "./snapshots-server.ts";
 
 type Tree = Record<string, Described>;
 
@@ -81,36 +80,18 @@ export function peersSuite(layers: readonly (readonly TestEntry[])[], skip = asR
     });
 
     it("by containerd", { skip: missing("/usr/bin/containerd") }, async () => {
-      const at = (name: string) => join(fixture.directory, name);
-      mkdirSync(at("ctrd"));
-      const socket = at("ctrd/sock");
-      const disabled = [
-        "io.containerd.grpc.v1.cri",
-        "io.containerd.snapshotter.v1.btrfs",
-        "io.containerd.internal.v1.opt",
-      ];
-      writeFileSync(
-        at("ctrd/config.toml"),
-        `version = 2\nroot = "${at("ctrd/root")}"\nstate = "${at("ctrd/state")}"\n` +
-          `disabled_plugins = ${JSON.stringify(disabled)}\n[grpc]\naddress = "${socket}"\n[ttrpc]\naddress = "${socket}.ttrpc"\n`,
-      );
-      const daemon = spawn("/usr/bin/containerd", ["-c", at("ctrd/config.toml")], { stdio: "ignore" });
-      const ended = once(daemon, "exit");
+      await using server = SnapshotsServer.containerd();
+      await server.start();
       const ctr = (...args: string[]) =>
-        execFileSync("/usr/bin/ctr", ["-a", socket, ...args], { stdio: "pipe" }).toString();
-      try {
-        for (let tries = 0; !existsSync(socket) && tries < 100; tries++) await sleep(100);
-        execFileSync("tar", ["-C", layout, "-cf", at("image.tar"), "."]);
-        ctr("images", "import", "--snapshotter", "native", "--base-name", "test", at("image.tar"));
-        const top = ctr("snapshots", "--snapshotter", "native", "ls").match(/sha256:[0-9a-f]{64}/g) ?? [];
-        const leaf = top.find((chain) => top.filter((each) => each === chain).length === 1) ?? "";
-        const how = ctr("snapshots", "--snapshotter", "native", "view", "--mounts", "seen", leaf);
-        const tree = /"?Source"?:\s*"([^"]+)"/i.exec(how)?.[1] ?? assert.fail(how);
-        assert.deepEqual(differences(trees.overlay ?? {}, comparable(readTree(tree))), {});
-      } finally {
-        daemon.kill();
-        await ended;
-      }
+        execFileSync("/usr/bin/ctr", ["-a", server.socket, ...args], { stdio: "pipe" }).toString();
+      const archive = join(fixture.directory, "image.tar");
+      execFileSync("tar", ["-C", layout, "-cf", archive, "."]);
+      ctr("images", "import", "--snapshotter", "native", "--base-name", "test", archive);
+      const top = ctr("snapshots", "--snapshotter", "native", "ls").match(/sha256:[0-9a-f]{64}/g) ?? [];
+      const leaf = top.find((chain) => top.filter((each) => each === chain).length === 1) ?? "";
+      const how = ctr("snapshots", "--snapshotter", "native", "view", "--mounts", "seen", leaf);
+      const tree = /"?Source"?:\s*"([^"]+)"/i.exec(how)?.[1] ?? assert.fail(how);
+      assert.deepEqual(differences(trees.overlay ?? {}, comparable(readTree(tree))), {});
     });
   });
 }
