@@ -48,7 +48,7 @@ test("repeats of a create join, and another config is told how it differs", asyn
   );
 });
 
-test("a stop with less grace shortens the one that waits", { timeout: 5000 }, async () => {
+test("a stop with less grace shortens the one that waits", { timeout: 30_000 }, async () => {
   await using host = await RecordingContainerHost.open();
   const containers = openContainers(host.parts);
   const id = await running(host);

@@ -97,7 +97,7 @@ export class RecordingContainerHost implements AsyncDisposable {
         book: openContainerBook(metadata, {
           events: new EventBus<LifecycleEvent>(),
           faults: { at: (point) => host.atPoint(point) },
-          undoDeadline: 1000,
+          undoDeadline: 20_000,
           bootId: "this boot" as BootId,
           log: pino({ level: "silent" }),
         }),

@@ -81,7 +81,7 @@ export class RecordingPodHost implements AsyncDisposable {
         book: openPodBook(metadata, {
           events: new EventBus<LifecycleEvent>(),
           faults: { at: (point) => host.atPoint(point) },
-          undoDeadline: 1000,
+          undoDeadline: 20_000,
           bootId: "this boot" as BootId,
           log: pino({ level: "silent" }),
         }),
