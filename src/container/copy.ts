@@ -3,10 +3,10 @@ import { deadlineIn } from "../base/deadline.ts";
 import { Fault } from "../base/fault.ts";
 import type { CopyCall, CopyRoot } from "../copy/contract.ts";
 import type { Copies, RunningCopy } from "../copy/copies.ts";
-import { undoAttempt } from "./create.ts";
 import type { ContainerParts } from "./parts.ts";
 import { mountRootfs } from "./rootfs.ts";
 import type { ContainerRecord, LiveState } from "./state.ts";
+import { emptyAttempt } from "./undo.ts";
 
 type LiveContainer = ContainerRecord & { readonly state: LiveState };
 
@@ -89,7 +89,7 @@ async function restingRoot(record: ContainerRecord, { book, host, pods }: Contai
   }
   const { rootfs } = host.paths.container(record.id);
   // a reboot has taken the mount, or a sandbox its device; as that of its create, it goes when the container is removed
-  if (!(await isMounted(rootfs, host))) await mountRootfs(record, undoAttempt(host));
+  if (!(await isMounted(rootfs, host))) await mountRootfs(record, emptyAttempt(host));
   const users = pods.get(record.podId).config.security.namespaces.user;
   return { directory: rootfs, ...(users && { ids: { uids: [users.uids], gids: [users.gids] } }) };
 }

@@ -2,7 +2,7 @@ import { join, normalize } from "node:path";
 import { during, Fault } from "../base/fault.ts";
 import { type ChainId, type ContainerId, newContainerId } from "../base/ids.ts";
 import { stepWatch } from "../base/step-watch.ts";
-import { runSteps, StepsFailed, type StepTime, undoSteps } from "../base/steps.ts";
+import { runSteps, type StepTime } from "../base/steps.ts";
 import { nowNanos } from "../base/units.ts";
 import { cgroupNaming } from "../config/cgroup-naming.ts";
 import { publishLifecycle } from "../events/lifecycle.ts";
@@ -25,14 +25,9 @@ import type { ContainerAttempt, ContainerHost, ContainerParts } from "./parts.ts
 import type { ContainerPod } from "./pod.ts";
 import { ordersFor, withOrders } from "./processors/orders.ts";
 import { containerCgroup } from "./spec/cgroups-path.ts";
-import {
-  type ContainerRecord,
-  chainsBelow,
-  containerCheckpointed,
-  containerCreated,
-  containerStranded,
-} from "./state.ts";
+import { type ContainerRecord, chainsBelow, containerCheckpointed, containerCreated } from "./state.ts";
 import { containerSteps } from "./steps.ts";
+import { clearFailed, emptyAttempt, settleFailed } from "./undo.ts";
 
 /**
  * Creates a container, or joins or returns the create of the same pod, name and attempt.
@@ -94,29 +89,6 @@ async function resumeStanding(
   }
 }
 
-/** Undoes what an earlier operation left, and forgets the container. @throws {Fault} when it still can't be taken away */
-export async function clearFailed(record: ContainerRecord, { host, book }: ContainerParts): Promise<void> {
-  const stranded = await undoSteps(
-    containerSteps,
-    record,
-    undoAttempt(host),
-    stepWatch("CreateContainer", { pod: record.podId, container: record.id }, book),
-  );
-  if (stranded !== undefined) {
-    await book.records.put(record.id, containerStranded(record, stranded, nowNanos()));
-    throw during(
-      `clearing away an earlier attempt at container ${record.config.metadata.name} (${record.id})`,
-      stranded.reason,
-    );
-  }
-  await book.records.delete(record.id);
-}
-
-/** What the undoing of a container's steps works with: it needs no pod. */
-export function undoAttempt(host: ContainerHost): ContainerAttempt {
-  return { host, pod: undefined, user: { uid: 0, gid: 0, supplementalGroups: [] }, process: undefined };
-}
-
 async function createAnew(
   pod: ContainerPod,
   { config, source: given }: { config: ContainerConfig; source: CheckpointSource | undefined },
@@ -141,7 +113,7 @@ async function createAnew(
   await book.records.put(record.id, record); // recorded first
   timeline.push({ step: "record", ms: performance.now() - began });
   const attempt: ContainerAttempt = {
-    ...undoAttempt(host),
+    ...emptyAttempt(host),
     pod,
     described: () => parts.pods.described(pod.id),
     ...(checkpoint === undefined ? {} : { checkpoint }),
@@ -262,30 +234,4 @@ function logPath(pod: ContainerPod, config: ContainerConfig): string {
     throw new Fault("invalid", `config.log_path: "${config.logPath}" leads out of the pod's log directory`);
   }
   return join(pod.config.logDirectory, config.logPath);
-}
-
-/** The record of a create that failed: forgotten when all is undone, else kept with the step where the undoing ended. */
-async function settleFailed(
-  record: ContainerRecord,
-  error: unknown,
-  { book, host }: ContainerParts,
-): Promise<void> {
-  const stranded =
-    error instanceof StepsFailed
-      ? error.stranded
-      : await undoSteps(
-          containerSteps,
-          record,
-          undoAttempt(host),
-          stepWatch("CreateContainer", { pod: record.podId, container: record.id }, book),
-        );
-  if (stranded === undefined) {
-    await book.records.delete(record.id);
-    return;
-  }
-  book.log.error(
-    { pod: record.podId, container: record.id, step: stranded.step, err: stranded.reason },
-    "a failed create could not be undone",
-  );
-  await book.records.put(record.id, containerStranded(record, stranded, nowNanos()));
 }

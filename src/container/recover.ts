@@ -3,11 +3,11 @@ import { describeFault } from "../base/fault.ts";
 import { nowNanos } from "../base/units.ts";
 import { publishLifecycle } from "../events/lifecycle.ts";
 import { removeCheckpoint } from "./checkpoint/remove-checkpoint.ts";
-import { clearFailed } from "./create.ts";
 import type { ContainerParts } from "./parts.ts";
 import { removeContainer } from "./remove.ts";
 import { adoptStarted } from "./start.ts";
 import { type ContainerRecord, containerExited, type LiveState } from "./state.ts";
+import { clearFailed } from "./undo.ts";
 
 /** The exit code of a container that a reboot ended. */
 const REBOOT_CODE = 255;

@@ -5,12 +5,12 @@ import { stepWatch } from "../base/step-watch.ts";
 import { undoSteps } from "../base/steps.ts";
 import { nowNanos } from "../base/units.ts";
 import { publishLifecycle } from "../events/lifecycle.ts";
-import { undoAttempt } from "./create.ts";
 import { containerKey } from "./key.ts";
 import type { ContainerParts } from "./parts.ts";
 import { containerRemoving, containerStranded } from "./state.ts";
 import { containerSteps } from "./steps.ts";
 import { stopContainer } from "./stop.ts";
+import { emptyAttempt } from "./undo.ts";
 
 /** Kills the container if it runs, takes away all that it has on the host, and forgets it. A repeat joins. */
 export function removeContainer(id: ContainerId, parts: ContainerParts): Promise<void> {
@@ -38,7 +38,7 @@ async function removeNow(id: ContainerId, parts: ContainerParts, signal: AbortSi
   const stranded = await undoSteps(
     containerSteps,
     removing,
-    undoAttempt(host),
+    emptyAttempt(host),
     stepWatch("RemoveContainer", { pod: record.podId, container: record.id }, book),
   );
   if (stranded !== undefined) {

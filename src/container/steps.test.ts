@@ -2,9 +2,10 @@ import assert from "node:assert/strict";
 import { readdir } from "node:fs/promises";
 import { describe, test } from "node:test";
 import { Fault } from "../base/fault.ts";
-import { clearFailed, createContainer } from "./create.ts";
+import { createContainer } from "./create.ts";
 import { containerSteps } from "./steps.ts";
 import { containerConfig, podId, RecordingContainerHost } from "./testing/recording-host.ts";
+import { clearFailed } from "./undo.ts";
 
 const names = containerSteps.map((step) => step.name);
 

@@ -1,9 +1,9 @@
 import { describeFault } from "../base/fault.ts";
 import { podName } from "./key.ts";
 import type { PodParts } from "./parts.ts";
-import { clearFailed } from "./run.ts";
 import type { PodSandboxRecord } from "./state.ts";
 import { stopPodSandbox } from "./stop.ts";
+import { clearFailed } from "./undo.ts";
 
 /**
  * Brings the records that an earlier daemon left back in line with the host: runs that it was killed in are undone,

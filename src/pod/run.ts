@@ -1,8 +1,7 @@
-import { deadlineIn } from "../base/deadline.ts";
 import { during, Fault } from "../base/fault.ts";
 import { newPodSandboxId, type PodSandboxId } from "../base/ids.ts";
 import { stepWatch } from "../base/step-watch.ts";
-import { runSteps, StepsFailed, type StepTime, undoSteps } from "../base/steps.ts";
+import { runSteps, type StepTime } from "../base/steps.ts";
 import { nowNanos } from "../base/units.ts";
 import { publishLifecycle } from "../events/lifecycle.ts";
 import type { PodSandboxConfig } from "../spec/cri/pod-sandbox-config.ts";
@@ -10,10 +9,11 @@ import { newPodCgroups } from "./cgroup.ts";
 import { podKey, podName, recordOfKey, requireSameRequest } from "./key.ts";
 import { requireNodeNetwork } from "./node-network.ts";
 import { tellPlugins } from "./nri.ts";
-import type { PodAttempt, PodHost, PodParts } from "./parts.ts";
+import type { PodParts } from "./parts.ts";
 import { sandboxDevice } from "./sandbox-rootfs.ts";
-import { type PodSandboxRecord, podReady, podStranded } from "./state.ts";
+import { type PodSandboxRecord, podReady } from "./state.ts";
 import { podSandboxSteps } from "./steps.ts";
+import { clearFailed, emptyAttempt, settleFailed } from "./undo.ts";
 import { requireUserNamespace } from "./user-namespace.ts";
 
 /**
@@ -73,25 +73,6 @@ async function resumeStanding(
   }
 }
 
-/** Undoes what an earlier, failed run left, and forgets it. @throws {Fault} when it still can't be taken away */
-export async function clearFailed(record: PodSandboxRecord, { host, book }: PodParts): Promise<void> {
-  const attempt: PodAttempt = { host, network: { addresses: [], interfaces: [] } };
-  const stranded = await undoSteps(
-    podSandboxSteps,
-    record,
-    attempt,
-    stepWatch("RunPodSandbox", { pod: record.id }, book),
-  );
-  if (stranded !== undefined) {
-    await book.records.put(record.id, podStranded(record, stranded, nowNanos()));
-    throw during(
-      `clearing away an earlier, failed run of pod ${podName(record.config)} (${record.id})`,
-      stranded.reason,
-    );
-  }
-  await book.records.delete(record.id);
-}
-
 async function runAnew(
   config: PodSandboxConfig,
   runtimeHandler: string,
@@ -122,7 +103,7 @@ async function runAnew(
   const began = performance.now();
   await book.records.put(id, record); // recorded first
   timeline.push({ step: "record", ms: performance.now() - began });
-  const attempt: PodAttempt = { host, network: { addresses: [], interfaces: [] } };
+  const attempt = emptyAttempt(host);
   try {
     await runSteps(
       podSandboxSteps,
@@ -145,39 +126,4 @@ async function runAnew(
     "pod sandbox is up",
   );
   return id;
-}
-
-/** A plugin refused the run: those that know of the pod are told that it is gone. */
-async function tellOfEnd(record: PodSandboxRecord, host: PodHost): Promise<void> {
-  using deadline = deadlineIn(host.config.deadline.undo);
-  for (const event of ["stopPodSandbox", "removePodSandbox"] as const)
-    await tellPlugins(event, record, host, deadline.signal);
-}
-
-/** The record of a run that failed: forgotten when all is undone, else kept with the step at which the undoing ended. */
-async function settleFailed(
-  record: PodSandboxRecord,
-  error: unknown,
-  attempt: PodAttempt,
-  { book, host }: PodParts,
-): Promise<void> {
-  const stranded =
-    error instanceof StepsFailed
-      ? error.stranded
-      : await undoSteps(
-          podSandboxSteps,
-          record,
-          attempt,
-          stepWatch("RunPodSandbox", { pod: record.id }, book),
-        );
-  if (!(error instanceof StepsFailed)) await tellOfEnd(record, host);
-  if (stranded === undefined) {
-    await book.records.delete(record.id);
-    return;
-  }
-  book.log.error(
-    { pod: record.id, step: stranded.step, err: stranded.reason },
-    "a failed run could not be undone",
-  );
-  await book.records.put(record.id, podStranded(record, stranded, nowNanos()));
 }

@@ -2,9 +2,10 @@ import assert from "node:assert/strict";
 import { readdir } from "node:fs/promises";
 import { describe, test } from "node:test";
 import { Fault } from "../base/fault.ts";
-import { clearFailed, runPodSandbox } from "./run.ts";
+import { runPodSandbox } from "./run.ts";
 import { podSandboxSteps } from "./steps.ts";
 import { podConfig, RecordingPodHost } from "./testing/recording-host.ts";
+import { clearFailed } from "./undo.ts";
 
 const names = podSandboxSteps.map((step) => step.name);
 

@@ -6,9 +6,10 @@ import { nowNanos } from "../base/units.ts";
 import { publishLifecycle } from "../events/lifecycle.ts";
 import { podKey, podName } from "./key.ts";
 import { tellPlugins } from "./nri.ts";
-import type { PodAttempt, PodParts } from "./parts.ts";
+import type { PodParts } from "./parts.ts";
 import { type PodSandboxState, podStopped, podStopping, podStranded } from "./state.ts";
 import { podSandboxSteps } from "./steps.ts";
+import { emptyAttempt } from "./undo.ts";
 
 /**
  * Ends a run in flight, stops the pod's containers and takes away everything that the pod has on the host; its record
@@ -43,11 +44,10 @@ async function stopNow(
     await book.records.put(id, stopping);
     await containers.stopAll(id, signal);
     await tellPlugins("stopPodSandbox", record, host, signal);
-    const attempt: PodAttempt = { host, network: { addresses: [], interfaces: [] } };
     const stranded = await undoSteps(
       podSandboxSteps,
       stopping,
-      attempt,
+      emptyAttempt(host),
       stepWatch("StopPodSandbox", { pod: record.id }, book),
     );
     if (stranded !== undefined) {
