@@ -66,8 +66,20 @@ function adjustments({ info }: Record<string, unknown>): [string, string][] {
   });
 }
 
+/** Annotations that change nothing, in the info value of that name. */
+function passedOver({ info }: Record<string, unknown>): [string, string][] {
+  const told = typeof info === "object" && info !== null && "passedOver" in info ? info.passedOver : [];
+  return Array.isArray(told)
+    ? told.map(({ annotation, why }) => ["passed over", `${annotation}: ${why}`])
+    : [];
+}
+
 /** A pod for people. */
-export function podText({ status }: PodSandboxStatusResponse, timeline: readonly TimelineStep[]): string {
+export function podText(
+  { status }: PodSandboxStatusResponse,
+  info: Record<string, unknown>,
+  timeline: readonly TimelineStep[],
+): string {
   if (status === undefined) return "";
   const more = status.network?.additionalIps.map(({ ip }) => ip) ?? [];
   return withTimeline(
@@ -82,6 +94,7 @@ export function podText({ status }: PodSandboxStatusResponse, timeline: readonly
       ["runtime", status.runtimeHandler],
       ...mapFacts("label", status.labels),
       ...mapFacts("annotation", status.annotations),
+      ...passedOver(info),
     ]),
     timeline,
   );

@@ -136,7 +136,7 @@ async function inspectPod(runtime: Runtime, podSandboxId: string, verbose: boole
   const answer = await runtime.pods.podSandboxStatus({ podSandboxId, verbose });
   const info = infoValues(answer.info);
   const status = answer.status && podSandboxStatusDocument(answer.status);
-  return { document: { status, ...info }, text: () => podText(answer, timelineOf("pod", info)) };
+  return { document: { status, ...info }, text: () => podText(answer, info, timelineOf("pod", info)) };
 }
 
 async function inspectImage(

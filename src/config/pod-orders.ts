@@ -16,6 +16,7 @@ export const podOrderNames = {
   cpuCStates: ["cpu-c-states.crio.io"],
   cpuFreqGovernor: ["cpu-freq-governor.crio.io"],
   cpuShared: ["cpu-shared.crio.io"],
+  linkLogs: ["link-logs.crio.io", "io.kubernetes.cri-o.LinkLogs"],
 } as const;
 
 export type PodOrder = keyof typeof podOrderNames;

@@ -7,6 +7,7 @@ import { declaredVolumeSources } from "./declared-volumes.ts";
 import { withHookOutput } from "./failed-hook.ts";
 import { imageOf } from "./image-of.ts";
 import { imageVolumeSources } from "./image-volumes.ts";
+import { withLinkedLogs } from "./linked-logs.ts";
 import { unmountMapped } from "./mapped.ts";
 import { mapVolumes } from "./mapped-volumes.ts";
 import { adjustByPlugins } from "./nri/adjust.ts";
@@ -23,10 +24,10 @@ export async function writeBundle(
   if (pod === undefined) throw new Fault("internal", `container ${record.id}: its pod is not known`);
   const image = imageOf(record, host.images);
   const paths = host.paths.container(record.id);
-  const made =
-    checkpoint === undefined ? record : { ...record, config: restorableConfig(record.config, checkpoint) };
+  const linked = withLinkedLogs(record.config, pod, host);
+  const config = checkpoint === undefined ? linked : restorableConfig(linked, checkpoint);
   const built = await host.spec.build({
-    record: made,
+    record: { ...record, config },
     pod,
     image: image.config,
     rootfs: paths.rootfs,
@@ -37,10 +38,10 @@ export async function writeBundle(
   const adjusted = await adjustByPlugins(record, attempt, built.config, signal);
   const containerFile = join(paths.bundle, "containerenv");
   const whole = checkpoint === undefined ? adjusted : withItsMounts(checkpoint, adjusted, containerFile);
-  const config = withHookOutput(await mapVolumes(record, attempt, whole), paths.bundle);
+  const final = withHookOutput(await mapVolumes(record, attempt, whole), paths.bundle);
   const path = join(paths.bundle, "config.json");
   await host.files.change([
-    { change: "write", path, text: ociJson(config), mode: 0o600 },
+    { change: "write", path, text: ociJson(final), mode: 0o600 },
     ...(whole === adjusted ? [] : [{ change: "write", path: containerFile, text: "", mode: 0o644 } as const]),
   ]);
 }

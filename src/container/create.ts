@@ -19,6 +19,7 @@ import {
 } from "./checkpoint/find-checkpoint.ts";
 import { findImageVolumes } from "./image-volumes.ts";
 import { containerKey, recordOfRequest, requireSameRequest } from "./key.ts";
+import { logLink } from "./linked-logs.ts";
 import { pluginsIn } from "./nri/adjust.ts";
 import { tellPlugins } from "./nri/tell.ts";
 import type { ContainerAttempt, ContainerHost, ContainerParts } from "./parts.ts";
@@ -219,12 +220,18 @@ function newRecord(
     createdAt: nowNanos(),
     bootId: book.bootId,
     cgroup: containerCgroup(cgroupNaming(host.config), pod.cgroup, id),
-    logPath: logPath(pod, config),
+    ...logOf(id, pod, config, host),
     user: { uid: 0, gid: 0, supplementalGroups: [] },
     stopSignal: parseSignal(stopSignal).name,
     state: { kind: "making" },
     timeline: [],
   };
+}
+
+function logOf(id: ContainerId, pod: ContainerPod, config: ContainerConfig, host: ContainerHost) {
+  const path = logPath(pod, config);
+  const link = logLink({ id, logPath: path }, pod, host);
+  return { logPath: path, ...(link === undefined ? {} : { logLink: link }) };
 }
 
 /** @throws {Fault} invalid when the path leads out of the pod's log directory */

@@ -102,6 +102,8 @@ export interface ContainerRecord {
   readonly cgroup: string;
   /** Absolute; empty when there is no log. */
   readonly logPath: string;
+  /** A link to the log, by the container's id, for whoever reads its pod's logs in a volume. Absent: none. */
+  readonly logLink?: string;
   readonly user: ContainerUser;
   /** Which NRI plugin set what of it, both in words. Absent: none. */
   readonly adjustedBy?: Readonly<Record<string, string>>;

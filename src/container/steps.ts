@@ -2,6 +2,7 @@ import type { Step } from "../base/steps.ts";
 import { removeBundle, writeBundle } from "./bundle.ts";
 import { removeCheckpoint } from "./checkpoint/remove-checkpoint.ts";
 import { unpackCheckpoint } from "./checkpoint/unpack-checkpoint.ts";
+import { linkLog, unlinkLog } from "./linked-logs.ts";
 import { createMonitored, deleteMonitored } from "./monitor.ts";
 import type { ContainerAttempt } from "./parts.ts";
 import { releaseProcessors, setProcessors } from "./processors/step.ts";
@@ -18,5 +19,6 @@ export const containerSteps: readonly Step<ContainerRecord, ContainerAttempt>[] 
   { name: "volumes", do: mountVolumes, undo: unmountVolumes },
   { name: "bundle", do: writeBundle, undo: removeBundle },
   { name: "monitor", do: createMonitored, undo: deleteMonitored },
+  { name: "log link", do: linkLog, undo: unlinkLog },
   { name: "processors", do: setProcessors, undo: releaseProcessors },
 ];

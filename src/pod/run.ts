@@ -3,6 +3,7 @@ import { newPodSandboxId, type PodSandboxId } from "../base/ids.ts";
 import { stepWatch } from "../base/step-watch.ts";
 import { runSteps, type StepTime } from "../base/steps.ts";
 import { nowNanos } from "../base/units.ts";
+import { passedOver } from "../config/passed-over.ts";
 import { publishLifecycle } from "../events/lifecycle.ts";
 import type { PodSandboxConfig } from "../spec/cri/pod-sandbox-config.ts";
 import { newPodCgroups } from "./cgroup.ts";
@@ -125,5 +126,11 @@ async function runAnew(
     { pod: id, name: podName(config), ms: performance.now() - began, timeline },
     "pod sandbox is up",
   );
+  const ignored = passedOver(config.annotations, handler, host.config);
+  if (ignored.length > 0)
+    book.log.warn(
+      { pod: id, name: podName(config), passedOver: ignored },
+      "annotations of a pod are passed over",
+    );
   return id;
 }

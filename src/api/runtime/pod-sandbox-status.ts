@@ -1,6 +1,7 @@
 import { describeFault } from "../../base/fault.ts";
 import type { ContainerId } from "../../base/ids.ts";
 import { nowNanos } from "../../base/units.ts";
+import { passedOver } from "../../config/passed-over.ts";
 import type { PodSandboxRecord } from "../../pod/state.ts";
 import type { SandboxStatus } from "../../runtime/contract.ts";
 import type { PodSandboxStatusRequest, PodSandboxStatusResponse } from "../../wire/gen/runtime.v1.ts";
@@ -33,12 +34,16 @@ export async function podSandboxStatus(
  */
 async function verboseInfo(
   record: PodSandboxRecord,
-  node: Pick<ApiNode, "runtime">,
+  node: Pick<ApiNode, "runtime" | "facts">,
   signal: AbortSignal,
 ): Promise<Record<string, string>> {
   const { config, state, handler, sandboxer, cgroup, bootId, timeline } = record;
   const { overhead = config.overhead, resources = config.resources } = record.resources ?? {};
-  const own = { state, handler, sandboxer, cgroup, bootId, timeline, overhead, resources, config };
+  const ignored = passedOver(config.annotations, handler, node.facts.config);
+  const own = {
+    ...{ state, handler, sandboxer, cgroup, bootId, timeline, overhead, resources, config },
+    ...(ignored.length === 0 ? {} : { passedOver: ignored }),
+  };
   const { info: told = {}, ...sandbox } = (await toldBySandbox(record, node, signal)) ?? {};
   const isTold = Object.keys(sandbox).length > 0;
   return { ...told, ...(isTold ? { sandbox: infoText(sandbox) } : {}), info: infoText(own) };

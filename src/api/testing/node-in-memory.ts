@@ -59,6 +59,7 @@ export class NodeInMemory {
       cgroup: { driver: "cgroupfs", parent: "/berth" },
       kubelet: { cadvisor: "crio", crioSocket: `${socket}.crio` },
       image: { snapshotter: "overlay" },
+      runtime: { handlers: {} },
     } as Config;
   }
 
