@@ -1,23 +1,12 @@
 import * as v from "valibot";
 import { Fault } from "../base/fault.ts";
+import { quantityFactors } from "../base/quantity-factors.ts";
 import { schemaIssue } from "./schema-issue.ts";
-
-const factors: Readonly<Record<string, number>> = {
-  "": 1,
-  k: 1e3,
-  M: 1e6,
-  G: 1e9,
-  T: 1e12,
-  Ki: 2 ** 10,
-  Mi: 2 ** 20,
-  Gi: 2 ** 30,
-  Ti: 2 ** 40,
-};
 
 /** As Kubernetes writes quantities: `50M`, `10k`, `64Mi`. */
 function quantity(text: string): number | undefined {
   const [, digits, unit = ""] = /^(\d+(?:\.\d+)?)([kMGT]i?|Ki)?$/.exec(text.trim()) ?? [];
-  const factor = factors[unit];
+  const factor = quantityFactors[unit];
   if (digits === undefined || factor === undefined) return undefined;
   const value = Math.round(Number(digits) * factor);
   return Number.isSafeInteger(value) ? value : undefined;
