@@ -62,16 +62,20 @@ function refuse({ source, text, outcome }: At, path: string, why: string): void 
   outcome.problems.push(`${source}${line === undefined ? "" : `:${line}`}: ${why}`);
 }
 
+/** True for a table; of anything else it is noted that it is none. */
+function acceptTable(values: unknown, at: At): values is Record<string, unknown> {
+  if (isTable(values)) return true;
+  refuse(at, at.path, `${at.path} must be a table, not ${describe(values)}`);
+  return false;
+}
+
 function mergeSection(
   section: Section<Record<string, unknown>>,
   target: Record<string, unknown>,
   values: unknown,
   at: At,
 ): void {
-  if (!isTable(values)) {
-    refuse(at, at.path, `${at.path} must be a table, not ${describe(values)}`);
-    return;
-  }
+  if (!acceptTable(values, at)) return;
   const keys = section.keys as Readonly<Record<string, AnyNode>>;
   for (const [key, value] of Object.entries(values)) {
     const path = joinPath(at.path, key);
@@ -110,10 +114,7 @@ function mergeNamed(
   values: unknown,
   at: At,
 ): void {
-  if (!isTable(values)) {
-    refuse(at, at.path, `${at.path} must be a table, not ${describe(values)}`);
-    return;
-  }
+  if (!acceptTable(values, at)) return;
   for (const [name, value] of Object.entries(values)) {
     const path = joinPath(at.path, name);
     if (!/^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/i.test(name) || name === "__proto__") {
