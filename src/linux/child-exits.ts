@@ -1,19 +1,6 @@
 import { constants } from "node:os";
 import type { Ms } from "../base/units.ts";
-import { libc } from "./libc.ts";
-
-const waitid = libc.func("int waitid(int type, unsigned int id, void *info, int options)");
-const waitpid = libc.func("int waitpid(int pid, _Out_ int *status, int options)");
-const P_PID = 1;
-const WNOHANG = 1;
-const WEXITED = 4;
-const WNOWAIT = 0x01000000;
-/** More than a siginfo_t (128 bytes), and where its fields lie on 64-bit machines. */
-const infoBytes = 256;
-const codeOffset = 8;
-const pidOffset = 16;
-const statusOffset = 24;
-const CLD_EXITED = 1;
+import { deathOf, reapIfDead } from "./dead-children.ts";
 
 /**
  * SIGCHLD tells of an exit at once; this finds what it should have lost, and keeps the process alive
@@ -37,16 +24,15 @@ const signalNames = new Map(
   Object.entries(constants.signals).map(([name, number]) => [number as number, name]),
 );
 
-const info = Buffer.alloc(infoBytes);
-
 /** How `pid` ended, which stays to be reaped; undefined while it runs; 255 stands for what somebody else has reaped. */
 function exitOf(pid: number): ChildExit | undefined {
-  info.writeInt32LE(0, pidOffset);
-  if (waitid(P_PID, pid, info, WEXITED | WNOHANG | WNOWAIT) !== 0) return { code: 255, signal: null };
-  if (info.readInt32LE(pidOffset) === 0) return undefined;
-  const status = info.readInt32LE(statusOffset);
-  if (info.readInt32LE(codeOffset) === CLD_EXITED) return { code: status, signal: null };
-  return { code: null, signal: signalNames.get(status) ?? `SIG${status}` };
+  const death = deathOf(pid);
+  if (death === undefined) return undefined;
+  if (death === "none") return { code: 255, signal: null };
+  const { exited, status } = death;
+  return exited
+    ? { code: status, signal: null }
+    : { code: null, signal: signalNames.get(status) ?? `SIG${status}` };
 }
 
 /**
@@ -90,7 +76,7 @@ export class ChildExits {
     setTimeout(() => {
       const dead = this.#dead;
       this.#dead = [];
-      for (const each of dead) waitpid(each, [0], WNOHANG);
+      for (const each of dead) reapIfDead(each);
     }, reapAfterMs);
   }
 }

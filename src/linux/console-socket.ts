@@ -1,10 +1,8 @@
 import { unlinkSync } from "node:fs";
 import { check, closeFd, libc } from "./libc.ts";
 import { receiveMessage } from "./socket-messages.ts";
-import { newUnixSocket, unixAddress } from "./unix-socket.ts";
+import { bindUnixSocket, listenOn, newUnixSocket } from "./unix-socket.ts";
 
-const bind = libc.func("int bind(int fd, const void *address, unsigned int length)");
-const listen = libc.func("int listen(int fd, int backlog)");
 const accept4 = libc.func("int accept4(int fd, void *address, void *length, int flags)");
 
 const SOCK_NONBLOCK = 0o4000;
@@ -25,9 +23,8 @@ export class ConsoleSocket implements Disposable {
     this.path = path;
     this.#fd = newUnixSocket("stream");
     try {
-      const address = unixAddress(path);
-      check(bind(this.#fd, address, address.length), "bind", path);
-      check(listen(this.#fd, 1), "listen", path);
+      bindUnixSocket(this.#fd, path);
+      listenOn(this.#fd, path, 1);
     } catch (error) {
       this[Symbol.dispose]();
       throw error;

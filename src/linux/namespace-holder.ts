@@ -1,11 +1,10 @@
 import { readSync, writeFileSync, writeSync } from "node:fs";
 import { Fault } from "../base/fault.ts";
 import type { IdRange, NamespaceKind, UserRanges } from "./contract.ts";
-import { errnoOf, libc, systemFault } from "./libc.ts";
+import { reapOnceEnded } from "./dead-children.ts";
+import { errnoOf, systemFault } from "./libc.ts";
 import { Pipe } from "./pipe.ts";
 import { posixSpawnSync } from "./posix-spawn.ts";
-
-const waitpid = libc.func("int waitpid(int pid, _Out_ int *status, int options)");
 
 /** util-linux's option for each kind. */
 const options: Readonly<Record<NamespaceKind, string>> = { net: "--net", ipc: "--ipc", uts: "--uts" };
@@ -91,7 +90,7 @@ export class NamespaceHolder implements Disposable {
   [Symbol.dispose](): void {
     this.#closePipes();
     process.kill(this.pid, "SIGKILL");
-    waitpid(this.pid, [0], 0);
+    reapOnceEnded(this.pid);
   }
 
   #closePipes(): void {

@@ -1,23 +1,15 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Ms } from "../base/units.ts";
+import { deathOf, reapIfDead } from "./dead-children.ts";
 import { check, libc } from "./libc.ts";
 import { processIdentity } from "./process-identity.ts";
 
 const prctl = libc.func(
   "int prctl(int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d)",
 );
-const waitid = libc.func("int waitid(int type, unsigned int id, void *info, int options)");
-const waitpid = libc.func("int waitpid(int pid, _Out_ int *status, int options)");
 
 const PR_SET_CHILD_SUBREAPER = 36;
-const P_ALL = 0;
-const WNOHANG = 1;
-const WEXITED = 4;
-const WNOWAIT = 0x01000000;
-/** More than a siginfo_t (128 bytes); its si_pid lies at 16 on 64-bit machines. */
-const infoBytes = 256;
-const pidOffset = 16;
 
 const sweepMs: Ms = 1000;
 /** A dead process of this host that nobody took for so long is nobody's: Node and ChildExits take theirs within a second. */
@@ -67,7 +59,7 @@ export class Orphans {
 
 /** Reaps `pid` if it is a dead child of ours. */
 export function reapOrphan(pid: number): void {
-  waitpid(pid, [0], WNOHANG);
+  reapIfDead(pid);
 }
 
 /**
@@ -77,14 +69,14 @@ export function reapOrphan(pid: number): void {
 export async function reapOnceDead(pid: number, patience: Ms): Promise<void> {
   for (const until = performance.now() + patience; performance.now() < until; await sleep(5)) {
     if (processIdentity(pid) !== undefined) return;
-    if (waitpid(pid, [0], WNOHANG) !== 0) return; // it is reaped, or none of ours
+    if (reapIfDead(pid)) return; // it is reaped, or none of ours
   }
 }
 
-/** True when there is a dead child; nothing is reaped. One call, so that an idle sweep costs nothing. */
+/** True when there is a dead child. One call, so that an idle sweep costs nothing. */
 function anyDead(): boolean {
-  const info = Buffer.alloc(infoBytes);
-  return waitid(P_ALL, 0, info, WEXITED | WNOHANG | WNOWAIT) === 0 && info.readInt32LE(pidOffset) !== 0;
+  const death = deathOf();
+  return death !== undefined && death !== "none";
 }
 
 function deadChildren(): { pid: number; inContainer: boolean }[] {

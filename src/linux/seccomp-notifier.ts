@@ -3,13 +3,10 @@ import { chmodSync, rmSync } from "node:fs";
 import { extname } from "node:path";
 import { describeFault } from "../base/fault.ts";
 import type { RefusedCall } from "./contract.ts";
-import { check, closeFd, libc } from "./libc.ts";
+import { closeFd } from "./libc.ts";
 import { Pipe } from "./pipe.ts";
 import { startThread } from "./start-thread.ts";
-import { newUnixSocket, unixAddress } from "./unix-socket.ts";
-
-const bind = libc.func("int bind(int fd, const void *address, unsigned int length)");
-const listen = libc.func("int listen(int fd, int backlog)");
+import { bindUnixSocket, listenOn, newUnixSocket } from "./unix-socket.ts";
 
 const threadModule = new URL(`./seccomp-notifier-thread${extname(import.meta.url)}`, import.meta.url);
 
@@ -39,10 +36,9 @@ export function openSeccompNotifier(
   const listener = newUnixSocket("stream");
   const stop = new Pipe();
   try {
-    const address = unixAddress(path);
-    check(bind(listener, address, address.length), "bind", path);
+    bindUnixSocket(listener, path);
     chmodSync(path, 0o600);
-    check(listen(listener, 64), "listen", path);
+    listenOn(listener, path, 64);
     const thread = startThread(threadModule, {
       name: "berth-seccomp",
       resourceLimits: { maxYoungGenerationSizeMb: 2, maxOldGenerationSizeMb: 32, stackSizeMb: 2 },

@@ -1,6 +1,8 @@
 import { check, libc } from "./libc.ts";
 
 const socket = libc.func("int socket(int domain, int type, int protocol)");
+const bind = libc.func("int bind(int fd, const void *address, unsigned int length)");
+const listen = libc.func("int listen(int fd, int backlog)");
 
 const AF_UNIX = 1;
 const SOCK_NONBLOCK = 0o4000;
@@ -27,4 +29,15 @@ export function unixAddress(path: string): Buffer {
   address.writeUInt16LE(AF_UNIX, 0);
   bytes.copy(address, 2);
   return address;
+}
+
+/** Gives a socket a path, or an abstract name, which begins with a zero byte. @throws {SystemCallError, RangeError} */
+export function bindUnixSocket(fd: number, path: string): void {
+  const address = unixAddress(path);
+  check(bind(fd, address, address.length), "bind", path);
+}
+
+/** @param atMost connections that may wait @throws {SystemCallError} */
+export function listenOn(fd: number, path: string, atMost: number): void {
+  check(listen(fd, atMost), "listen", path);
 }

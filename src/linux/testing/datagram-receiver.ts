@@ -1,9 +1,8 @@
 import { fstatSync, readSync, unlinkSync } from "node:fs";
-import { check, closeFd, errnoOf, libc } from "../libc.ts";
+import { closeFd, errnoOf } from "../libc.ts";
 import { receiveMessage } from "../socket-messages.ts";
-import { newUnixSocket, unixAddress } from "../unix-socket.ts";
+import { bindUnixSocket, newUnixSocket } from "../unix-socket.ts";
 
-const bind = libc.func("int bind(int fd, const void *address, unsigned int length)");
 const largest = 1 << 20;
 
 /** A socket as systemd's and journald's, which receives only when it is asked to. */
@@ -15,8 +14,7 @@ export class DatagramReceiver implements Disposable {
   constructor(path: string) {
     this.path = path;
     this.#fd = newUnixSocket("datagrams");
-    const address = unixAddress(path);
-    check(bind(this.#fd, address, address.length), "bind", path);
+    bindUnixSocket(this.#fd, path);
   }
 
   /** The oldest that waits: its text, or what the file holds that came with it; undefined when none waits. */
