@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
-import { chmodSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, test } from "node:test";
@@ -27,7 +27,13 @@ describe("berth doctor against what lies at berth's socket", privileged, () => {
   async function listen(): Promise<number> {
     const at = `UNIX-LISTEN:${workspace.socket},fork,unlink-close=0`;
     child = spawn("socat", ["-u", at, "OPEN:/dev/null"], { stdio: "ignore" });
-    await eventually("a listener", 5000, async () => existsSync(workspace.socket) || undefined);
+    // the file is there before anybody listens
+    const listens = new RegExp(`^\\S+ \\S+ \\S+ 00010000 .* ${workspace.socket}$`, "m");
+    await eventually(
+      "a listener",
+      5000,
+      async () => listens.test(readFileSync("/proc/net/unix", "latin1")) || undefined,
+    );
     return child.pid ?? 0;
   }
 

@@ -48,6 +48,10 @@ for (const runtime of ["crun", "runc"] as const) {
       return stdout.toString().trim();
     }
 
+    /** Waits until a container's program is what it becomes: its start ends before. */
+    const seen = (containerId: string, script: string, what: RegExp) =>
+      eventually(`${what}`, 30_000, async () => what.test(await exec(containerId, script)) || undefined);
+
     /** The process that holds the pod's namespace, as the host numbers it. */
     const initOf = ({ id }: MadePod) =>
       Number(readFileSync(join(daemon.workspace.state, "containers", id, "pid"), "latin1"));
@@ -56,9 +60,8 @@ for (const runtime of ["crun", "runc"] as const) {
       const pod = await runPod(daemon, "shared", inPod);
       await start(pod, "one", "exec sleep 4321", inPod);
       const two = await start(pod, "two", "sh -c 'sleep 0.1 &'; exec sleep 4322", inPod);
-      const processes = await exec(two, "ps -o pid,args");
-      assert.match(processes, /^ +1 +\/pause$/m);
-      assert.match(processes, /sleep 4321/);
+      await seen(two, "ps -o args", /sleep 4321/);
+      assert.match(await exec(two, "ps -o pid,args"), /^ +1 +\/pause$/m);
       assert.equal(
         await exec(two, "cat /proc/1/oom_score_adj"),
         String(Math.max(-998, await lowestOomScoreAdj())),
@@ -77,7 +80,7 @@ for (const runtime of ["crun", "runc"] as const) {
       await daemon.kill();
       await daemon.launch();
       const two = await start(pod, "two", "exec sleep 5322", inPod);
-      assert.match(await exec(two, "ps -o args"), /sleep 5321/);
+      await seen(two, "ps -o args", /sleep 5321/);
     });
 
     test("a pod whose first process ends is not ready, and is gone from the host; so, too, when no daemon saw it", async () => {
@@ -102,7 +105,7 @@ for (const runtime of ["crun", "runc"] as const) {
       const pod = await runPod(daemon, "debugged", own);
       const target = await start(pod, "main", "echo secret > /file; exec sleep 7321", own);
       const debug = await start(pod, "debug", "exec sleep 7322", withPid(NamespaceMode.TARGET, target));
-      assert.match(await exec(debug, "ps -o pid,args"), /^ +1 +sleep 7321$/m);
+      await seen(debug, "ps -o pid,args", /^ +1 +sleep 7321$/m);
       assert.equal(await exec(debug, "cat /proc/1/root/file"), "secret", "the way of kubectl debug");
       assert.equal(
         await exec(debug, "readlink /proc/self/ns/pid"),
