@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { type ProcessStart, processIdentity } from "../../src/linux/process-identity.ts";
 import { ContainerState } from "../../src/wire/gen/runtime.v1.ts";
 import type { TestDaemon } from "./daemon.ts";
 import { busyboxImage } from "./images.ts";
@@ -11,6 +13,7 @@ export class Bystander {
   readonly #daemon: TestDaemon;
   readonly #containerId: string;
   readonly #pid: number;
+  readonly #monitor: ProcessStart;
   readonly #traces: readonly string[];
 
   private constructor(
@@ -23,6 +26,9 @@ export class Bystander {
     this.pod = pod;
     this.#containerId = container.id;
     this.#pid = container.pid;
+    const monitor = processIdentity(processIdentity(container.pid)?.parent ?? 0);
+    if (monitor === undefined) throw new Error("the bystander has no monitor");
+    this.#monitor = monitor;
     this.#traces = traces;
   }
 
@@ -38,14 +44,23 @@ export class Bystander {
   /** Fails unless it runs on in the process that it began with, and nothing else is left of any pod or image. */
   async assertAlone(): Promise<void> {
     const { state, exitCode, reason, message } = await containerStatus(this.#daemon, this.#containerId);
-    const ending = `${exitCode} ${reason}: ${message}`;
-    assert.equal(
-      state,
-      ContainerState.CONTAINER_RUNNING,
-      `the bystander runs on, and did not end (${ending})`,
-    );
+    if (state !== ContainerState.CONTAINER_RUNNING)
+      assert.fail(`the bystander has ended (${exitCode} ${reason}: ${message}); ${this.#whatIsKnown()}`);
     assert.equal(await pidOf(this.#daemon, this.#containerId), this.#pid, "as the same process");
     await assertOnly(this.#traces, this.#daemon);
+  }
+
+  /** Of its end: who has killed its monitor, nobody else can tell later. */
+  #whatIsKnown(): string {
+    const { pid, startTicks } = this.#monitor;
+    const isThere = processIdentity(pid)?.startTicks === startTicks;
+    const kernel = spawnSync("dmesg", { encoding: "utf8" }).stdout ?? "";
+    const killed = kernel.split("\n").filter((line) => /killed process|segfault/i.test(line));
+    return [
+      `its monitor ${pid} ${isThere ? "is there" : "is gone"}; of killed processes the kernel says:`,
+      ...killed.slice(-5),
+      `the daemon's log: ${this.#daemon.logTail(60)}`,
+    ].join("\n");
   }
 
   /** What a command in it says: `words`. */
