@@ -70,7 +70,7 @@ describe("berth registry, and settings of registries that change while the daemo
     assert.equal(found.code, 0, found.stdout);
     assert.match(found.stdout, /credential +ok +user "mary", from .*credentials\.json/);
     assert.match(found.stdout, /\nresult +ok +127.*can be pulled from https/);
-    const missing = await berth("test", "-o", "json", image.replace(":1", ":2"));
+    const missing = await berth("test", "-o", "json", image.replace(/:1$/, ":2"));
     assert.equal(missing.code, 1);
     const { canBePulled, steps } = JSON.parse(missing.stdout) as {
       canBePulled: boolean;
