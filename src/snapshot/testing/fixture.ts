@@ -43,9 +43,9 @@ export type Tried =
       readonly count?: () => void;
     };
 
-/** For `assert.rejects`: that a Fault is of the kind that is wanted. */
-export function ofKind(wanted: FaultKind): (error: unknown) => boolean {
-  return (error) => isFault(error, wanted) || assert.fail(String(error));
+/** For `assert.rejects`: that a Fault is of the kind that is wanted, and says so. */
+export function ofKind(wanted: FaultKind, message = /./): (error: unknown) => boolean {
+  return (error) => (isFault(error, wanted) && message.test(error.message)) || assert.fail(String(error));
 }
 
 export function nameOf(tried: Tried): string {

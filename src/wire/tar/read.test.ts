@@ -11,40 +11,15 @@ import {
   sealed,
   type TestEntry,
 } from "../../snapshot/testing/build-tar.ts";
-import type { TarEntry } from "./entry.ts";
 import { TarReader } from "./read.ts";
-
-interface Read extends TarEntry {
-  content: Buffer;
-}
-
-/** Reads a tar in chunks of `step` bytes. */
-function read(tar: Uint8Array, step = tar.length): Read[] {
-  const found: Read[] = [];
-  let last: Read | undefined;
-  const reader = new TarReader({
-    entry(entry) {
-      assert.ok(entry.size < 1e7);
-      last = { ...entry, content: Buffer.alloc(entry.size) };
-    },
-    data: (chunk, offset) => last?.content.set(chunk, offset),
-    entryEnd() {
-      if (last !== undefined) found.push(last);
-    },
-  });
-  for (let at = 0; at < tar.length; at += step) reader.push(tar.subarray(at, at + step));
-  reader.end();
-  return found;
-}
+import { corrupt, readTar } from "./testing/read-tar.ts";
 
 const one = (entry: TestEntry) => {
-  const [only, ...rest] = read(buildTar([entry]));
+  const [only, ...rest] = readTar(buildTar([entry]));
   assert.deepEqual(rest, []);
   assert.ok(only);
   return only;
 };
-
-const corrupt = (what: RegExp) => (error: unknown) => isFault(error, "corrupt") && what.test(error.message);
 
 describe("a tar", () => {
   it("gives names, owners, modes, times and content", () => {
@@ -64,9 +39,9 @@ describe("a tar", () => {
       { name: `${long}file`, content: "y", xattrs: { "user.a": "b" } },
       { name: "dir/" },
     ]);
-    const whole = read(tar);
+    const whole = readTar(tar);
     assert.equal(whole.length, 3);
-    for (const step of [1, 7, 511, 512, 513, 2000]) assert.deepEqual(read(tar, step), whole);
+    for (const step of [1, 7, 511, 512, 513, 2000]) assert.deepEqual(readTar(tar, step), whole);
   });
 
   it("knows every type", () => {
@@ -98,8 +73,8 @@ describe("a tar", () => {
       header.write("prefix", 345);
       return Buffer.concat([sealed(header), Buffer.alloc(1024)]);
     };
-    assert.equal(read(block("ustar"))[0]?.name, "prefix/name");
-    assert.equal(read(block("gnu"))[0]?.name, "name");
+    assert.equal(readTar(block("ustar"))[0]?.name, "prefix/name");
+    assert.equal(readTar(block("gnu"))[0]?.name, "name");
   });
 
   it("takes numbers in base 256, negative times too", () => {
@@ -143,7 +118,7 @@ describe("a tar", () => {
       pad(Buffer.from("hello")),
       Buffer.alloc(1024),
     ]);
-    assert.equal(read(tar)[0]?.content.toString(), "hello");
+    assert.equal(readTar(tar)[0]?.content.toString(), "hello");
   });
 
   it("keeps global records until they are overridden", () => {
@@ -161,10 +136,10 @@ describe("a tar", () => {
       member({ name: "c" }),
     ]);
     assert.deepEqual(
-      read(tar).map(({ uid }) => uid),
+      readTar(tar).map(({ uid }) => uid),
       [5, 6, 7],
     );
-    assert.throws(() => read(paxHeader([["path", "x"]], "g")), corrupt(/every member the same "path"/));
+    assert.throws(() => readTar(paxHeader([["path", "x"]], "g")), corrupt(/every member the same "path"/));
   });
 
   it("reads long names and links of GNU", () => {
@@ -177,47 +152,47 @@ describe("a tar", () => {
       long("L", name),
       member({ name: "short", flag: "2", magic: "gnu" }),
     ]);
-    const [entry] = read(tar);
+    const [entry] = readTar(tar);
     assert.deepEqual([entry?.name, entry?.linkName], [name, link]);
-    assert.throws(() => read(long("L", "x".repeat(4097))), corrupt(/name of 4098 bytes/));
+    assert.throws(() => readTar(long("L", "x".repeat(4097))), corrupt(/name of 4098 bytes/));
   });
 
   it("passes over a hard link's content, whether it is there or not", () => {
     const next = member({ name: "next" });
     const bare = Buffer.concat([member({ name: "l", flag: "1", link: "t", size: 700 }), next]);
     assert.deepEqual(
-      read(bare).map(({ name }) => name),
+      readTar(bare).map(({ name }) => name),
       ["l", "next"],
     );
     const full = Buffer.concat([member({ name: "l", flag: "1", link: "t", content: "x".repeat(700) }), next]);
     assert.deepEqual(
-      read(full).map(({ name }) => name),
+      readTar(full).map(({ name }) => name),
       ["l", "next"],
     );
     const last = Buffer.concat([member({ name: "l", flag: "1", link: "t", size: 700 }), Buffer.alloc(1024)]);
     assert.deepEqual(
-      read(last).map(({ name }) => name),
+      readTar(last).map(({ name }) => name),
       ["l"],
     );
   });
 
   it("ends at the end mark, or without one between members", () => {
     const a = member({ name: "a" });
-    assert.equal(read(Buffer.concat([a, Buffer.alloc(1024), Buffer.from("whatever follows")])).length, 1);
-    assert.equal(read(a).length, 1);
-    assert.equal(read(Buffer.concat([a, Buffer.alloc(512)])).length, 1);
-    assert.deepEqual(read(Buffer.alloc(0)), []);
-    assert.throws(() => read(Buffer.concat([a, Buffer.alloc(512), a])), corrupt(/zero block/));
+    assert.equal(readTar(Buffer.concat([a, Buffer.alloc(1024), Buffer.from("whatever follows")])).length, 1);
+    assert.equal(readTar(a).length, 1);
+    assert.equal(readTar(Buffer.concat([a, Buffer.alloc(512)])).length, 1);
+    assert.deepEqual(readTar(Buffer.alloc(0)), []);
+    assert.throws(() => readTar(Buffer.concat([a, Buffer.alloc(512), a])), corrupt(/zero block/));
   });
 
   it("is refused when cut short", () => {
     const tar = member({ name: "x".repeat(200), content: "y".repeat(1000) });
     for (let length = 1; length < tar.length; length++)
-      assert.throws(() => read(tar.subarray(0, length)), corrupt(/cut short/));
+      assert.throws(() => readTar(tar.subarray(0, length)), corrupt(/cut short/));
   });
 
   it("is refused when it is none", () => {
-    assert.throws(() => read(Buffer.alloc(512, "x")), corrupt(/checksum/));
+    assert.throws(() => readTar(Buffer.alloc(512, "x")), corrupt(/checksum/));
     assert.throws(() => one({ name: "" }), corrupt(/name is empty/));
     assert.throws(() => one({ name: "n", flag: "2" }), corrupt(/link is empty/));
     assert.throws(() => one({ name: "n", pax: [["path", "a\0b"]] }), corrupt(/NUL/));
@@ -225,120 +200,15 @@ describe("a tar", () => {
     assert.throws(() => one({ name: "n", pax: [["size", "1x"]] }), corrupt(/"size" is not a number/));
     assert.throws(() => one({ name: "n", pax: [["mtime", "soon"]] }), corrupt(/not a time/));
     assert.throws(() => one({ name: "n", xattrs: { [`user.${"x".repeat(251)}`]: "" } }), corrupt(/too long/));
-    assert.throws(() => read(headerBlock({ name: "n", flag: "x" }, 2_000_000)), corrupt(/2000000 bytes/));
+    assert.throws(() => readTar(headerBlock({ name: "n", flag: "x" }, 2_000_000)), corrupt(/2000000 bytes/));
     for (const text of ["5 a\n", "x a=b\n", "99 a=b\n", "6a=b\n\n", "7 =bcd\n", "6 a=bc"])
       assert.throws(
         () =>
-          read(Buffer.concat([headerBlock({ name: "p", flag: "x" }, text.length), pad(Buffer.from(text))])),
+          readTar(
+            Buffer.concat([headerBlock({ name: "p", flag: "x" }, text.length), pad(Buffer.from(text))]),
+          ),
         corrupt(/pax record/),
       );
-  });
-});
-
-describe("a sparse file", () => {
-  const data = Buffer.concat([Buffer.alloc(512, "a"), Buffer.alloc(100, "b")]);
-  const expected = Buffer.concat([
-    Buffer.alloc(1000),
-    Buffer.alloc(512, "a"),
-    Buffer.alloc(488),
-    Buffer.alloc(100, "b"),
-    Buffer.alloc(900),
-  ]);
-  const runs = [
-    { offset: 1000, length: 512 },
-    { offset: 2000, length: 100 },
-    { offset: 3000, length: 0 },
-  ];
-  const check = (tar: Buffer) => {
-    for (const step of [tar.length, 100]) {
-      const [file, next] = read(tar, step);
-      assert.deepEqual([file?.name, file?.size, file?.sparse], ["sparse", 3000, runs]);
-      assert.ok(file?.content.equals(expected));
-      assert.equal(next?.name, "next");
-    }
-  };
-  const next = member({ name: "next" });
-
-  it("of format 0.0 is read", () => {
-    const pax: [string, string][] = [
-      ["GNU.sparse.size", "3000"],
-      ["GNU.sparse.numblocks", "3"],
-    ];
-    for (const { offset, length } of runs)
-      pax.push(["GNU.sparse.offset", String(offset)], ["GNU.sparse.numbytes", String(length)]);
-    check(Buffer.concat([member({ name: "sparse", pax, content: data }), next]));
-  });
-
-  it("of format 0.1 is read", () => {
-    const pax: [string, string][] = [
-      ["GNU.sparse.size", "3000"],
-      ["GNU.sparse.map", "1000,512,2000,100,3000,0"],
-      ["GNU.sparse.name", "sparse"],
-    ];
-    check(Buffer.concat([member({ name: "GNUSparseFile.1/x", pax, content: data }), next]));
-  });
-
-  it("of format 1.0 is read", () => {
-    const pax: [string, string][] = [
-      ["GNU.sparse.major", "1"],
-      ["GNU.sparse.minor", "0"],
-      ["GNU.sparse.name", "sparse"],
-      ["GNU.sparse.realsize", "3000"],
-    ];
-    const map = pad(Buffer.from("3\n1000\n512\n2000\n100\n3000\n0\n"));
-    check(
-      Buffer.concat([member({ name: "GNUSparseFile.1/x", pax, content: Buffer.concat([map, data]) }), next]),
-    );
-    const many = Array.from({ length: 200 }, (_, i) => `${i * 10}\n1\n`).join("");
-    const long = Buffer.concat([pad(Buffer.from(`200\n${many}`)), Buffer.alloc(200, "z")]);
-    assert.equal(read(member({ name: "s", pax, content: long }))[0]?.sparse?.length, 200);
-  });
-
-  it("of the old GNU format is read, with blocks that carry on", () => {
-    const header = headerBlock({ name: "sparse", flag: "S", magic: "gnu" }, data.length);
-    const put = (block: Buffer, at: number, value: number) =>
-      block.write(`${value.toString(8).padStart(11, "0")}\0`, at);
-    const extension = Buffer.alloc(512);
-    runs.slice(0, 2).forEach(({ offset, length }, i) => {
-      put(header, 386 + i * 24, offset);
-      put(header, 398 + i * 24, length);
-    });
-    put(extension, 0, 3000);
-    put(extension, 12, 0);
-    header[482] = 1;
-    put(header, 483, 3000);
-    check(Buffer.concat([sealed(header), extension, pad(data), next]));
-  });
-
-  it("is refused when its map is not sound", () => {
-    const sparse = (map: string, size = "3000") =>
-      member({
-        name: "s",
-        pax: [
-          ["GNU.sparse.size", size],
-          ["GNU.sparse.map", map],
-        ],
-        content: data,
-      });
-    assert.throws(() => read(sparse("1000,512,1200,100")), corrupt(/out of bounds/));
-    assert.throws(() => read(sparse("1000,512,2950,100")), corrupt(/out of bounds/));
-    assert.throws(() => read(sparse("1000,512")), corrupt(/does not fit/));
-    assert.throws(() => read(sparse("1000,512,3")), corrupt(/odd number/));
-    assert.throws(() => read(sparse("1000,512,2000,100", "9007199254740993")), corrupt(/not a number/));
-    const major = [
-      ["GNU.sparse.major", "1"],
-      ["GNU.sparse.minor", "0"],
-    ] as const;
-    assert.throws(() => read(member({ name: "s", pax: major })), corrupt(/no size/));
-    const real = [...major, ["GNU.sparse.realsize", "5"]] as const;
-    assert.throws(
-      () => read(member({ name: "s", pax: real, content: "x".repeat(600) })),
-      corrupt(/no numbers/),
-    );
-    assert.throws(
-      () => read(member({ name: "s", pax: real, content: `999\n${"1\n".repeat(254)}` })),
-      corrupt(/longer/),
-    );
   });
 });
 
