@@ -1,6 +1,6 @@
 import { constants } from "node:os";
 import type { Ms } from "../base/units.ts";
-import { deathOf, reapIfDead } from "./dead-children.ts";
+import { deathOf, reapIfDead } from "./reap.ts";
 
 /**
  * SIGCHLD tells of an exit at once; this finds what it should have lost, and keeps the process alive

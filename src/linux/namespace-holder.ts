@@ -1,10 +1,10 @@
 import { readSync, writeFileSync, writeSync } from "node:fs";
 import { Fault } from "../base/fault.ts";
 import type { IdRange, NamespaceKind, UserRanges } from "./contract.ts";
-import { reapOnceEnded } from "./dead-children.ts";
 import { errnoOf, systemFault } from "./libc.ts";
 import { Pipe } from "./pipe.ts";
 import { posixSpawnSync } from "./posix-spawn.ts";
+import { reapOnceEnded } from "./reap.ts";
 
 /** util-linux's option for each kind. */
 const options: Readonly<Record<NamespaceKind, string>> = { net: "--net", ipc: "--ipc", uts: "--uts" };

@@ -1,9 +1,9 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Ms } from "../base/units.ts";
-import { deathOf, reapIfDead } from "./dead-children.ts";
 import { check, libc } from "./libc.ts";
 import { processIdentity } from "./process-identity.ts";
+import { deathOf, reapIfDead } from "./reap.ts";
 
 const prctl = libc.func(
   "int prctl(int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d)",
