@@ -79,6 +79,7 @@ export interface ContainerBook {
   readonly log: Logger;
 }
 
+/** What the operations on containers work with. */
 export interface ContainerParts {
   readonly host: ContainerHost;
   readonly book: ContainerBook;

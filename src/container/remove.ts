@@ -63,6 +63,7 @@ export async function stopAllOfPod(pod: PodSandboxId, parts: ContainerParts): Pr
   });
 }
 
+/** Removes every container of the pod, all at once. @throws {Fault} what the first said that could not be, once all have ended */
 export async function removeAllOfPod(pod: PodSandboxId, parts: ContainerParts): Promise<void> {
   await eachOfPod(pod, parts, (id) => removeContainer(id, parts));
 }

@@ -4,6 +4,7 @@ import type { ContainerAttempt } from "./parts.ts";
 import { labeled, snapshotKey } from "./snapshot.ts";
 import type { ContainerRecord } from "./state.ts";
 
+/** Mounts the container's snapshot in its bundle, with the ids of its pod's user namespace where it has one. */
 export async function mountRootfs(record: ContainerRecord, attempt: ContainerAttempt): Promise<void> {
   const { host, pod } = attempt;
   const { rootfs } = host.paths.container(record.id);

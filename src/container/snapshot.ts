@@ -14,6 +14,7 @@ export function labeled({ type, options }: SnapshotMount, label: string | undefi
   return label === undefined || type === "bind" ? options : [...options, `context="${label}"`];
 }
 
+/** Makes the writable layer on the image's layers: empty, or with the changed files of a checkpoint. @throws {Fault} as `Snapshotter.prepareContainer` */
 export async function prepareSnapshot(
   record: ContainerRecord,
   attempt: ContainerAttempt,
@@ -27,6 +28,7 @@ export async function prepareSnapshot(
   await snapshotter.prepareChanged(key, record.parent, ingest);
 }
 
+/** Removes the writable layer. Succeeds when there is none. */
 export async function removeSnapshot(record: ContainerRecord, { host }: ContainerAttempt): Promise<void> {
   const snapshotter = host.snapshotters.get(record.snapshotter);
   if (record.restored !== undefined) await snapshotter.abortLayer(ingestOf(record.id));

@@ -44,7 +44,9 @@ export type ContainerState =
   | { readonly kind: "removing"; readonly was: ExitedState }
   | { readonly kind: "stranded"; readonly was: ExitedState; readonly step: string; readonly reason: string };
 
+/** How a container ended; kept while it is taken away. */
 export type ExitedState = Extract<ContainerState, { kind: "exited" }>;
+/** Of a container that has a process. */
 export type LiveState = Extract<ContainerState, { kind: "created" | "running" }>;
 
 /** The checkpoint that a container goes on from. */
@@ -122,6 +124,7 @@ export function chainsBelow({
   return [parent, ...imageVolumes.map(({ chain }) => chain)].filter((chain) => chain !== undefined);
 }
 
+/** The container whose steps are made; it waits for its start. */
 export function containerCreated(
   record: ContainerRecord,
   process: MonitoredContainer,
@@ -138,6 +141,7 @@ export function containerCheckpointed(
   return { ...record, timeline, state: { kind: "checkpointed" } };
 }
 
+/** The container that runs. `timeline`: of its start, put behind that of its create. */
 export function containerStarted(
   record: ContainerRecord,
   process: MonitoredContainer,
@@ -151,6 +155,7 @@ export function containerStarted(
   };
 }
 
+/** The container that has ended. One that never ran has no time of a start. */
 export function containerExited(
   record: ContainerRecord,
   exit: { exitCode: number; reason: ExitReason; message: string; finishedAt: UnixNanos },
@@ -188,10 +193,12 @@ function endedBefore(record: ContainerRecord, at: UnixNanos): ExitedState {
   return { kind: "exited", ...startedAt, finishedAt: at, exitCode: 137, reason: "Error", message };
 }
 
+/** The container whose steps are about to be undone. */
 export function containerRemoving(record: ContainerRecord, at: UnixNanos): ContainerRecord {
   return { ...record, state: { kind: "removing", was: endedBefore(record, at) } };
 }
 
+/** The container whose undoing ended at a step. */
 export function containerStranded(
   record: ContainerRecord,
   { step, reason }: Stranded,

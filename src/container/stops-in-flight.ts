@@ -7,4 +7,5 @@ interface StopInFlight {
   killBy(time: number): void;
 }
 
+/** Stops by the id of the container. */
 export type StopsInFlight = Map<ContainerId, StopInFlight>;

@@ -18,6 +18,7 @@ export interface PodRestoreRequest {
   readonly containers: readonly ContainerConfig[];
 }
 
+/** What RestorePod has made: the containers in the order in which they were asked for. */
 export interface RestoredPod {
   readonly id: PodSandboxId;
   readonly containers: readonly { readonly name: string; readonly id: ContainerId }[];

@@ -63,6 +63,7 @@ export async function writePodFiles(record: PodSandboxRecord, attempt: PodAttemp
   await mounts.mount("shm", shm, "tmpfs", options);
 }
 
+/** Unmounts the shared memory, and removes the files. Succeeds when there are none. */
 export async function removePodFiles(record: PodSandboxRecord, { host }: PodAttempt): Promise<void> {
   const { hostname, hosts, resolvConf: dns, shm } = host.paths.pod(record.id);
   try {

@@ -106,6 +106,7 @@ function dotted(sysctls: Readonly<Record<string, string>>): Record<string, strin
   );
 }
 
+/** Makes the pod's directory, and in it the namespaces that it has for itself. @throws {Fault} invalid for a sysctl that is none of theirs */
 export async function pinPodNamespaces(record: PodSandboxRecord, { host }: PodAttempt): Promise<void> {
   const kinds = podNamespaceKinds(record.config);
   requirePodSysctls(record.config, kinds);
@@ -126,6 +127,7 @@ export async function pinPodNamespaces(record: PodSandboxRecord, { host }: PodAt
   });
 }
 
+/** Takes them away, and the pod's directory with whatever is left in it. */
 export async function unpinPodNamespaces(record: PodSandboxRecord, { host }: PodAttempt): Promise<void> {
   await host.namespaces.unpin(host.paths.pod(record.id).namespaces);
   await host.files.change([{ change: "removeTree", path: host.paths.pod(record.id).directory }]);

@@ -8,6 +8,7 @@ function hasOwnNetwork(record: PodSandboxRecord): boolean {
   return record.config.security.namespaces.network !== "node";
 }
 
+/** CNI ADD, within `network.addDeadline`. Does nothing for a pod in the node's network. @throws {Fault} as `PodNetwork.attach` */
 export async function attachNetwork(
   record: PodSandboxRecord,
   attempt: PodAttempt,

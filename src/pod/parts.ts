@@ -86,6 +86,7 @@ export interface PodBook {
   readonly log: Logger;
 }
 
+/** What the operations on pod sandboxes work with. */
 export interface PodParts {
   readonly host: PodHost;
   readonly book: PodBook;

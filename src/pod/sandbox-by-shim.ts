@@ -51,6 +51,7 @@ function isAmongNodes(pid: number): boolean {
   return its === own;
 }
 
+/** Has its shim end it, and removes its bundle. Succeeds when there is none. @throws {Fault} as `ContainerRuntime.delete` */
 export async function removeSandboxByShim(
   { id, handler }: PodSandboxRecord,
   { host }: PodAttempt,

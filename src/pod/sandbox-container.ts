@@ -69,6 +69,7 @@ function pidPin({ id }: PodSandboxRecord, { host }: PodAttempt): string {
   return join(host.paths.pod(id).namespaces, "pid");
 }
 
+/** Ends it, and takes away its pin, cgroup, root file system and bundle. Succeeds when there is none. */
 export async function removeSandboxContainer(
   record: PodSandboxRecord,
   attempt: PodAttempt,

@@ -13,6 +13,7 @@ export async function startSandbox(
   else if (hasOwnContainer(record)) await startSandboxContainer(record, attempt, signal);
 }
 
+/** Ends it, and what still runs in it. Succeeds when there is none. */
 export async function removeSandbox(
   record: PodSandboxRecord,
   attempt: PodAttempt,

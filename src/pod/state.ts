@@ -78,10 +78,12 @@ export function podReady(
   return { ...record, timeline, state: { kind: "ready", at, network, ...(init && { init }) } };
 }
 
+/** The sandbox whose steps are about to be undone. `reason` says who asked. */
 export function podStopping(record: PodSandboxRecord, reason: string, at: UnixNanos): PodSandboxRecord {
   return { ...record, state: { kind: "stopping", at, reason } };
 }
 
+/** The sandbox whose undoing ended at a step: of a run that failed, or of itself. */
 export function podStranded(
   record: PodSandboxRecord,
   { step, reason }: Stranded,
@@ -93,6 +95,7 @@ export function podStranded(
   return { ...record, state: { kind: "stranded", from, at, step, reason: describeFault(reason) } };
 }
 
+/** The sandbox of which nothing is left on the host. `reason` says who asked. */
 export function podStopped(record: PodSandboxRecord, reason: string, at: UnixNanos): PodSandboxRecord {
   return { ...record, state: { kind: "stopped", at, reason } };
 }
