@@ -1,5 +1,5 @@
 import { handlerSettings } from "./handler-settings.ts";
-import { type PodOrder, podOrderNames } from "./pod-orders.ts";
+import { mayOrder, type PodOrder, podOrderNames } from "./pod-orders.ts";
 import type { Config } from "./schema.ts";
 
 /** An annotation by which a pod asks for something under a name of CRI-O's, and why it has no effect. */
@@ -9,7 +9,7 @@ export interface PassedOver {
 }
 
 /** Of one container: they name it. */
-const ofContainers: ReadonlySet<PodOrder> = new Set(["unifiedCgroup", "cpuShared"]);
+const ofContainers: ReadonlySet<PodOrder> = new Set(["unifiedCgroup", "cpuShared", "seccompProfile"]);
 
 /** Those that count without leave. */
 const always = ["shm-size.crio.io", "io.kubernetes.cri-o.ShmSize"];
@@ -52,7 +52,7 @@ function reason(key: string, handler: string, allowed: readonly string[]): strin
   for (const [order, names] of Object.entries(podOrderNames) as [PodOrder, readonly string[]][]) {
     const name = names.find((each) => isFor(each, key));
     if (name === undefined) continue;
-    if (!names.some((each) => allowed.includes(each)))
+    if (!mayOrder(order, allowed))
       return `runtime.handlers.${handler}.allowedAnnotations does not have ${names[0]}`;
     return ofContainers.has(order) && key === name
       ? `it names no container, as in ${names[0]}/<container>`

@@ -16,6 +16,7 @@ export const podOrderNames = {
   cpuCStates: ["cpu-c-states.crio.io"],
   cpuFreqGovernor: ["cpu-freq-governor.crio.io"],
   cpuShared: ["cpu-shared.crio.io"],
+  seccompProfile: ["seccomp-profile.crio.io", "seccomp-profile.kubernetes.cri-o.io"],
   linkLogs: ["link-logs.crio.io", "io.kubernetes.cri-o.LinkLogs"],
 } as const;
 
@@ -26,10 +27,14 @@ export const allPodOrderNames: readonly string[] = Object.values(podOrderNames).
 
 /** Whether any handler's pods may give the order. */
 export function allowsOrder({ runtime }: Pick<Config, "runtime">, order: PodOrder): boolean {
-  const names: readonly string[] = podOrderNames[order];
   return Object.values(runtime.handlers).some(({ allowedAnnotations }) =>
-    allowedAnnotations.some((name) => names.includes(name)),
+    mayOrder(order, allowedAnnotations),
   );
+}
+
+/** Whether pods of a handler that allows these names may give the order: each stands for both. */
+export function mayOrder(order: PodOrder, allowed: readonly string[]): boolean {
+  return podOrderNames[order].some((name) => allowed.includes(name));
 }
 
 /** The order's value, where the handler allows it under any of its names; of one container, by `container`'s name. */
@@ -39,8 +44,8 @@ export function orderOf(
   allowed: readonly string[],
   container?: string,
 ): { readonly key: string; readonly value: string } | undefined {
+  if (!mayOrder(order, allowed)) return undefined;
   const names: readonly string[] = podOrderNames[order];
-  if (!names.some((name) => allowed.includes(name))) return undefined;
   const keys =
     container === undefined
       ? names

@@ -12,6 +12,7 @@ import { unmountMapped } from "./mapped.ts";
 import { mapVolumes } from "./mapped-volumes.ts";
 import { adjustByPlugins } from "./nri/adjust.ts";
 import type { ContainerAttempt } from "./parts.ts";
+import { readSeccompArtifact } from "./seccomp-artifact.ts";
 import type { ContainerRecord } from "./state.ts";
 
 /** config.json, from the container's, the pod's and the image's config. */
@@ -26,6 +27,7 @@ export async function writeBundle(
   const paths = host.paths.container(record.id);
   const linked = withLinkedLogs(record.config, pod, host);
   const config = checkpoint === undefined ? linked : restorableConfig(linked, checkpoint);
+  const seccomp = attempt.seccomp && (await readSeccompArtifact(record, attempt.seccomp, host));
   const built = await host.spec.build({
     record: { ...record, config },
     pod,
@@ -33,6 +35,7 @@ export async function writeBundle(
     rootfs: paths.rootfs,
     imageVolumes: imageVolumeSources(record, paths),
     declaredVolumes: declaredVolumeSources(record, image.config, paths),
+    ...(seccomp && { seccomp }),
   });
   attempt.user = built.user;
   const adjusted = await adjustByPlugins(record, attempt, built.config, signal);

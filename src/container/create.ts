@@ -25,6 +25,7 @@ import { tellPlugins } from "./nri/tell.ts";
 import type { ContainerAttempt, ContainerHost, ContainerParts } from "./parts.ts";
 import type { ContainerPod } from "./pod.ts";
 import { ordersFor, withOrders } from "./processors/orders.ts";
+import { bringSeccompArtifact } from "./seccomp-artifact.ts";
 import { containerCgroup } from "./spec/cgroups-path.ts";
 import { type ContainerRecord, chainsBelow, containerCheckpointed, containerCreated } from "./state.ts";
 import { containerSteps } from "./steps.ts";
@@ -105,9 +106,14 @@ async function createAnew(
   const snapshotter = host.snapshotters.nameFor(pod.handler);
   await bringImages(config, checkpoint?.image, { host, snapshotter }, signal);
   const image = checkpoint?.image ?? requireImage(config, host);
+  const seccomp = await bringSeccompArtifact(config, { pod, image, snapshotter }, parts, signal);
   const restored = checkpoint === undefined ? {} : { restored: checkpoint.origin };
   const record = { ...newRecord(pod, config, { image, snapshotter }, parts), ...restored };
-  using _chains = keepChains(book.pendingChains, [...chainsBelow(record), ...(source?.layers ?? [])]);
+  using _chains = keepChains(book.pendingChains, [
+    ...chainsBelow(record),
+    ...(source?.layers ?? []),
+    ...(seccomp === undefined ? [] : [seccomp.chain]),
+  ]);
   using _container = await book.locks.hold(record.id, signal);
   const timeline: StepTime[] = [];
   const began = performance.now();
@@ -118,6 +124,7 @@ async function createAnew(
     pod,
     described: () => parts.pods.described(pod.id),
     ...(checkpoint === undefined ? {} : { checkpoint }),
+    ...(seccomp && { seccomp }),
   };
   try {
     await runSteps(

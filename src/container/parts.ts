@@ -86,6 +86,15 @@ export interface ContainerParts {
   readonly pods: ContainerPods;
 }
 
+/** A seccomp profile in an OCI artifact that is on this node. */
+export interface SeccompArtifact {
+  readonly reference: string;
+  /** Its topmost layer. */
+  readonly chain: ChainId;
+  /** The profile's path in it. */
+  readonly path: string;
+}
+
 /** The host's side, the pod, and what one run of the steps brings about besides what it leaves on the host. */
 export interface ContainerAttempt {
   readonly host: ContainerHost;
@@ -93,6 +102,8 @@ export interface ContainerAttempt {
   readonly pod: ContainerPod | undefined;
   /** What the container goes on from. */
   readonly checkpoint?: FoundCheckpoint;
+  /** Where its seccomp profile comes from, if not from the node. */
+  readonly seccomp?: SeccompArtifact;
   /** The pod, as plugins see it. */
   readonly described?: () => PodSandbox;
   /** Which plugin set what. */

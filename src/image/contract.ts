@@ -170,6 +170,8 @@ export interface Images {
    * @throws {Fault} unavailable for a snapshotter that can't work; notFound when the image is gone, or a blob can't be had
    */
   unpackIn(id: ImageId, snapshotter: string, signal: AbortSignal): Promise<void>;
+  /** What its manifest says beside what it is made of; empty where that is not here. */
+  annotations(image: ImageRecord): Promise<Readonly<Record<string, string>>>;
   /** How an image was made, the first step first; empty where it doesn't say. */
   history(image: ImageRecord): Promise<readonly HistoryEntry[]>;
   /**

@@ -4,6 +4,7 @@ import type { AdmissionReport } from "../policy/contract.ts";
 import type { WalkStep } from "../registry/walk-step.ts";
 import type { HistoryEntry } from "../spec/oci-image-config.ts";
 import { requireAllowed, testAdmission } from "./admit.ts";
+import { imageAnnotations } from "./annotations.ts";
 import type {
   ImageRecord,
   Images,
@@ -171,6 +172,10 @@ export class NodeImages implements Images {
     await untagImage(name, this.#parts, signal);
     this.#parts.log.info({ image: name }, "image is untagged");
     await this.#index.update();
+  }
+
+  annotations(image: ImageRecord): Promise<Readonly<Record<string, string>>> {
+    return imageAnnotations(image, this.#parts);
   }
 
   history(image: ImageRecord): Promise<readonly HistoryEntry[]> {

@@ -22,6 +22,8 @@ export interface ImageRecipe {
     readonly Labels?: Readonly<Record<string, string>>;
     readonly Volumes?: Readonly<Record<string, object>>;
   };
+  /** Of its manifest. */
+  readonly annotations?: Readonly<Record<string, string>>;
   /** The steps of its making (OCI image spec, config: history). */
   readonly history?: readonly { readonly created_by: string; readonly empty_layer?: boolean }[];
 }
@@ -55,6 +57,7 @@ export async function writeOciArchive(recipe: ImageRecipe, path: string): Promis
     mediaType: mediaTypes.manifest,
     config,
     layers: layers.map(({ descriptor }) => descriptor),
+    ...(recipe.annotations === undefined ? {} : { annotations: recipe.annotations }),
   });
   const index = {
     schemaVersion: 2,

@@ -26,6 +26,7 @@ export class ImagesInMemory {
         return record;
       },
       unpackIn: async () => undefined,
+      annotations: async () => ({}),
       history: async () => [{ created_by: "COPY all of it", empty_layer: false }],
       requireAllowed: async () => undefined,
       remove: async (reference) => void this.records.delete(reference),

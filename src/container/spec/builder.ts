@@ -111,7 +111,7 @@ function specSettings(config: SpecParts["config"], handler: string): SpecSetting
 }
 
 async function lookUp(
-  { record, pod, image, rootfs, imageVolumes, declaredVolumes }: SpecRequest,
+  { record, pod, image, rootfs, imageVolumes, declaredVolumes, seccomp: broughtAlong }: SpecRequest,
   parts: SpecParts,
   runtime: RuntimeFeatures,
   settings: SpecSettings,
@@ -149,6 +149,7 @@ async function lookUp(
       privileged,
       host: parts.host,
       defaultProfile: parts.config.container.seccompProfile,
+      otherwise: broughtAlong,
     }),
     findApparmorProfile(security.apparmor, privileged, parts.apparmor),
   ]);

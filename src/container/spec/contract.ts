@@ -6,6 +6,14 @@ import type { ContainerAdjustment } from "../../wire/gen/nri.v1alpha1.ts";
 import type { ContainerPod } from "../pod.ts";
 import type { ContainerRecord, ContainerUser } from "../state.ts";
 
+/** A seccomp profile that was brought along. */
+export interface NamedProfile {
+  /** For people: where it is from. */
+  readonly name: string;
+  /** As its maker wrote it. */
+  readonly text: string;
+}
+
 /** What a container's OCI config is made from. */
 export interface SpecRequest {
   readonly record: ContainerRecord;
@@ -17,6 +25,8 @@ export interface SpecRequest {
   readonly imageVolumes: ReadonlyMap<number, string>;
   /** What is to be bound for volumes that the image declares, by their path in the container. */
   readonly declaredVolumes: ReadonlyMap<string, string>;
+  /** For a container that asks for no profile. */
+  readonly seccomp?: NamedProfile;
 }
 
 /** Makes OCI configs; knows the host's facts and the daemon's settings. */
