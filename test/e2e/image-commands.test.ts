@@ -8,6 +8,7 @@ import { TestDaemon } from "../harness/daemon.ts";
 import { endDaemon } from "../harness/end-daemon.ts";
 import { privileged } from "../harness/privileged.ts";
 import { TestRegistry } from "../harness/registry.ts";
+import { transferSteps } from "../harness/transfer-steps.ts";
 import { busyboxLayer, directory, file } from "../images/busybox.ts";
 import { writeOciArchive } from "../images/image.ts";
 
@@ -147,13 +148,19 @@ describe("commands for images", privileged, () => {
     const reference = pushed.stdout.trim();
     assert.match(reference, new RegExp(`^${registry.host}/team/web@sha256:[0-9a-f]{64}$`));
     const told = /^pushing \S+\n(layer [0-9a-f]{12} \S+ done\n){3}pushed \S+ in [\d.]+ s\n$/;
-    assert.match(pushed.stderr, told);
+    assert.match(transferSteps(pushed.stderr), told);
     const again = await daemon.command("push", ...creds, web, target);
-    assert.match(again.stderr, /^pushing \S+\n(layer \S+ \S+ there already\n){3}all of it was there\n$/);
+    assert.match(
+      transferSteps(again.stderr),
+      /^pushing \S+\n(layer \S+ \S+ there already\n){3}all of it was there\n$/,
+    );
 
     await berth("tag", web, `${registry.host}/moved/web`);
     const moved = await daemon.command("push", ...creds, `${registry.host}/moved/web`);
-    assert.match(moved.stderr, /^pushing \S+\n(layer \S+ \S+ mounted there\n){3}all of it was there\n$/);
+    assert.match(
+      transferSteps(moved.stderr),
+      /^pushing \S+\n(layer \S+ \S+ mounted there\n){3}all of it was there\n$/,
+    );
     await berth("rmi", web);
     await berth("pull", "-q", ...creds, reference);
     await berth("tag", reference, web);
