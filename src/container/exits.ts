@@ -5,6 +5,7 @@ import type { ContainerId } from "../base/ids.ts";
 import { publishLifecycle } from "../events/lifecycle.ts";
 import type { ContainerExit, MonitoredContainer } from "../runtime/contract.ts";
 import type { LinuxResources } from "../spec/cri/resources.ts";
+import { forgetEnded } from "./forget-ended.ts";
 import { tellStopped } from "./nri/tell.ts";
 import type { ContainerBook, ContainerHost, ContainerParts } from "./parts.ts";
 import { releaseEnded } from "./processors/step.ts";
@@ -57,6 +58,8 @@ export async function recordExit(exit: ContainerExit, parts: ContainerParts): Pr
     { pod: record.podId, container: exit.id, exitCode: exit.code, reason: ended.reason },
     "container exited",
   );
+  // a kernel's count of kills stays to be asked for, and goes with the cgroup
+  if (exit.cause !== "oomKilled") void forgetEnded(exited, parts);
 }
 
 /**

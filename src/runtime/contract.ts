@@ -218,6 +218,11 @@ export interface ContainerRuntime {
    * pod's cgroup, and would fall with that.
    */
   ended(id: ContainerId, signal: AbortSignal): Promise<void>;
+  /**
+   * Has the runtime forget a container that has ended, where `delete` would wait for that, and takes its cgroup away. What its monitor
+   * left stays. Succeeds when there is nothing to forget; what fails is logged, and `delete`'s to do.
+   */
+  forgetEnded(id: ContainerId, handler: string, signal: AbortSignal): Promise<void>;
   /** Takes away the container, its processes, its cgroup and its monitor, whatever state they are in. Idempotent. */
   delete(id: ContainerId, handler: string, signal: AbortSignal): Promise<void>;
   update(id: ContainerId, handler: string, resources: OciResources, signal: AbortSignal): Promise<void>;

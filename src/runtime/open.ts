@@ -97,6 +97,7 @@ function joined(
     monitored: (id) => of(id).monitored(id),
     kill: (id, handler, name, all, signal) => of(id, handler).kill(id, handler, name, all, signal),
     ended: (id, signal) => of(id).ended(id, signal),
+    forgetEnded: (id, handler, signal) => of(id, handler).forgetEnded(id, handler, signal),
     delete: (id, handler, signal) => of(id, handler).delete(id, handler, signal),
     update: (id, handler, resources, signal) => of(id, handler).update(id, handler, resources, signal),
     sandboxes: byShim.sandboxes,

@@ -133,6 +133,21 @@ describe("kill -9 of the daemon between any two steps", privileged, () => {
     });
   }
 
+  for (const point of ["ForgetEnded/runtime/before", "ForgetEnded/runtime/after"]) {
+    test(point, async () => {
+      const pod = await runKilledPod();
+      await dieAt(`${point}:kill`, async () => {
+        const containerId = await runContainer(daemon, pod, exits7());
+        for (;;) await daemon.pods.containerStatus({ containerId });
+      });
+      const { containers } = await daemon.pods.listContainers({});
+      const [ended] = containers.filter(({ podSandboxId }) => podSandboxId === pod.id);
+      assert.equal((await exited(daemon, ended?.id ?? "")).exitCode, 7);
+      await removePod(daemon, pod.id);
+      await bystander.assertAlone();
+    });
+  }
+
   for (const point of backwards("StopPodSandbox", podSandboxSteps)) {
     test(point, async () => {
       const pod = await runKilledPod(point);

@@ -37,6 +37,8 @@ export class RecordingContainerHost implements AsyncDisposable {
   readonly cgroups = new RecordingCgroups();
   readonly snapshots = new Set<string>();
   readonly monitored = new Set<string>();
+  /** Containers that the runtime was told to forget, as they had ended. */
+  readonly forgotten = new Set<string>();
   /** As in `SIGTERM <id>`. */
   readonly kills: string[] = [];
   readonly events: string[] = [];
@@ -180,6 +182,7 @@ export class RecordingContainerHost implements AsyncDisposable {
         if (this.deadly.has(signal)) this.exit(id, 137);
       },
       ended: async () => undefined,
+      forgetEnded: async (id) => void this.forgotten.add(id),
       delete: async (id) => void this.monitored.delete(id),
       state: async () => "running",
       recordedExit: () => undefined,

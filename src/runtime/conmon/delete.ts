@@ -9,7 +9,7 @@ import type { RuntimeHost } from "../host.ts";
 import { filesOfContainer, removeCgroup } from "../left-by-container.ts";
 import { booksOf } from "./books.ts";
 import { keptHandler } from "./handler-of.ts";
-import type { Handler } from "./handlers.ts";
+import { type Handler, runsOnHost } from "./handlers.ts";
 import { killMonitors, killStandIn, pidIn, settleMonitors } from "./monitors.ts";
 import type { ConmonParts } from "./parts.ts";
 import { requireRuntime } from "./runtime-command.ts";
@@ -46,6 +46,23 @@ export async function deleteContainer(
   if (standInFiles(files.bundle).some((fifo) => existsSync(fifo))) await killStandIn(id, paths, signal);
   await settleMonitors(id, paths, signal);
   await removeTraces(id, parts);
+}
+
+/**
+ * The part of it that takes the longest, for a container that has ended, when nobody waits for it yet. Of one in a sandbox it is left to
+ * the removal: what others of the pod need may go with it.
+ */
+export async function forgetEnded(
+  id: ContainerId,
+  handlerName: string,
+  parts: ConmonParts,
+  signal: AbortSignal,
+): Promise<void> {
+  const holding = holders(id, handlerName, parts);
+  if (!holding.every(runsOnHost)) return;
+  const failed = await deleteByRuntime(id, holding, parts, signal);
+  const cgroup = cgroupOfBundle(parts.paths.container(id).bundle);
+  if (failed.length === 0) await removeCgroup(cgroup, parts.host.cgroups, signal);
 }
 
 /** The handlers whose runtime has the container on its books: what it was started with, instead of what has those books now. */

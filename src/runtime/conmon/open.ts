@@ -18,7 +18,7 @@ import { checkpoint, checkpointEnded } from "./checkpoint.ts";
 import { connectInSandbox } from "./connect-in-sandbox.ts";
 import { createContainer, monitoredContainer } from "./create.ts";
 import { checkpointProblem } from "./criu.ts";
-import { deleteContainer } from "./delete.ts";
+import { deleteContainer, forgetEnded } from "./delete.ts";
 import { execSync } from "./exec.ts";
 import { execStream } from "./exec-stream.ts";
 import { handlerOf, keptHandler } from "./handler-of.ts";
@@ -103,6 +103,7 @@ function operations(parts: ConmonParts): Omit<ContainerRuntime, "userNamespacePr
     kill: (id, handler, signalName, all, signal) =>
       kill({ id, signalName, all }, handlerOf(id, handler, parts), parts, signal),
     ended: async () => undefined, // a conmon deletes nothing
+    forgetEnded: (id, handler, signal) => forgetEnded(id, handler, parts, signal),
     delete(id, handler, signal) {
       parts.execTemplates.forget(id);
       return deleteContainer(id, handler, parts, signal);

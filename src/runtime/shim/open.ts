@@ -59,6 +59,7 @@ export type ShimRuntime = Pick<
   | "monitored"
   | "kill"
   | "ended"
+  | "forgetEnded"
   | "delete"
   | "update"
   | "sandboxes"
@@ -145,6 +146,7 @@ function operations(parts: ShimParts): Omit<ShimRuntime, keyof ReturnType<typeof
     monitored: (id) => monitoredByShim(id, paths),
     kill: (id, _handler, signalName, all, signal) => killByShim({ id, signalName, all }, parts, signal),
     ended: (id, signal) => exits.ended(id, signal),
+    forgetEnded: async () => undefined, // a shim was told to as it told of the end
     delete(id, handler, signal) {
       parts.execTemplates.forget(id);
       const isSandbox = readMarker(id, paths)?.isSandbox === true;
