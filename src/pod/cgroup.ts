@@ -3,7 +3,7 @@ import type { PodSandboxId } from "../base/ids.ts";
 import { cgroupNaming } from "../config/cgroup-naming.ts";
 import type { Config } from "../config/schema.ts";
 import { slicePath, unitBelow } from "../linux/slice.ts";
-import type { PodAttempt } from "./parts.ts";
+import type { PodAttempt, PodHost } from "./parts.ts";
 import type { PodSandboxRecord } from "./state.ts";
 
 /** How long the kernel may take to let go of a cgroup whose last process was just killed. */
@@ -62,15 +62,26 @@ export async function createPodCgroup(record: PodSandboxRecord, { host }: PodAtt
 }
 
 /** The caller's cgroup is left to the caller. */
+function ownCgroups(record: PodSandboxRecord): string[] {
+  return [monitorCgroup(record), ...(isOwn(record) ? [record.cgroup] : [])];
+}
+
+/** Kills what is left of the pod's processes. */
+export async function killLeft(
+  record: PodSandboxRecord,
+  { cgroups }: Pick<PodHost, "cgroups">,
+  signal: AbortSignal,
+): Promise<void> {
+  for (const cgroup of ownCgroups(record)) await cgroups.killAll(cgroup, signal);
+}
+
 export async function removePodCgroup(
   record: PodSandboxRecord,
   { host }: PodAttempt,
   signal: AbortSignal,
 ): Promise<void> {
-  for (const cgroup of [monitorCgroup(record), ...(isOwn(record) ? [record.cgroup] : [])]) {
-    await host.cgroups.killAll(cgroup, signal);
-    await host.cgroups.remove(cgroup, REMOVE_WAIT_MS);
-  }
+  await killLeft(record, host, signal);
+  for (const cgroup of ownCgroups(record)) await host.cgroups.remove(cgroup, REMOVE_WAIT_MS);
 }
 
 /** The cgroup of the pod's own container. */

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { deadlineIn } from "../base/deadline.ts";
 import { describeFault } from "../base/fault.ts";
+import { killLeft } from "./cgroup.ts";
 import type { PodAttempt } from "./parts.ts";
 import type { PodSandboxRecord } from "./state.ts";
 
@@ -41,6 +42,7 @@ export async function detachNetwork(
   signal: AbortSignal,
 ): Promise<void> {
   if (!hasOwnNetwork(record)) return;
+  await killLeft(record, host, signal); // its address may be another pod's next
   const netns = join(host.paths.pod(record.id).namespaces, "net");
   try {
     using deadline = deadlineIn(host.config.network.delDeadline, signal);

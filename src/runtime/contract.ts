@@ -190,6 +190,13 @@ export interface ContainerRuntime {
    * which takes as long as some containers' starts.
    */
   userNamespaceProblems(): Promise<ReadonlyMap<string, string | undefined>>;
+  /**
+   * Begins to start what the pod's containers are to share, such as a shim, so that the first need not wait for it. Where that fails, its
+   * create tells why.
+   */
+  prepare(request: Pick<CreateRequest, "handler" | "monitorCgroup"> & { readonly pod: PodSandboxId }): void;
+  /** Ends what was prepared for a pod, unless containers have come to it: then it ends with them. Succeeds if there is nothing. */
+  endPrepared(pod: PodSandboxId, handler: string, signal: AbortSignal): Promise<void>;
   /** monitor + runtime `create`, or `restore`: the container runs then. @throws {Fault} internal with what the runtime said; nothing is left then but the bundle */
   create(request: CreateRequest, signal: AbortSignal): Promise<MonitoredContainer>;
   /** What it runs with: the bundle's config. Undefined when there is none. */

@@ -90,6 +90,8 @@ function joined(
     resolveHandler: (name) => resolveHandler(name, defaultName, probes()),
     userNamespaceProblems: async () =>
       new Map([...(await byConmon.userNamespaceProblems()), ...(await byShim.userNamespaceProblems())]),
+    prepare: (request) => forNew(request).prepare(request),
+    endPrepared: (pod, handler, signal) => forNew({ pod, handler }).endPrepared(pod, handler, signal),
     create: (request, signal) => forNew(request).create(request, signal),
     start: (id, handler, signal) => of(id, handler).start(id, handler, signal),
     checkpointProblem: (handler) => ofHandler(handler).checkpointProblem(handler),

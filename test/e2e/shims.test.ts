@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { ContainerState } from "../../src/wire/gen/runtime.v1.ts";
@@ -54,10 +54,8 @@ describe("pods under a shim", privileged, () => {
     runContainer(daemon, pod, shellConfig(name, busyboxImage, script, overrides));
 
   const shims = () => readdirSync(join(daemon.workspace.state, "shims"));
-  const shimPid = (pod: MadePod): number => {
-    const record = readFileSync(join(daemon.workspace.state, "shims", pod.id, "shim.json"), "utf8");
-    return JSON.parse(record).process.pid;
-  };
+  const shimRecord = (pod: MadePod) => join(daemon.workspace.state, "shims", pod.id, "shim.json");
+  const shimPid = (pod: MadePod): number => JSON.parse(readFileSync(shimRecord(pod), "utf8")).process.pid;
   const shimMembers = (pod: MadePod) =>
     readdirSync(join(daemon.workspace.state, "shims", pod.id, "containers"));
   const logOf = async (id: string) => readFileSync((await containerStatus(daemon, id)).logPath, "utf8");
@@ -95,6 +93,25 @@ describe("pods under a shim", privileged, () => {
     const third = await run(pod, "third", "exit 4");
     assert.equal((await exited(daemon, third)).exitCode, 4, "under another shim");
     await removePod(daemon, pod.id);
+    await assertNoLeaks(daemon);
+  });
+
+  test("a pod's shim is started beside its network, and ends with the pod when no container has come to it", async () => {
+    const pod = await runShimPod("prepared");
+    const shim = await eventually("the pod's shim", 30_000, async () =>
+      existsSync(shimRecord(pod)) ? shimPid(pod) : undefined,
+    );
+    await run(pod, "main", "sleep 1000");
+    assert.equal(shimPid(pod), shim);
+    await removePod(daemon, pod.id);
+    await removePod(daemon, (await runShimPod("unused")).id); // perhaps in the midst of the shim's start
+    const request = { config: podConfig(daemon, "killed-early"), runtimeHandler: handler };
+    daemon.plant("RunPodSandbox/network/after:kill");
+    await assert.rejects(daemon.pods.runPodSandbox(request));
+    await daemon.ended();
+    daemon.plant("");
+    await daemon.launch();
+    await removePod(daemon, (await daemon.pods.runPodSandbox(request)).podSandboxId);
     await assertNoLeaks(daemon);
   });
 

@@ -29,6 +29,7 @@ export class RecordingPodHost implements AsyncDisposable {
   readonly attached = new Set<string>();
   readonly abandoned = new Set<string>();
   readonly monitored = new Set<string>();
+  readonly prepared = new Set<string>();
   readonly directory: string;
   /** Why its runtime can't run pods in user namespaces; undefined: it can. */
   userNamespaceProblem: string | undefined;
@@ -110,6 +111,7 @@ export class RecordingPodHost implements AsyncDisposable {
         .map((group) => `cgroup ${group}`),
       ...[...this.attached].map((id) => `attachment ${id}`),
       ...[...this.monitored].map((id) => `monitor ${id}`),
+      ...[...this.prepared].map((id) => `shim ${id}`),
     ];
   }
 
@@ -138,6 +140,8 @@ export class RecordingPodHost implements AsyncDisposable {
         const probe = { handler: "crun", path: "/usr/bin/crun", version: "1", problem: undefined, features };
         return sandboxer === undefined ? probe : { ...probe, sandboxer };
       },
+      prepare: ({ pod }) => void this.prepared.add(pod),
+      endPrepared: async (pod) => void this.prepared.delete(pod),
       isOnHost: () => this.isOnHost,
       sandboxes: {
         start: async (request) => {

@@ -90,6 +90,8 @@ function operations(parts: ConmonParts): Omit<ContainerRuntime, "userNamespacePr
     missingPrograms: (handler) =>
       [parts.conmon, handlers.get(handler).path].filter((path) => !existsSync(path)),
     resolveHandler: (name) => handlers.resolve(name),
+    prepare: () => undefined, // each container has a monitor of its own
+    endPrepared: async () => undefined,
     create: (request, signal) => createContainer(request, parts, signal),
     configOf: (id) => readBundle(paths.container(id).bundle),
     start(id, handler, signal) {

@@ -25,7 +25,7 @@ const undoDeadline: Ms = 30_000;
 const abandonedDeadline: Ms = 20_000;
 
 /**
- * Has a shim, which is started for the first container of a pod, create the container, or restore and start it.
+ * Has the pod's shim, which is started where it does not run, create the container, or restore and start it.
  *
  * @throws {Fault} internal with what the shim or its runtime said; nothing is left then but the bundle
  */

@@ -31,6 +31,7 @@ import { metricsByShim } from "./metrics.ts";
 import { monitoredByShim } from "./monitored.ts";
 import { type OpenedShimHandler, openShimHandler, probeOfShim } from "./open-handler.ts";
 import type { ShimParts } from "./parts.ts";
+import { prepareShim } from "./prepare.ts";
 import { endSandbox } from "./sandbox/end.ts";
 import { startSandbox } from "./sandbox/start.ts";
 import { sandboxMetrics, sandboxStatus } from "./sandbox/told.ts";
@@ -52,6 +53,8 @@ export type ShimRuntime = Pick<
   | "retry"
   | "missingPrograms"
   | "userNamespaceProblems"
+  | "prepare"
+  | "endPrepared"
   | "create"
   | "start"
   | "checkpointProblem"
@@ -137,9 +140,11 @@ export async function openShimRuntime(
 }
 
 function operations(parts: ShimParts): Omit<ShimRuntime, keyof ReturnType<typeof findings>> {
-  const { paths, exits } = parts;
+  const { paths, exits, shims } = parts;
   return {
     has: (id) => isUnderShim(id, parts),
+    prepare: (request) => prepareShim(request, parts),
+    endPrepared: (pod, _handler, signal) => shims.endUnused(pod, signal),
     create: (request, signal) => createByShim(request, parts, signal),
     start: (id, _handler, signal) => startByShim(id, parts, signal),
     checkpoint: (request) => checkpointByShim(request, parts),

@@ -1,4 +1,4 @@
-import { closeSync, openSync, readdirSync, rmSync } from "node:fs";
+import { closeSync, existsSync, openSync, readdirSync, rmSync } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -36,7 +36,7 @@ export interface ShimObserver {
   connected(shim: Shim, containers: readonly ContainerId[]): void;
 }
 
-/** The shims of this node. Each is started with its group's first container, and ended with its last. */
+/** The shims of this node. Each is started with its group, or with that's first container, and ended with its last. */
 export class Shims {
   readonly #host: RuntimeHost;
   readonly #paths: Paths;
@@ -71,6 +71,26 @@ export class Shims {
     await this.#makeDirectory(group);
     this.#add(group, id);
     return await this.#start(start, signal);
+  }
+
+  /**
+   * Starts the group's shim before it has a container, unless it runs. A daemon that is killed meanwhile leaves it to `reconnect`.
+   *
+   * @throws {Fault} as startShim
+   */
+  async prepare(start: ShimStart, signal: AbortSignal): Promise<void> {
+    const { group } = start;
+    using _group = await this.#locks.hold(group, signal);
+    if ((await this.#find(group, signal)) !== undefined) return;
+    await this.#makeDirectory(group);
+    await this.#start(start, signal);
+  }
+
+  /** Ends a shim that no container has come to. Succeeds if there is none. */
+  async endUnused(group: string, signal: AbortSignal): Promise<void> {
+    using _group = await this.#locks.hold(group, signal);
+    if (existsSync(this.#paths.shim(group).directory) && this.containersOf(group).length === 0)
+      await this.#end(group, signal);
   }
 
   /** Asks a shim something that is started for that alone, and has no container: a daemon that is killed meanwhile leaves it to `reconnect`. */
