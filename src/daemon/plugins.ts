@@ -83,9 +83,8 @@ export async function openNode(
   const env = { PATH: config.runtime.path };
   const processes = watch.plugins(host.processes);
   const network = watch.network(
-    opened.adopt(
-      await openPodNetwork(config.network, paths, { mounts, processes, files: host.files, env, log }),
-      (open) => open.close(),
+    opened.adopt(await openPodNetwork(config.network, paths, { ...host, processes, env, log }), (open) =>
+      open.close(),
     ),
   );
   const igzip = await programPath("igzip", config.runtime.path);

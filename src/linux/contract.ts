@@ -166,6 +166,11 @@ export interface Namespaces {
   unpin(directory: string): Promise<void>;
   /** Contents of `files` (absolute paths, as of /proc/net/…) read from within the namespace at `netns`. */
   readWithin(netns: string, files: readonly string[]): Promise<string[]>;
+  /**
+   * The addresses of an interface in the namespace at `netns`: of IPv4 the first, of IPv6 all, in their shortest form. None when there
+   * is no such interface. @throws {Fault} notFound
+   */
+  addressesWithin(netns: string, interfaceName: string): Promise<readonly string[]>;
   /** A TCP connection to `port` on the loopback of the namespace at `netns`; each direction ends by itself. @throws {Fault} unavailable when nobody listens */
   connectWithin(netns: string, port: number): Promise<Duplex>;
 }

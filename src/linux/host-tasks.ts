@@ -29,6 +29,8 @@ export interface HostTasks {
   unpin: { takes: string; gives: boolean };
   /** A descriptor of a connection to the port on the namespace's loopback, which may not be made yet. */
   connect: { takes: { readonly netns: string; readonly to: LoopbackPort }; gives: number };
+  /** See `Namespaces.addressesWithin`. */
+  addresses: { takes: { readonly netns: string; readonly interfaceName: string }; gives: readonly string[] };
   /** The contents of the files, of each read. */
   read: { takes: readonly ReadTask[]; gives: readonly ReadResult[] };
   createCgroup: { takes: CgroupTask; gives: undefined };

@@ -13,7 +13,13 @@ import type {
   ReadTask,
 } from "./host-tasks.ts";
 import { LostThread } from "./lost-thread.ts";
-import { ownNamespaces, pinNamespaces, readFilesWithin, unpinNamespaces } from "./namespace-calls.ts";
+import {
+  addressesWithin,
+  ownNamespaces,
+  pinNamespaces,
+  readFilesWithin,
+  unpinNamespaces,
+} from "./namespace-calls.ts";
 import { relabelTree } from "./relabel.ts";
 
 /** Runs on a worker thread of its own: does one task after the other (`host-tasks.ts`). */
@@ -39,6 +45,7 @@ const tasks: TaskTable = {
   },
   unpin: unpinNamespaces,
   connect: ({ netns, to }) => connectWithin(netns, to, own),
+  addresses: ({ netns, interfaceName }) => addressesWithin(netns, interfaceName, own),
   read: (reads) => reads.map(read),
   createCgroup: ({ hierarchies, cgroup }) => {
     createCgroup(hierarchies, cgroup);

@@ -1,6 +1,7 @@
 import {
   closeSync,
   constants,
+  existsSync,
   mkdirSync,
   openSync,
   readdirSync,
@@ -12,6 +13,7 @@ import { constants as os } from "node:os";
 import { join } from "node:path";
 import koffi from "koffi";
 import { Fault } from "../base/fault.ts";
+import { canonicalAddress } from "../base/ip-address.ts";
 import { cString } from "./c-string.ts";
 import type { NamespaceKind, NamespaceRequest } from "./contract.ts";
 import { check, closeFd, errnoOf, libc, systemFault } from "./libc.ts";
@@ -43,10 +45,13 @@ const AF_INET = 2;
 const SOCK_DGRAM_CLOEXEC = 0o2000002;
 const SIOCGIFFLAGS = 0x8913;
 const SIOCSIFFLAGS = 0x8914;
+const SIOCGIFADDR = 0x8915;
 const IFF_UP = 0x1;
 /** struct ifreq: a name of 16 bytes, then what the request takes. */
 const ifreqBytes = 40;
 const flagsOffset = 16;
+/** In a struct sockaddr_in there: after its family and port. */
+const addressOffset = 20;
 
 /**
  * The namespaces that this thread began in, to come back to. Everything here acts on the calling thread
@@ -214,6 +219,48 @@ function ownView(file: string): string {
  * @throws {LostThread}
  */
 export function readFilesWithin(netns: string, files: readonly string[], own: OwnNamespaces): string[] {
+  return withinNetwork(netns, own, () => files.map((file) => readFileSync(ownView(file), "utf8")));
+}
+
+/**
+ * The addresses of an interface in a pinned network namespace: of IPv4 the first, of IPv6 all, in their shortest form. None when there is
+ * no such interface.
+ *
+ * @throws {Fault} notFound when there is no such namespace
+ * @throws {LostThread}
+ */
+export function addressesWithin(netns: string, interfaceName: string, own: OwnNamespaces): string[] {
+  return withinNetwork(netns, own, () => {
+    const list = ownView("/proc/net/if_inet6"); // not there on a node without IPv6
+    const listed = existsSync(list) ? ipv6AddressesOf(interfaceName, readFileSync(list, "utf8")) : [];
+    const first = firstIpv4AddressOf(interfaceName);
+    return first === undefined ? listed : [first, ...listed];
+  });
+}
+
+/** netdevice(7), SIOCGIFADDR. */
+function firstIpv4AddressOf(interfaceName: string): string | undefined {
+  const fd = check(socket(AF_INET, SOCK_DGRAM_CLOEXEC, 0), "socket", "AF_INET");
+  try {
+    const request = Buffer.alloc(ifreqBytes);
+    request.write(interfaceName, 0, flagsOffset - 1, "latin1");
+    if (ioctl(fd, SIOCGIFADDR, request) !== 0) return undefined;
+    return request.subarray(addressOffset, addressOffset + 4).join(".");
+  } finally {
+    closeFd(fd);
+  }
+}
+
+/** Lines of /proc/net/if_inet6: an address without its colons, four numbers, the interface. */
+function ipv6AddressesOf(interfaceName: string, text: string): string[] {
+  const lines = text.split("\n").map((line) => line.split(/ +/));
+  return lines
+    .filter((words) => words[5] === interfaceName)
+    .map(([digits = ""]) => canonicalAddress(digits.replace(/.{4}(?=.)/g, "$&:")));
+}
+
+/** Does `work` with this thread in a pinned network namespace. @throws {Fault} as the kernel says */
+function withinNetwork<T>(netns: string, own: OwnNamespaces, work: () => T): T {
   try {
     const fd = openSync(netns, "r");
     try {
@@ -222,7 +269,7 @@ export function readFilesWithin(netns: string, files: readonly string[], own: Ow
       closeSync(fd);
     }
     try {
-      return files.map((file) => readFileSync(ownView(file), "utf8"));
+      return work();
     } finally {
       comeBack(own, ["net"]);
     }

@@ -179,6 +179,20 @@ describe("hostNamespaces", { skip: isRoot ? false : "NOT RUN: making namespaces 
     assert.equal(own, readFileSync(setting, "utf8"));
   });
 
+  it("tells an interface's first address of IPv4, and all of IPv6", async () => {
+    await namespaces.pin({ directory: at("pod"), kinds, hostname: "", sysctls: {} });
+    const hasIpv6 = existsSync("/proc/net/if_inet6");
+    const make = "ip link add eth0 type veth peer name other && ip link set eth0 up";
+    const give = ["10.1.2.3/24", "10.1.2.4/24", ...(hasIpv6 ? ["fd00:0:0::7/64"] : [])];
+    const commands = [make, ...give.map((address) => `ip address add ${address} dev eth0`)];
+    assert.equal(await inside(at("pod"), commands.join(" && ")), "");
+    const found = await namespaces.addressesWithin(at("pod/net"), "eth0");
+    const given = found.filter((address) => !address.startsWith("fe80:"));
+    assert.deepEqual(given, hasIpv6 ? ["10.1.2.3", "fd00::7"] : ["10.1.2.3"]);
+    assert.deepEqual(await namespaces.addressesWithin(at("pod/net"), "eth1"), []);
+    await assert.rejects(namespaces.addressesWithin(at("none/net"), "eth0"), { kind: "notFound" });
+  });
+
   it("ends its thread when idle and starts another", async () => {
     await using shortLived = new HostThread(30);
     const short = hostNamespaces(shortLived, mounts);

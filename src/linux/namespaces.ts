@@ -19,6 +19,7 @@ export function hostNamespaces(thread: HostThread, mounts: Mounts): Namespaces {
       await unmountBusy(directory, mounts);
       await thread.run("unpin", directory);
     },
+    addressesWithin: (netns, interfaceName) => thread.run("addresses", { netns, interfaceName }),
     readWithin: (netns, files) => reads.read(netns, files),
     connectWithin: (netns, port) => connectToLoopback(port, (to) => thread.run("connect", { netns, to })),
   };

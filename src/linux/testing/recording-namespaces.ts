@@ -33,6 +33,10 @@ export class RecordingNamespaces implements Namespaces {
     });
   }
 
+  async addressesWithin(): Promise<readonly string[]> {
+    return [];
+  }
+
   async connectWithin(netns: string, port: number): Promise<Duplex> {
     this.#record(`connect ${netns} ${port}`);
     return new PassThrough();

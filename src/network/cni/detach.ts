@@ -4,7 +4,7 @@ import { type PodAttachments, unreadable } from "./attachment-store.ts";
 import { type Attachment, checkAttachment, deleteAttachment } from "./chain.ts";
 import { dropLeases } from "./leases.ts";
 import { endLeftoverPlugins } from "./leftover-plugins.ts";
-import { dropMasquerade } from "./masquerade.ts";
+import { dropMasquerade, mayForgetMasquerade } from "./masquerade.ts";
 import { firstPinned } from "./netns.ts";
 import type { CniParts } from "./parts.ts";
 
@@ -57,8 +57,9 @@ async function detachStored(
   if (pod.attachments.some(({ result }) => result === undefined)) await endLeftoverPlugins(id);
   const pinned = firstPinned([netns, pod.netns]);
   for (const attachment of pod.attachments.toReversed()) {
+    const unsure = await mayForgetMasquerade(attachment, pinned, parts.namespaces);
     await deleteAttachment(attachment, pinned, parts.host, signal);
-    await dropMasquerade(attachment, parts.host, signal);
+    await dropMasquerade(attachment, unsure, parts.host, signal);
   }
   if (stored !== unreadable) return;
   const leases = await dropLeases(

@@ -1,8 +1,10 @@
 import { createHash } from "node:crypto";
 import { isIP } from "node:net";
 import { Fault } from "../../base/fault.ts";
+import { canonicalAddress } from "../../base/ip-address.ts";
+import type { Namespaces } from "../../linux/contract.ts";
 import { MissingProgram } from "../../linux/program-fault.ts";
-import { type CniRawResult, parseCniResult } from "../../spec/cni-result.ts";
+import { parseCniResult } from "../../spec/cni-result.ts";
 import type { Attachment } from "./chain.ts";
 import type { PluginHost } from "./plugin.ts";
 
@@ -10,21 +12,42 @@ const maxOutput = 2 ** 24;
 /** As iptables has it, less its end. */
 const chainLength = 28;
 
+type IptablesProgram = "iptables" | "ip6tables";
+
 /**
- * Takes back what the bridge and ptp plugins with `ipMasq` may have left in iptables. Their DEL (1.1.1) removes the pod's
- * interface, and then the rules for the addresses that it had: one that was cut off between the two, or a pod that has
- * changed its interface itself, would leave rules for good, however often DEL is repeated.
+ * The programs whose rules the bridge and ptp plugins with `ipMasq` may leave: to be asked before their DEL. That (1.1.1) removes the
+ * pod's interface, and then the rules for the addresses that it had: one that was cut off between the two, or a pod that has
+ * changed its interface itself, would leave rules for good, however often DEL is repeated. What the interface has now, DEL finds.
+ *
+ * @param netns empty: none is pinned
+ */
+export async function mayForgetMasquerade(
+  { config, interfaceName, result }: Attachment,
+  netns: string,
+  namespaces: Pick<Namespaces, "addressesWithin">,
+): Promise<readonly IptablesProgram[]> {
+  if (!config.plugins.some(({ ipMasq }) => ipMasq === true)) return [];
+  const given = result && parseCniResult(JSON.stringify(result)).addresses.map(({ address }) => address);
+  const found = netns === "" ? [] : await namespaces.addressesWithin(netns, interfaceName).catch(() => []);
+  const isForgotten = (family: 4 | 6) =>
+    given === undefined ||
+    given.some((address) => isIP(address) === family && !found.includes(canonicalAddress(address)));
+  return (["iptables", "ip6tables"] as const).filter((_, index) => isForgotten(index === 0 ? 4 : 6));
+}
+
+/**
+ * Takes back what such plugins have left of a pod's masquerading.
  *
  * @throws {Fault} unavailable when there is something that can't be taken back; deadline or cancelled as the signal says
  */
 export async function dropMasquerade(
-  { config, containerId, result }: Attachment,
+  { config, containerId }: Attachment,
+  programs: readonly IptablesProgram[],
   host: PluginHost,
   signal: AbortSignal,
 ): Promise<void> {
-  if (!config.plugins.some(({ ipMasq }) => ipMasq === true)) return;
   const chain = masqueradeChain(config.name, containerId);
-  for (const program of programsFor(result)) {
+  for (const program of programs) {
     const nat = (...args: readonly string[]) => runIptables(program, args, host, signal);
     if ((await nat("-S", chain)) === undefined) continue;
     const jumps = ((await nat("-S", "POSTROUTING")) ?? "")
@@ -35,14 +58,6 @@ export async function dropMasquerade(
     if ((await nat("-X", chain)) === undefined)
       throw new Fault("unavailable", `network "${config.name}": ${program} can't remove the chain ${chain}`);
   }
-}
-
-/** Of the families that the pod has addresses of; of both when nobody knows. */
-function programsFor(result: CniRawResult | undefined): readonly string[] {
-  const both = ["iptables", "ip6tables"];
-  if (result === undefined) return both;
-  const families = parseCniResult(JSON.stringify(result)).addresses.map(({ address }) => isIP(address));
-  return both.filter((_, index) => families.includes(index === 0 ? 4 : 6));
 }
 
 /** As the plugins' `utils.FormatChainName` has it. */

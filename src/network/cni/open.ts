@@ -5,7 +5,7 @@ import type { PodSandboxId } from "../../base/ids.ts";
 import { KeyedLocks } from "../../base/lock.ts";
 import type { Paths } from "../../config/paths.ts";
 import type { Config } from "../../config/schema.ts";
-import type { Files, Mounts, Processes } from "../../linux/contract.ts";
+import type { Files, Mounts, Namespaces, Processes } from "../../linux/contract.ts";
 import type { PodNetwork } from "../contract.ts";
 import { attachPod } from "./attach.ts";
 import { AttachmentStore, unreadable } from "./attachment-store.ts";
@@ -23,6 +23,7 @@ export interface PodNetworkParts {
   readonly processes: Processes;
   readonly files: Files;
   readonly mounts: Pick<Mounts, "bind" | "unmount">;
+  readonly namespaces: Pick<Namespaces, "addressesWithin">;
   /** What plugins inherit; PATH among it. */
   readonly env: Readonly<Record<string, string>>;
   readonly log: Logger;
@@ -32,7 +33,7 @@ export interface PodNetworkParts {
 export async function openPodNetwork(
   settings: Config["network"],
   paths: Pick<Paths, "cni" | "keptNetns">,
-  { processes, files, mounts, env, log }: PodNetworkParts,
+  { processes, files, mounts, namespaces, env, log }: PodNetworkParts,
 ): Promise<PodNetwork> {
   const store = await AttachmentStore.open(paths.cni, files);
   const kept = new KeptNamespaces(paths.keptNetns, mounts);
@@ -40,7 +41,7 @@ export async function openPodNetwork(
   const directory = new ConfDirectory(settings.confDir, settings.maxConfs, (now) => logChange(now, log));
   const host = { processes, env, binDirs: settings.binDirs };
   const collecting = new KeyedLocks<"collecting">();
-  const parts: CniParts = { settings, store, directory, cidrs, host, collecting, log };
+  const parts: CniParts = { settings, store, directory, cidrs, host, namespaces, collecting, log };
   const status = new NetworkStatus(directory, host);
   const detach = async (id: PodSandboxId, signal: AbortSignal) => {
     using deadline = deadlineIn(settings.delDeadline, signal);

@@ -1,6 +1,7 @@
 import type { Logger } from "pino";
 import type { KeyedLocks } from "../../base/lock.ts";
 import type { Config } from "../../config/schema.ts";
+import type { Namespaces } from "../../linux/contract.ts";
 import type { AttachmentStore } from "./attachment-store.ts";
 import type { ConfDirectory } from "./conf-directory.ts";
 import type { PluginHost } from "./plugin.ts";
@@ -13,6 +14,7 @@ export interface CniParts {
   readonly directory: ConfDirectory;
   readonly cidrs: PodCidrs;
   readonly host: PluginHost;
+  readonly namespaces: Pick<Namespaces, "addressesWithin">;
   /**
    * Held while garbage is collected, and while an attachment is recorded: what is not yet recorded would be
    * garbage.

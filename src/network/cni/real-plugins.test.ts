@@ -3,7 +3,7 @@ import { readdir, rm, truncate } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Finished, Processes } from "../../linux/contract.ts";
+import type { Finished, Namespaces, Processes } from "../../linux/contract.ts";
 import { HostThread } from "../../linux/host-thread.ts";
 import { hostMounts } from "../../linux/mounts.ts";
 import { hostNamespaces } from "../../linux/namespaces.ts";
@@ -22,32 +22,33 @@ const path = "/usr/sbin:/usr/bin:/sbin:/bin";
 class RealNetwork implements AsyncDisposable {
   readonly workspace: NetworkWorkspace;
   readonly #processes: Processes;
-  readonly #thread = new HostThread(1000);
-  readonly #namespaces = hostNamespaces(this.#thread, hostMounts());
+  readonly #thread: HostThread;
+  readonly #namespaces: Namespaces;
   readonly #pinned: string[] = [];
   readonly hostNetns: string;
+  /** The programs that were started on the stand-in host. */
+  readonly started: string[] = [];
 
-  private constructor(workspace: NetworkWorkspace, processes: Processes) {
+  private constructor(workspace: NetworkWorkspace, processes: Processes, thread: HostThread) {
     this.workspace = workspace;
     this.#processes = processes;
+    this.#thread = thread;
+    this.#namespaces = hostNamespaces(thread, hostMounts());
     this.hostNetns = join(workspace.directory, "host", "net");
   }
 
   static async make(plugins: readonly object[]): Promise<RealNetwork> {
     const processes = hostProcesses();
     const within: Processes = {
-      run: (command, signal) =>
-        processes.run(
-          {
-            ...command,
-            path: "nsenter",
-            args: [`--net=${network.hostNetns}`, command.path, ...command.args],
-          },
-          signal,
-        ),
+      run(command, signal) {
+        network.started.push(command.path);
+        const args = [`--net=${network.hostNetns}`, command.path, ...command.args];
+        return processes.run({ ...command, path: "nsenter", args }, signal);
+      },
     };
-    const workspace = await NetworkWorkspace.make(within);
-    const network = new RealNetwork(workspace, processes);
+    const thread = new HostThread(1000);
+    const workspace = await NetworkWorkspace.make(within, hostNamespaces(thread, hostMounts()));
+    const network = new RealNetwork(workspace, processes, thread);
     await network.#pin("host");
     await workspace.configure("10.conflist", { cniVersion: "1.0.0", name: "berthtest", plugins });
     return network;
@@ -178,6 +179,8 @@ test("a pod gets addresses of both families, answers by them and by a host port,
 
   for (const each of [pod, other]) await network.detach(each.id, each.netns, unhurried());
   assert.deepEqual(await real.traces(), before);
+  const looks = real.started.filter((path) => path.includes("tables"));
+  assert.deepEqual(looks, [], "what plugins are sure to find is not looked for");
 });
 
 // Without portmap and bandwidth: 1.1.1 of them fail at CHECK, on dual stack and without a limit.
@@ -246,10 +249,12 @@ test("rules go whose interface went before them: a DEL that was cut off, or the 
   await using real = await bridged(portmap);
   const network = await real.open();
   const before = await real.traces();
-  const [cut, flushed] = [await real.pod(), await real.pod()];
-  for (const pod of [cut, flushed]) await network.attach(pod, unhurried());
+  const [cut, flushed, moved] = [await real.pod(), await real.pod(), await real.pod()];
+  for (const pod of [cut, flushed, moved]) await network.attach(pod, unhurried());
   await real.within(cut.netns, "ip", "link", "delete", "eth0");
   await real.within(flushed.netns, "ip", "address", "flush", "dev", "eth0");
-  for (const pod of [cut, flushed]) await network.detach(pod.id, pod.netns, unhurried());
+  await real.within(moved.netns, "ip", "address", "flush", "dev", "eth0", "scope", "global");
+  await real.within(moved.netns, "ip", "address", "add", "10.213.7.4/32", "dev", "lo");
+  for (const pod of [cut, flushed, moved]) await network.detach(pod.id, pod.netns, unhurried());
   assert.deepEqual(await real.traces(), before);
 });

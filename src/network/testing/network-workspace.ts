@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { pino } from "pino";
 import { newPodSandboxId, type PodSandboxId } from "../../base/ids.ts";
 import type { Config } from "../../config/schema.ts";
-import type { FileChange, Processes } from "../../linux/contract.ts";
+import type { FileChange, Namespaces, Processes } from "../../linux/contract.ts";
 import { makeChanges } from "../../linux/file-changes.ts";
 import { hostMounts } from "../../linux/mounts.ts";
 import { hostProcesses } from "../../linux/processes.ts";
@@ -38,14 +38,24 @@ export class NetworkWorkspace implements AsyncDisposable {
   readonly directory: string;
   readonly #open: PodNetwork[] = [];
   readonly processes: Processes;
+  readonly #namespaces: Pick<Namespaces, "addressesWithin">;
 
-  private constructor(directory: string, processes: Processes) {
+  private constructor(
+    directory: string,
+    processes: Processes,
+    namespaces: Pick<Namespaces, "addressesWithin">,
+  ) {
     this.directory = directory;
     this.processes = processes;
+    this.#namespaces = namespaces;
   }
 
-  static async make(processes: Processes = hostProcesses()): Promise<NetworkWorkspace> {
-    const workspace = new NetworkWorkspace(await mkdtemp(join(tmpdir(), "berth-network-")), processes);
+  static async make(
+    processes: Processes = hostProcesses(),
+    namespaces: Pick<Namespaces, "addressesWithin"> = { addressesWithin: async () => [] },
+  ): Promise<NetworkWorkspace> {
+    const directory = await mkdtemp(join(tmpdir(), "berth-network-"));
+    const workspace = new NetworkWorkspace(directory, processes, namespaces);
     await mkdir(workspace.confDir);
     await mkdir(workspace.binDir);
     return workspace;
@@ -91,7 +101,8 @@ export class NetworkWorkspace implements AsyncDisposable {
     const log = pino({ level: "silent" });
     const paths = { cni: this.cni, keptNetns: this.#keptNetns };
     const files = { change: async (changes: readonly FileChange[]) => makeChanges(changes) };
-    const parts = { processes: this.processes, files, mounts: hostMounts(), env, log };
+    const namespaces = this.#namespaces;
+    const parts = { processes: this.processes, files, mounts: hostMounts(), namespaces, env, log };
     const network = await openPodNetwork(whole, paths, parts);
     this.#open.push(network);
     return network;
