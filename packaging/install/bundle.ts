@@ -56,6 +56,9 @@ export async function bundleDaemon(directory: string): Promise<void> {
       ...threads,
     ],
     outdir: directory,
+    // V8 keeps the whole text for as long as the daemon runs, and in two bytes a character for one comment with a "…" in it.
+    minifyWhitespace: true,
+    lineLimit: 160,
     // For packages that are CommonJS.
     banner: {
       js: 'import { createRequire } from "node:module";\nconst require = createRequire(import.meta.url);',

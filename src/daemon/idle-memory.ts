@@ -7,17 +7,23 @@ const lookEveryMs: Ms = 5_000;
 const restMs: Ms = 100;
 /** So many looks in a row find it resting before anything is done: by then its threads have ended, too. */
 const restingLooks = 3;
-/** When it has grown by less there is little to give back, for the 20 ms that a collection of 20 MB holds the thread up. */
-const growth: Bytes = 16 << 20;
+/**
+ * When it has grown by less there is little to give back, for the 20 ms that a collection of 20 MB holds the thread up: of one that has
+ * only been asked things since, again and again, and of one that has worked.
+ */
+const growthAtRest: Bytes = 16 << 20;
+const growthByWork: Bytes = 4 << 20;
 
 /** Collects garbage and gives memory back to the kernel when the daemon rests and has grown, by its start among others. */
 export function releaseWhenResting(): Disposable {
   let smallest = 0;
   let rested = 0;
+  let growth = growthByWork;
   let looked = cpuTime();
   const timer = setInterval(() => {
     const now = cpuTime();
     rested = now - looked < restMs ? rested + 1 : 0;
+    if (rested === 0) growth = growthByWork;
     looked = now;
     const resident = residentBytes();
     if (resident === undefined) return;
@@ -27,6 +33,7 @@ export function releaseWhenResting(): Disposable {
     releaseMemory();
     looked = cpuTime();
     smallest = residentBytes() ?? smallest;
+    growth = growthAtRest;
   }, lookEveryMs);
   timer.unref();
   return { [Symbol.dispose]: () => clearInterval(timer) };

@@ -77,6 +77,7 @@ test("an installed tree runs pods, of its bundles alone", privileged, async () =
     bundleDaemon(join(tree, ".berth/daemon")),
     bundleCommand(join(tree, ".berth/command"), tree, false),
   ]);
+  assert.doesNotMatch(readFileSync(join(tree, ".berth/daemon/serve.js"), "utf8"), /\P{ASCII}/u);
   mkdirSync(join(scratch, "usr/bin"));
   copyFileSync(join(root, "bin/berth"), join(scratch, "usr/bin/berth"));
   for (const directory of ["policies", "registries.d"]) mkdirSync(join(scratch, directory));
