@@ -23,6 +23,19 @@ const withoutChildProcess: Plugin = {
   },
 };
 
+/**
+ * A module that imports `node:http` has Node read each of its exports at once, and one of them is a browser's `WebSocket`, which loads a
+ * whole HTTP client that berth has no use for. As a script's exports they are read when they are used.
+ */
+const httpReadLate: Plugin = {
+  name: "node:http without undici",
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^node:http$/ }, () => ({ path: "http", namespace: "late" }));
+    const contents = 'module.exports = process.getBuiltinModule("node:http");';
+    onLoad({ filter: /.*/, namespace: "late" }, () => ({ contents }));
+  },
+};
+
 const shared = {
   absWorkingDir: root,
   bundle: true,
@@ -48,6 +61,8 @@ const threads = [
 export async function bundleDaemon(directory: string): Promise<void> {
   await build({
     ...shared,
+    // grpc-js loads it for services that berth does not have
+    external: [...shared.external, "@grpc/proto-loader"],
     format: "esm",
     splitting: true,
     entryPoints: [
@@ -56,6 +71,7 @@ export async function bundleDaemon(directory: string): Promise<void> {
       ...threads,
     ],
     outdir: directory,
+    plugins: [httpReadLate],
     // V8 keeps the whole text for as long as the daemon runs, and in two bytes a character for one comment with a "…" in it.
     minifyWhitespace: true,
     lineLimit: 160,
