@@ -6,6 +6,7 @@ import { isFault } from "../../src/base/fault.ts";
 import { processesWith } from "../../src/linux/process-environment.ts";
 import { processIdentity } from "../../src/linux/process-identity.ts";
 import { LinuxContainerResources } from "../../src/wire/gen/runtime.v1.ts";
+import { berthCommand } from "../harness/command.ts";
 import { TestDaemon } from "../harness/daemon.ts";
 import { endDaemon } from "../harness/end-daemon.ts";
 import { busyboxImage, importBusybox } from "../harness/images.ts";
@@ -346,6 +347,14 @@ describe("NRI plugins", privileged, () => {
     const { pods, containers } = first.heard("synchronize").at(-1)?.request ?? {};
     assert.deepEqual([pods, containers].map(ids), [[pod.id], [id]]);
     assert.equal((await reports()).filter(({ name }) => name === "10-first").length, 2, "and its last end");
+    const doctor = await daemon.inside(
+      berthCommand,
+      "doctor",
+      "--config",
+      daemon.workspace.configFile,
+      "nri",
+    );
+    assert.match(doctor.stdout, /NRI plugin 10-first had ended, and was launched again/);
   });
 
   test("after a restart of the daemon, plugins are shown what runs, and none is launched beside itself", async () => {

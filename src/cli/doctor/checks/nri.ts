@@ -35,6 +35,11 @@ export async function checkNri({ config, daemon }: NodeView): Promise<Finding[]>
       ),
     ),
     ...plugins.filter(({ state }) => state === "active").flatMap(errorFinding),
+    ...plugins
+      .filter(({ kind, state, name }) => kind === "launched" && state === "closed" && present.includes(name))
+      .map(({ name, problem: why }) =>
+        note(`NRI plugin ${name} had ended, and was launched again`, why, seeLog),
+      ),
     ...misnamed,
   ];
 }
