@@ -8,9 +8,11 @@ import { containersOnDisk } from "./containers-on-disk.ts";
 import type { ContainerRuntime, CreateRequest } from "./contract.ts";
 import type { RuntimeHost, SnapshotsOf } from "./host.ts";
 import { logProbe } from "./log-probe.ts";
+import type { LostParts } from "./lost-monitor.ts";
 import { resolveHandler } from "./resolve-handler.ts";
 import { openShimRuntime, type ShimRuntime } from "./shim/open.ts";
 import { type StartedWith, StartedWithNotes } from "./started-with.ts";
+import { ExitWatch } from "./watch-exits.ts";
 
 /**
  * Containers by conmon and OCI runtimes, and by shims where a handler has one, or one of an earlier configuration still runs.
@@ -34,6 +36,8 @@ export async function openContainerRuntime(
     ? joined(byConmon, await openShimRuntime(shims, { place, paths, startedWith }, snapshots), {
         ...config.runtime,
         startedWith,
+        host,
+        paths,
       })
     : byConmon;
   for (const probe of runtime.probes()) logProbe(probe, host.log);
@@ -64,7 +68,9 @@ function joined(
     default: defaultName,
     handlers,
     startedWith,
-  }: Config["runtime"] & { readonly startedWith: StartedWithNotes },
+    host,
+    paths,
+  }: Config["runtime"] & LostParts & { readonly startedWith: StartedWithNotes },
 ): ContainerRuntime {
   const named = new Set(byShim.probes().map(({ handler }) => handler));
   const ofHandler = (handler: string) => (named.has(handler) ? byShim : byConmon);
@@ -113,6 +119,10 @@ function joined(
     attach: (request, signal) => of(request.id).attach(request, signal),
     reopenLog: (id, signal) => of(id).reopenLog(id, signal),
     state: (id, handler, signal) => of(id, handler).state(id, handler, signal),
+    watchExits(running, exited) {
+      const beforeKill = async (id: ContainerId) => (byShim.has(id) ? byShim.lost(id) : undefined);
+      return new ExitWatch({ host, paths, beforeKill }, running, exited);
+    },
     traces: async () => [...new Set([...(await byConmon.traces()), ...(await byShim.traces())])],
   };
 }

@@ -18,9 +18,14 @@ interface Running {
   readonly container: MonitoredContainer;
 }
 
+interface WatchParts extends LostParts {
+  /** A monitor is gone: settles when what it left may be killed. Never throws. Absent: at once. */
+  readonly beforeKill?: (id: ContainerId) => Promise<void>;
+}
+
 /** Tells each exit until it is taken, from those that happened before it was made until it is disposed of. */
 export class ExitWatch implements Disposable {
-  readonly #parts: LostParts;
+  readonly #parts: WatchParts;
   readonly #running: () => Iterable<Running>;
   readonly #exited: (exit: ContainerExit) => Promise<void>;
   /** Told, but perhaps not recorded yet. One that can't be recorded is told again by the sweep. */
@@ -33,7 +38,7 @@ export class ExitWatch implements Disposable {
   #disposed = false;
 
   constructor(
-    parts: LostParts,
+    parts: WatchParts,
     running: () => Iterable<Running>,
     exited: (exit: ContainerExit) => Promise<void>,
   ) {
@@ -129,6 +134,7 @@ export class ExitWatch implements Disposable {
     this.#ending.add(id);
     const { host } = this.#parts;
     try {
+      await this.#parts.beforeKill?.(id);
       const exit = await endLost(id, container, this.#parts);
       if (exit !== undefined && !this.#disposed && !this.#told.has(id)) this.#tell(exit);
     } catch (error) {

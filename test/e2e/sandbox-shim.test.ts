@@ -179,17 +179,26 @@ describe("pods in sandboxes by a shim", privileged, () => {
     await assertNoLeaks(daemon);
   });
 
-  for (const { what, pidOf, skip } of [
-    { what: "shim", pidOf: async (pod: MadePod, _first: string) => shimOf(pod, daemon), skip: false },
-    { what: "sandbox", pidOf: (_pod: MadePod, first: string) => sandboxOf(first), skip: noSandbox },
+  const shimPid = async (pod: MadePod) => shimOf(pod, daemon);
+  const sandboxPid = (_pod: MadePod, first: string) => sandboxOf(first);
+  for (const { what, pidsOf, isAway, skip } of [
+    { what: "shim", pidsOf: [shimPid], isAway: false, skip: false },
+    { what: "shim", pidsOf: [shimPid], isAway: true, skip: false },
+    { what: "sandbox", pidsOf: [sandboxPid], isAway: false, skip: noSandbox },
+    { what: "shim and the sandbox", pidsOf: [shimPid, sandboxPid], isAway: false, skip: noSandbox },
+    { what: "shim and the sandbox", pidsOf: [shimPid, sandboxPid], isAway: true, skip: noSandbox },
   ]) {
-    const title = `after kill -9 of the ${what} the pod is not ready, its containers have ended, and nothing is left`;
+    const when = isAway ? " while no daemon runs" : "";
+    const title = `after kill -9 of the ${what}${when} the pod is not ready, its containers have ended, and nothing is left`;
     test(title, { skip }, async () => {
-      const pod = await runSandboxed(`without-${what}`);
+      const pod = await runSandboxed(`without-${what.replaceAll(" ", "-")}${isAway ? "-away" : ""}`);
       const first = await runFirst(pod);
       const containers = [first, await run(pod, "second", untilTold)];
       const sandbox = await sandboxOf(first);
-      process.kill(await pidOf(pod, first), "SIGKILL");
+      const pids = await Promise.all(pidsOf.map((pidOf) => pidOf(pod, first)));
+      if (isAway) await daemon.kill();
+      for (const pid of pids) process.kill(pid, "SIGKILL");
+      if (isAway) await daemon.launch();
       for (const container of containers) {
         const { exitCode } = await exited(daemon, container, 60_000);
         assert.notEqual(exitCode, 0);

@@ -5,8 +5,8 @@ import type { ContainerId } from "../../base/ids.ts";
 import type { Bytes, Ms } from "../../base/units.ts";
 import { reapOnceDead } from "../../linux/orphans.ts";
 import type { ShimHandler } from "./handler.ts";
+import type { KeeperParts } from "./keeper.ts";
 import { readMarker } from "./marker.ts";
-import type { ShimParts } from "./parts.ts";
 import { shimArgs, shimEnvironment } from "./start-shim.ts";
 
 const maxOutput: Bytes = 64 << 10;
@@ -23,7 +23,7 @@ interface LeftByShim {
 export async function cleanUp(
   left: LeftByShim,
   handler: ShimHandler | undefined,
-  parts: Pick<ShimParts, "host" | "paths">,
+  parts: Pick<KeeperParts, "host" | "paths">,
   signal: AbortSignal,
 ): Promise<boolean> {
   const err = await cleanUpIfThere(left, handler, parts, signal);
@@ -36,7 +36,7 @@ export async function cleanUp(
 export async function cleanUpIfThere(
   { id, bundle }: LeftByShim,
   handler: ShimHandler | undefined,
-  { host, paths }: Pick<ShimParts, "host" | "paths">,
+  { host, paths }: Pick<KeeperParts, "host" | "paths">,
   signal: AbortSignal,
 ): Promise<string | undefined> {
   if (handler === undefined || !existsSync(bundle)) return undefined;

@@ -13,6 +13,7 @@ import { cleanUp, cleanUpIfThere } from "./clean-up.ts";
 import { endForDeletion } from "./ending.ts";
 import { isOnHost, type ShimHandler, shimNamespace } from "./handler.ts";
 import { handlerOf } from "./handler-of.ts";
+import { removeKataBooks } from "./kata-books.ts";
 import { endKeeper, killHolders } from "./keeper.ts";
 import { readMarker } from "./marker.ts";
 import type { ShimParts } from "./parts.ts";
@@ -33,7 +34,7 @@ export async function deleteByShim(
   parts: ShimParts,
   signal: AbortSignal,
 ): Promise<void> {
-  const { paths, host, shims, exits } = parts;
+  const { paths, host, shims, exits, lostSandboxes } = parts;
   const { bundle, pidFile } = paths.container(id);
   const marker = readMarker(id, paths);
   // without its pid it is still being created, and what is made must not come after its removal
@@ -46,8 +47,12 @@ export async function deleteByShim(
   const isHere = isOnHost(handler);
   if (isHere && cgroup !== undefined) await host.cgroups.killAll(cgroup, signal);
   const shim = await shims.of(id, signal).catch(() => undefined);
-  // a virtual machine is in its sandbox's cgroup: a shim is to end it in order, its program would wait for one without a shim
-  if (!isHere && shim === undefined && cgroup !== undefined) await host.cgroups.killAll(cgroup, signal);
+  if (!isHere && shim === undefined) {
+    // in order, while its machine lives, which is in the sandbox's cgroup: the shim's program would wait for a dead one
+    if (marker?.init !== undefined && shims.standing(marker.group) === undefined)
+      await waitFor(lostSandboxes.takeDown(marker.group), signal, `taking down sandbox ${marker.group}`);
+    if (cgroup !== undefined) await host.cgroups.killAll(cgroup, signal);
+  }
   if ((await endForDeletion(id, { shim, isHere }, parts, signal)) === "left") {
     if (isOnHost(handler)) await deleteByRuntime(id, handler, parts, signal);
     else await cleanUp({ id, bundle }, handler, parts, signal);
@@ -64,6 +69,8 @@ export async function deleteByShim(
   // Kata's writes its books anew in the midst of a clean-up after a machine that was lost
   if (!isHere && id === marker?.group && marker.over !== undefined)
     await cleanUpIfThere({ id, bundle }, handler, parts, signal);
+  if (handler !== undefined && id === marker?.group)
+    await removeKataBooks({ group: id, handler, init: marker.init }, host, signal);
   if (!isHere && marker?.init !== undefined) reapOrphan(marker.init.pid); // a machine's process outlives its shim
   await removeTraces(id, parts);
 }

@@ -3,14 +3,17 @@ import type { ContainerId } from "../../base/ids.ts";
 import type { Ms } from "../../base/units.ts";
 import { cleanUp } from "./clean-up.ts";
 import { isOnHost } from "./handler.ts";
-import { handlerOf } from "./handler-of.ts";
+import { type HandlerParts, handlerOf } from "./handler-of.ts";
+import type { KeeperParts } from "./keeper.ts";
 import { readMarker, writeMarker } from "./marker.ts";
-import type { ShimParts } from "./parts.ts";
+import type { Shims } from "./shims.ts";
 
 /** How long a shim's program may take for a sandbox, before what it has not taken down is killed. */
 const takeDownDeadline: Ms = 15_000;
 
-type LostParts = Pick<ShimParts, "host" | "paths" | "shims" | "handlers" | "startedWith">;
+interface LostParts extends Pick<KeeperParts, "host">, HandlerParts {
+  readonly shims: Shims;
+}
 
 /** Takes down the sandboxes of shims that are gone, each once. */
 export class LostSandboxes {

@@ -1,4 +1,5 @@
 import { existsSync } from "node:fs";
+import type { ContainerId } from "../../base/ids.ts";
 import type { Ms } from "../../base/units.ts";
 import type { Paths } from "../../config/paths.ts";
 import type { Config } from "../../config/schema.ts";
@@ -78,7 +79,9 @@ export type ShimRuntime = Pick<
   | "traces"
 > & {
   /** True for a container that is, or was to be, under a shim. */
-  has(id: Parameters<ContainerRuntime["monitored"]>[0]): boolean;
+  has(id: ContainerId): boolean;
+  /** Its shim is gone: settles when what that left may be killed. Never throws. */
+  lost(id: ContainerId): Promise<void>;
 };
 
 /** Containers by containerd's shims. Connects to those that an earlier daemon started. */
@@ -119,6 +122,7 @@ export async function openShimRuntime(
     shims,
     exits,
     sandboxWatch,
+    lostSandboxes,
     execTemplates: new ExecTemplates(paths),
     conmon: (await programPath(conmon, path)) ?? conmon,
     monitorCpus: config.runtime.monitorCpus,
@@ -140,9 +144,13 @@ export async function openShimRuntime(
 }
 
 function operations(parts: ShimParts): Omit<ShimRuntime, keyof ReturnType<typeof findings>> {
-  const { paths, exits, shims } = parts;
+  const { paths, exits, shims, lostSandboxes } = parts;
   return {
     has: (id) => isUnderShim(id, parts),
+    async lost(id) {
+      const group = readMarker(id, paths)?.group;
+      if (group !== undefined) await lostSandboxes.takeDown(group);
+    },
     prepare: (request) => prepareShim(request, parts),
     endPrepared: (pod, _handler, signal) => shims.endUnused(pod, signal),
     create: (request, signal) => createByShim(request, parts, signal),

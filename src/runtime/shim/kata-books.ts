@@ -1,0 +1,58 @@
+import { readdir, rmdir } from "node:fs/promises";
+import { join } from "node:path";
+import { isKataShim } from "../../config/shim-program.ts";
+import type { ProcessIdentity } from "../contract.ts";
+import { alive } from "../exits.ts";
+import type { RuntimeHost } from "../host.ts";
+import { removeCgroup } from "../left-by-container.ts";
+import type { ShimHandler } from "./handler.ts";
+
+/** A sandbox that has ended. */
+interface EndedSandbox {
+  readonly group: string;
+  readonly handler: Pick<ShimHandler, "type" | "program">;
+  /** The process that is its machine. */
+  readonly init?: ProcessIdentity | undefined;
+}
+
+/** Where Kata's shim in Go has something of each sandbox, under its id. */
+interface KataPlaces {
+  /** What it knows of it, and its machine's sockets. */
+  readonly books: readonly string[];
+  /** What it shares with the machine, mounted where the host does not see it. */
+  readonly shared: string;
+  /** The cgroup with one for what runs beside a machine's processors, unless `sandbox_cgroup_only` is set. */
+  readonly overhead: string;
+}
+
+const kataPlaces: KataPlaces = {
+  books: ["/run/vc/sbs", "/run/vc/vm"],
+  shared: "/run/kata-containers/shared/sandboxes",
+  overhead: "/kata_overhead",
+};
+
+/**
+ * Takes away what Kata's shim and its program leave of a sandbox: of one whose machine they can't reach they keep all containers but one
+ * on their books, for good, and of any the cgroup (docs/decisions/0422).
+ *
+ * @throws {Fault} as `signal` says
+ */
+export async function removeKataBooks(
+  { group, handler: { type, program }, init }: EndedSandbox,
+  { files, cgroups }: Pick<RuntimeHost, "files" | "cgroups">,
+  signal: AbortSignal,
+  { books, shared, overhead }: KataPlaces = kataPlaces,
+): Promise<void> {
+  if (!isKataShim(type) && !isKataShim(program)) return;
+  await removeCgroup(join(overhead, group), cgroups, signal);
+  if (init !== undefined && alive(init)) return; // it is somewhere else, and what it needs stays
+  await files.change(books.map((parent) => ({ change: "removeTree", path: join(parent, group) })));
+  await removeEmpty(join(shared, group));
+}
+
+/** A directory with all below it, as far as that is empty: a volume may still be mounted there. */
+async function removeEmpty(directory: string): Promise<void> {
+  const found = await readdir(directory, { withFileTypes: true }).catch(() => []);
+  for (const entry of found) if (entry.isDirectory()) await removeEmpty(join(directory, entry.name));
+  await rmdir(directory).catch(() => undefined); // something is in it, or it is not there
+}
