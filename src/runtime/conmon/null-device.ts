@@ -6,7 +6,7 @@ const path = "/dev/null";
 const mode = 0o666;
 
 /**
- * Puts the owner and mode of the node's /dev/null right. conmon hands it to the runtime as the stdin of a container, and
+ * Puts the owner and mode of the node's /dev/null right. It is handed to the runtime as the stdin of a container, and
  * crun gives what it is handed to the container's root, also to that of a user namespace, who could then take the device
  * away from everybody. To be called before the container is started, and at a start, for the daemon that was killed in between.
  */

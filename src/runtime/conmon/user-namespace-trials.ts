@@ -6,6 +6,7 @@ import type { UserMappings } from "../../spec/cri/security.ts";
 import type { ContainerRuntime } from "../contract.ts";
 import type { RuntimeHost, SnapshotProbe, SnapshotsOf } from "../host.ts";
 import type { Handler, Handlers } from "./handlers.ts";
+import { takeBackNullDevice } from "./null-device.ts";
 import { probeDeadline, type TrialPlace, tryOut } from "./trial.ts";
 
 /** Any ids will do: what is made with them is gone after the trial. */
@@ -136,7 +137,13 @@ async function problemOf(
     ],
     look: (init: number | undefined) => problemInside(init, handler),
   };
-  return await tryOut(handler, trial, place, signal).catch(describeFault);
+  try {
+    return await tryOut(handler, trial, place, signal);
+  } catch (error) {
+    return describeFault(error);
+  } finally {
+    takeBackNullDevice(place.host); // its stdin, as that of any container
+  }
 }
 
 async function problemInside(init: number | undefined, { binary }: Handler): Promise<string | undefined> {
