@@ -1,17 +1,13 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { rmSync } from "node:fs";
 import { after, before, describe, test } from "node:test";
 import { faultReason } from "../base/fault.ts";
-import { openTestNode, type TestNode } from "../image/testing/node.ts";
-import { hostProcesses } from "../linux/processes.ts";
 import { failsSaying } from "../registry/testing/client.ts";
 import { missingRegistry, startRegistry, type TestRegistry } from "../registry/testing/docker-registry.ts";
 import { makeImage, pushImage, pushManifest, randomLayer } from "../registry/testing/made-image.ts";
 import { mediaTypes } from "../spec/oci-image.ts";
-import { openAdmission } from "./admission.ts";
+import { openPolicyNode, type PolicyNode } from "./testing/policy-node.ts";
 import {
   attach,
   claim,
@@ -43,50 +39,6 @@ describe("which images may be used", { skip }, () => {
     gpg?.[Symbol.dispose]();
     await registry?.[Symbol.asyncDispose]();
   });
-
-  /**
-   * A node whose policies lie in a directory of its own.
-   * @param verifying how long a verifier may take: longer than one takes that answers, unless said
-   */
-  async function openPolicyNode(verifying = 60_000): Promise<PolicyNode> {
-    const directory = mkdtempSync(join(tmpdir(), "berth-policy-"));
-    const at = (name: string) => join(directory, name);
-    const write = (name: string, content: unknown, mode = 0o644) => {
-      mkdirSync(dirname(at(name)), { recursive: true });
-      writeFileSync(at(name), typeof content === "string" ? content : JSON.stringify(content), { mode });
-      return at(name);
-    };
-    write("policy.json", { default: [{ type: "insecureAcceptAnything" }] });
-    mkdirSync(at("verifiers"));
-    const processes = hostProcesses();
-    const path = process.env.PATH ?? "";
-    const verifiers = { directory: at("verifiers"), max: 2, timeout: verifying };
-    const registriesDirectory = at("registries.d");
-    write("registries.d/default.yaml", `default-docker:\n  lookaside: file://${at("lookaside")}\n`);
-    const admission = openAdmission({
-      settings: {
-        file: at("policy.json"),
-        namespaceDirectory: at("namespaces"),
-        registriesDirectory,
-        gpgv: "gpgv",
-        verifiers,
-      },
-      gpg: { processes, gpgv: "gpgv", path, scratch: at("scratch") },
-      lookaside: { registriesDirectory, proxyEnv: undefined },
-      verifying: { processes, path, settings: verifiers },
-    });
-    const node = await openTestNode({ admission });
-    return {
-      ...node,
-      at,
-      write,
-      pull: (name, namespace = "") => node.images.pull(name, { namespace }, signal),
-      async [Symbol.asyncDispose]() {
-        await node[Symbol.asyncDispose]();
-        rmSync(directory, { recursive: true, force: true });
-      },
-    };
-  }
 
   const scoped = (scope: string, ...requirements: object[]) => ({
     default: [{ type: "reject" }],
@@ -320,55 +272,7 @@ describe("which images may be used", { skip }, () => {
       "policy.file",
     ]);
   });
-
-  test("verifiers are asked with containerd's arguments, and one that refuses or fails is enough", async () => {
-    await using node = await openPolicyNode();
-    const name = await pushSigned("verified");
-    const log = node.at("asked");
-    node.write("verifiers/10-log", `#!/bin/sh\nprintf '%s ' "$@" >${log}; cat >>${log}; echo fine\n`, 0o755);
-    await node.pull(name);
-    const descriptor = {
-      mediaType: image.manifest.mediaType,
-      digest: image.manifest.digest,
-      size: image.manifest.size,
-    };
-    assert.equal(
-      execFileSync("cat", [log]).toString(),
-      `-name ${name} -digest ${image.manifest.digest} -stdin-media-type application/vnd.oci.descriptor.v1+json ` +
-        JSON.stringify(descriptor),
-    );
-    const refusals: [string, string, number][] = [
-      ["#!/bin/sh\necho 'not today'; exit 3\n", "exits with 3: not today", 0o755],
-      ["#!/bin/sh\nkill -9 $$\n", "was ended by SIGKILL", 0o755],
-      ["no program", "can't be run", 0o644],
-    ];
-    for (const [script, why, mode] of refusals) {
-      rmSync(node.at("verifiers/20-no"), { force: true });
-      node.write("verifiers/20-no", script, mode);
-      await failsSaying(node.pull(name), "forbidden", [
-        `the image verifier ${node.at("verifiers/20-no")} refuses ${name}: ${why}`,
-      ]);
-    }
-    node.write("verifiers/30-more", "");
-    await failsSaying(node.pull(name), "invalid", ["has 3 image verifiers", "policy.verifiers.max, now 2"]);
-  });
-
-  test("a verifier that hangs refuses, too", async () => {
-    await using node = await openPolicyNode(500);
-    const verifier = node.write("verifiers/10-hangs", "#!/bin/sh\nexec sleep 600\n", 0o755);
-    const name = await pushSigned("hanging");
-    await failsSaying(node.pull(name), "forbidden", [
-      `the image verifier ${verifier} refuses ${name}: gives no answer within 500 ms`,
-    ]);
-  });
 });
-
-interface PolicyNode extends TestNode {
-  at(name: string): string;
-  /** @returns the path */
-  write(name: string, content: unknown, mode?: number): string;
-  pull(name: string, namespace?: string): ReturnType<TestNode["images"]["pull"]>;
-}
 
 async function isAllowed(node: PolicyNode, name: string): Promise<boolean> {
   return node.images.testAdmission(name, {}, signal).then(
