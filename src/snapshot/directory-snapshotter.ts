@@ -51,6 +51,7 @@ const namesHere = 100;
 /** Commits, removals and new containers come one after the other: each looks at what the others change. */
 const structure = "snapshots";
 
+/** A snapshotter whose layers and containers are directories of one file system; `DirectoryKind` says how they are shown together. */
 export class DirectorySnapshotter implements Snapshotter {
   readonly name: string;
   readonly replaceLayer?: (ingest: string, chain: ChainId) => Promise<void>;

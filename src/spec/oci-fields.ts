@@ -2,7 +2,9 @@ import * as v from "valibot";
 import { Fault } from "../base/fault.ts";
 import { schemaIssue } from "./schema-issue.ts";
 
+/** A text; the kernel, which takes many of them, ends one at a NUL byte. */
 export const text = v.pipe(v.string(), v.regex(/^[^\0]*$/, "holds a NUL byte"));
+/** Texts by texts. */
 export const textMap = v.record(text, text);
 /** Go writes what is empty as null. */
 export const optionalText = v.pipe(
