@@ -1,6 +1,6 @@
-import { readdirSync, readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Ms } from "../base/units.ts";
+import { deadChildren } from "./dead-children.ts";
 import { check, libc } from "./libc.ts";
 import { processIdentity } from "./process-identity.ts";
 import { deathOf, reapIfDead } from "./reap.ts";
@@ -46,7 +46,7 @@ export class Orphans {
     const now = performance.now();
     const oldest = this.#claims.oldestLaunch() ?? Number.POSITIVE_INFINITY;
     const seen = new Map<number, number>();
-    for (const { pid, inContainer } of anyDead() ? deadChildren() : []) {
+    for (const { pid, inContainer } of anyDead() ? deadChildren("self") : []) {
       if (this.#claims.waitsFor(pid)) continue;
       const since = this.#seen.get(pid) ?? now;
       const unclaimed = inContainer ? since <= oldest : since + forgottenMs <= now;
@@ -77,26 +77,4 @@ export async function reapOnceDead(pid: number, patience: Ms): Promise<void> {
 function anyDead(): boolean {
   const death = deathOf();
   return death !== undefined && death !== "none";
-}
-
-function deadChildren(): { pid: number; inContainer: boolean }[] {
-  const dead: { pid: number; inContainer: boolean }[] = [];
-  for (const thread of readdirSync("/proc/self/task")) {
-    for (const pid of textOf(`/proc/self/task/${thread}/children`).split(" ").filter(Boolean)) {
-      const status = textOf(`/proc/${pid}/status`);
-      if (!/^State:\s+Z/m.test(status)) continue;
-      // one number for each PID namespace that it is in, this one first
-      const namespaces = /^NSpid:\s+(.*)$/m.exec(status)?.[1]?.split(/\s+/) ?? [];
-      dead.push({ pid: Number(pid), inContainer: namespaces.length > 1 });
-    }
-  }
-  return dead;
-}
-
-function textOf(file: string): string {
-  try {
-    return readFileSync(file, "latin1");
-  } catch {
-    return ""; // the thread or process has ended
-  }
 }

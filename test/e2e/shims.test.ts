@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { ContainerState } from "../../src/wire/gen/runtime.v1.ts";
+import { ContainerState, LinuxContainerResources } from "../../src/wire/gen/runtime.v1.ts";
 import { TestDaemon } from "../harness/daemon.ts";
 import { endDaemon } from "../harness/end-daemon.ts";
 import { busyboxImage, importBusybox } from "../harness/images.ts";
@@ -36,6 +36,9 @@ ${byShim}
 [runtime.handlers.none]
 type = "io.containerd.none.v1"
 `;
+
+/** A command that goes on, and can be seen to have begun. */
+const waits = "touch /tmp/waits; sleep 1000";
 
 /** Says how often it has lived through a moment; ends by itself when it is told to. */
 const counter = "i=0; while ! test -e /tmp/end; do i=$((i+1)); echo $i; sleep 0.05; done; exit 7";
@@ -170,15 +173,31 @@ describe("pods under a shim", privileged, () => {
   test("a shim that hangs is told of, and holds up neither the stop of its containers nor the removal of its pod", async () => {
     const pod = await runShimPod("hangs");
     const one = await run(pod, "one", "sleep 1000 & sleep 1000");
-    await run(pod, "two", counter);
+    const two = await run(pod, "two", counter);
+    // nobody but the shim can wait for a command's process, without which the container could not end
+    const command = daemon.pods.execSync({ containerId: two, cmd: ["sh", "-c", waits], timeout: 0n });
+    command.catch(() => undefined);
+    await eventually("the command", 30_000, async () =>
+      (await exec(two, "test", "-e", "/tmp/waits")).exitCode === 0 ? true : undefined,
+    );
     process.kill(shimPid(pod), "SIGSTOP");
+    const linux = LinuxContainerResources.create({ memoryLimitInBytes: BigInt(64 << 20) });
+    const told = assert.rejects(
+      daemon.pods.updateContainerResources({ containerId: one, linux, annotations: {} }),
+      /the shim of pod .* does not answer.*kill -CONT/,
+    );
     await assert.rejects(
       daemon.pods.execSync({ containerId: one, cmd: ["true"], timeout: 1n }),
-      /not started after 1000 ms: the shim of container .* does not answer/,
+      /not started after 1000 ms: the shim of pod .* does not answer/,
     );
     await daemon.pods.stopContainer({ containerId: one, timeout: 0n });
-    const { exitCode, reason } = await exited(daemon, one);
-    assert.deepEqual([exitCode, reason], [137, "Error"]);
+    await told;
+    await daemon.pods.stopContainer({ containerId: two, timeout: 0n });
+    await assert.rejects(command);
+    for (const id of [one, two]) {
+      const { exitCode, reason } = await exited(daemon, id);
+      assert.deepEqual([exitCode, reason], [137, "Error"]);
+    }
     await removePod(daemon, pod.id);
     await assertNoLeaks(daemon);
   });

@@ -1,4 +1,5 @@
 import { describeFault, during } from "../../base/fault.ts";
+import type { Ms } from "../../base/units.ts";
 import type { LinuxResources } from "../../spec/cri/resources.ts";
 import type { OciResources } from "../../spec/oci-runtime.ts";
 import { LimitsReader } from "../../stats/read-limits.ts";
@@ -8,6 +9,9 @@ import { completeLimits } from "./complete-limits.ts";
 import { setOomScore } from "./oom-score.ts";
 import { previousResources } from "./previous-resources.ts";
 import { requireRoom } from "./require-room.ts";
+
+/** How long bringing back the limits from before may take: whoever asked for others waits for it. */
+const takeBackDeadline: Ms = 20_000;
 
 export type LiveContainer = ContainerRecord & { readonly state: LiveState };
 
@@ -28,7 +32,7 @@ export interface ChangedLimits {
 export async function changeLimits(
   record: LiveContainer,
   wanted: LinuxResources,
-  host: Pick<ContainerHost, "spec" | "runtime" | "cgroups" | "config">,
+  host: Pick<ContainerHost, "spec" | "runtime" | "cgroups">,
   signal: AbortSignal,
 ): Promise<ChangedLimits> {
   const { id, handler, cgroup } = record;
@@ -40,7 +44,7 @@ export async function changeLimits(
   const { pid } = record.state.process.init;
   let scoreBefore: number | undefined;
   const takeBack = async () => {
-    const undo = AbortSignal.timeout(host.config.deadline.undo);
+    const undo = AbortSignal.timeout(takeBackDeadline);
     if (scoreBefore !== undefined) setOomScore(pid, await host.cgroups.processes(cgroup), scoreBefore);
     await updateIfAny(before, undo);
   };

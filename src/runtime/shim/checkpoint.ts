@@ -4,7 +4,7 @@ import { Fault } from "../../base/fault.ts";
 import { RuncCheckpointOptions } from "../../wire/gen/shim-options.v1.ts";
 import { criuErrorsIn } from "../conmon/criu.ts";
 import type { CheckpointRequest } from "../contract.ts";
-import { any } from "./options.ts";
+import { answered } from "./answered.ts";
 import type { ShimParts } from "./parts.ts";
 import { shimOf } from "./task-calls.ts";
 
@@ -14,15 +14,12 @@ export async function checkpointByShim(
   parts: ShimParts,
 ): Promise<void> {
   for (const directory of [images, work]) await mkdir(directory, { recursive: true, mode: 0o700 });
-  const { calls } = await shimOf(id, parts, new AbortController().signal);
+  const shim = await shimOf(id, parts, new AbortController().signal);
   const none = RuncCheckpointOptions.decode(new Uint8Array());
   const options = RuncCheckpointOptions.encode({ ...none, fileLocks: true, workPath: work }).finish();
   try {
-    await calls.checkpoint({
-      id,
-      path: images,
-      options: any("containerd.runc.v1.CheckpointOptions", options),
-    });
+    const any = { typeUrl: "containerd.runc.v1.CheckpointOptions", value: options };
+    await answered(shim.calls.checkpoint({ id, path: images, options: any }), shim);
   } catch (error) {
     const said = await criuErrorsIn(join(work, "dump.log"));
     if (said === "" || !(error instanceof Error)) throw error;

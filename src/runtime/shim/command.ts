@@ -5,6 +5,7 @@ import type { Ms } from "../../base/units.ts";
 import type { StreamRequest } from "../contract.ts";
 import { createExecCgroup, dissolve, type ExecCgroup, gather, killWhole } from "../exec-cgroup.ts";
 import type { ExecTemplate } from "../exec-templates.ts";
+import { answered, hangs } from "./answered.ts";
 import { isOnHost } from "./handler.ts";
 import { handlerOf } from "./handler-of.ts";
 import { commandName, dropNote, noteCommand } from "./noted-commands.ts";
@@ -41,7 +42,7 @@ export class ShimCommand {
   readonly #cgroup: ExecCgroup | undefined;
   /** Its processes are this host's, and not in a sandbox. */
   readonly #isHere: boolean;
-  /** The shim said nothing to its start, and would not to anything else. */
+  /** The shim said nothing to its start, or its end, and would not to anything else. */
   #isUnanswered = false;
 
   /** @throws {Fault} wrongState when the container is gone */
@@ -75,13 +76,13 @@ export class ShimCommand {
     const { id, command } = this.#request;
     const starting = this.#begin(stdio);
     try {
-      await waitFor(starting, signal, `starting ${command[0]}`);
+      await waitFor(answered(starting, this.#shim), signal, `starting ${command[0]}`);
     } catch (error) {
-      if (signal.aborted) {
+      if (signal.aborted || this.#shim.client.isSilent) {
         this.#isUnanswered = !(await this.#isSettled(starting));
         if (!this.#isUnanswered) throw error;
         void starting.then(() => this.#endLate()).catch(() => undefined); // it was only stopped for a while
-        throw new Fault("unavailable", `the shim of container ${id} does not answer`, { cause: error });
+        throw hangs(this.#shim, error);
       }
       const state = await stateByShim(id, this.#parts, signal).catch(() => undefined);
       if (state === "running") throw error;
@@ -142,8 +143,10 @@ export class ShimCommand {
     const name = { id, execId: this.#execId };
     const timeout = killDeadline;
     try {
-      if (!this.#isUnanswered)
+      if (!this.#isUnanswered) {
         await this.#shim.calls.kill({ ...name, signal: 9 }, { timeout }).catch(() => undefined);
+        this.#isUnanswered = this.#shim.client.isSilent; // stopped while the command ran
+      }
       if (this.#cgroup !== undefined) {
         await killWhole(this.#cgroup, host.cgroups, AbortSignal.timeout(killDeadline));
       }

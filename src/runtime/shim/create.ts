@@ -8,6 +8,7 @@ import type { CreateRequest, MonitoredContainer } from "../contract.ts";
 import { identityOf } from "../identity-of.ts";
 import { notePodKills } from "../oom-kills.ts";
 import { prepareLog } from "../prepare-log.ts";
+import { answered } from "./answered.ts";
 import { deleteByShim } from "./delete.ts";
 import type { ShimHandler } from "./handler.ts";
 import { handlerFor } from "./handler-of.ts";
@@ -55,7 +56,7 @@ export async function createByShim(
     const [shim, stdio] = await bothStarted(start, request, parts, signal);
     const made = createTask(shim, request, stdio, handler);
     creating = made;
-    const pid = await waitOutside(waitFor(made, signal, "waiting for the shim"));
+    const pid = await waitOutside(waitFor(answered(made, shim), signal, "waiting for the shim"));
     const init = identityOf(pid, "the container's first process");
     writeMarker(id, { ...marker, init }, parts.paths);
     writeFileSync(parts.paths.container(id).pidFile, String(pid), { mode: 0o600 });

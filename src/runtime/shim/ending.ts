@@ -9,7 +9,7 @@ import { deleteTask } from "./delete-task.ts";
 import { type Ending, endingOf, readMarker, writeMarker } from "./marker.ts";
 import type { ShimParts } from "./parts.ts";
 import type { Shim } from "./shim.ts";
-import { killWait } from "./silent.ts";
+import { isSilent, killWait } from "./silent.ts";
 
 /** How long an exit may take to be noted once the shim says that the container has stopped. */
 const noteWait: Ms = 1000;
@@ -101,7 +101,8 @@ async function endSandboxed(
   paths: Paths,
   signal: AbortSignal,
 ): Promise<"noted" | "untold"> {
-  const { calls, group } = shim;
+  const { calls, group, client } = shim;
+  if (client.isSilent && (await isSilent(shim))) return "untold";
   await calls.kill({ id, signal: 9, all: true }, { timeout: killWait, signal }).catch(() => undefined); // it has ended, or is gone
   if (readMarker(id, paths)?.isStarted === undefined) {
     const ending = await endOfKilled(id, shim, paths, signal);

@@ -5,9 +5,12 @@ import { describeFault, isFault } from "../../base/fault.ts";
 import type { ContainerId } from "../../base/ids.ts";
 import type { Ms } from "../../base/units.ts";
 import type { Paths } from "../../config/paths.ts";
+import { deadChildren } from "../../linux/dead-children.ts";
 import { exitCodeOfDead } from "../../linux/dead-process.ts";
+import { killIfSame } from "../../linux/kill-if-there.ts";
 import type { Timestamp, WaitResponse } from "../../wire/gen/task.v2.ts";
 import { recordedMonitor, settleMonitors } from "../conmon/monitors.ts";
+import type { ProcessIdentity } from "../contract.ts";
 import { alive } from "../exits.ts";
 import type { RuntimeHost } from "../host.ts";
 import { endLost } from "../lost-monitor.ts";
@@ -17,7 +20,7 @@ import { type HandlerParts, handlerOf } from "./handler-of.ts";
 import { endKeeper } from "./keeper.ts";
 import { endingOf, readMarker, writeMarker } from "./marker.ts";
 import type { Shim } from "./shim.ts";
-import { endsUnheard } from "./silent.ts";
+import { endsUnheard, isSilent } from "./silent.ts";
 
 /** How long a shim whose connection is lost may take to be gone. */
 const dyingMs: Ms = 2000;
@@ -36,6 +39,8 @@ const killed = 137;
 /** And of what ended nobody knows how. */
 const notKnown = 255;
 
+/** How long a container that a shim held up may take to end once that is killed. */
+const heldMs: Ms = 5_000;
 /** How often keepers that were killed, and ends that shims tell nothing of, are looked for. */
 const sweepMs: Ms = 10_000;
 /** When it is looked for the end of a container that was killed. */
@@ -100,9 +105,16 @@ export class ShimExits {
     if (over === "noted") await this.#tellEnded(id, shim);
   }
 
-  /** A container of this host was killed: a shim that hangs tells nothing of its end. */
+  /** A container of this host was killed: a shim that hangs tells nothing of its end, or holds it up. */
   expectEnd(id: ContainerId): void {
-    setTimeout(() => this.#look(id), expectMs).unref();
+    const looking = setTimeout(() => {
+      this.#look(id);
+      void this.#endHeld(id).catch((error: unknown) => {
+        const err = describeFault(error);
+        this.#host.log.error({ container: id, err }, "what a shim holds up could not be ended");
+      });
+    }, expectMs);
+    looking.unref();
   }
 
   /** Settles when the shim has forgotten a container whose exit is noted: until then it may have hooks run. */
@@ -217,6 +229,25 @@ export class ShimExits {
     await this.endUntold(id, shim, "untold", code ?? notKnown);
   }
 
+  /**
+   * A container's first process can't end before all in its PID namespace are waited for, and those of commands are its shim's to wait
+   * for: one that says nothing is killed, though the pod's other containers end with it.
+   */
+  async #endHeld(id: ContainerId): Promise<void> {
+    const shim = this.#watched.get(id)?.shim;
+    const init = readMarker(id, this.#paths)?.init;
+    if (shim === undefined || init === undefined || !alive(init) || !(await isSilent(shim))) return;
+    const { pid } = shim.process;
+    if (!alive(init) || !deadChildren(pid).some(({ inContainer }) => inContainer)) return;
+    this.#host.log.warn(
+      { container: id, shim: shim.group, pid },
+      "a shim that says nothing holds up the end of a container that was killed: it is killed itself",
+    );
+    await this.forget(id); // its end is known
+    killIfSame(shim.process);
+    if (await isOver(init, heldMs)) await this.endUntold(id, shim, "untold");
+  }
+
   /** Of one in a sandbox the recorded pid is the sandbox's, which the others of the pod need: its shim ends it alone. */
   async #endKeeperless(id: ContainerId, shim: Shim): Promise<void> {
     if (isOnHost(handlerOf(id, this.#parts))) await this.#endLost(id, shim);
@@ -226,7 +257,11 @@ export class ShimExits {
 
 /** Whether a shim whose connection is lost is gone, or will be in a moment. */
 export async function isDying({ process }: Shim): Promise<boolean> {
-  const until = performance.now() + dyingMs;
+  return await isOver(process, dyingMs);
+}
+
+async function isOver(process: ProcessIdentity, patience: Ms): Promise<boolean> {
+  const until = performance.now() + patience;
   while (alive(process)) {
     if (performance.now() > until) return false;
     await sleep(5);

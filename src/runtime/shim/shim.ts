@@ -22,6 +22,8 @@ export interface Shim extends ShimRecord {
   readonly calls: TtrpcCalls<typeof TaskService>;
   /** Not every shim has them: unimplemented. */
   readonly sandboxes: TtrpcCalls<typeof SandboxService>;
+  /** Of a service that no shim has: each that runs says so. */
+  readonly nobody: Pick<TtrpcCalls<typeof TaskService>, "connect">;
   readonly client: TtrpcClient;
 }
 
@@ -41,8 +43,9 @@ export function writeShimRecord(record: ShimRecord, paths: Paths): void {
 export async function connectShim(
   address: ShimAddress,
   signal: AbortSignal,
-): Promise<Pick<Shim, "calls" | "sandboxes" | "client">> {
+): Promise<Pick<Shim, "calls" | "sandboxes" | "nobody" | "client">> {
   const client = await TtrpcClient.connect(address.socket, signal);
   const calls = client.calls(TaskService, `containerd.task.v${address.version}.Task`);
-  return { client, calls, sandboxes: client.calls(SandboxService) };
+  const nobody = client.calls(TaskService, "berth.nobody.v1.Nobody");
+  return { client, calls, nobody, sandboxes: client.calls(SandboxService) };
 }

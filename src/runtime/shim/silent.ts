@@ -2,6 +2,7 @@ import type { ContainerId } from "../../base/ids.ts";
 import type { Ms } from "../../base/units.ts";
 import type { Paths } from "../../config/paths.ts";
 import { alive } from "../exits.ts";
+import { shows } from "./answered.ts";
 import { isOnHost } from "./handler.ts";
 import { readMarker } from "./marker.ts";
 import type { Shim } from "./shim.ts";
@@ -13,12 +14,14 @@ export const killWait: Ms = 15_000;
 
 /**
  * Whether a shim answers nobody: it is asked who it is. One of this host's containers that was found silent is not asked again; one with
- * a sandbox may only have been busy with that.
+ * a sandbox may only have been busy with that, but shows all the same that it runs.
  */
-export async function isSilent({ calls, client, group, startedWith }: Shim): Promise<boolean> {
+export async function isSilent(shim: Shim): Promise<boolean> {
+  const { calls, client, group, startedWith } = shim;
   const isHere = isOnHost(startedWith);
+  if (client.isSilent && (isHere || !(await shows(shim)))) return true;
   const timeout = isHere ? answerDeadline : killWait;
-  if (!client.isSilent || !isHere) await calls.connect({ id: group }, { timeout }).catch(() => undefined);
+  await calls.connect({ id: group }, { timeout }).catch(() => undefined);
   return client.isSilent;
 }
 

@@ -7,6 +7,7 @@ import { Status } from "../../wire/gen/task.v2.ts";
 import { alive } from "../exits.ts";
 import { noteKill } from "../oom-kills.ts";
 import { signalAll } from "../signal-all.ts";
+import { answered } from "./answered.ts";
 import { endOfKilled } from "./ending.ts";
 import { isOnHost } from "./handler.ts";
 import { handlerOf } from "./handler-of.ts";
@@ -28,8 +29,8 @@ export async function shimOf(
 }
 
 export async function startByShim(id: ContainerId, parts: ShimParts, signal: AbortSignal): Promise<void> {
-  const { calls } = await shimOf(id, parts, signal);
-  await calls.start({ id }, { signal });
+  const shim = await shimOf(id, parts, signal);
+  await answered(shim.calls.start({ id }, { signal }), shim);
   const marker = readMarker(id, parts.paths);
   if (marker === undefined || isOnHost(handlerOf(id, parts))) return;
   writeMarker(id, { ...marker, isStarted: true }, parts.paths);
@@ -90,7 +91,7 @@ export async function killByShim(
   const shim = await parts.shims.of(id, signal);
   if (shim === undefined) return; // its containers are ended when that is seen
   try {
-    await shim.calls.kill({ id, signal: number, all }, { timeout: killWait, signal });
+    await answered(shim.calls.kill({ id, signal: number, all }, { timeout: killWait, signal }), shim);
   } catch (error) {
     // whoever asks for another signal than KILL asks for that next
     if (shim.client.isSilent) return number === 9 ? endSilentShim(shim, parts) : undefined;
@@ -134,6 +135,6 @@ export async function updateByShim(
   parts: ShimParts,
   signal: AbortSignal,
 ): Promise<void> {
-  const { calls } = await shimOf(id, parts, signal);
-  await calls.update({ id, resources: ociAny("LinuxResources", resources) }, { signal });
+  const shim = await shimOf(id, parts, signal);
+  await answered(shim.calls.update({ id, resources: ociAny("LinuxResources", resources) }, { signal }), shim);
 }

@@ -4,6 +4,7 @@ import { during, isFault } from "../../../base/fault.ts";
 import { waitOutside } from "../../../base/outside-time.ts";
 import type { MonitoredContainer, SandboxRequest } from "../../contract.ts";
 import { identityOf } from "../../identity-of.ts";
+import { answered } from "../answered.ts";
 import { handlerFor } from "../handler-of.ts";
 import { type ShimMarker, writeMarker } from "../marker.ts";
 import { any } from "../options.ts";
@@ -44,7 +45,7 @@ export async function startSandbox(
 
 /** @returns the pid that the shim names; 0: none */
 async function makeSandbox(
-  { sandboxes }: Shim,
+  shim: Shim,
   { id: sandboxId, netns: netnsPath, config, annotations }: SandboxRequest,
   bundlePath: string,
   signal: AbortSignal,
@@ -53,7 +54,8 @@ async function makeSandbox(
   const options = any("runtime.v1.PodSandboxConfig", config);
   const rootfs: never[] = []; // a sandbox has none: what runs in it comes with the containers
   const request = { sandboxId, bundlePath, rootfs, options, netnsPath, annotations: { ...annotations } };
-  await sandboxes.createSandbox(request, { signal });
-  const { pid } = await sandboxes.startSandbox({ sandboxId }, { signal });
+  const { sandboxes } = shim;
+  await answered(sandboxes.createSandbox(request, { signal }), shim);
+  const { pid } = await answered(sandboxes.startSandbox({ sandboxId }, { signal }), shim);
   return pid;
 }
