@@ -71,6 +71,8 @@ export class ShimExits {
   readonly #ended = new Set<ContainerId>();
   /** Those that are being killed for want of a keeper: what their shims tell of it comes second. */
   readonly #keeperless = new Map<ContainerId, Promise<void>>();
+  /** Those whose ends a silent shim may hold up. */
+  readonly #held = new Map<ContainerId, Promise<void>>();
 
   constructor(parts: ExitParts, observer: ExitObserver) {
     this.#parts = parts;
@@ -109,12 +111,20 @@ export class ShimExits {
   expectEnd(id: ContainerId): void {
     const looking = setTimeout(() => {
       this.#look(id);
-      void this.#endHeld(id).catch((error: unknown) => {
-        const err = describeFault(error);
-        this.#host.log.error({ container: id, err }, "what a shim holds up could not be ended");
-      });
+      const ending = this.#endHeld(id)
+        .catch((error: unknown) => {
+          const err = describeFault(error);
+          this.#host.log.error({ container: id, err }, "what a shim holds up could not be ended");
+        })
+        .finally(() => this.#held.delete(id));
+      this.#held.set(id, ending);
     }, expectMs);
     looking.unref();
+  }
+
+  /** The container's shim is gone: settles when its end is noted, if it is known, as the shim was killed for it. Never throws. */
+  async notedIfHeld(id: ContainerId): Promise<void> {
+    await this.#held.get(id);
   }
 
   /** Settles when the shim has forgotten a container whose exit is noted: until then it may have hooks run. */

@@ -148,6 +148,7 @@ function operations(parts: ShimParts): Omit<ShimRuntime, keyof ReturnType<typeof
   return {
     has: (id) => isUnderShim(id, parts),
     async lost(id) {
+      await exits.notedIfHeld(id);
       const group = readMarker(id, paths)?.group;
       if (group !== undefined) await lostSandboxes.takeDown(group);
     },
