@@ -36,9 +36,13 @@ function lookAt(cgroup: string) {
     sockets: BigInt(files.filter((target) => target.startsWith("socket:")).length),
     threads: BigInt(kernelSays("pids", cgroup, "pids.current")),
     memory: BigInt(kernelSays("memory", cgroup, isV2 ? "memory.current" : "memory.usage_in_bytes")),
-    throttled: BigInt(/nr_throttled (\d+)/.exec(kernelSays("cpu", cgroup, "cpu.stat"))?.[1] ?? -1),
+    throttled: throttledIn(cgroup),
     sentPackets: BigInt(eth0?.[9] ?? -1),
   };
+}
+
+function throttledIn(cgroup: string): bigint {
+  return BigInt(/nr_throttled (\d+)/.exec(kernelSays("cpu", cgroup, "cpu.stat"))?.[1] ?? -1);
 }
 
 /** The kernel may kill more than one process before there is room. */
@@ -71,11 +75,16 @@ describe("pod metrics, beside what the kernel says", privileged, () => {
     await daemon.close();
   });
 
-  async function run(name: string, script: string, memoryLimitInBytes: bigint): Promise<string> {
+  async function run(
+    name: string,
+    script: string,
+    memoryLimitInBytes: bigint,
+    cpuQuota = 25_000n,
+  ): Promise<string> {
     const resources = LinuxContainerResources.create({
       memoryLimitInBytes,
       cpuPeriod: 50_000n,
-      cpuQuota: 25_000n,
+      cpuQuota,
       cpuShares: 512n,
     });
     return runContainer(daemon, pod, shellConfig(name, busyboxImage, script, { linux: { resources } }));
@@ -97,17 +106,24 @@ describe("pod metrics, beside what the kernel says", privileged, () => {
     const script = [
       "held=$(head -c 8388608 /dev/zero | tr '\\0' a)",
       "dd if=/dev/zero of=/big bs=1M count=3 2>/dev/null; mkdir /many; for n in 1 2 3; do echo $n > /many/$n; done; sync",
-      "nc -l -p 7000 & i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done",
+      "nc -l -p 7000 & until test -e /enough; do :; done",
       "touch /ready; exec 5<>/ready; while :; do sleep 999; done",
     ].join("; ");
-    const containerId = await run("held", script, 64n * mib);
+    const containerId = await run("held", script, 64n * mib, 5_000n);
+    const { cgroup } = await verbose(containerId);
+    // on a busy machine it has less than it may for a while
+    await eventually(
+      "the container to be throttled",
+      60_000,
+      async () => throttledIn(cgroup) > 0n || undefined,
+    );
+    await daemon.pods.execSync({ containerId, cmd: ["/bin/touch", "/enough"], timeout: 30n });
     const ready = ["/bin/test", "-e", "/ready"];
     await eventually("the container to have done its work", 30_000, async () =>
       (await daemon.pods.execSync({ containerId, cmd: ready, timeout: 10n })).exitCode === 0
         ? true
         : undefined,
     );
-    const { cgroup } = await verbose(containerId);
     const look = () => lookAt(cgroup);
     const [kernel, { of, ofPod }] = await whileStill(look, () => read(containerId));
     assert.equal(of.get("processes"), kernel.processes);
@@ -119,12 +135,12 @@ describe("pod metrics, beside what the kernel says", privileged, () => {
     assert.ok((of.get("memory_max_usage_bytes") ?? 0n) >= kernel.memory);
     assert.ok((of.get("memory_rss") ?? 0n) >= 8n * mib);
     assert.equal(of.get("cpu_cfs_throttled_periods_total"), kernel.throttled);
-    assert.ok(kernel.throttled > 0n, "half a processor was not enough for it");
+    assert.ok(kernel.throttled > 0n);
     assert.equal(ofPod.get("network_transmit_packets_total eth0"), kernel.sentPackets);
     assert.ok(ofPod.has("network_receive_bytes_total eth0"));
     assert.deepEqual(
       ["cpu_period", "cpu_quota", "cpu_shares", "memory_limit_bytes"].map((name) => of.get(`spec_${name}`)),
-      [50_000n, 25_000n, 512n, 64n * mib],
+      [50_000n, 5_000n, 512n, 64n * mib],
     );
     assert.equal(of.get("oom_events_total"), 0n);
     const [device = ""] = [...of.keys()].flatMap((key) => /^fs_usage_bytes (.*)/.exec(key)?.[1] ?? []);
