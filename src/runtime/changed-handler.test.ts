@@ -74,6 +74,11 @@ async function goesOn(
   const { handler } = made.request;
   assert.equal(await runtime.state(id, handler, soon()), "running");
   assert.equal(runtime.isOnHost(id, handler), true);
+  // whatever CRIU can do here
+  assert.doesNotMatch(
+    (await runtime.checkpointProblem({ id, handler })) ?? "",
+    /configured|makes no checkpoints/,
+  );
   const command = { id, handler, command: ["echo", "here"], timeout: undefined, maxOutput: 100 };
   const { stdout, exitCode } = await runtime.execSync(command, soon());
   assert.deepEqual([Buffer.from(stdout).toString(), exitCode], ["here\n", 0]);

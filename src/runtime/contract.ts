@@ -85,6 +85,11 @@ export interface SandboxStatus {
   readonly info: Readonly<Record<string, string>>;
 }
 
+/** What is to be checkpointed; without an id, restored. */
+export interface CheckpointSubject extends Pick<CreateRequest, "handler" | "pod"> {
+  readonly id?: ContainerId;
+}
+
 /** Sandboxes of pods that shims make by themselves. Taken away by ContainerRuntime.delete, as the container whose place they have. */
 export interface Sandboxes {
   /**
@@ -204,8 +209,11 @@ export interface ContainerRuntime {
   /** runtime `start`. @throws {Fault} internal with what the runtime said */
   start(id: ContainerId, handler: string, signal: AbortSignal): Promise<void>;
   readonly sandboxes: Sandboxes;
-  /** Why containers of the handler can't be checkpointed and restored here; undefined: they can. Tries it out, which takes a moment. */
-  checkpointProblem(handler: string): Promise<string | undefined>;
+  /**
+   * Why a container can't be checkpointed here, by what it runs under, or, without an id, one can't be restored into its pod; undefined:
+   * it can. Tries it out, which takes a moment.
+   */
+  checkpointProblem(container: CheckpointSubject): Promise<string | undefined>;
   /** Dumps its processes, which live on. Can't be broken off without harm to them, so no signal. @throws {Fault} internal with what the runtime and CRIU said */
   checkpoint(request: CheckpointRequest): Promise<void>;
   /** Waits for the end of a dump of that container that an earlier daemon began. */

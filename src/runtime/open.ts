@@ -100,7 +100,10 @@ function joined(
     endPrepared: (pod, handler, signal) => forNew({ pod, handler }).endPrepared(pod, handler, signal),
     create: (request, signal) => forNew(request).create(request, signal),
     start: (id, handler, signal) => of(id, handler).start(id, handler, signal),
-    checkpointProblem: (handler) => ofHandler(handler).checkpointProblem(handler),
+    checkpointProblem(container) {
+      const { id, handler } = container;
+      return (id === undefined ? forNew(container) : of(id, handler)).checkpointProblem(container);
+    },
     checkpoint: (request) => of(request.id, request.handler).checkpoint(request),
     monitored: (id) => of(id).monitored(id),
     kill: (id, handler, name, all, signal) => of(id, handler).kill(id, handler, name, all, signal),

@@ -31,8 +31,8 @@ export async function checkpointPod(
   if (inFlight !== undefined && inFlight.request !== location)
     throw new Fault("wrongState", `pod sandbox ${id} is being checkpointed to ${inFlight.request}`);
   await requireLocation(location);
-  await requireCheckpoints(parts.pods.get(id), host);
   const wanted = containersOf(id, request, parts);
+  await requireCheckpoints(parts.pods.get(id), host, wanted);
   const work = book.podCheckpoints.join(id, location, host.config.deadline.checkpoint, async (ending) => {
     await using held = new AsyncDisposableStack();
     // in one order, so that two of these never wait for each other

@@ -35,7 +35,7 @@ export async function checkpointContainer(
   if (inFlight !== undefined && inFlight.request !== location)
     throw new Fault("wrongState", `container ${name} is being checkpointed to ${inFlight.request}`);
   await requireLocation(location);
-  await requireCheckpoints(parts.pods.get(record.podId), host);
+  await requireCheckpoints(parts.pods.get(record.podId), host, [record.id]);
   const limit = timeout ?? host.config.deadline.checkpoint;
   const work = book.checkpoints.join(record.id, location, limit, async (signal) => {
     using _container = await book.locks.hold(record.id, signal);
@@ -83,8 +83,9 @@ export async function dropDumps(
 
 /** @throws {Fault} wrongState with the reason; unimplemented in a user namespace: CRIU restores nothing into one that is there */
 export async function requireCheckpoints(
-  { handler, namespaces }: Pick<ContainerPod, "handler" | "namespaces">,
+  { id: pod, handler, namespaces }: Pick<ContainerPod, "id" | "handler" | "namespaces">,
   { config, runtime }: Pick<ContainerHost, "config" | "runtime">,
+  containers?: readonly ContainerId[],
 ): Promise<void> {
   if (!config.checkpoint.enable)
     throw new Fault("wrongState", "checkpoints are off", { hint: "the setting is checkpoint.enable" });
@@ -93,7 +94,9 @@ export async function requireCheckpoints(
       "unimplemented",
       "containers of a pod with a user namespace can't be checkpointed or restored",
     );
-  const problem = await runtime.checkpointProblem(handler);
+  const subjects = containers?.map((id) => ({ id, pod, handler })) ?? [{ pod, handler }];
+  const problems = await Promise.all(subjects.map((subject) => runtime.checkpointProblem(subject)));
+  const problem = problems.find((one) => one !== undefined);
   if (problem !== undefined)
     throw new Fault("wrongState", `checkpoints can't work here: ${problem}`, {
       hint: "`berth doctor checkpoint` looks again",

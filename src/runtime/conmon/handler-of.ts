@@ -17,7 +17,10 @@ export function handlerOf(id: ContainerId, name: string, parts: ConmonParts): Ha
 }
 
 /** What a container is to be created with: what its pod's own was, where it has one. @throws {Fault} as `handlerOf` */
-export function handlerFor({ pod, handler }: CreateRequest, parts: ConmonParts): Handler {
+export function handlerFor(
+  { pod, handler }: Pick<CreateRequest, "pod" | "handler">,
+  parts: ConmonParts,
+): Handler {
   return orItsLike(parts.startedWith.ofPod(pod), parts) ?? parts.handlers.get(handler);
 }
 

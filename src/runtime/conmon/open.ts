@@ -21,7 +21,7 @@ import { checkpointProblem } from "./criu.ts";
 import { deleteContainer, forgetEnded } from "./delete.ts";
 import { execSync } from "./exec.ts";
 import { execStream } from "./exec-stream.ts";
-import { handlerOf, keptHandler } from "./handler-of.ts";
+import { handlerFor, handlerOf, keptHandler } from "./handler-of.ts";
 import { Handlers } from "./handlers.ts";
 import { kill } from "./kill.ts";
 import { endLeftInSandbox } from "./left-in-sandbox.ts";
@@ -98,7 +98,10 @@ function operations(parts: ConmonParts): Omit<ContainerRuntime, "userNamespacePr
       const { bundle } = paths.container(id);
       return start({ id, bundle }, handlerOf(id, handler, parts), host, signal);
     },
-    checkpointProblem: (handler) => checkpointProblem(handlers.get(handler), host),
+    async checkpointProblem({ id, ...made }) {
+      const handler = id === undefined ? handlerFor(made, parts) : handlerOf(id, made.handler, parts);
+      return await checkpointProblem(handler, host);
+    },
     checkpoint: (request) => checkpoint(request, handlerOf(request.id, request.handler, parts), host),
     checkpointEnded: (id, signal) => checkpointEnded(id, signal),
     monitored: (id) => monitoredContainer(id, parts),

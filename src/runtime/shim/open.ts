@@ -156,6 +156,11 @@ function operations(parts: ShimParts): Omit<ShimRuntime, keyof ReturnType<typeof
     endPrepared: (pod, _handler, signal) => shims.endUnused(pod, signal),
     create: (request, signal) => createByShim(request, parts, signal),
     start: (id, _handler, signal) => startByShim(id, parts, signal),
+    async checkpointProblem({ id, pod, handler: name }) {
+      const handler = id === undefined ? handlerFor(pod, name, parts) : handlerOf(id, parts, name);
+      if (isOnHost(handler)) return await checkpointProblem(handler.runtime, parts.host);
+      return `runtime handler "${name}" has a shim that berth makes no checkpoints with`;
+    },
     checkpoint: (request) => checkpointByShim(request, parts),
     monitored: (id) => monitoredByShim(id, paths),
     kill: (id, _handler, signalName, all, signal) => killByShim({ id, signalName, all }, parts, signal),
@@ -188,9 +193,9 @@ function operations(parts: ShimParts): Omit<ShimRuntime, keyof ReturnType<typeof
 /** What handlers can do here. */
 function findings(
   opened: readonly OpenedShimHandler[],
-  { host, handlers, conmon }: ShimParts,
+  { handlers, conmon }: ShimParts,
   { place, snapshots, trials }: { place: TrialPlace; snapshots: SnapshotsOf; trials: SandboxTrials },
-): Pick<ShimRuntime, "probes" | "retry" | "missingPrograms" | "userNamespaceProblems" | "checkpointProblem"> {
+): Pick<ShimRuntime, "probes" | "retry" | "missingPrograms" | "userNamespaceProblems"> {
   const tried = opened.flatMap(({ shim: { runtime: handler }, probe }) =>
     handler === undefined ? [] : [{ handler, probe }],
   );
@@ -222,12 +227,6 @@ function findings(
           runtime === undefined ? `${type}: it is not known whether this shim can` : found.get(name),
         ]),
       );
-    },
-    async checkpointProblem(name) {
-      const runtime = handlers.get(name)?.runtime;
-      if (runtime === undefined)
-        return `runtime handler "${name}" has a shim that berth makes no checkpoints with`;
-      return await checkpointProblem(runtime, host);
     },
   };
 }

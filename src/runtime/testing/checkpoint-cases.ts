@@ -15,14 +15,17 @@ export function checkpointCases(here: () => Place, { differences = {} }: TestedH
   if (why !== undefined) {
     test(`not: ${name} (${why})`, async () => {
       const { runtime, handler } = here();
-      assert.match((await runtime.checkpointProblem(handler)) ?? "", /of a sandbox with all its containers/);
+      assert.match(
+        (await runtime.checkpointProblem({ handler })) ?? "",
+        /of a sandbox with all its containers/,
+      );
     });
     return;
   }
   test(name, async (t) => {
     const place = here();
     const { runtime, handler } = place;
-    const problem = await runtime.checkpointProblem(handler);
+    const problem = await runtime.checkpointProblem({ handler });
     if (problem !== undefined) {
       t.skip(`NOT RUN: ${problem}`);
       return;
