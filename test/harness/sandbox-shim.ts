@@ -35,8 +35,8 @@ export const sandboxApiShim: ShimKind = {
   settings: 'sandboxer = "shim"\n',
 };
 
-/** Where Kata has a directory for each sandbox and for its machine. */
-const katas = ["/run/vc/sbs", "/run/vc/vm"];
+/** Where Kata has a directory for each sandbox, for its machine, and for what it shares with that. */
+const katas = ["/run/vc/sbs", "/run/vc/vm", "/run/kata-containers/shared/sandboxes"];
 
 /** A runtime handler whose shim runs each pod in a sandbox. */
 export interface TriedShim {

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { after, beforeEach, test } from "node:test";
 import { makeChanges } from "../../linux/file-changes.ts";
 import { RecordingCgroups } from "../../linux/testing/recording-cgroups.ts";
+import { RecordingMounts } from "../../linux/testing/recording-mounts.ts";
 import { identityOf } from "../identity-of.ts";
 import { removeKataBooks } from "./kata-books.ts";
 
@@ -19,19 +20,23 @@ const places = { books: [sandboxes, machines], shared, overhead: "/overhead" };
 const handler = { type: "io.containerd.kata-fc.v2", program: "/opt/shim" };
 const signal = new AbortController().signal;
 let cgroups: RecordingCgroups;
+let mounts: RecordingMounts;
 const host = () => ({
   cgroups,
+  mounts,
   files: { change: async (changes: Parameters<typeof makeChanges>[0]) => makeChanges(changes) },
 });
 const left = (pod: string) => [sandboxes, machines, shared].filter((parent) => existsSync(join(parent, pod)));
 
 beforeEach(async () => {
   cgroups = new RecordingCgroups();
+  mounts = new RecordingMounts();
   for (const pod of ["ended", "other"]) {
     mkdirSync(join(sandboxes, pod, "container"), { recursive: true });
     writeFileSync(join(sandboxes, pod, "persist.json"), "{}");
     mkdirSync(join(machines, pod), { recursive: true });
-    mkdirSync(join(shared, pod, "mounts", "watchable"), { recursive: true });
+    mkdirSync(join(shared, pod, "mounts", "volume"), { recursive: true });
+    writeFileSync(join(shared, pod, "mounts", "hosts"), "");
     await cgroups.create(`/overhead/${pod}`);
   }
 });
@@ -44,12 +49,12 @@ test("of a sandbox that has ended nothing is left on Kata's books, and another's
   assert.ok(await cgroups.exists("/overhead/other"));
 });
 
-test("what lies in a directory that was shared is no book, and stays", async () => {
-  writeFileSync(join(shared, "ended", "mounts", "file"), "of a volume");
+test("where something is mounted is left alone", async () => {
+  const volume = join(shared, "ended", "mounts", "volume");
+  await mounts.bind("/var/volume", volume);
   await removeKataBooks({ group: "ended", handler }, host(), signal, places);
   assert.deepEqual(left("ended"), [shared]);
-  assert.ok(existsSync(join(shared, "ended", "mounts", "file")));
-  assert.ok(!existsSync(join(shared, "ended", "mounts", "watchable")));
+  assert.ok(existsSync(volume));
 });
 
 test("a machine that lives on keeps its books", async () => {

@@ -1,4 +1,3 @@
-import { readdir, rmdir } from "node:fs/promises";
 import { join } from "node:path";
 import { isKataShim } from "../../config/shim-program.ts";
 import type { ProcessIdentity } from "../contract.ts";
@@ -19,7 +18,7 @@ interface EndedSandbox {
 interface KataPlaces {
   /** What it knows of it, and its machine's sockets. */
   readonly books: readonly string[];
-  /** What it shares with the machine, mounted where the host does not see it. */
+  /** The places at which what it shares with the machine is mounted, where the host does not see it. */
   readonly shared: string;
   /** The cgroup with one for what runs beside a machine's processors, unless `sandbox_cgroup_only` is set. */
   readonly overhead: string;
@@ -39,20 +38,15 @@ const kataPlaces: KataPlaces = {
  */
 export async function removeKataBooks(
   { group, handler: { type, program }, init }: EndedSandbox,
-  { files, cgroups }: Pick<RuntimeHost, "files" | "cgroups">,
+  { files, cgroups, mounts }: Pick<RuntimeHost, "files" | "cgroups" | "mounts">,
   signal: AbortSignal,
   { books, shared, overhead }: KataPlaces = kataPlaces,
 ): Promise<void> {
   if (!isKataShim(type) && !isKataShim(program)) return;
   await removeCgroup(join(overhead, group), cgroups, signal);
   if (init !== undefined && alive(init)) return; // it is somewhere else, and what it needs stays
-  await files.change(books.map((parent) => ({ change: "removeTree", path: join(parent, group) })));
-  await removeEmpty(join(shared, group));
-}
-
-/** A directory with all below it, as far as that is empty: a volume may still be mounted there. */
-async function removeEmpty(directory: string): Promise<void> {
-  const found = await readdir(directory, { withFileTypes: true }).catch(() => []);
-  for (const entry of found) if (entry.isDirectory()) await removeEmpty(join(directory, entry.name));
-  await rmdir(directory).catch(() => undefined); // something is in it, or it is not there
+  const left = books.map((parent) => join(parent, group));
+  const places = join(shared, group);
+  if ((await mounts.below(places)).length === 0) left.push(places); // else it may be a volume's
+  await files.change(left.map((path) => ({ change: "removeTree", path })));
 }
