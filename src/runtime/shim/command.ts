@@ -42,6 +42,8 @@ export class ShimCommand {
   readonly #cgroup: ExecCgroup | undefined;
   /** Its processes are this host's, and not in a sandbox. */
   readonly #isHere: boolean;
+  /** Aborts once the shim has forgotten it. */
+  readonly #over = new AbortController();
   /** The shim said nothing to its start, or its end, and would not to anything else. */
   #isUnanswered = false;
 
@@ -75,8 +77,9 @@ export class ShimCommand {
   async start(stdio: CommandStdio, signal: AbortSignal): Promise<{ ended: Promise<number> }> {
     const { id, command } = this.#request;
     const starting = this.#begin(stdio);
+    let ended: Promise<number>;
     try {
-      await waitFor(answered(starting, this.#shim), signal, `starting ${command[0]}`);
+      ({ ended } = await waitFor(answered(starting, this.#shim), signal, `starting ${command[0]}`));
     } catch (error) {
       if (signal.aborted || this.#shim.client.isSilent) {
         this.#isUnanswered = !(await this.#isSettled(starting));
@@ -88,8 +91,6 @@ export class ShimCommand {
       if (state === "running") throw error;
       throw new Fault("wrongState", `container ${id} is not running`, { cause: error });
     }
-    const ended = this.#shim.calls.wait({ id, execId: this.#execId }).then(({ exitStatus }) => exitStatus);
-    ended.catch(() => undefined); // heard by who waits
     return { ended };
   }
 
@@ -97,7 +98,7 @@ export class ShimCommand {
    * Waits for a start that nobody waits for any more. The shim opens the ends of its streams in the middle of it: it would not find them,
    * and forget a command that runs. Nor does it kill one before, which is not in its group yet. False: it says nothing.
    */
-  async #isSettled(starting: Promise<void>): Promise<boolean> {
+  async #isSettled(starting: Promise<unknown>): Promise<boolean> {
     const settled = starting.then(
       () => true,
       () => true,
@@ -108,15 +109,19 @@ export class ShimCommand {
     return await waitFor(settled, limit, "starting a command").catch(() => false);
   }
 
-  async #begin(stdio: CommandStdio): Promise<void> {
+  async #begin(stdio: CommandStdio): Promise<{ ended: Promise<number> }> {
     const { id, command, tty: terminal } = this.#request;
     const name = { id, execId: this.#execId };
     const { calls } = this.#shim;
     const spec = ociAny("Process", { ...this.#template.process, terminal, args: command });
     if (!this.#isHere) noteCommand(id, this.#execId, this.#parts.paths);
     await calls.exec({ ...name, terminal, ...stdio, spec });
+    // before it runs, as one that ends its container is soon forgotten with that
+    const ended = calls.wait(name, { signal: this.#over.signal }).then(({ exitStatus }) => exitStatus);
+    ended.catch(() => undefined); // heard by who waits
     const { pid } = await calls.start(name);
     if (this.#cgroup !== undefined) gather(this.#cgroup, pid);
+    return { ended };
   }
 
   async resize({ columns: width, rows: height }: { columns: number; rows: number }): Promise<void> {
@@ -170,6 +175,7 @@ export class ShimCommand {
     const { id } = this.#request;
     const name = { id, execId: this.#execId };
     await this.#shim.calls.delete(name, { timeout: killDeadline }).catch(() => undefined); // gone with the container
+    this.#over.abort(); // of what was never started no end comes
     if (!this.#isHere) dropNote(id, this.#execId, this.#parts.paths);
   }
 }
