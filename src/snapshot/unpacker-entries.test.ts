@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import fc from "fast-check";
@@ -10,19 +10,13 @@ import { readTree } from "./testing/read-tree.ts";
 
 describe("the unpacker, of a tar's entries,", { skip: asRoot }, () => {
   let fixture: SnapshotFixture;
-  let made = 0;
   before(() => {
     fixture = new SnapshotFixture("overlay");
   });
   after(() => fixture[Symbol.asyncDispose]());
 
-  const fresh = () => {
-    const directory = join(fixture.directory, `u${++made}`);
-    mkdirSync(directory);
-    return directory;
-  };
   const unpackTar = async (entries: readonly TestEntry[]) => {
-    const directory = fresh();
+    const directory = fixture.newDirectory();
     const result = await fixture.unpack(chunksOf(buildTar(entries)), directory);
     return { result, tree: readTree(treeOf(directory)) };
   };
@@ -75,7 +69,7 @@ describe("the unpacker, of a tar's entries,", { skip: asRoot }, () => {
   });
 
   it("writes sparse files with their holes", async () => {
-    const directory = fresh();
+    const directory = fixture.newDirectory();
     const pax = [
       ["GNU.sparse.size", "50000000"],
       ["GNU.sparse.map", "40000000,5"],
@@ -193,7 +187,7 @@ describe("the unpacker, of a tar's entries,", { skip: asRoot }, () => {
     };
     for (const [what, entries] of Object.entries(refused)) {
       it(what, async () => {
-        const directory = fresh();
+        const directory = fixture.newDirectory();
         await assert.rejects(fixture.unpack(chunksOf(buildTar(entries)), directory), ofKind("invalid"));
         assert.deepEqual(readdirSync(directory), ["d"]);
         assert.ok(!existsSync(join(fixture.directory, "victim")) && !existsSync("/tmp/victim"));
@@ -212,11 +206,11 @@ describe("the unpacker, of a tar's entries,", { skip: asRoot }, () => {
       content: fc.constant("x"),
     });
     const outside = () =>
-      Object.keys(readTree(fixture.directory)).filter((each) => !/^u\d+(\/|$)|^snapshots/.test(each));
+      Object.keys(readTree(fixture.directory)).filter((each) => !/^n\d+(\/|$)|^snapshots/.test(each));
     const before = outside();
     await fc.assert(
       fc.asyncProperty(fc.array(entry, { minLength: 1, maxLength: 12 }), async (entries) => {
-        const directory = fresh();
+        const directory = fixture.newDirectory();
         const bounded = entries.map((each) => (each.flag === "0" ? each : { ...each, content: "" }));
         await fixture.unpack(chunksOf(buildTar(bounded)), directory).catch(ofKind("invalid"));
         assert.deepEqual(

@@ -22,17 +22,11 @@ const large = buildTar([
 
 describe("the unpacker", { skip: asRoot }, () => {
   let fixture: SnapshotFixture;
-  let made = 0;
   before(() => {
     fixture = new SnapshotFixture("overlay");
   });
   after(() => fixture[Symbol.asyncDispose]());
 
-  const fresh = () => {
-    const directory = join(fixture.directory, `u${++made}`);
-    mkdirSync(directory);
-    return directory;
-  };
   for (const [name, pack] of [
     ["gzip", (tar: Uint8Array) => gzipSync(tar)],
     [
@@ -56,8 +50,8 @@ describe("the unpacker", { skip: asRoot }, () => {
         it(`${size}: is inflated, hashed and unpacked in one pass`, async () => {
           const blob = pack(tar);
           for (const igzip of ["/usr/bin/igzip", undefined]) {
-            const directory = fresh();
-            const keepBlobAt = join(fixture.directory, `blob${made}`);
+            const directory = fixture.newDirectory();
+            const keepBlobAt = join(fixture.directory, fixture.newName());
             let progress = 0;
             const result = await openUnpacker(fixture.workers, igzip).unpackLayer(
               {
@@ -96,7 +90,7 @@ describe("the unpacker", { skip: asRoot }, () => {
           };
           for (const [what, blob] of Object.entries(bad))
             await assert.rejects(
-              fixture.unpack(chunksOf(blob), fresh()),
+              fixture.unpack(chunksOf(blob), fixture.newDirectory()),
               ofKind("corrupt"),
               `${what}: ${whole.length}`,
             );
@@ -108,24 +102,27 @@ describe("the unpacker", { skip: asRoot }, () => {
   it("reads a file by itself", async () => {
     const file = join(fixture.directory, "blob");
     writeFileSync(file, gzipSync(large));
-    const result = await fixture.unpack({ file }, fresh());
+    const result = await fixture.unpack({ file }, fixture.newDirectory());
     assert.equal(result.diffId, sha256(large));
-    await assert.rejects(fixture.unpack({ file: `${file}-not` }, fresh()), ofKind("notFound", /blob-not/));
+    await assert.rejects(
+      fixture.unpack({ file: `${file}-not` }, fixture.newDirectory()),
+      ofKind("notFound", /blob-not/),
+    );
   });
 
   it("knows the media types of layers", async () => {
     const tar = buildTar([{ name: "a" }]);
     for (const mediaType of ["text/plain", "application/vnd.oci.image.layer.v1.tar+encrypted", ""])
       await assert.rejects(
-        fixture.unpack(chunksOf(tar), fresh(), { mediaType }),
+        fixture.unpack(chunksOf(tar), fixture.newDirectory(), { mediaType }),
         ofKind("invalid", /media type/),
       );
     await assert.rejects(
-      fixture.unpack(chunksOf(Buffer.from("no tar".repeat(200))), fresh()),
+      fixture.unpack(chunksOf(Buffer.from("no tar".repeat(200))), fixture.newDirectory()),
       ofKind("corrupt"),
     );
     await assert.rejects(
-      fixture.unpack(chunksOf(tar.subarray(0, 200)), fresh()),
+      fixture.unpack(chunksOf(tar.subarray(0, 200)), fixture.newDirectory()),
       ofKind("corrupt", /cut short/),
     );
   });
@@ -134,12 +131,12 @@ describe("the unpacker", { skip: asRoot }, () => {
     const limits = { maxUnpacked: 100_000, maxFiles: 10 };
     const bomb = gzipSync(buildTar([{ name: "zeros", content: Buffer.alloc(1_000_000) }]));
     await assert.rejects(
-      fixture.unpack(chunksOf(bomb), fresh(), { limits }),
+      fixture.unpack(chunksOf(bomb), fixture.newDirectory(), { limits }),
       ofKind("exhausted", /100000 bytes/),
     );
     const many = buildTar(Array.from({ length: 11 }, (_, i) => ({ name: `f${i}` })));
     await assert.rejects(
-      fixture.unpack(chunksOf(many), fresh(), { limits }),
+      fixture.unpack(chunksOf(many), fixture.newDirectory(), { limits }),
       ofKind("exhausted", /10 entries/),
     );
     const sparse = buildTar([
@@ -152,7 +149,7 @@ describe("the unpacker", { skip: asRoot }, () => {
       },
     ]);
     await assert.rejects(
-      fixture.unpack(chunksOf(sparse), fresh(), { limits }),
+      fixture.unpack(chunksOf(sparse), fixture.newDirectory(), { limits }),
       ofKind("exhausted", /files take/),
     );
   });
@@ -166,7 +163,7 @@ describe("the unpacker", { skip: asRoot }, () => {
     );
     const keepBlobAt = join(disk, "blob");
     await assert.rejects(
-      fixture.unpack(chunksOf(gzipSync(large)), fresh(), { keepBlobAt }),
+      fixture.unpack(chunksOf(gzipSync(large)), fixture.newDirectory(), { keepBlobAt }),
       ofKind("exhausted", /blob/),
     );
     await fixture.unmount(disk);
@@ -186,13 +183,13 @@ describe("the unpacker", { skip: asRoot }, () => {
       }
     })();
     const stop = new AbortController();
-    const unpacking = fixture.unpack(endless, fresh(), {}, stop.signal);
+    const unpacking = fixture.unpack(endless, fixture.newDirectory(), {}, stop.signal);
     setTimeout(() => stop.abort(), 50);
     await assert.rejects(unpacking, ofKind("cancelled"));
     await sleep(20);
     assert.ok(closed);
     await assert.rejects(
-      fixture.unpack(chunksOf(large), fresh(), {}, AbortSignal.abort()),
+      fixture.unpack(chunksOf(large), fixture.newDirectory(), {}, AbortSignal.abort()),
       ofKind("cancelled"),
     );
     const late = AbortSignal.timeout(30);
@@ -202,7 +199,7 @@ describe("the unpacker", { skip: asRoot }, () => {
         await new Promise(() => undefined);
       },
     };
-    await assert.rejects(fixture.unpack(hanging, fresh(), {}, late), ofKind("deadline"));
+    await assert.rejects(fixture.unpack(hanging, fixture.newDirectory(), {}, late), ofKind("deadline"));
   });
 
   it("passes on what the source throws", async () => {
@@ -210,7 +207,7 @@ describe("the unpacker", { skip: asRoot }, () => {
       yield large.subarray(0, 100_000);
       throw new RangeError("the line is dead");
     })();
-    await assert.rejects(fixture.unpack(broken, fresh()), RangeError);
+    await assert.rejects(fixture.unpack(broken, fixture.newDirectory()), RangeError);
   });
 
   it("takes no more from the source than it can write", async () => {
@@ -225,7 +222,7 @@ describe("the unpacker", { skip: asRoot }, () => {
         yield chunk;
       }
     })();
-    await fixture.unpack(counted, fresh(), { progress: (done) => (seen = done) });
+    await fixture.unpack(counted, fixture.newDirectory(), { progress: (done) => (seen = done) });
     assert.ok(most < 6_000_000, `${most} bytes were under way`);
   });
 });

@@ -2,12 +2,9 @@ import assert from "node:assert/strict";
 import { mkdirSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, afterEach, before, describe, test } from "node:test";
-import {
-  LinuxContainerSecurityContext,
-  Mount,
-  SecurityProfile_ProfileType,
-} from "../../src/wire/gen/runtime.v1.ts";
+import { Mount } from "../../src/wire/gen/runtime.v1.ts";
 import { TestDaemon } from "../harness/daemon.ts";
+import { underDefaultSeccomp } from "../harness/default-seccomp.ts";
 import { endDaemon } from "../harness/end-daemon.ts";
 import { busyboxImage, importBusybox } from "../harness/images.ts";
 import { assertNoLeaks } from "../harness/leaks.ts";
@@ -41,16 +38,6 @@ function refusing(call: string, more = {}) {
   const syscalls = [{ names: [call], action: "SCMP_ACT_ERRNO", errnoRet: 13 }];
   return profileArtifact({ defaultAction: "SCMP_ACT_ALLOW", syscalls, ...more });
 }
-
-const { RuntimeDefault } = SecurityProfile_ProfileType;
-const filtered = {
-  linux: {
-    securityContext: LinuxContainerSecurityContext.create({
-      seccomp: { profileType: RuntimeDefault, localhostRef: "" },
-    }),
-    resources: undefined,
-  },
-};
 
 describe("what pods ask for by CRI-O's annotations", privileged, () => {
   let daemon: TestDaemon;
@@ -140,7 +127,7 @@ describe("what pods ask for by CRI-O's annotations", privileged, () => {
     assert.match(await said(main, "busybox hostname other"), /sethostname: Permission denied/);
     const other = await start("other");
     assert.deepEqual(await filters(other), ["swapoff"]);
-    const own = await start("own", filtered);
+    const own = await start("own", underDefaultSeccomp);
     assert.ok((await filters(own)).length > 1, "what a container asks for itself counts");
     const { images } = await daemon.images.listImages({});
     assert.deepEqual(

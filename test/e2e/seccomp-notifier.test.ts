@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { after, before, describe, test } from "node:test";
-import { LinuxContainerSecurityContext, SecurityProfile_ProfileType } from "../../src/wire/gen/runtime.v1.ts";
 import { TestDaemon } from "../harness/daemon.ts";
+import { underDefaultSeccomp } from "../harness/default-seccomp.ts";
 import { endDaemon } from "../harness/end-daemon.ts";
 import { busyboxImage, importBusybox } from "../harness/images.ts";
 import { assertNoLeaks } from "../harness/leaks.ts";
@@ -33,16 +33,6 @@ type = "io.containerd.runc.v2"
 ${allowed}
 `;
 
-const { RuntimeDefault } = SecurityProfile_ProfileType;
-const filtered = {
-  linux: {
-    securityContext: LinuxContainerSecurityContext.create({
-      seccomp: { profileType: RuntimeDefault, localhostRef: "" },
-    }),
-    resources: undefined,
-  },
-};
-
 describe("system calls that a seccomp profile refuses", privileged, () => {
   let daemon: TestDaemon;
 
@@ -55,7 +45,7 @@ describe("system calls that a seccomp profile refuses", privileged, () => {
   const runTold = (name: string, handler: string, action: string) =>
     runPod(daemon, name, { annotations: { "io.kubernetes.cri-o.seccompNotifierAction": action } }, handler);
   const run = (pod: MadePod, script: string) =>
-    runContainer(daemon, pod, shellConfig("one", busyboxImage, script, filtered));
+    runContainer(daemon, pod, shellConfig("one", busyboxImage, script, underDefaultSeccomp));
   const told = (id: string, call: string) =>
     eventually(`the log to tell that ${call} was refused`, 30_000, async () =>
       readFileSync(daemon.logFile, "utf8")

@@ -84,6 +84,13 @@ export class SnapshotFixture {
     return `n${++this.#count}`;
   }
 
+  /** An empty directory. */
+  newDirectory(): string {
+    const directory = join(this.directory, this.newName());
+    mkdirSync(directory);
+    return directory;
+  }
+
   newChain(): ChainId {
     return `sha256:${randomBytes(32).toString("hex")}` as ChainId;
   }
