@@ -96,7 +96,7 @@ describe("metrics, scraped by Prometheus", privileged, () => {
     const steps = await prometheus.query('berth_step_duration_seconds_count{operation="RunPodSandbox"} == 1');
     assert.deepEqual(
       new Set(steps.map(({ labels }) => labels.step)),
-      new Set(["record", "namespaces", "network", "cgroup", "files", "sandbox"]),
+      new Set(["record", "namespaces", "cgroup", "shim", "network", "files", "sandbox"]),
     );
     const sumOfSteps = await figure('sum(berth_step_duration_seconds_sum{operation="RunPodSandbox"})');
     const whole = await figure(
