@@ -14,7 +14,7 @@ interface EndedSandbox {
   readonly init?: ProcessIdentity | undefined;
 }
 
-/** Where Kata's shim in Go has something of each sandbox, under its id. */
+/** Where Kata's shims have something of each sandbox, under its id; the books are of that in Go. */
 interface KataPlaces {
   /** What it knows of it, and its machine's sockets. */
   readonly books: readonly string[];
@@ -24,9 +24,12 @@ interface KataPlaces {
   readonly overhead: string;
 }
 
+/** Where Kata's shims share directories from. */
+export const kataShared = "/run/kata-containers/shared/sandboxes";
+
 const kataPlaces: KataPlaces = {
   books: ["/run/vc/sbs", "/run/vc/vm"],
-  shared: "/run/kata-containers/shared/sandboxes",
+  shared: kataShared,
   overhead: "/kata_overhead",
 };
 

@@ -8,6 +8,8 @@ import { removeCgroup } from "../../left-by-container.ts";
 import { cleanUp } from "../clean-up.ts";
 import { isDying } from "../exits.ts";
 import { handlerOf } from "../handler-of.ts";
+import { removeKataBooks } from "../kata-books.ts";
+import { hasKataMounts } from "../kata-mounts.ts";
 import { readMarker } from "../marker.ts";
 import type { ShimParts } from "../parts.ts";
 import type { Shim } from "../shim.ts";
@@ -49,13 +51,14 @@ export async function endSandbox(
   await removeCgroup(cgroup, host.cgroups, signal);
   await shims.leave(id, id, signal);
   const { init } = readMarker(id, paths) ?? {};
+  if (handler !== undefined) await removeKataBooks({ group: id, handler, init }, host, signal);
   if (init !== undefined) reapOrphan(init.pid); // a machine's process may outlive its shim
   const { exitFile, oomFile, shimFile } = paths.container(id);
   await host.files.change([exitFile, oomFile, shimFile].map((path) => ({ change: "removeTree", path })));
   startedWith.forget(id);
 }
 
-/** Has the shim end the sandbox, and then itself. False when it could not, or was gone before it had answered. */
+/** Has the shim end the sandbox, and then itself. False when it could not, must not, or was gone before it had answered. */
 async function isEnded(
   sandboxId: ContainerId,
   shim: Shim,
@@ -68,6 +71,7 @@ async function isEnded(
   try {
     await sandboxes.stopSandbox({ sandboxId, timeoutSecs: graceSeconds }, options);
     isStopped = true;
+    if (await hasKataMounts(shim)) return false;
     await sandboxes.shutdownSandbox({ sandboxId }, options);
     return true;
   } catch (error) {
