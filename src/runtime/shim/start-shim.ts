@@ -104,6 +104,8 @@ export function shimEnvironment({ socket, shimEvents }: Paths): Record<string, s
     GRPC_ADDRESS: socket,
     TTRPC_ADDRESS: shimEvents,
     MAX_SHIM_VERSION: "3",
+    // Kata's in Rust puts a stack into each error, and keeps the symbols that it takes (docs/decisions/0454)
+    RUST_LIB_BACKTRACE: "0",
   };
 }
 
