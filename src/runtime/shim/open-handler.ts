@@ -10,7 +10,7 @@ import type { HandlerProbe } from "../contract.ts";
 import type { RuntimeHost } from "../host.ts";
 import { sandboxerOf } from "../sandboxer.ts";
 import type { ShimHandler } from "./handler.ts";
-import { nodeNetworkProblem } from "./node-network.ts";
+import { nodeNetworkProblem, sandboxerProblem } from "./kata-in-rust.ts";
 import { isToldOfNobody } from "./told-of-nobody.ts";
 
 /** How long a shim may take to say its version. */
@@ -59,12 +59,13 @@ export async function openShimHandler(
     env: { PATH: path, ...(isSilent ? { TTRPC_ADDRESS: "" } : {}) },
     runtime: below?.handler,
   };
+  const sandboxer = sandboxerOf(configured, !isRuncShim(type));
+  const said = below?.probe ?? (await shimProbe(shim, place));
   const missing =
     program === undefined
       ? `there is no ${wanted} in ${path} (install the shim of ${type}, set runtimePath, or take it out of the config)`
-      : undefined;
-  const sandboxer = sandboxerOf(configured, !isRuncShim(type));
-  const found = below?.probe ?? { ...(await shimProbe(shim, place)), problem: missing };
+      : sandboxerProblem(said.version, sandboxer);
+  const found = below === undefined ? { ...said, problem: missing } : said;
   const probe = sandboxer === undefined ? found : { ...found, sandboxer };
   return { shim, probe, missing };
 }
