@@ -17,6 +17,15 @@ export function podNamespaceKinds(config: PodSandboxConfig): NamespaceKind[] {
 
 type NamespaceType = "network" | "uts" | "ipc" | "pid" | "user";
 
+const ociTypes = { net: "network", uts: "uts", ipc: "ipc" } as const;
+
+/** The namespaces that the pod has for itself and that are pinned in the directory `pins`, by their types as the OCI names them. */
+export function pinnedNamespaces(config: PodSandboxConfig, pins: string) {
+  const pinned = podNamespaceKinds(config).map((kind) => ({ type: ociTypes[kind], path: join(pins, kind) }));
+  const user = { type: "user", path: join(pins, "user") } as const;
+  return config.security.namespaces.user === undefined ? pinned : [...pinned, user];
+}
+
 /**
  * Where the pod's namespaces are, by their types as the OCI names them; without those that it shares with the node. `pid`: that its
  * containers share.
@@ -27,15 +36,9 @@ export function podNamespacePaths(
   record: PodSandboxRecord,
   pins: string,
 ): Readonly<Partial<Record<NamespaceType, string>>> {
-  const kinds = podNamespaceKinds(record.config);
   const pid = podPidNamespace(record, pins);
-  return {
-    ...(kinds.includes("net") ? { network: join(pins, "net") } : {}),
-    ...(kinds.includes("uts") ? { uts: join(pins, "uts") } : {}),
-    ...(kinds.includes("ipc") ? { ipc: join(pins, "ipc") } : {}),
-    ...(pid === undefined ? {} : { pid }),
-    ...(record.config.security.namespaces.user === undefined ? {} : { user: join(pins, "user") }),
-  };
+  const pinned = pinnedNamespaces(record.config, pins).map(({ type, path }) => [type, path]);
+  return { ...Object.fromEntries(pinned), ...(pid === undefined ? {} : { pid }) };
 }
 
 /**

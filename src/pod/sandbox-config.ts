@@ -1,11 +1,10 @@
-import { join } from "node:path";
 import { handlerSettings } from "../config/handler-settings.ts";
 import { identityAnnotations, passedPodAnnotations } from "../spec/cri/annotations.ts";
 import type { PodSandboxConfig } from "../spec/cri/pod-sandbox-config.ts";
 import { ociMappings } from "../spec/oci-mappings.ts";
 import { type OciConfig, type OciMount, type OciNamespace, oldestOciVersion } from "../spec/oci-runtime.ts";
 import { sandboxCgroupsPath } from "./cgroup.ts";
-import { podHostname, podNamespaceKinds, podSysctls } from "./namespaces.ts";
+import { pinnedNamespaces, podHostname, podNamespaceKinds, podSysctls } from "./namespaces.ts";
 import type { PodHost } from "./parts.ts";
 import type { PodSandboxRecord } from "./state.ts";
 
@@ -62,14 +61,10 @@ export function sandboxConfig(
 }
 
 function sandboxNamespaces({ id, config }: PodSandboxRecord, { paths }: Pick<PodHost, "paths">) {
-  const pins = paths.pod(id).namespaces;
-  const ociType = { net: "network", ipc: "ipc", uts: "uts" } as const;
-  const { user, pid } = config.security.namespaces;
   const namespaces: OciNamespace[] = [
-    ...(pid === "node" ? [] : [{ type: "pid" } as const]),
+    ...(config.security.namespaces.pid === "node" ? [] : [{ type: "pid" } as const]),
     { type: "mount" },
-    ...podNamespaceKinds(config).map((kind) => ({ type: ociType[kind], path: join(pins, kind) })),
-    ...(user === undefined ? [] : [{ type: "user", path: join(pins, "user") } as const]),
+    ...pinnedNamespaces(config, paths.pod(id).namespaces),
   ];
   return namespaces;
 }
