@@ -1,5 +1,5 @@
 import { handlerSettings } from "./handler-settings.ts";
-import { mayOrder, type PodOrder, podOrderNames } from "./pod-orders.ts";
+import { mayOrder, type PodOrder, podOrderNames, shmSizeNames } from "./pod-orders.ts";
 import type { Config } from "./schema.ts";
 
 /** An annotation by which a pod asks for something under a name of CRI-O's, and why it has no effect. */
@@ -10,9 +10,6 @@ export interface PassedOver {
 
 /** Of one container: they name it. */
 const ofContainers: ReadonlySet<PodOrder> = new Set(["unifiedCgroup", "cpuShared", "seccompProfile"]);
-
-/** Those that count without leave. */
-const always = ["shm-size.crio.io", "io.kubernetes.cri-o.ShmSize"];
 
 /** What berth has in the place of others, by their newer and their older name. */
 const instead: readonly (readonly [names: readonly string[], what: string])[] = [
@@ -48,7 +45,7 @@ export function passedOver(
 }
 
 function reason(key: string, handler: string, allowed: readonly string[]): string | undefined {
-  if (!isOfCrio(key) || always.includes(key)) return undefined;
+  if (!isOfCrio(key) || shmSizeNames.includes(key)) return undefined;
   for (const [order, names] of Object.entries(podOrderNames) as [PodOrder, readonly string[]][]) {
     const name = names.find((each) => isFor(each, key));
     if (name === undefined) continue;

@@ -20,6 +20,9 @@ export const podOrderNames = {
   linkLogs: ["link-logs.crio.io", "io.kubernetes.cri-o.LinkLogs"],
 } as const;
 
+/** What sets the size of a pod's /dev/shm: it takes no leave, and berth has a name of its own for it. */
+export const shmSizeNames = ["io.berth.shm-size", "shm-size.crio.io", "io.kubernetes.cri-o.ShmSize"];
+
 export type PodOrder = keyof typeof podOrderNames;
 
 /** All names that a handler may allow. */
