@@ -50,16 +50,11 @@ export class Orphans {
       if (this.#claims.waitsFor(pid)) continue;
       const since = this.#seen.get(pid) ?? now;
       const unclaimed = inContainer ? since <= oldest : since + forgottenMs <= now;
-      if (unclaimed) reapOrphan(pid);
+      if (unclaimed) reapIfDead(pid);
       else seen.set(pid, since);
     }
     this.#seen = seen;
   }
-}
-
-/** Reaps `pid` if it is a dead child of ours. */
-export function reapOrphan(pid: number): void {
-  reapIfDead(pid);
 }
 
 /**

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { throwIfEnded } from "../../base/deadline.ts";
 import { describeFault } from "../../base/fault.ts";
 import type { ContainerId } from "../../base/ids.ts";
-import { reapOrphan } from "../../linux/orphans.ts";
+import { reapIfDead } from "../../linux/reap.ts";
 import { cgroupOfBundle } from "../bundle.ts";
 import type { RuntimeHost } from "../host.ts";
 import { filesOfContainer, removeCgroup } from "../left-by-container.ts";
@@ -37,7 +37,7 @@ export async function deleteContainer(
   // Before the runtime does: runc looks only every 100 ms whether what it killed is dead.
   if (cgroup !== undefined) await host.cgroups.killAll(cgroup, signal);
   const init = pidIn(files.pidFile);
-  if (init !== undefined) reapOrphan(init); // of a monitor that was lost: runsc waits until a dead sandbox is nobody's
+  if (init !== undefined) reapIfDead(init); // of a monitor that was lost: runsc waits until a dead sandbox is nobody's
   const holding = holders(id, handlerName, parts);
   let failed = await deleteByRuntime(id, holding, parts, signal);
   const isRemoved = await removeCgroup(cgroup, host.cgroups, signal);

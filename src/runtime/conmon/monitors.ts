@@ -3,9 +3,9 @@ import type { ContainerId } from "../../base/ids.ts";
 import type { Ms } from "../../base/units.ts";
 import type { Paths } from "../../config/paths.ts";
 import { endProcesses } from "../../linux/end-processes.ts";
-import { reapOrphan } from "../../linux/orphans.ts";
 import { argsOf, processesBy } from "../../linux/process-args.ts";
 import { type ProcessStart, processIdentity } from "../../linux/process-identity.ts";
+import { reapIfDead } from "../../linux/reap.ts";
 import type { CreateRequest } from "../contract.ts";
 import type { Handler } from "./handlers.ts";
 import { runtimeLogFlag } from "./runtime-log.ts";
@@ -112,7 +112,7 @@ async function monitorsOf(id: ContainerId, paths: Paths): Promise<ProcessStart[]
   const found = pid === undefined ? undefined : processIdentity(pid);
   if (recorded !== undefined) return found === undefined ? [] : [found];
   if (pid !== undefined && found === undefined) {
-    reapOrphan(pid);
+    reapIfDead(pid);
     return [];
   }
   return await processesBy((args) => monitoredWith(args, paths)?.id === id);

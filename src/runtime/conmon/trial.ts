@@ -4,8 +4,8 @@ import { join, posix } from "node:path";
 import { describeFault } from "../../base/fault.ts";
 import type { Ms } from "../../base/units.ts";
 import type { Config } from "../../config/schema.ts";
-import { reapOrphan } from "../../linux/orphans.ts";
 import { pauseProgram } from "../../linux/pause-program.ts";
+import { reapIfDead } from "../../linux/reap.ts";
 import { slicePath } from "../../linux/slice.ts";
 import type { UserMappings } from "../../spec/cri/security.ts";
 import { ociMappings } from "../../spec/oci-mappings.ts";
@@ -72,7 +72,7 @@ export async function tryOut<T>(
     } finally {
       if (handler.kind === "runsc") await endSandbox(init, group.path, host, signal);
       await requireRuntime(handler, { args: ["delete", "--force", id] }, host, signal);
-      if (init !== undefined) reapOrphan(init);
+      if (init !== undefined) reapIfDead(init);
     }
   } catch (error) {
     await clear(id, group.path, handler, host);
@@ -101,7 +101,7 @@ async function endSandbox(
   signal: AbortSignal,
 ): Promise<void> {
   await cgroups.killAll(cgroup, signal);
-  if (init !== undefined) reapOrphan(init);
+  if (init !== undefined) reapIfDead(init);
 }
 
 /** What probes left that an earlier daemon was killed in. */

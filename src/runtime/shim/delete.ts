@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { throwIfEnded, waitFor } from "../../base/deadline.ts";
 import { describeFault } from "../../base/fault.ts";
 import type { ContainerId } from "../../base/ids.ts";
-import { reapOrphan } from "../../linux/orphans.ts";
+import { reapIfDead } from "../../linux/reap.ts";
 import { cgroupOfBundle } from "../bundle.ts";
 import type { Handler } from "../conmon/handlers.ts";
 import { killMonitors, settleMonitors } from "../conmon/monitors.ts";
@@ -71,7 +71,7 @@ export async function deleteByShim(
     await cleanUpIfThere({ id, bundle }, handler, parts, signal);
   if (handler !== undefined && id === marker?.group)
     await removeKataBooks({ group: id, handler, init: marker.init }, host, signal);
-  if (!isHere && marker?.init !== undefined) reapOrphan(marker.init.pid); // a machine's process outlives its shim
+  if (!isHere && marker?.init !== undefined) reapIfDead(marker.init.pid); // a machine's process outlives its shim
   await removeTraces(id, parts);
 }
 

@@ -7,7 +7,7 @@ import type { ContainerId } from "../../base/ids.ts";
 import { KeyedLocks } from "../../base/lock.ts";
 import type { Ms } from "../../base/units.ts";
 import type { Paths } from "../../config/paths.ts";
-import { reapOrphan } from "../../linux/orphans.ts";
+import { reapIfDead } from "../../linux/reap.ts";
 import { alive } from "../exits.ts";
 import type { RuntimeHost } from "../host.ts";
 import { endingOf, readMarker } from "./marker.ts";
@@ -248,7 +248,7 @@ export class Shims {
   async #clear(group: string, signal: AbortSignal, patience: Ms = 0): Promise<void> {
     const record = readShimRecord(group, this.#paths);
     await endShimProcesses(group, this.#paths, patience, signal);
-    if (record !== undefined) reapOrphan(record.process.pid);
+    if (record !== undefined) reapIfDead(record.process.pid);
     // one that was killed leaves it
     const sockets = record === undefined ? socketsLeft(group, this.#paths) : [record.socket];
     for (const socket of sockets) rmSync(socket, { force: true });

@@ -2,7 +2,7 @@ import { waitFor } from "../../../base/deadline.ts";
 import { describeFault, isFault } from "../../../base/fault.ts";
 import type { ContainerId } from "../../../base/ids.ts";
 import type { Ms } from "../../../base/units.ts";
-import { reapOrphan } from "../../../linux/orphans.ts";
+import { reapIfDead } from "../../../linux/reap.ts";
 import { cgroupOfBundle } from "../../bundle.ts";
 import { removeCgroup } from "../../left-by-container.ts";
 import { cleanUp } from "../clean-up.ts";
@@ -52,7 +52,7 @@ export async function endSandbox(
   await shims.leave(id, id, signal);
   const { init } = readMarker(id, paths) ?? {};
   if (handler !== undefined) await removeKataBooks({ group: id, handler, init }, host, signal);
-  if (init !== undefined) reapOrphan(init.pid); // a machine's process may outlive its shim
+  if (init !== undefined) reapIfDead(init.pid); // a machine's process may outlive its shim
   const { exitFile, oomFile, shimFile } = paths.container(id);
   await host.files.change([exitFile, oomFile, shimFile].map((path) => ({ change: "removeTree", path })));
   startedWith.forget(id);
